@@ -1,0 +1,80 @@
+package cfs
+
+import (
+	"context"
+	"time"
+)
+
+// Executor runs the jobs of sessions: clone, inventory, ansible, teardown.
+// There are two: local child processes and Kubernetes Jobs. A job outlives the
+// process that started it; whoever comes next asks State.
+type Executor interface {
+	// Start launches the job. Starting an ID that was started before, by this
+	// process or an earlier one, changes nothing: a job never runs twice.
+	Start(ctx context.Context, job Job) error
+	// State tells where the job stands. An ID that was never started, or whose
+	// traces are gone, is JobLost: never a guess.
+	State(ctx context.Context, id string) (JobState, error)
+	// Stop ends the job if it runs and removes its traces. Unknown IDs are fine.
+	Stop(ctx context.Context, id string) error
+	// Changed delivers the IDs of jobs whose state changed; nil if the executor
+	// cannot tell and must be polled. Hints only: State has the truth.
+	Changed() <-chan string
+}
+
+// Job is all that a session's steps need, fixed when the session starts: a
+// later edit of the configuration does not change what runs.
+type Job struct {
+	ID      string `json:"id"`      // "cfs-<uuid>"
+	Session string `json:"session"` // name of the CFS session
+	// Target is the definition (dynamic, spec, repo, image) with its groups.
+	Target TargetDefinition `json:"target"`
+	Groups []TargetGroup    `json:"groups,omitempty"`
+	// Layers are those selected by the configuration limit, in the order of
+	// the configuration.
+	Layers []JobLayer `json:"layers"`
+	// Inventory is the additional inventory repository, if any.
+	Inventory *JobLayer `json:"inventory,omitempty"`
+	// AnsibleConfig names the ansible.cfg to use.
+	AnsibleConfig string `json:"ansible_config"`
+	Limit         string `json:"limit,omitempty"`
+	Passthrough   string `json:"passthrough,omitempty"`
+	Verbosity     int    `json:"verbosity,omitempty"` // 0 to 4
+	// DebugWait is how long a failed session's files stay; 0: not at all.
+	DebugWait time.Duration `json:"debug_wait,omitempty"`
+	// RecordState has the Ansible plugin report each component's state.
+	RecordState bool `json:"record_state"`
+}
+
+// JobLayer is one repository at one commit.
+type JobLayer struct {
+	Index    int    `json:"index"` // place in the configuration, from 0
+	Name     string `json:"name,omitempty"`
+	CloneURL string `json:"clone_url"`
+	Commit   string `json:"commit,omitempty"` // empty: the default branch
+	Playbook string `json:"playbook,omitempty"`
+	Source   string `json:"source,omitempty"`
+}
+
+// JobPhase is where a job stands.
+type JobPhase string
+
+// The phases. A job ends in one of the last three.
+const (
+	JobWaiting   JobPhase = "waiting" // accepted, no process yet
+	JobRunning   JobPhase = "running"
+	JobSucceeded JobPhase = "succeeded"
+	JobFailed    JobPhase = "failed"
+	JobLost      JobPhase = "lost" // nobody knows how it ended
+)
+
+// JobState is what an Executor knows of a job.
+type JobState struct {
+	Phase JobPhase `json:"phase"`
+	// Step is the step that runs, or that failed: clone, inventory, ansible, teardown.
+	Step string `json:"step,omitempty"`
+	// Message says why it failed, with the end of the step's output.
+	Message string    `json:"message,omitempty"`
+	Started time.Time `json:"started,omitzero"`
+	Ended   time.Time `json:"ended,omitzero"`
+}

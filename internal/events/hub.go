@@ -1,0 +1,96 @@
+package events
+
+import "sync"
+
+// maxPending bounds the keys that a subscription collects; beyond it the
+// subscriber is told to look at everything.
+const maxPending = 200_000
+
+// Hub hands hints to subscriptions. The zero Hub is not usable; see NewHub.
+type Hub struct {
+	mu   sync.RWMutex
+	subs map[string]map[*Subscription]bool
+}
+
+// NewHub returns a hub without subscribers.
+func NewHub() *Hub { return &Hub{subs: map[string]map[*Subscription]bool{}} }
+
+// Changed tells the subscribers of the table that the keys changed. It never
+// blocks.
+func (h *Hub) Changed(table string, keys []string) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for s := range h.subs[table] {
+		s.add(keys)
+	}
+}
+
+// Subscribe collects the hints of the tables until Close.
+func (h *Hub) Subscribe(tables ...string) *Subscription {
+	s := &Subscription{hub: h, tables: tables, ready: make(chan struct{}, 1), keys: map[string]bool{}}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, t := range tables {
+		if h.subs[t] == nil {
+			h.subs[t] = map[*Subscription]bool{}
+		}
+		h.subs[t][s] = true
+	}
+	return s
+}
+
+// Subscription collects keys until Take.
+type Subscription struct {
+	hub    *Hub
+	tables []string
+	ready  chan struct{}
+
+	mu   sync.Mutex
+	keys map[string]bool
+	all  bool
+}
+
+// Ready receives after a hint arrived that Take has not returned yet.
+func (s *Subscription) Ready() <-chan struct{} { return s.ready }
+
+// Take returns the keys hinted since the last Take, in no order. all means
+// that there were too many to collect. A hint without keys (of a queue) wakes
+// but adds none.
+func (s *Subscription) Take() (keys []string, all bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keys = make([]string, 0, len(s.keys))
+	for k := range s.keys {
+		keys = append(keys, k)
+	}
+	all = s.all
+	s.keys, s.all = map[string]bool{}, false
+	return keys, all
+}
+
+// Close ends the subscription.
+func (s *Subscription) Close() {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	for _, t := range s.tables {
+		delete(s.hub.subs[t], s)
+	}
+}
+
+func (s *Subscription) add(keys []string) {
+	s.mu.Lock()
+	for _, k := range keys {
+		if len(s.keys) >= maxPending {
+			s.all, s.keys = true, map[string]bool{}
+		}
+		if s.all {
+			break
+		}
+		s.keys[k] = true
+	}
+	s.mu.Unlock()
+	select {
+	case s.ready <- struct{}{}:
+	default:
+	}
+}

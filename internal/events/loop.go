@@ -1,0 +1,222 @@
+package events
+
+import (
+	"container/heap"
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Wake says what a Loop's function should look at.
+type Wake struct {
+	// Keys were hinted or are due, sorted, each once.
+	Keys []string
+	// All asks for everything: at start, at each resync, after an overflow.
+	All bool
+}
+
+// Loop runs a function when something it depends on changes. Runs never
+// overlap; hints that arrive meanwhile are collected for the next run.
+type Loop struct {
+	// Name appears in logs.
+	Name string
+	// Hub and Tables are the hints to wake on.
+	Hub    *Hub
+	Tables []string
+	// Resync is the time between runs with Wake.All, asked anew each time;
+	// nil or a non-positive time means only at start.
+	Resync func() time.Duration
+	// Run does the work. An error is logged, and the same wake is repeated
+	// after a pause of a second.
+	Run func(ctx context.Context, w Wake) error
+	// Log receives the errors; nil is slog.Default.
+	Log *slog.Logger
+
+	mu      sync.Mutex
+	timers  timerHeap
+	nudge   chan struct{}
+	cancel  context.CancelFunc
+	started chan struct{}
+	stopped chan struct{}
+}
+
+// retryPause is the wait before a failed run is repeated.
+const retryPause = time.Second
+
+// Start begins to run; the first run is Wake.All. It returns at once.
+func (l *Loop) Start(ctx context.Context) {
+	ctx, l.cancel = context.WithCancel(ctx)
+	l.mu.Lock()
+	l.ensure()
+	l.mu.Unlock()
+	sub := l.Hub.Subscribe(l.Tables...)
+	go func() {
+		defer close(l.stopped)
+		defer sub.Close()
+		l.loop(ctx, sub)
+	}()
+}
+
+// Started is closed when the first run is over.
+func (l *Loop) Started() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ensure()
+	return l.started
+}
+
+// Stop ends the loop and waits for a run in progress, whose context is
+// cancelled. Stop of a loop that was never started does nothing.
+func (l *Loop) Stop() {
+	if l.cancel == nil {
+		return
+	}
+	l.cancel()
+	<-l.stopped
+}
+
+// At has the key looked at when the time comes. Loops forget these at a
+// restart: the first run, which sees everything, sets them again.
+func (l *Loop) At(key string, at time.Time) {
+	l.mu.Lock()
+	l.ensure()
+	heap.Push(&l.timers, timer{key, at})
+	first := l.timers[0].at.Equal(at)
+	l.mu.Unlock()
+	if first {
+		select {
+		case l.nudge <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (l *Loop) ensure() {
+	if l.nudge == nil {
+		l.nudge = make(chan struct{}, 1)
+		l.started, l.stopped = make(chan struct{}), make(chan struct{})
+	}
+}
+
+func (l *Loop) loop(ctx context.Context, sub *Subscription) {
+	wake := Wake{All: true}
+	first := true
+	resync := l.resyncAt()
+	for {
+		err := l.Run(ctx, wake)
+		if ctx.Err() != nil {
+			return
+		}
+		if first {
+			close(l.started)
+			first = false
+		}
+		if wake.All {
+			resync = l.resyncAt()
+		}
+		pause := time.Duration(0)
+		if err != nil {
+			l.log().Error("run failed; will be repeated", "loop", l.Name, "error", err)
+			pause = retryPause
+		} else {
+			wake = Wake{}
+		}
+		if !l.wait(ctx, sub, &wake, resync, pause) {
+			return
+		}
+	}
+}
+
+// wait blocks until there is something to do and adds it to w. With a pause it
+// waits just that long, whatever arrives.
+func (l *Loop) wait(ctx context.Context, sub *Subscription, w *Wake, resync time.Time, pause time.Duration) bool {
+	for {
+		now := time.Now()
+		until := l.next(resync)
+		ready, nudge := sub.Ready(), (<-chan struct{})(l.nudge)
+		if pause > 0 {
+			until, ready, nudge = now.Add(pause), nil, nil
+		}
+		woken, tick := false, time.NewTimer(time.Until(until))
+		if until.IsZero() {
+			tick.Stop()
+		}
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return false
+		case <-ready:
+			woken = true
+		case <-nudge:
+		case <-tick.C:
+			woken = pause > 0
+		}
+		tick.Stop()
+		keys, all := sub.Take()
+		keys = append(keys, l.due(time.Now())...)
+		all = all || !resync.IsZero() && !time.Now().Before(resync)
+		if woken || all || len(keys) > 0 {
+			w.All = w.All || all
+			w.Keys = append(w.Keys, keys...)
+			slices.Sort(w.Keys)
+			w.Keys = slices.Compact(w.Keys)
+			return true
+		}
+	}
+}
+
+// next is the earlier of the resync and the first timer; zero is never.
+func (l *Loop) next(resync time.Time) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.timers) > 0 && (resync.IsZero() || l.timers[0].at.Before(resync)) {
+		return l.timers[0].at
+	}
+	return resync
+}
+
+func (l *Loop) due(now time.Time) (keys []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.timers) > 0 && !l.timers[0].at.After(now) {
+		keys = append(keys, heap.Pop(&l.timers).(timer).key)
+	}
+	return keys
+}
+
+func (l *Loop) resyncAt() time.Time {
+	if l.Resync == nil {
+		return time.Time{}
+	}
+	if d := l.Resync(); d > 0 {
+		return time.Now().Add(d)
+	}
+	return time.Time{}
+}
+
+func (l *Loop) log() *slog.Logger {
+	if l.Log != nil {
+		return l.Log
+	}
+	return slog.Default()
+}
+
+type timer struct {
+	key string
+	at  time.Time
+}
+
+type timerHeap []timer
+
+func (h timerHeap) Len() int           { return len(h) }
+func (h timerHeap) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h timerHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *timerHeap) Push(x any)        { *h = append(*h, x.(timer)) }
+func (h *timerHeap) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return last
+}

@@ -1,0 +1,50 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+// maxBody bounds request bodies: 100,000 components with all their fields.
+const maxBody = 256 << 20
+
+// New returns an API whose routes mux serves below prefix, the path that the
+// gateway gives the service, such as "/apis/bos". Paths of operations leave it
+// out. Its OpenAPI document is at <prefix>/openapi.json, a page at <prefix>/docs.
+func New(mux *http.ServeMux, prefix, title, version string) huma.API {
+	config := huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI:    "3.1.0",
+			Info:       &huma.Info{Title: title, Version: version},
+			Components: &huma.Components{Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)},
+			Servers:    []*huma.Server{{URL: prefix}},
+		},
+		OpenAPIPath:   "/openapi",
+		DocsPath:      "/docs",
+		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat: "application/json",
+	}
+	return humago.NewWithPrefix(mux, prefix, config)
+}
+
+// Handle registers an operation. Errors of the handler become problems: a
+// *Problem as it is, anything else by its fault.Kind.
+func Handle[I, O any](api huma.API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
+	if op.MaxBodyBytes == 0 {
+		op.MaxBodyBytes = maxBody
+	}
+	if op.BodyReadTimeout == 0 {
+		op.BodyReadTimeout = time.Minute
+	}
+	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handler(ctx, in)
+		if err != nil {
+			return nil, AsProblem(err)
+		}
+		return out, nil
+	})
+}

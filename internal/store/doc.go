@@ -1,0 +1,14 @@
+// Package store keeps Drover's records in SQLite or PostgreSQL.
+//
+// Every resource is a Table of JSON documents with a key, a revision and a few
+// indexed columns; bulk reads and writes are single statements or single
+// transactions, and lists page by key in byte order.
+//
+//	operation ──► Table[T] ──► DB ──► SQLite (one writer, many readers) or PostgreSQL
+//	                            │
+//	                            └──► after commit: hint (table, keys) to whoever Open was given
+//
+// A transaction travels in the context: an operation on a table joins the
+// transaction that InTx put there, so that a record and its history commit
+// together and hints leave only after the commit.
+package store

@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"runtime"
+	"strings"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver
+	_ "modernc.org/sqlite"             // the "sqlite" driver
+)
+
+// DB is one database. Its methods are safe for concurrent use.
+type DB struct {
+	dialect dialect
+	read    *sql.DB
+	write   *sql.DB // the same as read on PostgreSQL; a single connection on SQLite
+	changed func(table string, keys []string)
+}
+
+// Open opens the database that source names and brings its schema up to date:
+// "postgres://..." or the path of an SQLite file, which is created when absent.
+// changed, which may be nil, is called after each commit, once per table, with
+// the keys written or deleted; it must not block.
+func Open(ctx context.Context, source string, changed func(table string, keys []string)) (*DB, error) {
+	if changed == nil {
+		changed = func(string, []string) {}
+	}
+	open := openSQLite
+	if strings.HasPrefix(source, "postgres://") || strings.HasPrefix(source, "postgresql://") {
+		open = openPostgres
+	}
+	db, err := open(source)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	db.changed = changed
+	if err := db.migrate(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// SQLite runs in WAL mode with synchronous=normal: a killed process loses
+// nothing, a power cut may lose the last moments but never consistency.
+const sqlitePragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)" +
+	"&_pragma=foreign_keys(ON)&_pragma=cache_size(-65536)&_pragma=temp_store(MEMORY)"
+
+func openSQLite(path string) (*DB, error) {
+	dsn := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + sqlitePragmas
+	write, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+	read, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		write.Close()
+		return nil, err
+	}
+	read.SetMaxOpenConns(max(4, runtime.NumCPU()))
+	read.SetMaxIdleConns(max(4, runtime.NumCPU()))
+	return &DB{dialect: sqliteDialect{}, read: read, write: write}, nil
+}
+
+func openPostgres(url string) (*DB, error) {
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(16)
+	db.SetMaxIdleConns(16)
+	return &DB{dialect: postgresDialect{}, read: db, write: db}, nil
+}
+
+// Ping reports whether the database answers.
+func (db *DB) Ping(ctx context.Context) error { return db.read.PingContext(ctx) }
+
+// Close releases the connections.
+func (db *DB) Close() error {
+	err := db.read.Close()
+	if db.write != db.read {
+		if werr := db.write.Close(); err == nil {
+			err = werr
+		}
+	}
+	return err
+}

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Query selects documents; all given conditions must hold. The zero Query
+// selects everything.
+type Query struct {
+	// Keys, when not nil, limits to these keys.
+	Keys []string
+	// Prefix limits to keys that begin so.
+	Prefix string
+	// After limits to keys greater than this one.
+	After string
+	// Where limits by indexed columns.
+	Where []Match
+	// Limit bounds the number of documents; 0 is no bound.
+	Limit int
+}
+
+// Match holds when the indexed column has one of the values.
+type Match struct {
+	Column string
+	In     []string
+}
+
+// Is is the Match of one value.
+func Is(column, value string) Match { return Match{Column: column, In: []string{value}} }
+
+// Get returns the document with the key, or a fault.NotFound.
+func (t *Table[T]) Get(ctx context.Context, key string) (T, error) {
+	var zero T
+	docs, err := t.query(ctx, Query{Keys: []string{key}}, "")
+	if err != nil {
+		return zero, err
+	}
+	if len(docs) == 0 {
+		return zero, t.notFound(key)
+	}
+	return docs[0], nil
+}
+
+// List returns the selected documents in key order.
+func (t *Table[T]) List(ctx context.Context, q Query) ([]T, error) { return t.query(ctx, q, "") }
+
+// Count returns how many documents the query selects; its Limit is ignored.
+func (t *Table[T]) Count(ctx context.Context, q Query) (int, error) {
+	where, args := t.conditions(q)
+	rows, err := t.db.reader(ctx).QueryContext(ctx, "SELECT COUNT(*) FROM "+t.spec.Name+where, args...)
+	if err != nil {
+		return 0, fmt.Errorf("count %s: %w", t.spec.Name, err)
+	}
+	defer rows.Close()
+	n := 0
+	for rows.Next() {
+		if err := rows.Scan(&n); err != nil {
+			return 0, err
+		}
+	}
+	return n, rows.Err()
+}
+
+func (t *Table[T]) query(ctx context.Context, q Query, suffix string) ([]T, error) {
+	if q.Keys != nil && len(q.Keys) == 0 {
+		return nil, nil
+	}
+	where, args := t.conditions(q)
+	text := "SELECT doc FROM " + t.spec.Name + where + " ORDER BY key"
+	if q.Limit > 0 {
+		text += fmt.Sprintf(" LIMIT %d", q.Limit)
+	}
+	rows, err := t.db.reader(ctx).QueryContext(ctx, text+suffix, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", t.spec.Name, err)
+	}
+	defer rows.Close()
+	var out []T
+	var raw []byte
+	for rows.Next() {
+		if err := rows.Scan(&raw); err != nil {
+			return nil, fmt.Errorf("read %s: %w", t.spec.Name, err)
+		}
+		var doc T
+		if err := json.Unmarshal(raw, &doc); err != nil {
+			return nil, fmt.Errorf("decode %s: %w", t.spec.Kind, err)
+		}
+		out = append(out, doc)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read %s: %w", t.spec.Name, err)
+	}
+	return out, nil
+}
+
+func (t *Table[T]) conditions(q Query) (string, []any) {
+	var conds []string
+	var args []any
+	add := func(format string, arg any) {
+		args = append(args, arg)
+		conds = append(conds, fmt.Sprintf(format, len(args)))
+	}
+	anyOf := func(column string, values []string) {
+		if len(values) == 1 {
+			add(column+" = $%d", values[0])
+			return
+		}
+		cond, arg := t.db.dialect.anyOf(column, len(args)+1, values)
+		args, conds = append(args, arg), append(conds, cond)
+	}
+	if q.Keys != nil {
+		anyOf("key", q.Keys)
+	}
+	if q.Prefix != "" {
+		add("key >= $%d", q.Prefix)
+		add("key < $%d", q.Prefix+"\U0010ffff")
+	}
+	if q.After != "" {
+		add("key > $%d", q.After)
+	}
+	for _, m := range q.Where {
+		anyOf(m.Column, m.In)
+	}
+	if len(conds) == 0 {
+		return "", nil
+	}
+	return " WHERE " + strings.Join(conds, " AND "), args
+}

@@ -1,0 +1,227 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/drover-hpc/drover/internal/fault"
+)
+
+// Table keeps documents of type T, each under a key. Get it from NewTable; a
+// migration creates its columns: key, rev, doc and one per index.
+type Table[T any] struct {
+	db      *DB
+	spec    Spec[T]
+	columns []string
+}
+
+// Spec describes a table.
+type Spec[T any] struct {
+	// Name is the table's name in the database and in hints.
+	Name string
+	// Kind names one document in errors, such as "Component".
+	Kind string
+	// Key is a document's key: unique, never empty, compared byte by byte.
+	Key func(*T) string
+	// Indexes are the columns that a Query can match on.
+	Indexes []Index[T]
+}
+
+// Index is a column that follows the document.
+type Index[T any] struct {
+	Column string
+	Of     func(*T) string
+}
+
+// NewTable returns the table of the spec in db.
+func NewTable[T any](db *DB, spec Spec[T]) *Table[T] {
+	columns := []string{"key", "rev", "doc"}
+	for _, ix := range spec.Indexes {
+		columns = append(columns, ix.Column)
+	}
+	return &Table[T]{db: db, spec: spec, columns: columns}
+}
+
+// Name is the table's name, as it appears in hints.
+func (t *Table[T]) Name() string { return t.spec.Name }
+
+// Unchanged is what the function given to Update returns to leave a document
+// as it is.
+var Unchanged = errors.New("unchanged")
+
+// Insert adds documents of which none may exist: a key that does gives a
+// fault.Conflict and nothing is written.
+func (t *Table[T]) Insert(ctx context.Context, docs ...T) error {
+	return t.db.InTx(ctx, func(ctx context.Context) error {
+		keys := make([]string, len(docs))
+		for i := range docs {
+			keys[i] = t.spec.Key(&docs[i])
+		}
+		old, err := t.keys(ctx, keys)
+		if err != nil {
+			return err
+		}
+		if len(old) > 0 {
+			return fault.New(fault.Conflict, "%s '%s' already exists", t.spec.Kind, old[0])
+		}
+		err = t.write(ctx, docs, "")
+		if t.db.dialect.duplicate(err) {
+			return fault.New(fault.Conflict, "%s already exists: %w", t.spec.Kind, err)
+		}
+		return err
+	})
+}
+
+// Put writes documents, replacing those that exist.
+func (t *Table[T]) Put(ctx context.Context, docs ...T) error {
+	return t.db.InTx(ctx, func(ctx context.Context) error { return t.write(ctx, docs, t.replace()) })
+}
+
+// Update reads the documents with the keys, lets change alter each and writes
+// back those it altered, all in one transaction. Duplicate keys count once. It
+// returns the documents in key order as they are afterwards, and the keys that
+// have no document. change may return Unchanged to leave a document; any other
+// error rolls everything back.
+func (t *Table[T]) Update(ctx context.Context, keys []string, change func(doc *T) error) (after []T, missing []string, err error) {
+	err = t.db.InTx(ctx, func(ctx context.Context) error {
+		after, err = t.query(ctx, Query{Keys: keys}, t.db.dialect.lockRows())
+		if err != nil {
+			return err
+		}
+		missing = t.absent(keys, after)
+		altered := make([]T, 0, len(after))
+		for i := range after {
+			before := t.spec.Key(&after[i])
+			switch err := change(&after[i]); {
+			case errors.Is(err, Unchanged):
+				continue
+			case err != nil:
+				return err
+			}
+			if now := t.spec.Key(&after[i]); now != before {
+				return fmt.Errorf("update of %s '%s' changed its key to '%s'", t.spec.Kind, before, now)
+			}
+			altered = append(altered, after[i])
+		}
+		return t.write(ctx, altered, t.replace())
+	})
+	return after, missing, err
+}
+
+// UpdateOne is Update for one document; a missing one is a fault.NotFound.
+func (t *Table[T]) UpdateOne(ctx context.Context, key string, change func(doc *T) error) (T, error) {
+	after, missing, err := t.Update(ctx, []string{key}, change)
+	if err == nil && len(missing) > 0 {
+		err = t.notFound(key)
+	}
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return after[0], nil
+}
+
+// Delete removes the documents with the keys and returns those that existed:
+// of several callers that delete one key, one gets it.
+func (t *Table[T]) Delete(ctx context.Context, keys ...string) (gone []T, err error) {
+	err = t.db.InTx(ctx, func(ctx context.Context) error {
+		gone, err = t.query(ctx, Query{Keys: keys}, t.db.dialect.lockRows())
+		if err != nil || len(gone) == 0 {
+			return err
+		}
+		found := make([]string, len(gone))
+		for i := range gone {
+			found[i] = t.spec.Key(&gone[i])
+		}
+		where, arg := t.db.dialect.anyOf("key", 1, found)
+		tx := txOf(ctx)
+		if _, err := tx.conn.ExecContext(ctx, "DELETE FROM "+t.spec.Name+" WHERE "+where, arg); err != nil {
+			return fmt.Errorf("delete from %s: %w", t.spec.Name, err)
+		}
+		tx.note(t.spec.Name, found...)
+		return nil
+	})
+	return gone, err
+}
+
+func (t *Table[T]) write(ctx context.Context, docs []T, onConflict string) error {
+	if len(docs) == 0 {
+		return nil
+	}
+	rows := make([][]any, 0, len(docs))
+	at := make(map[string]int, len(docs)) // a key given twice: the last one counts
+	keys := make([]string, 0, len(docs))
+	for i := range docs {
+		doc, err := json.Marshal(&docs[i])
+		if err != nil {
+			return fmt.Errorf("encode %s: %w", t.spec.Kind, err)
+		}
+		key := t.spec.Key(&docs[i])
+		row := []any{key, int64(1), string(doc)}
+		for _, ix := range t.spec.Indexes {
+			row = append(row, ix.Of(&docs[i]))
+		}
+		if j, twice := at[key]; twice {
+			rows[j] = row
+			continue
+		}
+		at[key] = len(rows)
+		rows = append(rows, row)
+		keys = append(keys, key)
+	}
+	// One order of locking for all writers, so that none waits for another in a ring.
+	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })
+	tx := txOf(ctx)
+	if err := t.db.dialect.insert(ctx, tx.conn, t.spec.Name, t.columns, rows, onConflict); err != nil {
+		return fmt.Errorf("write to %s: %w", t.spec.Name, err)
+	}
+	tx.note(t.spec.Name, keys...)
+	return nil
+}
+
+func (t *Table[T]) replace() string { return replaceExisting(t.spec.Name, t.columns) }
+
+// absent lists the keys, each once, that none of the docs has. Both the docs
+// and the result are in key order.
+func (t *Table[T]) absent(keys []string, docs []T) []string {
+	have := make(map[string]bool, len(docs))
+	for i := range docs {
+		have[t.spec.Key(&docs[i])] = true
+	}
+	var out []string
+	for _, k := range keys {
+		if !have[k] {
+			have[k] = true
+			out = append(out, k)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (t *Table[T]) notFound(key string) error {
+	return fault.New(fault.NotFound, "%s '%s' does not exist", t.spec.Kind, key)
+}
+
+func (t *Table[T]) keys(ctx context.Context, keys []string) ([]string, error) {
+	where, arg := t.db.dialect.anyOf("key", 1, keys)
+	rows, err := t.db.reader(ctx).QueryContext(ctx,
+		strings.Join([]string{"SELECT key FROM", t.spec.Name, "WHERE", where, "ORDER BY key"}, " "), arg)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", t.spec.Name, err)
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var k string
+		if err := rows.Scan(&k); err != nil {
+			return nil, err
+		}
+		out = append(out, k)
+	}
+	return out, rows.Err()
+}

@@ -1,0 +1,80 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// tx is a write transaction and what it changed so far.
+type tx struct {
+	conn    *sql.Conn
+	changed map[string]map[string]bool
+}
+
+type txKey struct{}
+
+func txOf(ctx context.Context) *tx {
+	t, _ := ctx.Value(txKey{}).(*tx)
+	return t
+}
+
+// InTx runs do in one write transaction, which every table operation called
+// with do's context joins. An error or panic rolls everything back and no hint
+// is posted. A call inside a transaction joins it.
+//
+// On SQLite there is one writer at a time: do must not wait for anything but
+// the database.
+func (db *DB) InTx(ctx context.Context, do func(ctx context.Context) error) (err error) {
+	if txOf(ctx) != nil {
+		return do(ctx)
+	}
+	conn, err := db.write.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to database: %w", err)
+	}
+	defer conn.Close()
+	begun, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	defer begun.Rollback() //nolint:errcheck // after a commit it has nothing to do
+	t := &tx{conn: conn, changed: map[string]map[string]bool{}}
+	if err := do(context.WithValue(ctx, txKey{}, t)); err != nil {
+		return err
+	}
+	if err := begun.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	for table, keys := range t.changed {
+		list := make([]string, 0, len(keys))
+		for k := range keys {
+			list = append(list, k)
+		}
+		db.changed(table, list)
+	}
+	return nil
+}
+
+func (t *tx) note(table string, keys ...string) {
+	m := t.changed[table]
+	if m == nil {
+		m = make(map[string]bool, len(keys))
+		t.changed[table] = m
+	}
+	for _, k := range keys {
+		m[k] = true
+	}
+}
+
+// querier is a connection inside a transaction or the pool of readers.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func (db *DB) reader(ctx context.Context) querier {
+	if t := txOf(ctx); t != nil {
+		return t.conn
+	}
+	return db.read
+}

@@ -1,0 +1,10 @@
+// Package redfish drives BMCs (baseboard management controllers) over Redfish.
+//
+// There are two paths. Walk reads the whole tree of one BMC for discovery; it
+// follows links and is allowed to be slow. PowerState and Reset are the hot
+// path of power control: one small request each, to thousands of BMCs at once,
+// over a bounded number of connections.
+//
+//	hsm discovery ─► Walk ──────────────┐
+//	pcs ───────────► PowerState, Reset ─┴─► Driver ─► HTTPS (HTTP on loopback), Basic auth ─► BMC
+package redfish

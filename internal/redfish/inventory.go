@@ -1,0 +1,80 @@
+package redfish
+
+// Login is an account on a BMC.
+type Login struct {
+	Username string
+	Password string
+}
+
+// Inventory is what one BMC says of itself and of what it manages.
+type Inventory struct {
+	RedfishVersion string
+	UUID           string // of the service root
+	Managers       []Manager
+	Chassis        []Chassis
+	Systems        []System
+}
+
+// System is a ComputerSystem: a node.
+type System struct {
+	OdataID      string // path of the resource, such as "/redfish/v1/Systems/Node0"
+	ID           string // its last element
+	Name         string
+	SystemType   string // "Physical" for a node
+	Manufacturer string
+	Model        string
+	SerialNumber string
+	UUID         string
+	PowerState   string // "On", "Off", "PoweringOn", "PoweringOff", "Paused"
+	StatusState  string // Status.State, such as "Enabled" or "Absent"
+	Health       string // Status.Health
+	// ProcessorArchitecture is the first processor's, as Redfish spells it
+	// ("x86", "ARM"); empty if the BMC does not tell.
+	ProcessorArchitecture string
+	ResetTarget           string   // path to POST a reset to; empty if there is none
+	ResetTypes            []string // allowed values of ResetType; empty if the BMC does not tell
+	Interfaces            []Interface
+}
+
+// Interface is an Ethernet interface of a system or a manager.
+type Interface struct {
+	OdataID     string
+	ID          string
+	MAC         string // as the BMC spells it; may be "Not Available"
+	Description string
+}
+
+// Chassis is an enclosure, a blade or a rack-mounted box.
+type Chassis struct {
+	OdataID      string
+	ID           string
+	Name         string
+	ChassisType  string
+	Manufacturer string
+	Model        string
+	SerialNumber string
+	PowerState   string
+	StatusState  string
+	Health       string
+	ResetTarget  string
+	ResetTypes   []string
+}
+
+// Manager is a management controller, the BMC itself among them.
+type Manager struct {
+	OdataID         string
+	ID              string
+	Name            string
+	ManagerType     string
+	Manufacturer    string
+	Model           string
+	SerialNumber    string
+	FirmwareVersion string
+	UUID            string
+	PowerState      string
+	StatusState     string
+	Health          string
+	ResetTarget     string
+	ResetTypes      []string
+	Interfaces      []Interface
+}

@@ -1,0 +1,101 @@
+package xname
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestTypeOf(t *testing.T) {
+	for name, want := range map[string]Type{
+		"s0": System, "s1": Invalid, "x1000": Cabinet, "x10000": Invalid, "x1000c0": Chassis, "x1000c8": Invalid,
+		"x1000c0b0": ChassisBMC, "x1000c0b1": Invalid, "x1000c0s7": ComputeModule, "x1000c0s7b1": NodeBMC,
+		"x1000c0s7b1n1": Node, "x1000c0s7b1n0v2": VirtualNode, "x1000c0s7e0": NodeEnclosure, "x1000c0r3b0": RouterBMC,
+		"x1000c0r3e0": HSNBoard, "x3000m0": PDUController, "x3000m0p0j1": PDUOutlet, "x3000m0p0v0": Invalid, "x3000c0w14": MgmtSwitch,
+		"x3000c0h33s1": HLSwitch, "d0w1": CDUMgmtSwitch, "p1": Partition, "p1.2": Partition, "sms1": "SMSBox",
+		"nid000001": Invalid, "": Invalid, "x": Invalid, "x1000c0s0b0n0!": Invalid, "x9999c9s0b0n0": Invalid, "all": "All",
+	} {
+		if got := TypeOf(name); got != want {
+			t.Errorf("TypeOf(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestNormalize(t *testing.T) {
+	for in, want := range map[string]string{
+		" X1000C00S01B0N0 ": "x1000c0s1b0n0", "x0": "x0", "x00": "x0", "Some-Thing07": "some-thing07", "nid000012": "nid12",
+	} {
+		if got := Normalize(in); got != want {
+			t.Errorf("Normalize(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestParentChain(t *testing.T) {
+	var chain []string
+	for s := "x1c0s0b0n0"; s != ""; s = Parent(s) {
+		chain = append(chain, s)
+	}
+	if got, want := strings.Join(chain, " "), "x1c0s0b0n0 x1c0s0b0 x1c0s0 x1c0 x1 s0"; got != want {
+		t.Errorf("chain is %q, want %q", got, want)
+	}
+	if !Within("x1c0s0b0n0", "x1c0") || Within("x1c0s0b0n0", "x1c0s1") {
+		t.Error("Within mistakes ancestors")
+	}
+}
+
+func TestExpand(t *testing.T) {
+	for in, want := range map[string]string{
+		"x[0-2,5]c0": "x0c0 x1c0 x2c0 x5c0", "x1c[0-1]s[7,3]": "x1c0s3 x1c0s7 x1c1s3 x1c1s7", "a, b,,c": "a b c", "": "",
+	} {
+		got, err := Expand(in)
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("Expand(%q) = %v, %v; want %s", in, got, err, want)
+		}
+	}
+	for _, bad := range []string{"x[1", "x1]", "x[3-1]", "x[a]", "x[]", "x[0-99999999]", "x[0-9999]c[0-9999]"} {
+		if got, err := Expand(bad); err == nil {
+			t.Errorf("Expand(%q) = %d names, want an error", bad, len(got))
+		}
+	}
+}
+
+func TestFold(t *testing.T) {
+	for want, in := range map[string]string{
+		"x1000c0s[0-7]b0n0":                   "x1000c0s[0-7]b0n0",
+		"x1000c[0-1]s[0-7]b0n[0-1]":           "x1000c[0-1]s[0-7]b0n[0-1]",
+		"x1000c0s[0-1]b0n0,x1000c0s2b0n[0-1]": "x1000c0s[0-1]b0n0,x1000c0s2b0n[0-1]",
+		"x1000c0s[9-10]b0n0":                  "x1000c0s10b0n0,x1000c0s9b0n0,x1000c0s9b0n0",
+		"node":                                "node",
+		"":                                    "",
+	} {
+		names, err := Expand(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Fold(names); got != want {
+			t.Errorf("Fold(%s) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestFoldThenExpandKeepsTheNames(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		names := rapid.SliceOfDistinct(rapid.Custom(func(t *rapid.T) string {
+			d := func(label string, max int) int { return rapid.IntRange(0, max).Draw(t, label) }
+			return fmt.Sprintf("x%dc%ds%db%dn%d", 1000+d("x", 1), d("c", 2), d("s", 11), d("b", 1), d("n", 1))
+		}), rapid.ID[string]).Draw(t, "names")
+		got, err := Expand(Fold(names))
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(got)
+		slices.Sort(names)
+		if !slices.Equal(got, names) {
+			t.Fatalf("Fold gave %q, which is %v", Fold(names), got)
+		}
+	})
+}

@@ -1,0 +1,147 @@
+package storetest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+)
+
+// Postgres returns the URL of an empty database on a PostgreSQL server of the
+// test binary's own: a throw-away cluster that listens on a socket in a
+// temporary directory and no port. The first call starts it; StopPostgres, from
+// TestMain, ends it. Without PostgreSQL on the machine the test is skipped, but
+// in CI, where `make test` has installed it, fails.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	cluster.once.Do(func() { cluster.err = cluster.start() })
+	if cluster.err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(cluster.err)
+		}
+		t.Skipf("no PostgreSQL server could be started (install the package postgresql): %v", cluster.err)
+	}
+	name := fmt.Sprintf("t%d", cluster.databases.Add(1))
+	admin, err := sql.Open("pgx", cluster.url("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if _, err := admin.ExecContext(context.Background(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	return cluster.url(name)
+}
+
+// StopPostgres ends the server that Postgres started, if any.
+func StopPostgres() {
+	if cluster.dir == "" {
+		return
+	}
+	if cluster.running {
+		cluster.run("pg_ctl", "-D", filepath.Join(cluster.dir, "data"), "-m", "immediate", "-w", "stop") //nolint:errcheck // the directory goes anyway
+	}
+	os.RemoveAll(cluster.dir)
+}
+
+var cluster postgres
+
+type postgres struct {
+	once      sync.Once
+	err       error
+	dir, bin  string
+	running   bool
+	databases atomic.Int64
+}
+
+func (p *postgres) url(database string) string {
+	return fmt.Sprintf("postgres:///%s?host=%s&user=drover", database, p.dir)
+}
+
+func (p *postgres) start() error {
+	var err error
+	if p.bin, err = binaries(); err != nil {
+		return err
+	}
+	// The path of the socket must stay below 108 bytes, which t.TempDir may not.
+	if p.dir, err = os.MkdirTemp("/tmp", "drover-pg-"); err != nil {
+		return err
+	}
+	if os.Geteuid() == 0 {
+		uid, gid, err := postgresUser()
+		if err != nil {
+			return err
+		}
+		if err := os.Chown(p.dir, uid, gid); err != nil {
+			return err
+		}
+	}
+	data := filepath.Join(p.dir, "data")
+	if err := p.run("initdb", "-D", data, "-U", "drover", "--auth=trust", "--no-sync", "-E", "UTF8"); err != nil {
+		return err
+	}
+	options := "-c listen_addresses='' -c fsync=off -c unix_socket_directories=" + p.dir
+	if err := p.run("pg_ctl", "-D", data, "-w", "-o", options, "-l", filepath.Join(p.dir, "log"), "start"); err != nil {
+		return err
+	}
+	p.running = true
+	return nil
+}
+
+// run executes one of PostgreSQL's programs, which refuse to run as root.
+func (p *postgres) run(program string, args ...string) error {
+	cmd := exec.Command(filepath.Join(p.bin, program), args...)
+	cmd.Dir = p.dir
+	if os.Geteuid() == 0 {
+		uid, gid, err := postgresUser()
+		if err != nil {
+			return err
+		}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	}
+	// Output goes to a file: the server inherits it and would keep a pipe open.
+	out, err := os.CreateTemp("", "drover-pg-out-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(out.Name())
+	defer out.Close()
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Run(); err != nil {
+		text, _ := os.ReadFile(out.Name())
+		return fmt.Errorf("%s: %w: %s", program, err, text)
+	}
+	return nil
+}
+
+func binaries() (string, error) {
+	if path, err := exec.LookPath("initdb"); err == nil {
+		return filepath.Dir(path), nil
+	}
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if len(found) == 0 {
+		return "", fmt.Errorf("initdb is neither in PATH nor below /usr/lib/postgresql")
+	}
+	slices.Sort(found)
+	return filepath.Dir(found[len(found)-1]), nil
+}
+
+func postgresUser() (uid, gid int, err error) {
+	for _, name := range []string{"postgres", "nobody"} {
+		if u, err := user.Lookup(name); err == nil {
+			uid, _ = strconv.Atoi(u.Uid)
+			gid, _ = strconv.Atoi(u.Gid)
+			return uid, gid, nil
+		}
+	}
+	return 0, 0, fmt.Errorf("neither user postgres nor nobody exists to run PostgreSQL as")
+}

@@ -1,0 +1,183 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/drover-hpc/drover/internal/fault"
+)
+
+// Credentials give access to an S3 service.
+type Credentials struct{ AccessKey, SecretKey string }
+
+// Client reads and writes objects, named by s3:// URLs. A missing object or
+// bucket is a fault.NotFound, a service that does not answer a
+// fault.Unavailable.
+type Client struct{ api *minio.Client }
+
+// Object is what a HEAD tells.
+type Object struct {
+	Size int64
+	// ETag comes without quotes.
+	ETag string
+}
+
+// requestTimeout bounds one call, as the published service does.
+const requestTimeout = 60 * time.Second
+
+// NewClient returns a client of the service at endpoint, such as
+// http://127.0.0.1:8081, with path-style addressing.
+func NewClient(endpoint string, c Credentials) (*Client, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" {
+		return nil, fault.New(fault.Invalid, "S3 endpoint %q is no URL: expected http://host:port", endpoint)
+	}
+	api, err := minio.New(u.Host, &minio.Options{
+		Creds:        credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""),
+		Secure:       u.Scheme == "https",
+		Region:       "us-east-1", // asking for it would cost a request for each presigned URL
+		BucketLookup: minio.BucketLookupPath,
+		MaxRetries:   4,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("S3 client: %w", err)
+	}
+	return &Client{api: api}, nil
+}
+
+// EnsureBuckets creates the buckets that do not exist.
+func (c *Client) EnsureBuckets(ctx context.Context, names ...string) error {
+	for _, name := range names {
+		exists, err := c.api.BucketExists(ctx, name)
+		if err == nil && !exists {
+			err = c.api.MakeBucket(ctx, name, minio.MakeBucketOptions{})
+		}
+		if err != nil {
+			return wrap("create bucket "+name, err)
+		}
+	}
+	return nil
+}
+
+// Head tells size and ETag.
+func (c *Client) Head(ctx context.Context, name string) (Object, error) {
+	u, err := ParseURL(name)
+	if err != nil {
+		return Object{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	info, err := c.api.StatObject(ctx, u.Bucket, u.Key, minio.StatObjectOptions{})
+	if err != nil {
+		return Object{}, wrap("look up "+name, err)
+	}
+	return Object{Size: info.Size, ETag: strings.Trim(info.ETag, `"`)}, nil
+}
+
+// Get reads an object of at most max bytes; a larger one is a fault.Invalid.
+func (c *Client) Get(ctx context.Context, name string, max int64) ([]byte, error) {
+	u, err := ParseURL(name)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	obj, err := c.api.GetObject(ctx, u.Bucket, u.Key, minio.GetObjectOptions{})
+	if err != nil {
+		return nil, wrap("read "+name, err)
+	}
+	defer obj.Close()
+	data, err := io.ReadAll(io.LimitReader(obj, max+1))
+	if err != nil {
+		return nil, wrap("read "+name, err)
+	}
+	if int64(len(data)) > max {
+		return nil, fault.New(fault.Invalid, "%s is larger than %d bytes", name, max)
+	}
+	return data, nil
+}
+
+// Put writes an object; size -1 means unknown.
+func (c *Client) Put(ctx context.Context, name string, r io.Reader, size int64, contentType string) (Object, error) {
+	u, err := ParseURL(name)
+	if err != nil {
+		return Object{}, err
+	}
+	info, err := c.api.PutObject(ctx, u.Bucket, u.Key, r, size, minio.PutObjectOptions{ContentType: contentType})
+	if err != nil {
+		return Object{}, wrap("write "+name, err)
+	}
+	return Object{Size: info.Size, ETag: strings.Trim(info.ETag, `"`)}, nil
+}
+
+// Copy copies an object within the service.
+func (c *Client) Copy(ctx context.Context, from, to string) (Object, error) {
+	src, err := ParseURL(from)
+	if err != nil {
+		return Object{}, err
+	}
+	dst, err := ParseURL(to)
+	if err != nil {
+		return Object{}, err
+	}
+	info, err := c.api.CopyObject(ctx, minio.CopyDestOptions{Bucket: dst.Bucket, Object: dst.Key},
+		minio.CopySrcOptions{Bucket: src.Bucket, Object: src.Key})
+	if err != nil {
+		return Object{}, wrap("copy "+from+" to "+to, err)
+	}
+	return Object{Size: info.Size, ETag: strings.Trim(info.ETag, `"`)}, nil
+}
+
+// Delete removes an object; a missing one is fine.
+func (c *Client) Delete(ctx context.Context, name string) error {
+	u, err := ParseURL(name)
+	if err != nil {
+		return err
+	}
+	return wrap("delete "+name, c.api.RemoveObject(ctx, u.Bucket, u.Key, minio.RemoveObjectOptions{}))
+}
+
+// Presign returns a URL by which anyone can GET the object until ttl is over.
+// extra query parameters become part of the signature.
+func (c *Client) Presign(ctx context.Context, name string, ttl time.Duration, extra url.Values) (string, error) {
+	u, err := ParseURL(name)
+	if err != nil {
+		return "", err
+	}
+	signed, err := c.api.PresignedGetObject(ctx, u.Bucket, u.Key, ttl, extra)
+	if err != nil {
+		return "", wrap("presign "+name, err)
+	}
+	return signed.String(), nil
+}
+
+// Ready reports whether the service answers.
+func (c *Client) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, err := c.api.ListBuckets(ctx)
+	return wrap("list buckets", err)
+}
+
+func wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var r minio.ErrorResponse
+	switch {
+	case errors.As(err, &r) && r.StatusCode == http.StatusNotFound:
+		return fault.New(fault.NotFound, "%s: %w", doing, err)
+	case errors.As(err, &r) && r.StatusCode < 500:
+		return fault.New(fault.Invalid, "%s: %w", doing, err)
+	}
+	return fault.New(fault.Unavailable, "%s: S3: %w", doing, err)
+}

@@ -1,0 +1,140 @@
+package s3
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofiber/fiber/v3"
+	"github.com/versity/versitygw/backend/meta"
+	"github.com/versity/versitygw/backend/posix"
+	"github.com/versity/versitygw/embedgw"
+	"github.com/versity/versitygw/s3api"
+
+	"github.com/drover-hpc/drover/internal/journal"
+)
+
+// NodeParameter is the query parameter of a presigned URL that names the node
+// it was made for.
+const NodeParameter = "x-drover-node"
+
+// ServerConfig is what the embedded server needs.
+type ServerConfig struct {
+	// Dir holds the objects, a directory per bucket. The server changes the
+	// process's working directory to it: every other path must be absolute.
+	Dir string
+	// Listen is host:port; port 0 chooses a free one.
+	Listen      string
+	Credentials Credentials
+	Journal     *journal.Journal
+}
+
+// Server is an embedded S3 service. One process can run one.
+type Server struct {
+	endpoint string
+	cancel   context.CancelFunc
+	done     chan struct{}
+	err      error
+}
+
+// StartServer starts the server and returns when it answers.
+func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
+	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("start S3: %w", err)
+	}
+	be, err := newBackend(c.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("start S3 on %s: %w", c.Dir, err)
+	}
+	listen, err := resolvePort(c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("start S3 on %s: %w", c.Listen, err)
+	}
+	ready := make(chan struct{})
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s := &Server{endpoint: "http://" + listen, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		s.err = embedgw.RunVersityGW(ctx, be, &embedgw.Config{
+			RootUserAccess: c.Credentials.AccessKey, RootUserSecret: c.Credentials.SecretKey,
+			Ports: []string{listen}, MaxConnections: 16384, MaxRequests: 8192, MultipartMaxParts: 10000,
+			Quiet: true, KeepAlive: true, DisableACLs: true,
+			S3Options: []s3api.Option{
+				s3api.WithOnListen(func() { close(ready) }),
+				s3api.WithMiddleware("/", recordFetches(c.Journal)),
+			},
+		})
+	}()
+	select {
+	case <-ready:
+		return s, nil
+	case <-s.done:
+		cancel()
+		return nil, fmt.Errorf("start S3 on %s: %w", listen, s.err)
+	}
+}
+
+// Endpoint is the server's URL.
+func (s *Server) Endpoint() string { return s.endpoint }
+
+// Stop ends the server and waits for it.
+func (s *Server) Stop() {
+	s.cancel()
+	<-s.done
+}
+
+// newBackend keeps object metadata in extended attributes, or beside the
+// objects where the file system has none.
+func newBackend(dir string) (*posix.Posix, error) {
+	opts := posix.PosixOpts{CopyObjectThreshold: 5 << 30}
+	var store meta.MetadataStorer = meta.XattrMeta{}
+	if (meta.XattrMeta{}).Test(dir) != nil {
+		side := filepath.Clean(dir) + "-metadata"
+		if err := os.MkdirAll(side, 0o755); err != nil {
+			return nil, err
+		}
+		sidecar, err := meta.NewSideCar(side)
+		if err != nil {
+			return nil, err
+		}
+		store, opts.SideCarDir = sidecar, side
+	}
+	return posix.New(dir, store, opts)
+}
+
+// resolvePort replaces port 0 by a free one. Another process may take it
+// before the server does; then StartServer fails and says so.
+func resolvePort(listen string) (string, error) {
+	if !strings.HasSuffix(listen, ":0") {
+		return listen, nil
+	}
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// recordFetches writes who fetched which object into the journal.
+func recordFetches(j *journal.Journal) fiber.Handler {
+	return func(c fiber.Ctx) error {
+		err := c.Next()
+		node := c.Query(NodeParameter)
+		if j == nil || node == "" || c.Method() != http.MethodGet {
+			return err
+		}
+		status := c.Response().StatusCode()
+		e := journal.Entry{Node: strings.Clone(node), Source: "s3", Kind: "artifact", Failed: status >= 400,
+			Text: fmt.Sprintf("fetched s3:/%s (%d bytes)", c.Path(), max(c.Response().Header.ContentLength(), 0))}
+		if e.Failed {
+			e.Text = fmt.Sprintf("could not fetch s3:/%s: %d %s", c.Path(), status, http.StatusText(status))
+		}
+		j.Note(e)
+		return err
+	}
+}

@@ -1,0 +1,38 @@
+# Drover's commands for developers. Each installs what it needs (scripts/need.sh).
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+
+.PHONY: build test lint demo bench cross clean
+
+build: ## bin/drover, static, and the link bin/cray
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
+	ln -sf drover bin/cray
+
+cross: ## static binaries for amd64 and arm64
+	for arch in amd64 arm64; do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover-linux-$$arch ./cmd/drover || exit 1; \
+	done
+
+lint:
+	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "run gofmt on: $$files"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+test: ## format, vet, staticcheck, every test with -race
+	scripts/need.sh git ansible ssh postgres cc
+	$(MAKE) --no-print-directory lint cross
+	$(GO) test -race -timeout 40m ./...
+
+demo: ## boot and configure eight simulated nodes; KEEP=1 leaves the server running
+	scripts/need.sh git ansible ssh
+	$(MAKE) --no-print-directory build
+	KEEP=$(KEEP) examples/demo.sh
+
+bench: ## the table of docs/performance.md on this machine
+	scripts/need.sh git ansible ssh
+	$(GO) run ./bench
+
+clean:
+	rm -rf bin demo-data

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Installs what is missing, on Debian and its kin: need.sh git ansible ssh postgres cc
+set -eu
+
+missing=""
+want() { # want PACKAGE TEST...
+	package=$1
+	shift
+	"$@" >/dev/null 2>&1 || missing="$missing $package"
+}
+postgres() { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; }
+
+for need in "$@"; do
+	case $need in
+	git) want git command -v git ;;
+	ansible) want ansible-core command -v ansible-playbook ;;
+	ssh) want openssh-client command -v ssh ;;
+	postgres) want postgresql postgres ;;
+	cc) want gcc command -v cc; want libc6-dev test -e /usr/include/stdio.h ;; # the race detector links with it
+	*) echo "need.sh: unknown need: $need" >&2; exit 2 ;;
+	esac
+done
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+	echo "Missing, and there is no apt-get to install them: $missing" >&2
+	exit 1
+fi
+root=""
+[ "$(id -u)" = 0 ] || root="sudo"
+echo "Installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+$root apt-get update -qq
+$root apt-get install -y -qq --no-install-recommends $missing >/dev/null

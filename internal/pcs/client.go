@@ -1,0 +1,59 @@
+package pcs
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/drover-hpc/drover/internal/httpapi"
+)
+
+// Client calls a Power Control Service, the embedded one or the real one.
+type Client struct{ http *httpapi.Client }
+
+// NewClient returns a client; c's base ends in /apis/power-control or is the
+// service's own root.
+func NewClient(c *httpapi.Client) *Client { return &Client{http: c} }
+
+// PowerStatus returns what is known of the components' power, in no promised
+// order; nil asks for all. A component that PCS does not know has an Error.
+func (c *Client) PowerStatus(ctx context.Context, xnames []string) ([]PowerStatus, error) {
+	body := map[string]any{}
+	if len(xnames) > 0 {
+		body["xname"] = xnames
+	}
+	var out struct{ Status []PowerStatus }
+	_, err := c.http.Do(ctx, http.MethodPost, "/v1/power-status", nil, body, &out)
+	return out.Status, err
+}
+
+// Transition asks for the operation on the components and returns the
+// transition's id at once. deadlineMinutes bounds each tier; 0 does not
+// confirm, negative waits for ever.
+func (c *Client) Transition(ctx context.Context, op string, xnames []string, deadlineMinutes int) (string, error) {
+	type location struct {
+		Xname string `json:"xname"`
+	}
+	locations := make([]location, len(xnames))
+	for i, x := range xnames {
+		locations[i].Xname = x
+	}
+	body := map[string]any{"operation": op, "taskDeadlineMinutes": deadlineMinutes, "location": locations}
+	var out struct{ TransitionID string }
+	_, err := c.http.Do(ctx, http.MethodPost, "/v1/transitions", nil, body, &out)
+	return out.TransitionID, err
+}
+
+// Describe returns a transition with its tasks.
+func (c *Client) Describe(ctx context.Context, id string) (Transition, error) {
+	var out Transition
+	_, err := c.http.Do(ctx, http.MethodGet, "/v1/transitions/"+url.PathEscape(id), nil, nil, &out)
+	return out, err
+}
+
+// Transitions returns all transitions without their tasks.
+func (c *Client) Transitions(ctx context.Context) ([]Transition, error) {
+	var out struct{ Transitions []Transition }
+	_, err := c.http.Do(ctx, http.MethodGet, "/v1/transitions", nil, nil, &out)
+	return out.Transitions, err
+}

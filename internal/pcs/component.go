@@ -1,0 +1,31 @@
+package pcs
+
+import (
+	"slices"
+
+	"github.com/drover-hpc/drover/internal/xname"
+)
+
+// Component is what PCS must know of a component to drive it.
+type Component struct {
+	Xname       string
+	Type        xname.Type
+	BMC         string   // xname of the controller
+	Address     string   // of the controller: host or host:port
+	OdataID     string   // path of the resource that has the PowerState
+	ResetTarget string   // path to POST resets to; empty: no power control
+	ResetTypes  []string // ResetTypes that the hardware offers
+}
+
+var (
+	bmcTypes    = []xname.Type{xname.NodeBMC, xname.ChassisBMC, xname.RouterBMC}
+	moduleTypes = []xname.Type{xname.ComputeModule, xname.RouterModule, xname.HSNBoard}
+)
+
+func isBMC(t xname.Type) bool    { return slices.Contains(bmcTypes, t) }
+func isModule(t xname.Type) bool { return slices.Contains(moduleTypes, t) }
+
+// hasPower tells whether components of the type have a power state.
+func hasPower(t xname.Type) bool {
+	return t == xname.Node || t == xname.Chassis || isModule(t) || isBMC(t)
+}

@@ -1,0 +1,22 @@
+// Package pcs is the Power Control Service: it turns components on and off
+// through their BMCs and knows which are on.
+//
+// A transition is one operation on many components. It runs tier by tier
+// (nodes go down before their slots, slots come up before their nodes), and
+// within a tier node by node in parallel:
+//
+//	POST /transitions ─► record ─► reserve ─► tier ─► tier ─► ... ─► completed
+//	                                           │
+//	       for each component of the tier:     ▼
+//	       read PowerState ─► wanted already? ─► Reset ─► read until it is as wanted
+//	                                               │
+//	                                               └─► refused: the task fails with the BMC's words
+//
+// What a BMC says of its power, whoever asked it, goes to the recorder, which
+// writes the changes to pcs_status in batches and tells HSM. A monitor asks
+// every BMC now and then, and a new component at once.
+//
+// The state of a running transition is in memory and is saved often, never per
+// node. After a restart unfinished transitions go on: a component is asked for
+// its power state before anything is sent to it again.
+package pcs

@@ -1,0 +1,44 @@
+package cfs
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// EventsTopic is the topic of session events, in the database or in Kafka.
+const EventsTopic = "cfs-session-events"
+
+// EventType is what happened to a session.
+type EventType string
+
+// The types.
+const (
+	EventCreate EventType = "CREATE"
+	EventDelete EventType = "DELETE"
+)
+
+// Event tells that a session was created or deleted; Data is its v3 record at
+// that time.
+type Event struct {
+	Type EventType `json:"type"`
+	Data Session   `json:"data"`
+}
+
+// Events takes session events. Put joins the transaction in ctx if it can, so
+// that event and record commit together; store.Queue does.
+type Events interface {
+	Put(ctx context.Context, payload []byte) error
+}
+
+func (s *Service) publish(ctx context.Context, kind EventType, sessions ...Session) error {
+	for _, data := range sessions {
+		payload, err := json.Marshal(Event{Type: kind, Data: data})
+		if err != nil {
+			return err
+		}
+		if err := s.cfg.Events.Put(ctx, payload); err != nil {
+			return err
+		}
+	}
+	return nil
+}

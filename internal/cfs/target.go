@@ -1,0 +1,74 @@
+package cfs
+
+import (
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/drover-hpc/drover/internal/fault"
+)
+
+// TargetDefinition says where a session's inventory comes from.
+type TargetDefinition string
+
+// The definitions.
+const (
+	TargetDynamic TargetDefinition = "dynamic" // from HSM: groups, partitions, roles
+	TargetImage   TargetDefinition = "image"   // images of IMS, by id
+	TargetSpec    TargetDefinition = "spec"    // the groups in the session
+	TargetRepo    TargetDefinition = "repo"    // the additional inventory alone
+)
+
+// TargetGroup is an inventory group with its hosts or image ids.
+type TargetGroup struct {
+	Name    string   `json:"name" doc:"Name of the group"`
+	Members []string `json:"members" nullable:"false" doc:"Host names, or image ids for target definition image"`
+}
+
+// ImageName names the image that customizing another one makes.
+type ImageName struct {
+	SourceID   string `json:"source_id" doc:"Id of the image in the target groups"`
+	ResultName string `json:"result_name" doc:"Name of the image that results"`
+}
+
+// Target is what a session configures.
+type Target struct {
+	Definition TargetDefinition `json:"definition"`
+	Groups     []TargetGroup    `json:"groups"`
+	ImageMap   []ImageName      `json:"image_map"`
+}
+
+// check tells what is wrong with the target, if anything.
+func (t Target) check() error {
+	switch t.Definition {
+	case TargetDynamic, TargetRepo:
+		if len(t.Groups) > 0 {
+			return fault.New(fault.Invalid, "target.groups must be empty for target definition '%s'", t.Definition)
+		}
+		return nil
+	case TargetImage, TargetSpec:
+	default:
+		return fault.New(fault.Invalid, "target.definition must be dynamic, image, spec or repo, not '%s'", t.Definition)
+	}
+	if len(t.Groups) == 0 {
+		return fault.New(fault.Invalid, "target.groups must name at least one group for target definition '%s'", t.Definition)
+	}
+	var bad []string
+	for _, g := range t.Groups {
+		if len(g.Members) == 0 {
+			return fault.New(fault.Invalid, "target.groups: group '%s' must have members", g.Name)
+		}
+		for _, m := range g.Members {
+			if strings.TrimSpace(m) == "" {
+				return fault.New(fault.Invalid, "target.groups: group '%s' has a blank member", g.Name)
+			}
+			if t.Definition == TargetImage && uuid.Validate(m) != nil {
+				bad = append(bad, m)
+			}
+		}
+	}
+	if len(bad) > 0 {
+		return fault.New(fault.Invalid, "target.groups: members must be image ids (UUIDs); these are not: %s", strings.Join(bad, ", "))
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+package aee
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/aee/plugin"
+	"github.com/drover-hpc/drover/internal/aee/trust"
+	"github.com/drover-hpc/drover/internal/cfs"
+)
+
+// layerMark begins the line that Ansible writes before each layer's output.
+const layerMark = "=== layer "
+
+// Ansible is the third step: ansible-playbook for each layer in order. The
+// first that does not exit with 0 ends the step, which exits with the same.
+func Ansible(ctx context.Context, dir string, out io.Writer) error {
+	d := Dir(dir)
+	job, err := d.Job()
+	if err != nil {
+		return err
+	}
+	settings, err := d.Settings()
+	if err != nil {
+		return err
+	}
+	common, err := commonEnv(d, job, settings)
+	if err != nil {
+		return err
+	}
+	stop := keepCertificate(ctx, d, job, settings, out)
+	defer stop()
+	for _, l := range job.Layers {
+		if err := playLayer(ctx, d, job, l, common, out); err != nil {
+			err = fmt.Errorf("layer %d %s: %w", l.Index, l.Name, err)
+			hold(ctx, d, job.DebugWait, err, out)
+			return err
+		}
+	}
+	return nil
+}
+
+func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common []string, out io.Writer) error {
+	home, commit := d.layer(l.Index), ""
+	playbook := filepath.Join(home, l.Playbook)
+	if isDebug(l) {
+		home = d.path("plugins", plugin.Playbooks)
+		playbook = filepath.Join(home, l.Playbook)
+	} else {
+		head, err := os.ReadFile(filepath.Join(home, ".git", "HEAD")) // detached: the hash itself
+		if err != nil {
+			return fmt.Errorf("read the commit: %w", err)
+		}
+		commit = strings.TrimSpace(string(head))
+	}
+	if _, err := os.Stat(playbook); err != nil {
+		return fmt.Errorf("there is no playbook %q in %s at %s", l.Playbook, l.CloneURL, commit)
+	}
+	fmt.Fprintf(out, "%s%d %s: %s of %s at %s\n", layerMark, l.Index, l.Name, l.Playbook, l.CloneURL, commit)
+
+	unreported := d.path("unreported")
+	cmd := exec.CommandContext(ctx, "ansible-playbook", append([]string{playbook}, ansibleArgs(job)...)...)
+	cmd.Dir = home
+	cmd.Env = append(slices.Clip(common),
+		"SESSION_CLONE_URL="+l.CloneURL,
+		"SESSION_PLAYBOOK="+l.Playbook,
+		"SESSION_COMMIT="+commit,
+		"LAYER_CURRENT="+strconv.Itoa(l.Index),
+		"ANSIBLE_ROLES_PATH="+filepath.Join(home, "roles"),
+		"DISABLE_STATE_RECORDING="+pythonBool(!job.RecordState || isDebug(l)),
+		"CFS_UNREPORTED="+unreported,
+	)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.WaitDelay = 2 * time.Second
+	err := cmd.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil
+	}
+	if err != nil {
+		return fmt.Errorf("ansible-playbook %s: %w", l.Playbook, err)
+	}
+	if text, rerr := os.ReadFile(unreported); rerr == nil {
+		return errors.New(string(text))
+	}
+	return nil
+}
+
+// commonEnv is the environment that all layers share.
+func commonEnv(d Dir, job cfs.Job, settings Settings) ([]string, error) {
+	config, err := os.ReadFile(d.path("ansible.cfg"))
+	if err != nil {
+		return nil, fmt.Errorf("read the Ansible configuration: %w", err)
+	}
+	control, err := controlDir(d)
+	if err != nil {
+		return nil, err
+	}
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return name == "VCS_USERNAME" || name == "VCS_PASSWORD" || name == "SSH_AUTH_SOCK"
+	})
+	env = append(env,
+		"ANSIBLE_CONFIG="+d.path("ansible.cfg"),
+		"ANSIBLE_INVENTORY="+d.path("hosts"),
+		"ANSIBLE_LOCAL_TEMP="+d.path("tmp"),
+		"ANSIBLE_SSH_CONTROL_PATH_DIR="+control,
+		"SESSION_NAME="+job.Session,
+		"INVENTORY_TYPE="+string(job.Target),
+		"CFS_URL="+strings.TrimSuffix(settings.Gateway, "/")+"/apis/cfs/v3",
+		"CFS_REPORT_TIMEOUT="+strconv.FormatFloat(settings.ReportTimeout.Seconds(), 'f', -1, 64),
+		"PYTHONUNBUFFERED=1",
+	)
+	if settings.CAFile != "" {
+		env = append(env, "SSL_CAINFO="+settings.CAFile)
+	}
+	if settings.SSHPort != 0 {
+		env = append(env, "ANSIBLE_REMOTE_PORT="+strconv.Itoa(settings.SSHPort))
+	}
+	if settings.TrustDir != "" {
+		env = append(env, "ANSIBLE_PRIVATE_KEY_FILE="+d.key(), "ANSIBLE_REMOTE_USER=root")
+	}
+	return append(env, pluginEnv(config, d.path("plugins"))...), nil
+}
+
+// ansibleArgs are the session's arguments of ansible-playbook. The API has
+// checked the passthrough's options; its words are separated by white space.
+func ansibleArgs(job cfs.Job) (args []string) {
+	if v := min(job.Verbosity, 4); v > 0 {
+		args = append(args, "-"+strings.Repeat("v", v))
+	}
+	if job.Limit != "" {
+		args = append(args, "--limit="+job.Limit)
+	}
+	return append(args, strings.Fields(job.Passthrough)...)
+}
+
+// keepCertificate renews the session's certificate while it runs.
+func keepCertificate(ctx context.Context, d Dir, job cfs.Job, settings Settings, out io.Writer) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	if settings.TrustDir == "" {
+		return cancel
+	}
+	go func() {
+		tick := time.NewTicker(trust.Renewal)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			ca, err := trust.Open(settings.TrustDir, nil)
+			if err == nil {
+				err = ca.Renew(d.key(), job.Session)
+			}
+			if err != nil {
+				fmt.Fprintln(out, err)
+			}
+		}
+	}()
+	return cancel
+}
+
+// hold keeps a failed session's files for a look around: for the given time,
+// or until the file "complete" appears in the job directory.
+func hold(ctx context.Context, d Dir, wait time.Duration, why error, out io.Writer) {
+	if wait <= 0 {
+		return
+	}
+	fmt.Fprintf(out, "%v\nfiles stay in %s for %v, or until the file %s exists\n", why, d, wait, d.path("complete"))
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for deadline := time.Now().Add(wait); time.Now().Before(deadline) && ctx.Err() == nil; <-tick.C {
+		if _, err := os.Stat(d.path("complete")); err == nil {
+			return
+		}
+	}
+}
+
+// isDebug reports whether the layer is one of the pseudo-layers debug_fail,
+// debug_facts, debug_noop: no repository, a playbook that Drover brings.
+func isDebug(l cfs.JobLayer) bool {
+	return l.CloneURL == "" && l.Source == "" && plugin.IsDebug(l.Playbook)
+}
+
+func (d Dir) key() string { return d.path("ssh", "id_ecdsa") }
+
+func pythonBool(v bool) string {
+	if v {
+		return "True"
+	}
+	return "False"
+}

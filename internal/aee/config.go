@@ -1,0 +1,80 @@
+package aee
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/drover-hpc/drover/internal/aee/plugin"
+)
+
+var configName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
+
+// ansibleConfig returns the text of the named Ansible configuration: the
+// site's NAME/ansible.cfg in dir, or the one that Drover brings.
+func ansibleConfig(dir, name string) ([]byte, error) {
+	if name == "" {
+		name = plugin.DefaultConfigName
+	}
+	if !configName.MatchString(name) {
+		return nil, fmt.Errorf("ansible configuration %q: not a name of letters, digits, '.', '_' and '-'", name)
+	}
+	if dir != "" {
+		text, err := os.ReadFile(filepath.Join(dir, name, "ansible.cfg"))
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return text, err
+		}
+	}
+	if name == plugin.DefaultConfigName {
+		return plugin.DefaultConfig, nil
+	}
+	return nil, fmt.Errorf("there is no Ansible configuration %q: expected the file %s",
+		name, filepath.Join(dir, name, "ansible.cfg"))
+}
+
+// configValue finds a key in [defaults] of an ansible.cfg; the first of the
+// keys that is set wins.
+func configValue(text []byte, keys ...string) string {
+	values := map[string]string{}
+	section := ""
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "[") {
+			section = strings.Trim(line, "[]")
+			continue
+		}
+		if i := strings.IndexAny(line, "=:"); i > 0 && section == "defaults" && !strings.ContainsAny(line[:1], "#;") {
+			values[strings.TrimSpace(line[:i])] = strings.TrimSpace(line[i+1:])
+		}
+	}
+	for _, k := range keys {
+		if v := values[k]; v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// pluginEnv has Ansible find our plugins beside those that the configuration
+// names, under the option's name of every Ansible version.
+func pluginEnv(config []byte, dir string) []string {
+	env := []string{
+		"ANSIBLE_CALLBACK_PLUGINS=" + joinPath(configValue(config, "callback_plugins"), filepath.Join(dir, plugin.Callbacks)),
+		"ANSIBLE_STRATEGY_PLUGINS=" + joinPath(configValue(config, "strategy_plugins"), filepath.Join(dir, plugin.Strategies)),
+	}
+	if enabled := configValue(config, "callbacks_enabled", "callback_whitelist"); enabled != "" {
+		env = append(env, "ANSIBLE_CALLBACKS_ENABLED="+enabled)
+	}
+	return env
+}
+
+func joinPath(first, second string) string {
+	if first == "" {
+		return second
+	}
+	return first + ":" + second
+}

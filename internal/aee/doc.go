@@ -1,0 +1,20 @@
+// Package aee executes CFS sessions with Ansible.
+//
+// A session's job is a directory and four steps. Each step is a program of its
+// own, "drover aee STEP --job DIR", that reads the directory and leaves its
+// results there, so that local child processes and containers run the same code:
+//
+//	job.json, settings.json          what to do (cfs.Job, Settings), never changed
+//	clone      ─► layer<N>/, hosts/  repositories at their commits, from the mirror cache
+//	inventory  ─► hosts/01-cfs-generated.yaml, ansible.cfg, plugins/, ssh/
+//	ansible    ─► runs ansible-playbook layer by layer; the plugin reports each node to CFS
+//	teardown   ─► ends SSH masters, removes checkouts and keys
+//
+// "drover aee run --job DIR" supervises: it runs the four in order, keeps
+// supervisor.json, steps.json and log/<step>.log, and at the end puts
+// result.json in place with one rename. Who wants to know how the job stands
+// reads these files; package local does.
+//
+// Sub-packages: plugin (the Ansible plugins, embedded), trust (SSH keys and
+// certificates that nodes accept), local (a cfs.Executor on child processes).
+package aee

@@ -1,0 +1,222 @@
+package aee
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// mirrors is the cache of bare repositories, one per clone URL, that all jobs
+// share. A commit that is there costs no network.
+type mirrors struct {
+	dir     string
+	env     []string
+	retries int
+	delay   time.Duration
+	out     io.Writer
+}
+
+var (
+	fullHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	// hopeless are git's words (LC_ALL=C) for what another try will not change.
+	hopeless = regexp.MustCompile(`(?i)authentication failed|could not read (username|password)|permission denied` +
+		`|does not appear to be a git repository|repository .* (not found|does not exist)|transport '.*' not allowed`)
+)
+
+// checkout puts the commit of the repository at url into dir, detached; an
+// empty commit is the default branch's head.
+func (m mirrors) checkout(ctx context.Context, url, commit, dir string) error {
+	for _, v := range []string{url, commit} {
+		if strings.HasPrefix(v, "-") || strings.ContainsAny(v, "\x00\n") {
+			return fmt.Errorf("refused %q: a clone URL or commit starts with '-' or has a line break", v)
+		}
+	}
+	if url == "" {
+		return errors.New("no clone URL")
+	}
+	mirror, hash, err := m.obtain(ctx, url, commit)
+	if err != nil {
+		return err
+	}
+	// The mirror's objects are borrowed: nothing is copied, mirrors are never pruned.
+	if _, err := m.git(ctx, "clone", "--quiet", "--shared", "--no-checkout", "--", mirror, dir); err != nil {
+		return err
+	}
+	if _, err := m.git(ctx, "-C", dir, "remote", "set-url", "origin", url); err != nil {
+		return err
+	}
+	_, err = m.git(ctx, "-C", dir, "checkout", "--quiet", "--detach", hash)
+	return err
+}
+
+// obtain returns the repository's mirror and the full hash of the commit, which
+// the mirror has.
+func (m mirrors) obtain(ctx context.Context, url, commit string) (mirror, hash string, err error) {
+	sum := sha256.Sum256([]byte(url))
+	mirror = filepath.Join(m.dir, hex.EncodeToString(sum[:16])+".git")
+	if fullHash.MatchString(commit) { // anything else may name something else today
+		if hash, err := m.resolve(ctx, mirror, commit); err == nil {
+			return mirror, hash, nil
+		}
+	}
+	unlock, err := lock(mirror + ".lock")
+	if err != nil {
+		return "", "", err
+	}
+	defer unlock()
+	if fullHash.MatchString(commit) { // another job may just have fetched it
+		if hash, err := m.resolve(ctx, mirror, commit); err == nil {
+			return mirror, hash, nil
+		}
+	}
+	if err := m.retry(ctx, func() error { return m.update(ctx, url, mirror, commit) }); err != nil {
+		return "", "", err
+	}
+	if commit == "" {
+		commit = "HEAD"
+	}
+	hash, err = m.resolve(ctx, mirror, commit)
+	if err != nil {
+		return "", "", fmt.Errorf("no commit %q in %s", commit, url)
+	}
+	return mirror, hash, nil
+}
+
+// update brings the mirror to the remote's state. Nothing that it has goes away.
+func (m mirrors) update(ctx context.Context, url, mirror, commit string) error {
+	if _, err := os.Stat(mirror); err != nil {
+		return m.create(ctx, url, mirror)
+	}
+	if _, err := m.git(ctx, "-C", mirror, "fetch", "--quiet", "--force", "origin", "+refs/*:refs/*"); err != nil {
+		return err
+	}
+	if commit == "" {
+		return m.followHead(ctx, mirror)
+	}
+	if _, err := m.resolve(ctx, mirror, commit); err != nil && fullHash.MatchString(commit) {
+		// No ref leads to it; many servers hand it out all the same. If not,
+		// the caller says that it is missing.
+		m.git(ctx, "-C", mirror, "fetch", "--quiet", "origin", commit) //nolint:errcheck
+	}
+	return nil
+}
+
+// create makes the mirror appear whole or not at all.
+func (m mirrors) create(ctx context.Context, url, mirror string) error {
+	if err := os.MkdirAll(m.dir, 0o700); err != nil {
+		return fmt.Errorf("create mirror: %w", err)
+	}
+	tmp, err := os.MkdirTemp(m.dir, ".new-")
+	if err != nil {
+		return fmt.Errorf("create mirror: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	if _, err := m.git(ctx, "clone", "--quiet", "--mirror", "--config", "gc.auto=0", "--", url, tmp); err != nil {
+		return err
+	}
+	return os.Rename(tmp, mirror)
+}
+
+// followHead has the mirror's HEAD name what the remote's names now.
+func (m mirrors) followHead(ctx context.Context, mirror string) error {
+	out, err := m.git(ctx, "-C", mirror, "ls-remote", "--symref", "origin", "HEAD")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(out) { // "ref: refs/heads/main\tHEAD"
+		if ref, ok := strings.CutPrefix(line, "ref: "); ok {
+			name, _, _ := strings.Cut(ref, "\t")
+			_, err = m.git(ctx, "-C", mirror, "symbolic-ref", "HEAD", name)
+			return err
+		}
+	}
+	return nil
+}
+
+func (m mirrors) resolve(ctx context.Context, mirror, commit string) (string, error) {
+	if _, err := os.Stat(mirror); err != nil {
+		return "", err
+	}
+	out, err := m.git(ctx, "-C", mirror, "rev-parse", "--verify", "--quiet", "--end-of-options", commit+"^{commit}")
+	return strings.TrimSpace(out), err
+}
+
+func (m mirrors) retry(ctx context.Context, do func() error) error {
+	for try := 0; ; try++ {
+		err := do()
+		if err == nil || try >= m.retries || hopeless.MatchString(err.Error()) {
+			return err
+		}
+		fmt.Fprintf(m.out, "%v; next try in %v\n", err, m.delay)
+		wait := time.NewTimer(m.delay)
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return err
+		case <-wait.C:
+		}
+	}
+}
+
+// git runs the git binary and returns its output; an error holds its words.
+func (m mirrors) git(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Env = m.env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var out, words bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &words
+	if err := cmd.Run(); err != nil {
+		verb := args[0]
+		if verb == "-C" {
+			verb = args[2]
+		}
+		return "", fmt.Errorf("git %s: %w: %s", verb, err, strings.TrimSpace(words.String()))
+	}
+	return out.String(), nil
+}
+
+// gitEnv is the environment for git: no questions, English words, the site's
+// certificates, credentials from VCS_USERNAME and VCS_PASSWORD by askpass.
+func gitEnv(caFile, askpass string) []string {
+	env := append(os.Environ(), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0")
+	if caFile != "" {
+		env = append(env, "GIT_SSL_CAINFO="+caFile)
+	}
+	if os.Getenv("VCS_USERNAME") != "" {
+		env = append(env, "GIT_ASKPASS="+askpass)
+	}
+	return env
+}
+
+// lock takes the file's lock, waiting for it.
+func lock(path string) (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("lock mirror: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock mirror: %w", err)
+	}
+	for {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+		if err != syscall.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock mirror %s: %w", path, err)
+	}
+	return func() { f.Close() }, nil
+}

@@ -1,0 +1,207 @@
+package aee
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+
+	"github.com/drover-hpc/drover/internal/aee/plugin"
+	"github.com/drover-hpc/drover/internal/aee/trust"
+	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/xname"
+)
+
+// generated is the inventory's file in hosts/. Ansible reads the files there
+// in the order of their names: others may override it.
+const generated = "01-cfs-generated.yaml"
+
+// Inventory is the second step: the inventory, Ansible's configuration, the
+// plugins and the SSH key.
+func Inventory(ctx context.Context, dir string, out io.Writer) error {
+	d := Dir(dir)
+	job, err := d.Job()
+	if err != nil {
+		return err
+	}
+	settings, err := d.Settings()
+	if err != nil {
+		return err
+	}
+	config, err := ansibleConfig(settings.ConfigDir, job.AnsibleConfig)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(d.path("ansible.cfg"), config, 0o600); err != nil {
+		return err
+	}
+	if err := plugin.Unpack(d.path("plugins")); err != nil {
+		return fmt.Errorf("unpack the Ansible plugins: %w", err)
+	}
+	if err := issueKey(d, job, settings); err != nil {
+		return err
+	}
+	inv, err := generate(ctx, d, job, newHardware(settings.Gateway, http.DefaultTransport), out)
+	if err != nil {
+		return fmt.Errorf("inventory of target %s: %w", job.Target, err)
+	}
+	return inv.write(d)
+}
+
+func issueKey(d Dir, job cfs.Job, settings Settings) error {
+	if settings.TrustDir == "" {
+		return nil
+	}
+	ca, err := trust.Open(settings.TrustDir, nil)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(d.path("ssh"), 0o700); err != nil {
+		return err
+	}
+	return ca.Issue(d.key(), job.Session)
+}
+
+// inventory is an Ansible inventory. JSON is YAML that Ansible reads fastest.
+type inventory map[string]*group
+
+type group struct {
+	Hosts    map[string]hostVars `json:"hosts,omitempty"`
+	Vars     map[string]any      `json:"vars,omitempty"`
+	Children map[string]*group   `json:"children,omitempty"`
+}
+
+type hostVars map[string]any
+
+func generate(ctx context.Context, d Dir, job cfs.Job, hw hardware, out io.Writer) (inventory, error) {
+	switch job.Target {
+	case "dynamic", "":
+		fleet, err := hw.read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return fleet.inventory(out), nil
+	case "spec":
+		return specInventory(ctx, job.Groups, hw)
+	case "repo":
+		if job.Inventory == nil {
+			return nil, errors.New("the configuration and the options name no additional inventory, which target repo needs")
+		}
+		return inventory{}, nil
+	case "image":
+		return nil, errors.New("customizing images is not available: it needs IMS customization jobs")
+	}
+	return nil, errors.New("unknown definition: expected dynamic, spec, repo or image")
+}
+
+func (inv inventory) write(d Dir) error {
+	if inv["all"] == nil {
+		inv["all"] = &group{}
+	}
+	// True for image hosts; the group_vars of the site outrank this default.
+	inv["all"].Vars = map[string]any{"cray_cfs_image": false}
+	text, err := json.Marshal(inv)
+	if err != nil {
+		return fmt.Errorf("encode inventory: %w", err)
+	}
+	if err := os.MkdirAll(d.path("hosts"), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(d.path("hosts", generated), text, 0o600)
+}
+
+// specInventory has the session's own groups. Members that are nodes get their
+// address from HSM.
+func specInventory(ctx context.Context, groups []cfs.TargetGroup, hw hardware) (inventory, error) {
+	var addresses map[string]string
+	for _, g := range groups {
+		if addresses == nil && slices.ContainsFunc(g.Members, isNode) {
+			var err error
+			if addresses, err = hw.addresses(ctx); err != nil {
+				return nil, err
+			}
+		}
+	}
+	inv := inventory{}
+	for _, g := range groups {
+		inv[g.Name] = hostGroup(g.Members, addresses)
+	}
+	return inv, nil
+}
+
+func isNode(name string) bool { return xname.TypeOf(name) == xname.Node }
+
+// fleet is what HSM knows that matters to an inventory.
+type fleet struct {
+	groups     map[string][]string
+	partitions map[string][]string
+	nodes      []node
+	addresses  map[string]string // xname to IP address
+}
+
+type node struct{ id, role, subRole string }
+
+// inventory groups the nodes: HSM groups, over them partitions of the same
+// name, over both roles and <Role>_<SubRole>. What Ansible would not take as a
+// group's name is left out, with a word to out.
+func (f fleet) inventory(out io.Writer) inventory {
+	members := map[string][]string{}
+	for _, source := range []map[string][]string{f.groups, f.partitions, f.roles()} {
+		for name, ids := range source {
+			if validGroup(name) {
+				members[name] = ids
+			} else {
+				fmt.Fprintf(out, "left out group %q: not a name that Ansible takes\n", name)
+			}
+		}
+	}
+	all := &group{Children: map[string]*group{}}
+	for name, ids := range members {
+		all.Children[name] = hostGroup(ids, f.addresses)
+	}
+	return inventory{"all": all}
+}
+
+func (f fleet) roles() map[string][]string {
+	roles := map[string][]string{}
+	for _, n := range f.nodes {
+		if n.role == "" {
+			continue
+		}
+		roles[n.role] = append(roles[n.role], n.id)
+		if n.subRole != "" {
+			name := n.role + "_" + n.subRole
+			roles[name] = append(roles[name], n.id)
+		}
+	}
+	return roles
+}
+
+func hostGroup(ids []string, addresses map[string]string) *group {
+	g := &group{Hosts: make(map[string]hostVars, len(ids))}
+	for _, id := range ids {
+		vars := hostVars{}
+		if a := addresses[id]; a != "" {
+			vars["ansible_host"] = a
+		}
+		g.Hosts[id] = vars
+	}
+	return g
+}
+
+var (
+	groupName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]+$`)
+	// reserved are Python's keywords and Ansible's own groups.
+	reserved = []string{"False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
+		"def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda",
+		"nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield", "all", "ungrouped"}
+)
+
+func validGroup(name string) bool {
+	return groupName.MatchString(name) && !slices.Contains(reserved, name)
+}

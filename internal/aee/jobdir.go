@@ -1,0 +1,137 @@
+package aee
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/cfs"
+)
+
+// Dir is a job's directory.
+type Dir string
+
+// Step is a finished or running step, as steps.json has it.
+type Step struct {
+	Name    string    `json:"name"`
+	Started time.Time `json:"started"`
+	Ended   time.Time `json:"ended,omitzero"`
+	Exit    int       `json:"exit"` // -1: ended by a signal or never started
+}
+
+// Result is how a job ended.
+type Result struct {
+	Phase   cfs.JobPhase `json:"phase"`
+	Step    string       `json:"step,omitempty"` // that failed
+	Exit    int          `json:"exit"`           // of that step
+	Message string       `json:"message,omitempty"`
+	Started time.Time    `json:"started,omitzero"`
+	Ended   time.Time    `json:"ended"`
+}
+
+// Supervisor is who runs the job. Start distinguishes the process from a later
+// one with the same id.
+type Supervisor struct {
+	PID     int       `json:"pid"`
+	Start   string    `json:"start"`
+	Started time.Time `json:"started"`
+}
+
+// Create makes the directory of a job. The whole directory appears at once;
+// an error that is fs.ErrExist means that it was there before.
+func Create(dir string, job cfs.Job, settings Settings) error {
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".new-")
+	if err != nil {
+		return fmt.Errorf("create job directory: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	d := Dir(tmp)
+	if err := os.Mkdir(d.path("log"), 0o700); err != nil {
+		return fmt.Errorf("create job directory: %w", err)
+	}
+	if err := writeJSON(d.path("job.json"), job); err != nil {
+		return err
+	}
+	if err := writeJSON(d.path("settings.json"), settings); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(dir); err == nil {
+		return fmt.Errorf("create job directory %s: %w", dir, os.ErrExist)
+	}
+	if err := os.Rename(tmp, dir); err != nil { // refuses a directory that is not empty
+		return fmt.Errorf("create job directory: %w", err)
+	}
+	return nil
+}
+
+// Job and Settings are what Create was given; Settings has its defaults filled in.
+func (d Dir) Job() (job cfs.Job, err error) { return job, readJSON(d.path("job.json"), &job) }
+
+// Settings returns the site's settings with the defaults filled in.
+func (d Dir) Settings() (Settings, error) {
+	var s Settings
+	err := readJSON(d.path("settings.json"), &s)
+	return s.withDefaults(), err
+}
+
+// Supervisor, Steps and Result return what is recorded so far; an error that
+// is fs.ErrNotExist means nothing yet.
+func (d Dir) Supervisor() (s Supervisor, err error) {
+	return s, readJSON(d.path("supervisor.json"), &s)
+}
+
+// Steps returns the steps begun so far, in order.
+func (d Dir) Steps() (s []Step, err error) { return s, readJSON(d.path("steps.json"), &s) }
+
+// Result returns how the job ended.
+func (d Dir) Result() (r Result, err error) { return r, readJSON(d.path("result.json"), &r) }
+
+// SetResult records how the job ended.
+func (d Dir) SetResult(r Result) error { return writeJSON(d.path("result.json"), r) }
+
+// Log is the file with the step's output.
+func (d Dir) Log(step string) string { return d.path("log", step+".log") }
+
+func (d Dir) layer(index int) string { return d.path("layer" + strconv.Itoa(index)) }
+
+func (d Dir) path(elem ...string) string {
+	return filepath.Join(append([]string{string(d)}, elem...)...)
+}
+
+// writeJSON replaces the file in one step. Only the owner can read it.
+func writeJSON(path string, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = f.Write(data)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+func readJSON(path string, v any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package aee
+
+import "time"
+
+// Settings are the site's part of a job: where things are. They are written
+// beside the job when it starts.
+type Settings struct {
+	// Gateway is the base URL of the services, such as "http://127.0.0.1:8080".
+	Gateway string `json:"gateway"`
+	// CAFile has the certificates that git and the plugin trust; empty: the
+	// system's.
+	CAFile string `json:"ca_file,omitempty"`
+	// CacheDir holds the bare mirrors of repositories, shared by all jobs.
+	CacheDir string `json:"cache_dir"`
+	// TrustDir is the directory of trust.Open; empty: sessions get no SSH key.
+	TrustDir string `json:"trust_dir,omitempty"`
+	// ConfigDir holds the site's Ansible configurations as NAME/ansible.cfg.
+	ConfigDir string `json:"config_dir,omitempty"`
+	// SSHPort is the nodes' SSH port; 0: Ansible's default.
+	SSHPort int `json:"ssh_port,omitempty"`
+	// GitRetries is how often a clone or fetch is repeated after the first
+	// try, GitDelay the pause before each. 0 means 60 times and 10 s; a
+	// negative GitRetries means never.
+	GitRetries int           `json:"git_retries,omitempty"`
+	GitDelay   time.Duration `json:"git_delay,omitempty"`
+	// ReportTimeout is how long the Ansible plugin tries to reach CFS; 0: 5 minutes.
+	ReportTimeout time.Duration `json:"report_timeout,omitempty"`
+	// MaxLog bounds the log of each step, in bytes; 0: 8 MiB.
+	MaxLog int64 `json:"max_log,omitempty"`
+}
+
+func (s Settings) withDefaults() Settings {
+	if s.GitRetries == 0 {
+		s.GitRetries = 60
+	}
+	if s.GitDelay == 0 {
+		s.GitDelay = 10 * time.Second
+	}
+	if s.ReportTimeout == 0 {
+		s.ReportTimeout = 5 * time.Minute
+	}
+	if s.MaxLog == 0 {
+		s.MaxLog = 8 << 20
+	}
+	return s
+}

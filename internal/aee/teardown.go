@@ -1,0 +1,32 @@
+package aee
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Teardown is the last step: it ends what the session left running on nodes
+// and removes all but the records and logs.
+func Teardown(_ context.Context, dir string, _ io.Writer) error { return Clean(Dir(dir)) }
+
+// Clean ends SSH masters and removes checkouts, keys and helpers. It may be
+// repeated.
+func Clean(d Dir) error {
+	EndMasters(d)
+	paths, err := filepath.Glob(d.path("layer*"))
+	if err != nil {
+		return fmt.Errorf("clean job directory: %w", err)
+	}
+	for _, name := range []string{"ssh", "hosts", "plugins", "tmp", "askpass", "ansible.cfg", "unreported"} {
+		paths = append(paths, d.path(name))
+	}
+	var errs []error
+	for _, p := range paths {
+		errs = append(errs, os.RemoveAll(p))
+	}
+	return errors.Join(errs...)
+}

@@ -1,10 +1,18 @@
 package cli
 
 import (
+	"bufio"
+	"cmp"
+	"context"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/drover-hpc/drover/internal/cli/derive"
 )
 
 // Config is what the command line needs from the process. Zero fields take
@@ -21,7 +29,8 @@ type Config struct {
 	Version string
 	// Transport makes the calls.
 	Transport http.RoundTripper
-	// Commands are mounted beside the others, such as "serve".
+	// Commands are mounted beside the others, such as "serve". Their errors
+	// may be an *ExitError.
 	Commands []*cobra.Command
 }
 
@@ -39,3 +48,91 @@ func (e *ExitError) Error() string {
 }
 
 func (e *ExitError) Unwrap() error { return e.Err }
+
+// Main runs the command that args, without the program's name, ask for and
+// returns the exit code.
+func Main(ctx context.Context, config Config, args []string) int {
+	a := newApp(config)
+	root := a.root(args)
+	cmd, args, err := joinWords(root, args)
+	if err == nil {
+		root.SetArgs(args)
+		cmd, err = root.ExecuteContextC(ctx)
+	}
+	return a.fail(cmd, err)
+}
+
+// app is one run of the program.
+type app struct {
+	Config
+	name    string        // cray or drover
+	lines   *bufio.Reader // of Stdin
+	modules []module
+	derived map[*cobra.Command]*derive.Command
+}
+
+func newApp(c Config) *app {
+	if c.Stdin == nil {
+		c.Stdin = os.Stdin
+	}
+	if c.Stdout == nil {
+		c.Stdout = os.Stdout
+	}
+	if c.Stderr == nil {
+		c.Stderr = os.Stderr
+	}
+	if c.Getenv == nil {
+		c.Getenv = os.Getenv
+	}
+	name := strings.TrimSuffix(filepath.Base(cmp.Or(c.Args0, "drover")), ".exe")
+	if name != "cray" {
+		name = "drover"
+	}
+	c.Version = cmp.Or(c.Version, "0.0.0")
+	return &app{Config: c, name: name, lines: bufio.NewReader(c.Stdin), modules: modules(), derived: map[*cobra.Command]*derive.Command{}}
+}
+
+// root is the tree's top. Only the module that args name is derived: the
+// others stay leaves, which is what their help shows of them anyway.
+func (a *app) root(args []string) *cobra.Command {
+	root := &cobra.Command{
+		Use: a.name, Short: "Boot and configure a fleet of nodes", Version: a.Version,
+		TraverseChildren: true, SilenceErrors: true, SilenceUsage: true, Args: noArguments, RunE: showHelp,
+	}
+	root.SetIn(a.Stdin)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	root.SetVersionTemplate("{{.Name}}, version {{.Version}}\n")
+	root.SetHelpFunc(a.help)
+	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
+	root.CompletionOptions.HiddenDefaultCmd = a.name == "cray"
+	asked := asked(args)
+	for _, m := range a.modules {
+		root.AddCommand(a.module(m, asked == m.name))
+	}
+	root.AddCommand(a.artifacts(), a.configCommands(), a.initCommand(), a.auth())
+	if a.name == "drover" {
+		root.AddCommand(a.watch(), a.explain(), a.images(), a.discover(), a.version())
+		root.AddCommand(a.Commands...)
+	}
+	return root
+}
+
+// asked is the first word of the command line, also of one being completed.
+func asked(args []string) string {
+	if len(args) > 1 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
+		args = args[1:]
+	}
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+func (a *app) version() *cobra.Command {
+	return &cobra.Command{Use: "version", Short: "Print the version", Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := io.WriteString(a.Stdout, "drover "+a.Version+"\n")
+			return err
+		}}
+}

@@ -97,6 +97,9 @@ type Input struct {
 	// Values holds each option that has a value: one entry, or with Repeat
 	// and Values several.
 	Values map[string][]string
+	// Fetch makes a call that a Build needs to look something up; the path
+	// begins with the gateway prefix.
+	Fetch func(method, path string, body any) ([]byte, error)
 }
 
 // Given is the option's single value.

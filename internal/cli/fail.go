@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/drover-hpc/drover/internal/cli/derive"
+)
+
+// failure is an error that has its own code and is printed after "Error: ".
+// With usage, the three-part form is printed.
+type failure struct {
+	code    int
+	usage   bool
+	message string
+}
+
+func (f *failure) Error() string { return f.message }
+
+func usageError(format string, args ...any) error {
+	return &derive.UsageError{Message: fmt.Sprintf(format, args...)}
+}
+
+// abort is what happens to a confirmation that is refused.
+var abort = &failure{code: 1, message: "Aborted!"}
+
+// fail prints err about the command and returns the exit code.
+func (a *app) fail(cmd *cobra.Command, err error) int {
+	f := classify(err)
+	switch {
+	case f == nil:
+		return 0
+	case f.message == "":
+	case f == abort:
+		fmt.Fprintln(a.Stderr, f.message)
+	case f.usage:
+		path := cmd.CommandPath()
+		fmt.Fprintf(a.Stderr, "Usage: %s\nTry '%s --help' for help.\n\nError: %s\n", a.usageLine(cmd), path, f.message)
+	default:
+		fmt.Fprintf(a.Stderr, "Error: %s\n", f.message)
+	}
+	return f.code
+}
+
+func classify(err error) *failure {
+	var (
+		f       *failure
+		usage   *derive.UsageError
+		exit    *ExitError
+		unknown *pflag.NotExistError
+		noValue *pflag.ValueRequiredError
+		invalid *pflag.InvalidValueError
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &f):
+		return f
+	case errors.As(err, &exit):
+		return &failure{code: exit.Code, message: exit.Error()}
+	case errors.As(err, &usage):
+		return &failure{code: 2, usage: true, message: usage.Message}
+	case errors.As(err, &unknown):
+		name := unknown.GetSpecifiedName()
+		if unknown.GetSpecifiedShortnames() == "" {
+			name = "--" + name
+		} else {
+			name = "-" + name
+		}
+		return &failure{code: 2, usage: true, message: "no such option: " + name}
+	case errors.As(err, &noValue):
+		return &failure{code: 2, usage: true, message: "Option '--" + noValue.GetSpecifiedName() + "' requires an argument."}
+	case errors.As(err, &invalid):
+		return &failure{code: 2, usage: true, message: fmt.Sprintf("Invalid value for '--%s': %s",
+			invalid.GetFlag().Name, strings.TrimPrefix(invalid.Unwrap().Error(), "invalid "))}
+	case errors.Is(err, context.Canceled):
+		return abort
+	}
+	return &failure{code: 1, message: err.Error()}
+}
+
+// unreachable words a call that got no answer.
+func unreachable(program, base string, err error) error {
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return &failure{code: 2, usage: true, message: "Timed out trying to connect to cray"}
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return &failure{code: 2, usage: true, message: fmt.Sprintf("Unable to connect to cray. Please verify your cray hostname:\n"+
+		"    %[1]s config get core.hostname\n    %[1]s config set core hostname=<hostname>\n(%[2]s: %[3]v)", program, base, err)}
+}
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case cmd.HasSubCommands():
+		return usageError("No such command '%s'.", args[0])
+	}
+	return usageError("Got unexpected extra argument (%s)", strings.Join(args, " "))
+}
+
+// arguments requires the named arguments.
+func arguments(names ...string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return usageError("Missing argument '%s'.", names[len(args)])
+		}
+		if len(args) > len(names) {
+			return usageError("Got unexpected extra argument (%s)", strings.Join(args[len(names):], " "))
+		}
+		return nil
+	}
+}
+
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }

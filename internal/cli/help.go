@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/drover-hpc/drover/internal/cli/derive"
+)
+
+// help prints a group's or a command's help.
+func (a *app) help(cmd *cobra.Command, _ []string) {
+	w := cmd.OutOrStdout()
+	fmt.Fprintf(w, "Usage: %s\n", a.usageLine(cmd))
+	text := cmd.Long
+	if text == "" {
+		text = cmd.Short
+	}
+	if text != "" {
+		fmt.Fprintln(w)
+		paragraph(w, text)
+	}
+	if d := a.derived[cmd]; d != nil {
+		derivedHelp(w, d)
+		section(w, "Global Options", flagRows(a.globalFlags(new(globals))))
+		return
+	}
+	if !cmd.HasSubCommands() {
+		section(w, "Options", flagRows(cmd.LocalFlags()))
+	}
+	var groups, commands [][2]string
+	for _, sub := range cmd.Commands() {
+		row := [2]string{sub.Name(), sub.Short}
+		switch {
+		case sub.Hidden:
+		case sub.HasSubCommands() || sub.Annotations[isModule] != "":
+			groups = append(groups, row)
+		default:
+			commands = append(commands, row)
+		}
+	}
+	section(w, "Groups", groups)
+	section(w, "Commands", commands)
+}
+
+// usageLine is the full command, [OPTIONS] and the arguments.
+func (a *app) usageLine(cmd *cobra.Command) string {
+	line := cmd.CommandPath() + " [OPTIONS]"
+	switch d := a.derived[cmd]; {
+	case d != nil:
+		for _, arg := range d.Args {
+			line += " " + strings.ToUpper(arg.Name)
+		}
+	case cmd.HasSubCommands():
+		line += " COMMAND [ARGS]..."
+	default:
+		if _, args, ok := strings.Cut(cmd.Use, " "); ok {
+			line += " " + args
+		}
+	}
+	return line
+}
+
+func derivedHelp(w io.Writer, d *derive.Command) {
+	var required, optional [][2]string
+	for i := range d.Options {
+		o := &d.Options[i]
+		row := [2]string{strings.TrimSpace("--" + o.Name + " " + metavar(o)), o.Help}
+		if o.Default != "" {
+			row[1] += " [default: " + o.Default + "]"
+		}
+		switch {
+		case o.Hidden:
+		case o.Required:
+			required = append(required, row)
+		default:
+			optional = append(optional, row)
+		}
+	}
+	section(w, "Required Options", required)
+	section(w, "Optional", optional)
+}
+
+func metavar(o *derive.Option) string {
+	switch {
+	case o.Metavar != "":
+		return o.Metavar
+	case len(o.Enum) > 0:
+		return "[" + strings.Join(o.Enum, "|") + "]"
+	case o.List || o.Objects > 0:
+		return "TEXT,..."
+	}
+	return map[derive.Kind]string{derive.Text: "TEXT", derive.Integer: "INTEGER", derive.Number: "FLOAT",
+		derive.Bool: "BOOLEAN", derive.JSON: "JSON"}[o.Kind]
+}
+
+func flagRows(flags *pflag.FlagSet) (rows [][2]string) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		name := "--" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand + ", " + name
+		}
+		if f.NoOptDefVal == "" {
+			name += " " + strings.ToUpper(f.Value.Type())
+		}
+		text := f.Usage
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" && f.DefValue != "[]" {
+			text += " [default: " + f.DefValue + "]"
+		}
+		rows = append(rows, [2]string{name, text})
+	})
+	return rows
+}
+
+// width is where help texts are broken.
+const width = 79
+
+func section(w io.Writer, title string, rows [][2]string) {
+	if len(rows) == 0 {
+		return
+	}
+	column := 0
+	for _, r := range rows {
+		column = max(column, min(len(r[0]), 30))
+	}
+	fmt.Fprintf(w, "\n%s:\n", title)
+	for _, r := range rows {
+		fmt.Fprintf(w, "  %-*s", column, r[0])
+		lines := wrap(r[1], width-column-4)
+		for i, line := range lines {
+			if i > 0 || len(r[0]) > column {
+				fmt.Fprintf(w, "\n%*s", column+2, "")
+			}
+			fmt.Fprintf(w, "  %s", line)
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+func paragraph(w io.Writer, text string) {
+	for _, p := range strings.Split(strings.TrimSpace(text), "\n\n") {
+		if strings.HasPrefix(p, "  ") { // as it is: an example
+			fmt.Fprintf(w, "%s\n", p)
+			continue
+		}
+		for _, line := range wrap(p, width-2) {
+			fmt.Fprintf(w, "  %s\n", line)
+		}
+	}
+}
+
+func wrap(text string, width int) (lines []string) {
+	line, n := "", 0
+	for _, word := range strings.Fields(text) {
+		size := utf8.RuneCountInString(word)
+		if n > 0 && n+1+size > width {
+			lines, line, n = append(lines, line), "", 0
+		}
+		if n > 0 {
+			line, n = line+" ", n+1
+		}
+		line, n = line+word, n+size
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}

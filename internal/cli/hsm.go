@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/drover-hpc/drover/internal/cli/derive"
+)
+
+// editHSM puts in what people wrote by hand for the Hardware State Manager.
+func editHSM(c *catalog) {
+	for _, route := range []string{"/groups", "/partitions"} {
+		if d := c.operation(http.MethodPost, route); d != nil {
+			c.put(membersFromFile(d))
+		}
+	}
+	for _, d := range c.shown {
+		if d.Verb == "clear" && d.Danger == "" {
+			d.Danger = "This will delete all " + strings.Join(d.Groups, " ") + " in HSM, continue?"
+		}
+	}
+}
+
+// membersFromFile adds --members-file, which goes before --members-ids.
+func membersFromFile(d *derive.Command) *derive.Command {
+	if d.Option("members-ids") == nil {
+		ids := text("members-ids", "IDs of the members", "members", "ids")
+		ids.List = true
+		d.Options = append(d.Options, ids)
+	}
+	d.Options = append(d.Options, local(derive.Text, "members-file", "file with a comma list of the members"))
+	d.Build = func(in *derive.Input) (*derive.Request, error) {
+		r, err := d.Plain(in)
+		path, given := in.Given("members-file")
+		if err != nil || !given {
+			return r, err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, failed("%v", err)
+		}
+		list := strings.Join(strings.Fields(strings.ReplaceAll(string(text), "\n", ",")), "")
+		derive.Set(body(r), []string{"members", "ids"}, commaList(list))
+		return r, nil
+	}
+	return d
+}

@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/cli/settings"
+)
+
+// realm is the part of the gateway that hands out tokens.
+const realm = "/keycloak/realms/shasta/protocol/openid-connect/token"
+
+// clientID is the name under which command lines log in.
+const clientID = "shasta"
+
+// token is a stored OAuth2 answer. All methods take a nil token for none.
+type token struct {
+	path string
+	AccessToken,
+	RefreshToken string
+	expires float64        // Unix time; 0: never
+	raw     map[string]any // everything that the file holds
+}
+
+// loadToken reads a token file. A missing one is no token unless it was asked
+// for.
+func loadToken(path string, asked bool) (*token, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !asked {
+		return nil, nil
+	}
+	t := &token{path: path}
+	if err != nil || t.parse(text) != nil {
+		return nil, usageError("Unable to open token file, is it valid JSON?")
+	}
+	return t, nil
+}
+
+func (t *token) parse(text []byte) error {
+	if err := json.Unmarshal(text, &t.raw); err != nil {
+		return err
+	}
+	t.AccessToken, _ = t.raw["access_token"].(string)
+	t.RefreshToken, _ = t.raw["refresh_token"].(string)
+	t.expires, _ = t.raw["expires_at"].(float64)
+	return nil
+}
+
+// authorize adds the token to the request, renewed if it has expired.
+func (t *token) authorize(ctx context.Context, g *gateway, req *http.Request) error {
+	if t == nil || t.AccessToken == "" {
+		return nil
+	}
+	if t.RefreshToken != "" && t.expires > 0 && float64(time.Now().Unix()) >= t.expires {
+		fresh, err := g.login(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {t.RefreshToken}})
+		if err != nil {
+			return usageError("Your session has expired, please run:\n    %s auth login\nor give a token file with --token", g.program)
+		}
+		fresh.path = t.path
+		*t = *fresh
+		if err := t.save(); err != nil {
+			return err
+		}
+	}
+	req.Header.Set("Authorization", "Bearer "+t.AccessToken)
+	return nil
+}
+
+func (t *token) save() error {
+	text, err := json.Marshal(t.raw)
+	if err != nil {
+		return err
+	}
+	return settings.SaveToken(t.path, text)
+}
+
+// errCredentials is a login that was refused.
+var errCredentials = errors.New("Invalid Credentials") //nolint:staticcheck // printed as it is
+
+// login asks for a token.
+func (g *gateway) login(ctx context.Context, form url.Values) (*token, error) {
+	form.Set("client_id", clientID)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.base+realm, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := g.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode >= 400 {
+		return nil, errCredentials
+	}
+	t := &token{}
+	if err := t.parse(text); err != nil {
+		return nil, fmt.Errorf("decode the token: %w", err)
+	}
+	t.raw["client_id"] = clientID
+	if seconds, ok := t.raw["expires_in"].(float64); ok {
+		t.expires = float64(time.Now().Unix()) + seconds
+		t.raw["expires_at"] = t.expires
+	}
+	return t, nil
+}

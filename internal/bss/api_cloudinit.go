@@ -1,0 +1,99 @@
+package bss
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/httpapi"
+)
+
+// caller is embedded in inputs of operations that know the host by the address
+// that it calls from: what the gateway says, else the connection's.
+type caller struct{ ip string }
+
+// Resolve implements huma.Resolver.
+func (c *caller) Resolve(ctx huma.Context) []error {
+	c.ip = callerIP(ctx.Header("X-Forwarded-For"), ctx.RemoteAddr())
+	return nil
+}
+
+// callerIP is the last address that was forwarded for, which the nearest
+// gateway added, else the peer's.
+func callerIP(forwarded, peer string) string {
+	if forwarded != "" {
+		hops := strings.Split(forwarded, ",")
+		return strings.TrimSpace(hops[len(hops)-1])
+	}
+	if host, _, err := net.SplitHostPort(peer); err == nil {
+		return host
+	}
+	return peer
+}
+
+type metaDataInput struct {
+	caller
+	Key string `query:"key" example:"Global.cfs_public_key" doc:"Element that is wanted: keys of nested objects with dots between them"`
+}
+
+type metaDataOutput struct{ Body any }
+
+type userDataInput struct{ caller }
+
+type phoneHomeInput struct {
+	caller
+	ContentType string `header:"Content-Type"`
+	RawBody     []byte
+}
+
+func registerCloudInit(api huma.API, s *Service) {
+	tags := []string{"cloud-init", "cli_ignore"}
+	httpapi.Handle(api, huma.Operation{OperationID: "get-meta-data", Method: http.MethodGet, Path: "/meta-data",
+		Summary: "Show the calling host's cloud-init meta-data", Tags: tags},
+		func(ctx context.Context, in *metaDataInput) (*metaDataOutput, error) {
+			data, err := s.MetaData(ctx, in.ip, in.Key)
+			return &metaDataOutput{Body: data}, err
+		})
+	httpapi.Handle(api, huma.Operation{OperationID: "get-user-data", Method: http.MethodGet, Path: "/user-data",
+		Summary: "Show the calling host's cloud-init user-data", Tags: tags, Responses: textResponse("text/yaml", "A cloud-config document")},
+		func(ctx context.Context, in *userDataInput) (*textOutput, error) {
+			text, err := s.UserData(ctx, in.ip)
+			return &textOutput{ContentType: "text/yaml", Body: text}, err
+		})
+	httpapi.Handle(api, huma.Operation{OperationID: "phone-home", Method: http.MethodPost, Path: "/phone-home",
+		Summary: "Take what the calling host tells when its boot is complete", Tags: tags, DefaultStatus: http.StatusOK,
+		RequestBody: &huma.RequestBody{Content: map[string]*huma.MediaType{
+			"application/json":                  {Schema: &huma.Schema{Type: huma.TypeObject}},
+			"application/x-www-form-urlencoded": {Schema: &huma.Schema{Type: huma.TypeObject}},
+		}}},
+		func(ctx context.Context, in *phoneHomeInput) (*struct{}, error) {
+			p, err := readPhoneHome(in.ContentType, in.RawBody)
+			if err != nil {
+				return nil, err
+			}
+			return nil, s.PhoneHome(ctx, in.ip, p)
+		})
+}
+
+// readPhoneHome reads JSON or the form that cloud-init's module sends.
+func readPhoneHome(contentType string, body []byte) (p PhoneHome, err error) {
+	if !strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
+		if err := json.Unmarshal(body, &p); err != nil {
+			return p, fault.New(fault.Invalid, "phone-home data is no JSON object: %w", err)
+		}
+		return p, nil
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return p, fault.New(fault.Invalid, "phone-home data is no form: %w", err)
+	}
+	return PhoneHome{PubKeyDSA: form.Get("pub_key_dsa"), PubKeyRSA: form.Get("pub_key_rsa"),
+		PubKeyECDSA: form.Get("pub_key_ecdsa"), PubKeyED25519: form.Get("pub_key_ed25519"),
+		InstanceID: form.Get("instance_id"), Hostname: form.Get("hostname"), FQDN: form.Get("fqdn")}, nil
+}

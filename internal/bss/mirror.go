@@ -1,0 +1,224 @@
+package bss
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/events"
+)
+
+// mirror is a copy in memory of all rows of a table that is kept elsewhere.
+// Hints make rows stale; a stale row is read again, with others that are, when
+// someone wants it. Before each look the pending hints are taken in, so that
+// whoever saw a write committed finds it here.
+type mirror[T any] struct {
+	// load reads the rows with the keys, nil for all. Keys that do not exist
+	// are not in the result.
+	load func(ctx context.Context, keys []string) (map[string]T, error)
+	// changed is called for each row that came, changed (old and new) or went,
+	// with the mirror locked for writing. May be nil.
+	changed func(key string, old, new *T)
+	// maxAge is the age at which everything is read again; 0 is never.
+	maxAge time.Duration
+	now    func() time.Time
+	hints  *events.Subscription
+
+	loading sync.Mutex // one load at a time
+
+	mu       sync.RWMutex
+	rows     map[string]T
+	loadedAt time.Time // when everything was read; zero: must be
+	stale    map[string]uint64
+	seq      uint64 // of hints; a load clears only what was stale before it began
+}
+
+// loadBatch bounds how many stale rows one load reads.
+const loadBatch = 500
+
+// get returns the row with the key as it is now or was a moment ago, never
+// older than the call.
+func (m *mirror[T]) get(ctx context.Context, key string) (row T, ok bool, err error) {
+	if row, ok, fresh := m.peek(key); fresh {
+		return row, ok, nil
+	}
+	if err := m.refresh(ctx, key); err != nil {
+		return row, false, err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	row, ok = m.rows[key]
+	return row, ok, nil
+}
+
+// view calls look with the mirror locked for reading and no row stale.
+func (m *mirror[T]) view(ctx context.Context, look func(rows map[string]T)) error {
+	for {
+		m.takeHints()
+		m.mu.RLock()
+		if m.complete() && len(m.stale) == 0 {
+			look(m.rows)
+			m.mu.RUnlock()
+			return nil
+		}
+		m.mu.RUnlock()
+		if err := m.refresh(ctx, ""); err != nil {
+			return err
+		}
+	}
+}
+
+// fetch reads the row at its source, whatever the mirror holds.
+func (m *mirror[T]) fetch(ctx context.Context, key string) (row T, ok bool, err error) {
+	m.mu.Lock()
+	m.markStale(key)
+	m.mu.Unlock()
+	return m.get(ctx, key)
+}
+
+// newerThan has the next look read everything again if the last time was
+// before t.
+func (m *mirror[T]) newerThan(t time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.loadedAt.Before(t) {
+		m.loadedAt = time.Time{}
+	}
+}
+
+func (m *mirror[T]) peek(key string) (row T, ok, fresh bool) {
+	m.takeHints()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if !m.complete() || m.stale[key] > 0 {
+		return row, false, false
+	}
+	row, ok = m.rows[key]
+	return row, ok, true
+}
+
+func (m *mirror[T]) complete() bool {
+	return !m.loadedAt.IsZero() && (m.maxAge == 0 || m.now().Sub(m.loadedAt) < m.maxAge)
+}
+
+// takeHints marks what was hinted as stale. The token of the subscription is
+// taken under the lock: who finds none waits for the marks.
+func (m *mirror[T]) takeHints() {
+	if len(m.hints.Ready()) == 0 {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	select {
+	case <-m.hints.Ready():
+	default:
+		return
+	}
+	keys, all := m.hints.Take()
+	for _, k := range keys {
+		m.markStale(k)
+	}
+	if all {
+		m.loadedAt = time.Time{}
+	}
+}
+
+func (m *mirror[T]) markStale(key string) {
+	m.seq++
+	if m.stale == nil {
+		m.stale = map[string]uint64{}
+	}
+	m.stale[key] = m.seq
+}
+
+// refresh reads everything if it must, else the row with the key and others
+// that are stale.
+func (m *mirror[T]) refresh(ctx context.Context, key string) error {
+	m.loading.Lock()
+	defer m.loading.Unlock()
+	if key != "" {
+		if _, _, fresh := m.peek(key); fresh {
+			return nil // the one before us read it
+		}
+	}
+	keys, begun, seq := m.wanted(key)
+	if keys != nil && len(keys) == 0 {
+		return nil
+	}
+	rows, err := m.load(ctx, keys)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if keys == nil {
+		m.loadedAt = begun
+		for k := range m.rows {
+			if _, still := rows[k]; !still {
+				m.set(k, nil)
+			}
+		}
+		keys = make([]string, 0, len(m.stale))
+		for k := range m.stale {
+			keys = append(keys, k)
+		}
+		for k, row := range rows {
+			m.set(k, &row)
+		}
+	}
+	for _, k := range keys {
+		if row, ok := rows[k]; ok {
+			m.set(k, &row)
+		} else {
+			m.set(k, nil)
+		}
+		if m.stale[k] <= seq {
+			delete(m.stale, k)
+		}
+	}
+	return nil
+}
+
+// wanted are the keys to read, nil for all.
+func (m *mirror[T]) wanted(key string) (keys []string, begun time.Time, seq uint64) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if !m.complete() {
+		return nil, m.now(), m.seq
+	}
+	keys = []string{}
+	if key != "" {
+		keys = append(keys, key)
+	}
+	for k := range m.stale {
+		if len(keys) >= loadBatch {
+			break
+		}
+		if k != key {
+			keys = append(keys, k)
+		}
+	}
+	return keys, m.now(), m.seq
+}
+
+func (m *mirror[T]) set(key string, row *T) {
+	old, had := m.rows[key]
+	if !had && row == nil {
+		return
+	}
+	if m.changed != nil {
+		var before *T
+		if had {
+			before = &old
+		}
+		m.changed(key, before, row)
+	}
+	if row == nil {
+		delete(m.rows, key)
+		return
+	}
+	if m.rows == nil {
+		m.rows = map[string]T{}
+	}
+	m.rows[key] = *row
+}

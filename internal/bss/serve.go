@@ -1,0 +1,274 @@
+package bss
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/journal"
+)
+
+// ScriptQuery says whose boot script is wanted: MAC, else Name, else NID.
+type ScriptQuery struct {
+	MAC  string
+	Name string
+	NID  int // negative: not given
+	// Arch is what iPXE's ${buildarch} is; only hosts that HSM does not know
+	// are asked for it.
+	Arch string
+	// Retry counts the scripts that this host was given without booting.
+	Retry int
+	// Since is how new the data of HSM must be, in seconds since 1970.
+	Since int64
+}
+
+const (
+	// presignFor is how long a host has to fetch kernel and initrd.
+	presignFor = 24 * time.Hour
+	// nodeParameter tells the object store's log which node fetches.
+	nodeParameter = "x-drover-node"
+	// staleSleep is the pause before a host asks again when HSM does not answer.
+	staleSleep = 10 * time.Second
+)
+
+// client is the host that asks.
+type client struct {
+	component Component // ID is empty if HSM does not know it
+	alternate string    // the name by which it asked
+	mac       string    // one of its MACs, if any is known
+}
+
+// known reports whether HSM knows the host.
+func (c client) known() bool { return c.component.ID != "" }
+
+// name is the host's best name.
+func (c client) name() string {
+	if c.known() {
+		return c.component.ID
+	}
+	return c.alternate
+}
+
+// BootScript writes the script for the host that the query names. A host that
+// there is nothing to boot for is a fault.NotFound.
+func (s *Service) BootScript(ctx context.Context, q ScriptQuery) ([]byte, error) {
+	if q.MAC == "" && q.Name == "" && q.NID < 0 {
+		return nil, fault.New(fault.Invalid, "Need a mac=, name=, or nid= parameter")
+	}
+	if q.Since > 0 {
+		s.inventory.newerThan(time.Unix(q.Since, 0))
+	}
+	c, err := s.client(ctx, q)
+	if err != nil {
+		slog.Warn("boot script delayed: HSM does not answer", "error", err)
+		return chainScript(staleSleep, s.chain(client{alternate: q.Name, mac: q.MAC}, q.Retry)), nil
+	}
+	text, h, err := s.bootScript(ctx, q, c)
+	if !c.known() {
+		return text, err // there is no node to tell of in the journal
+	}
+	entry := journal.Entry{Node: c.component.ID, Source: "bss", Kind: "boot-script"}
+	if err != nil {
+		entry.Text, entry.Failed = "no boot script: "+err.Error(), true
+		s.cfg.Journal.Note(entry)
+		return nil, err
+	}
+	if h.Kernel != "" {
+		entry.Text = "boot script served (kernel " + h.Kernel + ", token " + h.Token + ")"
+		s.cfg.Journal.Note(entry)
+		s.history.note(c.component.ID, bootscriptEndpoint)
+	}
+	return text, nil
+}
+
+// bootScript is the script and the entry that it was made from, which is
+// empty if the script only has the host ask again.
+func (s *Service) bootScript(ctx context.Context, q ScriptQuery, c client) ([]byte, host, error) {
+	h, err := s.entryFor(ctx, c)
+	if err != nil {
+		return nil, host{}, err
+	}
+	if h.Kernel == "" || c.known() && !c.component.EndpointEnabled {
+		if q.Arch == "" {
+			if any, err := s.anyUnknown(ctx); any || err != nil {
+				return s.askArch(q, c), host{}, err
+			}
+		} else if u, _, err := s.lookup(ctx, unknownPrefix+q.Arch); err != nil {
+			return nil, host{}, err
+		} else if u.Kernel != "" {
+			h, c.component = u, Component{}
+		}
+	}
+	switch {
+	case h.Kernel != "":
+	case c.known():
+		return nil, host{}, fault.New(fault.NotFound, "%s: this host not configured for booting.", c.name())
+	default:
+		return nil, host{}, fault.New(fault.NotFound, "%s: no configuration available for unknown hosts", c.name())
+	}
+	text, err := s.compose(ctx, q, c, h)
+	return text, h, err
+}
+
+// entryFor is the entry that the client boots by, empty if there is none. One
+// that HSM does not know gets an entry only under the very name it gave.
+func (s *Service) entryFor(ctx context.Context, c client) (host, error) {
+	names := []string{c.alternate}
+	if c.known() {
+		names = []string{c.component.ID, c.alternate, c.component.Role, DefaultHost}
+	}
+	for _, read := range []func(context.Context, string) (host, bool, error){s.hostMirror.get, s.hostMirror.fetch} {
+		for i, name := range names {
+			if name == "" || i > 0 && name == names[i-1] {
+				continue
+			}
+			if h, ok, err := read(ctx, name); err != nil || ok {
+				return h, err
+			}
+		}
+	}
+	return host{}, nil
+}
+
+// lookup is the entry of the name, read from the database if the mirror has
+// none.
+func (s *Service) lookup(ctx context.Context, name string) (host, bool, error) {
+	if h, ok, err := s.hostMirror.get(ctx, name); ok || err != nil {
+		return h, ok, err
+	}
+	return s.hostMirror.fetch(ctx, name)
+}
+
+// anyUnknown reports whether there is something to boot for hosts that HSM
+// does not know.
+func (s *Service) anyUnknown(ctx context.Context) (any bool, err error) {
+	err = s.hostMirror.view(ctx, func(map[string]host) { any = len(s.unknowns) > 0 })
+	return any, err
+}
+
+// noteUnknown follows the host entries to answer anyUnknown.
+func (s *Service) noteUnknown(name string, _, now *host) {
+	if !strings.HasPrefix(name, unknownPrefix) {
+		return
+	}
+	if now == nil {
+		delete(s.unknowns, name)
+	} else {
+		s.unknowns[name] = true
+	}
+}
+
+// compose writes the script by which c boots h.
+func (s *Service) compose(ctx context.Context, q ScriptQuery, c client, h host) ([]byte, error) {
+	kernel, _, err := s.imageMirror.get(ctx, imageKey(kernelImage, h.Kernel))
+	if err != nil {
+		return nil, err
+	}
+	initrd, _, err := s.imageMirror.get(ctx, imageKey(initrdImage, h.Initrd))
+	if err != nil {
+		return nil, err
+	}
+	id := identity{xname: c.component.ID, nid: -1, token: h.Token, cloudInit: s.cfg.CloudInitBase}
+	if c.known() && c.component.NID != nil {
+		id.nid = *c.component.NID
+	}
+	out := script{retrySleep: s.cfg.RetrySleep, chain: s.chain(c, q.Retry+1)}
+	out.params = commandLine([]string{h.Params, kernel.Params, initrd.Params}, id)
+	if out.params, err = s.join(ctx, out.params, c.name()); err != nil {
+		return nil, err
+	}
+	sign := func(name string) (string, error) { return s.sign(ctx, name, c.name()) }
+	if out.params, err = signParameters(out.params, sign); err != nil {
+		slog.Error("boot script keeps an S3 URL that could not be presigned", "host", c.name(), "error", err)
+	}
+	if out.kernel, err = sign(h.Kernel); err != nil {
+		return nil, err
+	}
+	if h.Initrd != "" {
+		out.params = initrdFirst(out.params)
+		if out.initrd, err = sign(h.Initrd); err != nil {
+			return nil, err
+		}
+	}
+	return out.text(), nil
+}
+
+// joinPlaceholder stands for a SPIRE join token in kernel parameters.
+const joinPlaceholder = "${SPIRE_JOIN_TOKEN}"
+
+func (s *Service) join(ctx context.Context, params, name string) (string, error) {
+	if s.cfg.JoinToken == nil || !strings.Contains(params, joinPlaceholder) {
+		return params, nil
+	}
+	token, err := s.cfg.JoinToken(ctx, name)
+	if err != nil {
+		return "", fault.New(fault.Unavailable, "request a join token for %s: %w", name, err)
+	}
+	return strings.ReplaceAll(params, joinPlaceholder, token), nil
+}
+
+// sign makes an S3 URL one that the host can fetch; other URLs stay.
+func (s *Service) sign(ctx context.Context, name, host string) (string, error) {
+	if !strings.HasPrefix(name, "s3://") {
+		return name, nil
+	}
+	signed, err := s.cfg.Presigner.Presign(ctx, name, presignFor, url.Values{nodeParameter: {host}})
+	if err != nil {
+		return "", fmt.Errorf("presign %s: %w", name, err)
+	}
+	return signed, nil
+}
+
+// askArch has the host tell its architecture.
+func (s *Service) askArch(q ScriptQuery, c client) []byte {
+	return chainScript(0, s.chain(c, q.Retry)+"&arch=${buildarch}&ts="+strconv.FormatInt(s.cfg.Now().Unix(), 10))
+}
+
+// chain is the URL at which c asks again.
+func (s *Service) chain(c client, retry int) string {
+	who := "name=" + c.name()
+	if c.mac != "" {
+		who = "mac=" + c.mac
+	}
+	return s.cfg.ChainBase + "/boot/v1/bootscript?" + who + "&retry=" + strconv.Itoa(retry)
+}
+
+// client finds out who asks. An error means that HSM does not answer.
+func (s *Service) client(ctx context.Context, q ScriptQuery) (c client, err error) {
+	c = client{alternate: q.Name, mac: q.MAC}
+	id := q.Name
+	switch {
+	case q.MAC != "":
+		c.alternate = q.MAC
+		id, err = s.inventory.byMAC(ctx, q.MAC)
+	case q.Name == "":
+		c.alternate = nidName(q.NID)
+		id, err = s.inventory.byNIDName(ctx, c.alternate)
+	}
+	if err != nil || id == "" {
+		return c, err
+	}
+	c.component, err = s.inventory.component(ctx, id)
+	if err != nil || c.mac != "" || !c.known() {
+		return c, err
+	}
+	macs, err := s.inventory.macsOf(ctx, c.component.ID)
+	if len(macs) > 0 {
+		c.mac = macs[0]
+	}
+	return c, err
+}
+
+// EndpointHistory tells when the host (empty: each one) last asked for the
+// endpoint, bootscript or user-data (empty: both).
+func (s *Service) EndpointHistory(ctx context.Context, name, endpoint string) ([]EndpointAccess, error) {
+	if name == "" && endpoint != "" {
+		return nil, fault.New(fault.Invalid, "endpoint '%s' of which host: expected name too - 'query.name'", endpoint)
+	}
+	return s.history.list(ctx, name, endpoint)
+}

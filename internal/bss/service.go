@@ -1,0 +1,371 @@
+package bss
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/drover-hpc/drover/internal/events"
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+// HostsTable is the name under which changes of hosts' boot parameters are
+// hinted.
+const HostsTable = "bss_hosts"
+
+const imagesTable = "bss_images"
+
+// Presigner makes URLs by which an S3 object can be fetched without
+// credentials until ttl is over; extra query parameters are signed with it.
+type Presigner interface {
+	Presign(ctx context.Context, s3URL string, ttl time.Duration, extra url.Values) (string, error)
+}
+
+// Config is what a Service works with.
+type Config struct {
+	DB        *store.DB
+	Journal   *journal.Journal
+	Hub       *events.Hub // carries the hints of DB and, if embedded, of HSM
+	Inventory Inventory
+	Presigner Presigner
+	// ChainBase is the URL of this service as hosts see it, such as
+	// https://api-gw-service-nmn.local/apis/bss.
+	ChainBase string
+	// CloudInitBase is the URL below which hosts find /meta-data and
+	// /user-data; empty leaves it out of the kernel command line.
+	CloudInitBase string
+	// RetrySleep is what a host waits before it asks again after a failed
+	// boot, in whole seconds; 0 is 30 s.
+	RetrySleep time.Duration
+	// JoinToken issues a SPIRE join token for ${SPIRE_JOIN_TOKEN} in kernel
+	// parameters; nil leaves the placeholder as it is.
+	JoinToken func(ctx context.Context, xname string) (string, error)
+	Now       func() time.Time
+}
+
+// Service keeps boot parameters and serves boot scripts.
+type Service struct {
+	cfg     Config
+	hosts   *store.Table[host]
+	images  *store.Table[image]
+	history *history
+
+	// What boot scripts are made from.
+	hostMirror  *mirror[host]
+	imageMirror *mirror[image]
+	unknowns    map[string]bool // hosts named Unknown-*; guarded by hostMirror
+	inventory   *inventory
+}
+
+// NewService returns the service. It answers at once; Start makes it write the
+// endpoint history down.
+func NewService(cfg Config) *Service {
+	if cfg.RetrySleep == 0 {
+		cfg.RetrySleep = 30 * time.Second
+	}
+	s := &Service{
+		cfg: cfg,
+		hosts: store.NewTable(cfg.DB, store.Spec[host]{
+			Name: HostsTable, Kind: "Boot parameters of host", Key: func(h *host) string { return h.Name },
+			Indexes: []store.Index[host]{
+				{Column: "kernel", Of: func(h *host) string { return h.Kernel }},
+				{Column: "initrd", Of: func(h *host) string { return h.Initrd }},
+			}}),
+		images: store.NewTable(cfg.DB, store.Spec[image]{
+			Name: imagesTable, Kind: "Boot parameters of image",
+			Key: func(i *image) string { return imageKey(i.Kind, i.Path) }}),
+		history:   newHistory(cfg.DB, cfg.Now),
+		unknowns:  map[string]bool{},
+		inventory: newInventory(cfg.Inventory, cfg.Hub, cfg.Now),
+	}
+	s.hostMirror = mirrorOf(s.hosts, cfg, func(h *host) string { return h.Name })
+	s.hostMirror.changed = s.noteUnknown
+	s.imageMirror = mirrorOf(s.images, cfg, func(i *image) string { return imageKey(i.Kind, i.Path) })
+	return s
+}
+
+// mirrorOf is the mirror of a table of our own.
+func mirrorOf[T any](t *store.Table[T], cfg Config, key func(*T) string) *mirror[T] {
+	return &mirror[T]{now: cfg.Now, hints: cfg.Hub.Subscribe(t.Name()),
+		load: func(ctx context.Context, keys []string) (map[string]T, error) {
+			docs, err := t.List(ctx, store.Query{Keys: keys})
+			rows := make(map[string]T, len(docs))
+			for i := range docs {
+				rows[key(&docs[i])] = docs[i]
+			}
+			return rows, err
+		}}
+}
+
+// Start begins to write the endpoint history down.
+func (s *Service) Start(ctx context.Context) { s.history.start(ctx) }
+
+// Stop writes the rest of it and ends the subscriptions.
+func (s *Service) Stop() {
+	s.history.stop()
+	s.hostMirror.hints.Close()
+	s.imageMirror.hints.Close()
+	s.inventory.close()
+}
+
+// Create stores new entries and returns their referral token, which is empty
+// if only an image's parameters were set. A host that has an entry is a
+// fault.Invalid, as in the published interface, and nothing is stored.
+func (s *Service) Create(ctx context.Context, p BootParameters) (token string, err error) {
+	err = s.write(ctx, p, &token, func(ctx context.Context, entries []host) error {
+		names := make([]string, len(entries))
+		for i := range entries {
+			names[i] = entries[i].Name
+		}
+		old, err := s.hosts.List(ctx, store.Query{Keys: names, Limit: 1})
+		if err == nil && len(old) > 0 {
+			err = fault.New(fault.Invalid, "Already exists: %s", old[0].Name)
+		}
+		if err != nil {
+			return err
+		}
+		return s.hosts.Put(ctx, entries...)
+	})
+	return token, err
+}
+
+// Replace stores entries in place of those that exist, all in one
+// transaction, and returns their new referral token, which is empty if only an
+// image's parameters were set.
+func (s *Service) Replace(ctx context.Context, p BootParameters) (token string, err error) {
+	err = s.write(ctx, p, &token, func(ctx context.Context, entries []host) error {
+		return s.hosts.Put(ctx, entries...)
+	})
+	return token, err
+}
+
+func (s *Service) write(ctx context.Context, p BootParameters, token *string, put func(context.Context, []host) error) error {
+	names, err := s.names(ctx, p)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		own, err := p.ownImage()
+		if err != nil {
+			return err
+		}
+		return s.images.Put(ctx, own)
+	}
+	fresh := uuid.NewString()
+	entries := make([]host, len(names))
+	for i, name := range names {
+		entries[i] = newHost(name, fresh, p)
+	}
+	err = s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
+		if err := put(ctx, entries); err != nil {
+			return err
+		}
+		return s.ensureImages(ctx, p.images())
+	})
+	if err == nil {
+		*token = fresh
+	}
+	return err
+}
+
+// ensureImages creates entries for images that have none.
+func (s *Service) ensureImages(ctx context.Context, images []image) error {
+	for _, i := range images {
+		_, missing, err := s.images.Update(ctx, []string{imageKey(i.Kind, i.Path)},
+			func(*image) error { return store.Unchanged })
+		if err == nil && len(missing) > 0 {
+			err = s.images.Insert(ctx, i)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Patch changes what p says of entries that exist; their tokens stay. A host
+// without an entry is a fault.NotFound and nothing is changed.
+func (s *Service) Patch(ctx context.Context, p BootParameters) error {
+	names, err := s.names(ctx, p)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		own, err := p.ownImage()
+		if err != nil {
+			return err
+		}
+		_, err = s.images.UpdateOne(ctx, imageKey(own.Kind, own.Path), func(i *image) error {
+			take(&i.Params, own.Params)
+			return nil
+		})
+		return err
+	}
+	return s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
+		_, missing, err := s.hosts.Update(ctx, names, func(h *host) error {
+			h.merge(p)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, name := range missing {
+			if name != GlobalHost { // Global is there from the beginning, empty
+				return fault.New(fault.NotFound, "host '%s' has no boot parameters", name)
+			}
+			if err := s.hosts.Insert(ctx, newHost(name, "", p)); err != nil {
+				return err
+			}
+		}
+		return s.ensureImages(ctx, p.images())
+	})
+}
+
+// Delete removes the entries that p names; p's kernel and initrd mean those
+// images' entries, which the hosts that refer to them lose too. One that does
+// not exist is a fault.Invalid and nothing is removed.
+func (s *Service) Delete(ctx context.Context, p BootParameters) error {
+	names, err := s.names(ctx, p)
+	if err != nil {
+		return err
+	}
+	images := p.images()
+	if len(names) == 0 && len(images) == 0 {
+		return fault.New(fault.Invalid, "nothing to delete: expected hosts, macs, nids, kernel or initrd")
+	}
+	return s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
+		gone, err := s.hosts.Delete(ctx, names...)
+		if err != nil {
+			return err
+		}
+		if name := firstMissing(names, gone); name != "" {
+			return fault.New(fault.Invalid, "host '%s' has no boot parameters", name)
+		}
+		for _, i := range images {
+			if err := s.deleteImage(ctx, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Service) deleteImage(ctx context.Context, i image) error {
+	gone, err := s.images.Delete(ctx, imageKey(i.Kind, i.Path))
+	if err != nil {
+		return err
+	}
+	if len(gone) == 0 {
+		return fault.New(fault.Invalid, "image '%s' has no boot parameters", i.Path)
+	}
+	column := "kernel"
+	if i.Kind == initrdImage {
+		column = "initrd"
+	}
+	users, err := s.hosts.List(ctx, store.Query{Where: []store.Match{store.Is(column, i.Path)}})
+	if err != nil {
+		return fmt.Errorf("find hosts that use %s: %w", i.Path, err)
+	}
+	for j := range users {
+		if i.Kind == kernelImage {
+			users[j].Kernel = ""
+		} else {
+			users[j].Initrd = ""
+		}
+	}
+	return s.hosts.Put(ctx, users...)
+}
+
+// List returns the entries that p names, images first, or all when it names
+// nothing. What has no entry is left out; nothing found of what was asked for
+// is a fault.NotFound.
+func (s *Service) List(ctx context.Context, p BootParameters) ([]BootParameters, error) {
+	names, err := s.names(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	images, hosts := store.Query{Keys: []string{}}, store.Query{Keys: names}
+	for _, i := range p.images() {
+		images.Keys = append(images.Keys, imageKey(i.Kind, i.Path))
+	}
+	all := len(names) == 0 && len(images.Keys) == 0
+	if all {
+		images.Keys, hosts.Keys = nil, nil
+	} else if names == nil {
+		hosts.Keys = []string{}
+	}
+	out := []BootParameters{}
+	foundImages, err := s.images.List(ctx, images)
+	if err != nil {
+		return nil, err
+	}
+	for i := range foundImages {
+		out = append(out, foundImages[i].published())
+	}
+	foundHosts, err := s.hosts.List(ctx, hosts)
+	if err != nil {
+		return nil, err
+	}
+	for i := range foundHosts {
+		out = append(out, foundHosts[i].published())
+	}
+	if len(out) == 0 && !all {
+		return nil, fault.New(fault.NotFound, "Cannot find boot parameters for requested Hosts: %v", names)
+	}
+	return out, nil
+}
+
+// names are the keys of the hosts that p names: MACs and NIDs become xnames
+// where HSM knows them.
+func (s *Service) names(ctx context.Context, p BootParameters) ([]string, error) {
+	switch {
+	case len(p.Hosts) > 0:
+		for _, h := range p.Hosts {
+			if h == "" {
+				return nil, fault.New(fault.Invalid, "hosts has an empty name")
+			}
+		}
+		return p.Hosts, nil
+	case len(p.MACs) > 0:
+		return s.resolve(ctx, p.MACs, s.inventory.byMAC)
+	case len(p.NIDs) > 0:
+		names := make([]string, len(p.NIDs))
+		for i, nid := range p.NIDs {
+			names[i] = nidName(nid)
+		}
+		return s.resolve(ctx, names, s.inventory.byNIDName)
+	}
+	return nil, nil
+}
+
+func (s *Service) resolve(ctx context.Context, names []string, find func(context.Context, string) (string, error)) ([]string, error) {
+	out := make([]string, len(names))
+	for i, name := range names {
+		xname, err := find(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = name
+		take(&out[i], xname)
+	}
+	return out, nil
+}
+
+// firstMissing is the first of the names that is not among the entries.
+func firstMissing(names []string, entries []host) string {
+	have := make(map[string]bool, len(entries))
+	for i := range entries {
+		have[entries[i].Name] = true
+	}
+	for _, n := range names {
+		if !have[n] {
+			return n
+		}
+	}
+	return ""
+}

@@ -66,41 +66,43 @@ func readTail(path string, max int64) string {
 	return string(buf[:n])
 }
 
-// failedTask returns the first failure that Ansible's output tells of: the
-// task's name and the host's line, and how many more hosts failed in it.
+// failedTask returns the first task of the last layer that hosts failed in,
+// unless their errors were ignored: its name, the first host's line, and how
+// many more hosts failed in it. "" if Ansible's output tells of none.
 func failedTask(output string) string {
-	var task, line string
-	more := 0
+	if i := strings.LastIndex(output, layerMark); i >= 0 {
+		output = output[i:]
+	}
+	var task string
+	var failures []string
 	for _, l := range strings.Split(output, "\n") {
 		switch {
-		case strings.HasPrefix(l, "TASK [") || strings.HasPrefix(l, "RUNNING HANDLER ["):
-			if line != "" {
-				return describeFailure(task, line, more)
+		case strings.HasPrefix(l, "TASK [") || strings.HasPrefix(l, "RUNNING HANDLER [") || strings.HasPrefix(l, "PLAY "):
+			if len(failures) > 0 {
+				return describeFailure(task, failures)
 			}
 			task = strings.TrimRight(l, " *")
-		case strings.HasPrefix(l, "fatal: [") && line == "":
-			line = l
 		case strings.HasPrefix(l, "fatal: ["):
-			more++
+			failures = append(failures, l)
+		case strings.HasPrefix(l, "...ignoring") && len(failures) > 0:
+			failures = failures[:len(failures)-1]
 		}
 	}
-	if line == "" {
+	if len(failures) == 0 {
 		return ""
 	}
-	return describeFailure(task, line, more)
+	return describeFailure(task, failures)
 }
 
-func describeFailure(task, line string, more int) string {
+func describeFailure(task string, failures []string) string {
+	line := failures[0]
 	if len(line) > messageTail {
 		line = line[:messageTail] + "..."
 	}
-	if task != "" {
-		line = task + " " + line
-	}
-	if more > 0 {
+	if more := len(failures) - 1; more > 0 {
 		line += fmt.Sprintf(" (and %d more hosts)", more)
 	}
-	return line
+	return trimLines(task + " " + line)
 }
 
 func trimLines(text string) string { return strings.TrimSpace(strings.ToValidUTF8(text, "?")) }

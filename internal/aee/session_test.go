@@ -1,0 +1,205 @@
+package aee
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/drover-hpc/drover/internal/cfs"
+)
+
+func TestSessionAppliesLayersAndReportsThem(t *testing.T) {
+	s := newSite(t)
+	left := filepath.Join(t.TempDir(), "left")
+	play := func(task string) string {
+		return "- hosts: Compute\n  gather_facts: false\n  tasks:\n    - " + task + "\n"
+	}
+	first, firstCommit := repository(t, map[string]string{
+		"site.yml":                  play("include_role: {name: mark}"),
+		"roles/mark/tasks/main.yml": "- copy: {dest: '" + left + "-{{ inventory_hostname }}', content: '{{ cray_cfs_image }}'}\n",
+	})
+	second, secondCommit := repository(t, map[string]string{"sub/more.yml": play("debug: {msg: second}")})
+	dir, result := s.run(t, cfs.Job{ID: "cfs-1", Session: "s1", Target: cfs.TargetSpec, Groups: localHosts("a", "b", "c"),
+		Inventory: localVars(t), RecordState: true, Limit: "a,b", Passthrough: "-e x=y",
+		Layers: []cfs.JobLayer{
+			{Index: 0, Name: "one", CloneURL: first, Commit: firstCommit, Playbook: "site.yml"},
+			{Index: 2, Name: "two", CloneURL: second, Playbook: "sub/more.yml"},
+		}})
+	if result.Phase != cfs.JobSucceeded {
+		t.Fatalf("%+v\n%s", result, readTail(dir.Log(StepAnsible), 1<<20))
+	}
+	if text, err := os.ReadFile(left + "-a"); err != nil || string(text) != "False" {
+		t.Errorf("the role left %q, %v", text, err)
+	}
+	if _, err := os.Stat(left + "-c"); err == nil {
+		t.Error("the play ran on a host outside the limit")
+	}
+	want := func(id, url, playbook, commit string) report {
+		r := report{ID: id}
+		r.StateAppend.CloneURL, r.StateAppend.Playbook, r.StateAppend.Commit = url, playbook, commit
+		r.StateAppend.SessionName, r.StateAppend.Status = "s1", "applied"
+		return r
+	}
+	if diff := cmp.Diff([][]report{
+		{want("a", first, "site.yml", firstCommit), want("b", first, "site.yml", firstCommit)},
+		{want("a", second, "sub/more.yml", secondCommit), want("b", second, "sub/more.yml", secondCommit)},
+	}, s.reports); diff != "" {
+		t.Errorf("reports: %s", diff)
+	}
+	steps, err := dir.Steps()
+	if err != nil || len(steps) != 4 {
+		t.Fatalf("steps %+v, %v", steps, err)
+	}
+	for i, name := range []string{StepClone, StepInventory, StepAnsible, StepTeardown} {
+		if s := steps[i]; s.Name != name || s.Exit != 0 || s.Started.IsZero() || s.Ended.Before(s.Started) {
+			t.Errorf("step %d: %+v", i, s)
+		}
+	}
+	for _, name := range []string{"layer0", "layer2", "hosts", "ssh", "plugins"} {
+		if _, err := os.Stat(dir.path(name)); err == nil {
+			t.Errorf("%s is still there", name)
+		}
+	}
+}
+
+func TestOneFailingHostIsTheOnlyOneReportedAsFailed(t *testing.T) {
+	s := newSite(t)
+	repo, commit := repository(t, map[string]string{"site.yml": `
+- hosts: Compute
+  gather_facts: false
+  tasks:
+    - name: ignored
+      command: /bin/false
+      ignore_errors: true
+    - name: break on b
+      fail: {msg: "b is broken"}
+      when: inventory_hostname == "b"
+    - debug: {msg: going on}
+`})
+	layer := cfs.JobLayer{CloneURL: repo, Commit: commit, Playbook: "site.yml"}
+	next := layer
+	next.Index = 1
+	_, result := s.run(t, cfs.Job{Target: cfs.TargetSpec, Groups: localHosts("a", "b", "c"), Inventory: localVars(t),
+		RecordState: true, Layers: []cfs.JobLayer{layer, next}})
+	if result.Phase != cfs.JobFailed || result.Step != StepAnsible || result.Exit != 2 {
+		t.Errorf("%+v", result)
+	}
+	for _, part := range []string{"break on b", "fatal: [b]", "b is broken"} {
+		if !strings.Contains(result.Message, part) {
+			t.Errorf("message %q lacks %q", result.Message, part)
+		}
+	}
+	want := map[string]string{"a": "applied", "b": "failed", "c": "applied"} // once: the second layer did not run
+	if diff := cmp.Diff(want, s.statuses()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPlayThatIsBrokenOffLeavesOthersIncomplete(t *testing.T) {
+	s := newSite(t)
+	repo, commit := repository(t, map[string]string{"site.yml": `
+- hosts: Compute
+  gather_facts: false
+  any_errors_fatal: true
+  tasks:
+    - fail: {msg: broken}
+      when: inventory_hostname == "b"
+    - debug: {msg: never}
+`})
+	_, result := s.run(t, cfs.Job{Target: cfs.TargetSpec, Groups: localHosts("a", "b"), Inventory: localVars(t), RecordState: true,
+		Layers: []cfs.JobLayer{{CloneURL: repo, Commit: commit, Playbook: "site.yml"}}})
+	if result.Phase != cfs.JobFailed {
+		t.Errorf("%+v", result)
+	}
+	if diff := cmp.Diff(map[string]string{"a": "incomplete", "b": "failed"}, s.statuses()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestReportOutlastsARestartAndStrangers(t *testing.T) {
+	s := newSite(t)
+	s.busy, s.components = 2, map[string]bool{"a": true}
+	repo, commit := repository(t, map[string]string{"site.yml": "- hosts: all\n  gather_facts: false\n  tasks: [{ping: }]\n"})
+	dir, result := s.run(t, cfs.Job{Target: cfs.TargetSpec, Groups: localHosts("a", "stranger"), Inventory: localVars(t), RecordState: true,
+		Layers: []cfs.JobLayer{{CloneURL: repo, Commit: commit, Playbook: "site.yml"}}})
+	if result.Phase != cfs.JobSucceeded {
+		t.Fatalf("%+v", result)
+	}
+	if diff := cmp.Diff(map[string]string{"a": "applied"}, s.statuses()); diff != "" {
+		t.Error(diff)
+	}
+	if out := readTail(dir.Log(StepAnsible), 1<<20); !strings.Contains(out, "stranger") {
+		t.Errorf("nothing is said of the host that was left out:\n%s", out)
+	}
+}
+
+func TestSessionThatCannotReportFails(t *testing.T) {
+	s := newSite(t)
+	s.busy, s.ReportTimeout = 1000, 1
+	repo, commit := repository(t, map[string]string{"site.yml": "- hosts: all\n  gather_facts: false\n  tasks: [{ping: }]\n"})
+	_, result := s.run(t, cfs.Job{Target: cfs.TargetSpec, Groups: localHosts("a"), Inventory: localVars(t), RecordState: true,
+		Layers: []cfs.JobLayer{{CloneURL: repo, Commit: commit, Playbook: "site.yml"}}})
+	if result.Phase != cfs.JobFailed || !strings.Contains(result.Message, "cannot report the state of 1 components") {
+		t.Errorf("%+v", result)
+	}
+}
+
+func TestNothingIsReportedWithoutRecording(t *testing.T) {
+	s := newSite(t)
+	repo, commit := repository(t, map[string]string{"site.yml": "- hosts: all\n  gather_facts: false\n  tasks: [{ping: }]\n"})
+	_, result := s.run(t, cfs.Job{Target: cfs.TargetSpec, Groups: localHosts("a"), Inventory: localVars(t), RecordState: false,
+		Layers: []cfs.JobLayer{{CloneURL: repo, Commit: commit, Playbook: "site.yml"}}})
+	if result.Phase != cfs.JobSucceeded || len(s.reports) != 0 {
+		t.Errorf("%+v, reports %v", result, s.reports)
+	}
+}
+
+func TestDebugLayers(t *testing.T) {
+	for playbook, want := range map[string]cfs.JobPhase{"noop.yaml": cfs.JobSucceeded, "fail.yaml": cfs.JobFailed} {
+		t.Run(playbook, func(t *testing.T) {
+			s := newSite(t)
+			dir, result := s.run(t, cfs.Job{Target: cfs.TargetSpec, Groups: localHosts("a"), Inventory: localVars(t), RecordState: true,
+				Layers: []cfs.JobLayer{{Name: "_debug", Playbook: playbook}}})
+			if result.Phase != want || len(s.reports) != 0 {
+				t.Errorf("%+v, reports %v\n%s", result, s.reports, readTail(dir.Log(StepAnsible), 1<<20))
+			}
+		})
+	}
+}
+
+func TestStepsThatFailSayWhy(t *testing.T) {
+	s := newSite(t)
+	repo, commit := repository(t, map[string]string{"site.yml": "- hosts: all\n"})
+	layer := cfs.JobLayer{CloneURL: repo, Commit: commit, Playbook: "site.yml"}
+	spec := cfs.Job{Target: cfs.TargetSpec, Groups: localHosts("a"), Layers: []cfs.JobLayer{layer}}
+	for name, c := range map[string]struct {
+		change func(*cfs.Job)
+		step   string
+		says   string
+	}{
+		"no such commit":     {func(j *cfs.Job) { j.Layers[0].Commit = strings.Repeat("ab", 20) }, StepClone, `no commit "` + strings.Repeat("ab", 20)},
+		"no repository":      {func(j *cfs.Job) { j.Layers[0].CloneURL = "/nonexistent/repo" }, StepClone, "does not exist"},
+		"option as commit":   {func(j *cfs.Job) { j.Layers[0].Commit = "--upload-pack=touch /tmp/x" }, StepClone, "refused"},
+		"option as URL":      {func(j *cfs.Job) { j.Layers[0].CloneURL = "--upload-pack=touch /tmp/x" }, StepClone, "refused"},
+		"command as URL":     {func(j *cfs.Job) { j.Layers[0].CloneURL = "ext::sh -c touch% /tmp/x" }, StepClone, "not allowed"},
+		"no playbook":        {func(j *cfs.Job) { j.Layers[0].Playbook = "none.yml" }, StepAnsible, `no playbook "none.yml"`},
+		"no configuration":   {func(j *cfs.Job) { j.AnsibleConfig = "mine" }, StepInventory, `no Ansible configuration "mine"`},
+		"path as config":     {func(j *cfs.Job) { j.AnsibleConfig = "../mine" }, StepInventory, "not a name"},
+		"image":              {func(j *cfs.Job) { j.Target = cfs.TargetImage }, StepInventory, "customizing images is not available"},
+		"repo, no inventory": {func(j *cfs.Job) { j.Target = cfs.TargetRepo }, StepInventory, "additional inventory"},
+		"HSM fails":          {func(j *cfs.Job) { j.Target = cfs.TargetDynamic }, StepInventory, "answered 501"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			job := spec
+			job.Layers = []cfs.JobLayer{layer}
+			c.change(&job)
+			_, result := s.run(t, job)
+			if result.Phase != cfs.JobFailed || result.Step != c.step || !strings.Contains(result.Message, c.says) {
+				t.Errorf("%+v\nexpected step %s to say %q", result, c.step, c.says)
+			}
+		})
+	}
+}

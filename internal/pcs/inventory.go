@@ -1,12 +1,152 @@
 package pcs
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/hsm"
+	"github.com/drover-hpc/drover/internal/redfish"
+	"github.com/drover-hpc/drover/internal/xname"
+)
 
 // Inventory knows where each component's BMC is and what it offers: HSM. nil
 // ids ask for all.
 type Inventory interface {
-	ComponentEndpoints(ctx context.Context, ids []string) ([]Endpoint, error)
+	ComponentEndpoints(ctx context.Context, ids []string) ([]hsm.ComponentEndpoint, error)
 }
 
-// Endpoint stands for hsm.ComponentEndpoint.
-type Endpoint struct{}
+func componentOf(e *hsm.ComponentEndpoint) Component {
+	reset, _ := e.Reset()
+	return Component{Xname: e.ID, Type: xname.TypeOf(e.ID), BMC: e.RedfishEndpointID, Address: e.RedfishEndpointFQDN,
+		OdataID: e.OdataID, ResetTarget: reset.Target, ResetTypes: reset.AllowableValues}
+}
+
+// catalog remembers the inventory. What it does not know it asks for.
+type catalog struct {
+	inventory Inventory
+	mu        sync.RWMutex
+	byName    map[string]Component
+}
+
+// fetchAllAbove is how many unknown components make asking for all cheaper than
+// asking for each.
+const fetchAllAbove = 200
+
+// get returns those of the components that exist.
+func (c *catalog) get(ctx context.Context, xnames []string) (map[string]Component, error) {
+	found, missing := c.known(xnames)
+	if len(missing) == 0 {
+		return found, nil
+	}
+	if len(missing) > fetchAllAbove {
+		if err := c.reload(ctx); err != nil {
+			return nil, err
+		}
+	} else if err := c.refresh(ctx, missing); err != nil {
+		return nil, err
+	}
+	found, _ = c.known(xnames)
+	return found, nil
+}
+
+// known returns what is remembered of the components, without asking.
+func (c *catalog) known(xnames []string) (found map[string]Component, missing []string) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	found = make(map[string]Component, len(xnames))
+	for _, x := range xnames {
+		if component, ok := c.byName[x]; ok {
+			found[x] = component
+		} else {
+			missing = append(missing, x)
+		}
+	}
+	return found, missing
+}
+
+// all returns everything that is remembered.
+func (c *catalog) all() []Component {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	out := make([]Component, 0, len(c.byName))
+	for _, component := range c.byName {
+		out = append(out, component)
+	}
+	return out
+}
+
+// refresh asks for these components again and forgets those that are gone.
+func (c *catalog) refresh(ctx context.Context, xnames []string) error {
+	endpoints, err := c.inventory.ComponentEndpoints(ctx, xnames)
+	if err != nil {
+		return fmt.Errorf("ask HSM for component endpoints: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, x := range xnames {
+		delete(c.byName, x)
+	}
+	for i := range endpoints {
+		component := componentOf(&endpoints[i])
+		c.byName[component.Xname] = component
+	}
+	return nil
+}
+
+// reload asks for everything again.
+func (c *catalog) reload(ctx context.Context) error {
+	endpoints, err := c.inventory.ComponentEndpoints(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("ask HSM for component endpoints: %w", err)
+	}
+	byName := make(map[string]Component, len(endpoints))
+	for i := range endpoints {
+		component := componentOf(&endpoints[i])
+		byName[component.Xname] = component
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.byName = byName
+	return nil
+}
+
+// logins remembers the BMCs' credentials for a while.
+type logins struct {
+	source Credentials
+	now    func() time.Time
+	mu     sync.Mutex
+	byBMC  map[string]loginUntil
+}
+
+type loginUntil struct {
+	login redfish.Login
+	until time.Time
+}
+
+const rememberLogin = 10 * time.Minute
+
+func (l *logins) get(ctx context.Context, bmc string) (redfish.Login, error) {
+	l.mu.Lock()
+	known, ok := l.byBMC[bmc]
+	l.mu.Unlock()
+	if ok && l.now().Before(known.until) {
+		return known.login, nil
+	}
+	login, err := l.source.Credentials(ctx, bmc)
+	if err != nil {
+		return login, fmt.Errorf("find credentials of BMC %s: %w", bmc, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.byBMC[bmc] = loginUntil{login, l.now().Add(rememberLogin)}
+	return login, nil
+}
+
+// forget drops a login that the BMC did not accept.
+func (l *logins) forget(bmc string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.byBMC, bmc)
+}

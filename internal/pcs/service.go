@@ -2,6 +2,9 @@ package pcs
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/events"
@@ -49,10 +52,136 @@ type Config struct {
 	State       State
 	Locks       Locks
 	// WakeOn are the hint tables whose keys are component endpoints that
-	// appeared or changed.
+	// appeared or changed. Without any, the inventory is read at each poll.
 	WakeOn []string
 	// PollEvery is the time between two looks at each component; default 30 s.
 	PollEvery time.Duration
 	// Now is the clock; default time.Now.
 	Now func() time.Time
+}
+
+// Service is the Power Control Service.
+type Service struct {
+	db          *store.DB
+	statuses    *store.Table[PowerStatus]
+	transitions *store.Table[transitionRecord]
+	tasks       *store.Table[taskList]
+
+	journal   *journal.Journal
+	bmc       BMC
+	locks     Locks
+	now       func() time.Time
+	pollEvery time.Duration
+
+	catalog  *catalog
+	logins   *logins
+	reserved reservations
+	recorder *recorder
+	loops    []*events.Loop
+
+	mu      sync.Mutex
+	ctx     context.Context // of the runs; nil unless started
+	runs    map[string]*run
+	running sync.WaitGroup
+	stop    context.CancelFunc // of the runs
+	workers sync.WaitGroup
+	halt    context.CancelFunc // of the recorder
+}
+
+const defaultPollEvery = 30 * time.Second
+
+// NewService returns a service that does nothing before Start.
+func NewService(c Config) *Service {
+	if c.PollEvery <= 0 {
+		c.PollEvery = defaultPollEvery
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	s := &Service{
+		db: c.DB, journal: c.Journal, bmc: c.BMC, locks: c.Locks, now: c.Now, pollEvery: c.PollEvery,
+		statuses: store.NewTable(c.DB, store.Spec[PowerStatus]{Name: StatusTable, Kind: "Power status",
+			Key: func(p *PowerStatus) string { return p.Xname }}),
+		transitions: store.NewTable(c.DB, store.Spec[transitionRecord]{Name: TransitionTable, Kind: "Transition",
+			Key: func(r *transitionRecord) string { return r.TransitionID },
+			Indexes: []store.Index[transitionRecord]{{Column: "status",
+				Of: func(r *transitionRecord) string { return string(r.TransitionStatus) }}}}),
+		tasks: store.NewTable(c.DB, store.Spec[taskList]{Name: tasksTable, Kind: "Transition",
+			Key: func(l *taskList) string { return l.TransitionID }}),
+		catalog: &catalog{inventory: c.Inventory, byName: map[string]Component{}},
+		logins:  &logins{source: c.Credentials, now: c.Now, byBMC: map[string]loginUntil{}},
+		runs:    map[string]*run{},
+	}
+	s.recorder = newRecorder(s.statuses, c.State, c.Now)
+	reload := reloadEvery
+	if len(c.WakeOn) == 0 {
+		reload = c.PollEvery
+	}
+	every := func(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
+	s.loops = []*events.Loop{
+		{Name: "pcs inventory", Hub: c.Hub, Tables: c.WakeOn, Resync: every(reload), Run: s.follow},
+		{Name: "pcs poll", Hub: c.Hub, Resync: every(c.PollEvery), Run: s.patrol},
+		{Name: "pcs prune", Hub: c.Hub, Resync: every(pruneEvery), Run: s.prune},
+	}
+	return s
+}
+
+// Start goes on with unfinished transitions and begins to watch the
+// components. It returns when the unfinished transitions hold their components.
+func (s *Service) Start(ctx context.Context) error {
+	unfinished, err := s.unfinished(ctx)
+	if err != nil {
+		return fmt.Errorf("read unfinished transitions: %w", err)
+	}
+	workCtx, halt := context.WithCancel(ctx)
+	s.halt = halt
+	s.workers.Go(func() { s.recorder.run(workCtx) })
+	s.workers.Go(func() { s.recorder.tell(workCtx) })
+
+	s.mu.Lock()
+	s.ctx, s.stop = context.WithCancel(ctx)
+	s.mu.Unlock()
+	for _, r := range unfinished {
+		slog.Info("going on with transition", "transition", r.record.TransitionID, "operation", r.record.Operation)
+		s.launch(r)
+	}
+	for _, l := range s.loops {
+		l.Start(ctx)
+	}
+	return nil
+}
+
+// Stop ends everything. Unfinished transitions are saved and go on at the next
+// Start.
+func (s *Service) Stop() {
+	for _, l := range s.loops {
+		l.Stop()
+	}
+	s.mu.Lock()
+	stop := s.stop
+	s.ctx = nil
+	s.mu.Unlock()
+	if stop == nil {
+		return
+	}
+	stop()
+	s.running.Wait()
+	s.halt()
+	s.workers.Wait()
+}
+
+// lockedNodes returns the nodes that HSM has locked.
+func (s *Service) lockedNodes(ctx context.Context) (map[string]bool, error) {
+	if s.locks == nil {
+		return nil, nil
+	}
+	names, err := s.locks.LockedNodes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask HSM for locked nodes: %w", err)
+	}
+	locked := make(map[string]bool, len(names))
+	for _, x := range names {
+		locked[x] = true
+	}
+	return locked, nil
 }

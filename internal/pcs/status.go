@@ -1,6 +1,7 @@
 package pcs
 
 import (
+	"net/http"
 	"slices"
 	"time"
 )
@@ -84,4 +85,17 @@ type Filter struct {
 func (f *Filter) match(p *PowerStatus) bool {
 	return (f.PowerState == "" || f.PowerState == p.PowerState) &&
 		(f.ManagementState == "" || f.ManagementState == p.ManagementState)
+}
+
+// observe says what the BMC's answer means. A BMC that does not answer leaves
+// the error empty, one that answers but refuses says why.
+func observe(c *Component, at time.Time, word string, err error) observation {
+	o := observation{component: *c, at: at, power: fromRedfish(word), management: Available}
+	if err != nil {
+		o.power, o.management = PowerUndefined, Unavailable
+		if refused := refusal(err); refused != nil && refused.Status < http.StatusInternalServerError {
+			o.err = refused.Error()
+		}
+	}
+	return o
 }

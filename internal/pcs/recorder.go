@@ -1,0 +1,255 @@
+package pcs
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+// recorder writes what is seen of components' power to pcs_status, changes
+// only and many at a time, and tells HSM of them.
+type recorder struct {
+	table *store.Table[PowerStatus]
+	state State // may be nil
+	now   func() time.Time
+
+	mu      sync.Mutex
+	pending map[string]observation
+	seen    map[string]time.Time // when the newest observation was made
+	wake    chan struct{}
+
+	news     map[string]powerNews // not told to HSM yet
+	newsWake chan struct{}
+}
+
+// powerNews is what HSM has to be told of a component: both when it was off in
+// between, because HSM takes On for a node that is Ready as no news.
+type powerNews struct{ off, on bool }
+
+const (
+	// gather is how long an observation waits for others.
+	gather     = 10 * time.Millisecond
+	retryPause = time.Second
+)
+
+func newRecorder(table *store.Table[PowerStatus], state State, now func() time.Time) *recorder {
+	return &recorder{table: table, state: state, now: now,
+		pending: map[string]observation{}, seen: map[string]time.Time{}, wake: make(chan struct{}, 1),
+		news: map[string]powerNews{}, newsWake: make(chan struct{}, 1)}
+}
+
+// saw takes an observation; one that is older than the newest is dropped.
+func (r *recorder) saw(o observation) {
+	r.mu.Lock()
+	fresh := !o.at.Before(r.seen[o.component.Xname])
+	if fresh {
+		r.seen[o.component.Xname] = o.at
+		r.pending[o.component.Xname] = o
+	}
+	r.mu.Unlock()
+	if fresh {
+		nudge(r.wake)
+	}
+}
+
+// seenSince tells whether the component was looked at after the time.
+func (r *recorder) seenSince(xname string, t time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seen[xname].After(t)
+}
+
+// forget removes components that are no more.
+func (r *recorder) forget(ctx context.Context, xnames []string) error {
+	r.mu.Lock()
+	for _, x := range xnames {
+		delete(r.pending, x)
+		delete(r.seen, x)
+	}
+	r.mu.Unlock()
+	_, err := r.table.Delete(ctx, xnames...)
+	return err
+}
+
+// run writes until ctx is done, then writes the rest.
+func (r *recorder) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			r.flush(context.WithoutCancel(ctx))
+			return
+		case <-r.wake:
+		}
+		pause(ctx, gather)
+		if !r.flush(ctx) {
+			pause(ctx, retryPause)
+		}
+	}
+}
+
+func (r *recorder) flush(ctx context.Context) bool {
+	r.mu.Lock()
+	batch := r.pending
+	r.pending = map[string]observation{}
+	r.mu.Unlock()
+	if len(batch) == 0 {
+		return true
+	}
+	if err := r.write(ctx, batch); err != nil {
+		if ctx.Err() == nil {
+			slog.Error("power states not written; will be repeated", "count", len(batch), "error", err)
+		}
+		r.putBack(batch)
+		return false
+	}
+	return true
+}
+
+func (r *recorder) putBack(batch map[string]observation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for x, o := range batch {
+		if _, newer := r.pending[x]; !newer {
+			r.pending[x] = o
+		}
+	}
+	nudge(r.wake)
+}
+
+// write stores what differs from what is known. That it is compared before the
+// transaction keeps a round of polls that finds nothing new off the writer.
+func (r *recorder) write(ctx context.Context, batch map[string]observation) error {
+	keys := make([]string, 0, len(batch))
+	for x := range batch {
+		keys = append(keys, x)
+	}
+	old, err := r.table.List(ctx, store.Query{Keys: keys})
+	if err != nil {
+		return err
+	}
+	changed := make(map[string]PowerStatus, len(batch))
+	for x, o := range batch {
+		changed[x] = o.status()
+	}
+	powerWas := make(map[string]PowerState, len(old))
+	for i := range old {
+		powerWas[old[i].Xname] = old[i].PowerState
+		if now := changed[old[i].Xname]; now.same(&old[i]) {
+			delete(changed, old[i].Xname)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	stamp := r.now().UTC().Format(time.RFC3339Nano)
+	rows := make([]PowerStatus, 0, len(changed))
+	for _, row := range changed {
+		row.LastUpdated = stamp
+		rows = append(rows, row)
+	}
+	if err := r.table.Put(ctx, rows...); err != nil {
+		return err
+	}
+	r.spread(rows, powerWas)
+	return nil
+}
+
+// spread notes for HSM whose power changed.
+func (r *recorder) spread(rows []PowerStatus, was map[string]PowerState) {
+	if r.state == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range rows {
+		n := r.news[rows[i].Xname]
+		switch power := rows[i].PowerState; {
+		case power == was[rows[i].Xname] || power == PowerUndefined:
+			continue
+		case power == PowerOff:
+			n = powerNews{off: true}
+		default:
+			n.on = true
+		}
+		r.news[rows[i].Xname] = n
+	}
+	nudge(r.newsWake)
+}
+
+// tell tells HSM until ctx is done. HSM being slow or away holds up nothing else.
+func (r *recorder) tell(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.newsWake:
+		}
+		r.mu.Lock()
+		news := r.news
+		r.news = map[string]powerNews{}
+		r.mu.Unlock()
+		var off, on []string
+		for x, n := range news {
+			if n.off {
+				off = append(off, x)
+			}
+			if n.on {
+				on = append(on, x)
+			}
+		}
+		err := r.setState(ctx, off, "Off")
+		if err == nil {
+			err = r.setState(ctx, on, "On")
+		}
+		if err != nil && ctx.Err() == nil {
+			r.notTold(news, err)
+			pause(ctx, retryPause)
+		}
+	}
+}
+
+func (r *recorder) setState(ctx context.Context, ids []string, state string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return r.state.SetState(ctx, ids, state, "OK")
+}
+
+// notTold keeps news for another try, unless HSM answered and does not want it.
+func (r *recorder) notTold(news map[string]powerNews, err error) {
+	slog.Error("power states not told to HSM", "count", len(news), "error", err)
+	if !fault.Is(err, fault.Unavailable) && !httpapi.IsStatus(err, 500) && !httpapi.IsStatus(err, 503) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for x, n := range news {
+		if now, newer := r.news[x]; newer {
+			n = powerNews{off: n.off || now.off, on: now.on}
+		}
+		r.news[x] = n
+	}
+	nudge(r.newsWake)
+}
+
+func nudge(wake chan struct{}) {
+	select {
+	case wake <- struct{}{}:
+	default:
+	}
+}
+
+// pause waits for d or until ctx is done.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

@@ -1,0 +1,193 @@
+package pcs
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+// Location is a component of a transition to be.
+type Location struct {
+	Xname string
+	// DeputyKey proves that the caller holds a reservation of the component,
+	// which may therefore be locked.
+	DeputyKey string
+}
+
+// Begin records a transition and starts it. A component given twice counts once.
+func (s *Service) Begin(ctx context.Context, op Operation, locations []Location, deadlineMinutes int) (Transition, error) {
+	if !s.started() {
+		return Transition{}, fault.New(fault.Unavailable, "power control is not running")
+	}
+	now := s.now().UTC()
+	record := transitionRecord{DeadlineMinutes: deadlineMinutes, Transition: Transition{
+		TransitionID: uuid.NewString(), CreateTime: now, AutomaticExpirationTime: now.Add(keepFor),
+		TransitionStatus: TransitionNew, Operation: op}}
+	list := taskList{TransitionID: record.TransitionID, Tasks: make([]taskRecord, 0, len(locations))}
+	given := make(map[string]bool, len(locations))
+	for _, l := range locations {
+		if !given[l.Xname] {
+			given[l.Xname] = true
+			list.Tasks = append(list.Tasks, taskRecord{DeputyKey: l.DeputyKey,
+				Task: Task{Xname: l.Xname, TaskStatus: TaskNew, TaskStatusDescription: "Gathering data"}})
+		}
+	}
+	record.TaskCounts = countTasks(list.Tasks)
+	if err := s.store(ctx, record, list); err != nil {
+		return Transition{}, err
+	}
+	s.launch(newRun(s, record, list.Tasks))
+	return record.Transition, nil
+}
+
+// Describe returns a transition with its tasks.
+func (s *Service) Describe(ctx context.Context, id string) (Transition, error) {
+	if r := s.active(id); r != nil {
+		record, list := r.snapshot()
+		return withTasks(record, list), nil
+	}
+	record, err := s.transitions.Get(ctx, id)
+	if err != nil {
+		return Transition{}, err
+	}
+	list, err := s.tasks.Get(ctx, id)
+	return withTasks(record, list), err
+}
+
+func withTasks(record transitionRecord, list taskList) Transition {
+	t := record.Transition
+	t.Tasks = make([]Task, len(list.Tasks))
+	for i := range list.Tasks {
+		t.Tasks[i] = list.Tasks[i].Task
+	}
+	return t
+}
+
+// Transitions returns all transitions without their tasks.
+func (s *Service) Transitions(ctx context.Context) ([]Transition, error) {
+	records, err := s.transitions.List(ctx, store.Query{})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Transition, len(records))
+	for i := range records {
+		if r := s.active(records[i].TransitionID); r != nil {
+			records[i], _ = r.snapshot()
+		}
+		out[i] = records[i].Transition
+	}
+	return out, nil
+}
+
+// Abort asks a transition to send nothing more. One that was aborted before
+// stays so; a completed one is a fault.Invalid.
+func (s *Service) Abort(ctx context.Context, id string) error {
+	if r := s.active(id); r != nil {
+		r.change(func() { r.record.TransitionStatus = TransitionAbortSignaled })
+		r.cancel(errAborted)
+		return nil
+	}
+	record, err := s.transitions.Get(ctx, id)
+	if err == nil && record.TransitionStatus == TransitionCompleted {
+		err = fault.New(fault.Invalid, "transition '%s' is complete", id)
+	}
+	return err
+}
+
+func (s *Service) active(id string) *run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.runs[id]
+}
+
+func (s *Service) started() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ctx != nil
+}
+
+// launch executes the run in the background. A service that is stopping leaves
+// it to its next start.
+func (s *Service) launch(r *run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx == nil {
+		return
+	}
+	var ctx context.Context
+	ctx, r.cancel = context.WithCancelCause(s.ctx)
+	id := r.record.TransitionID
+	s.runs[id] = r
+	s.running.Go(func() {
+		defer r.cancel(nil)
+		r.execute(ctx)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.runs, id)
+	})
+}
+
+// unfinished returns the runs that an earlier process left, with their
+// components reserved. Those that were to be aborted are.
+func (s *Service) unfinished(ctx context.Context) ([]*run, error) {
+	records, err := s.transitions.List(ctx, store.Query{Where: []store.Match{{Column: "status",
+		In: []string{string(TransitionNew), string(TransitionInProgress), string(TransitionAbortSignaled)}}}})
+	if err != nil {
+		return nil, err
+	}
+	var runs []*run
+	for _, record := range records {
+		list, err := s.tasks.Get(ctx, record.TransitionID)
+		if err != nil {
+			return nil, err
+		}
+		r := newRun(s, record, list.Tasks)
+		if record.TransitionStatus == TransitionAbortSignaled {
+			r.abandon()
+			if err := r.save(ctx); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		for _, t := range r.tasks {
+			if t.TaskStatus == TaskInProgress {
+				s.reserved.take(t.Xname, record.TransitionID)
+			}
+		}
+		runs = append(runs, r)
+	}
+	return runs, nil
+}
+
+// store writes a transition and its tasks.
+func (s *Service) store(ctx context.Context, record transitionRecord, list taskList) error {
+	return s.db.InTx(ctx, func(ctx context.Context) error {
+		if err := s.tasks.Put(ctx, list); err != nil {
+			return err
+		}
+		return s.transitions.Put(ctx, record)
+	})
+}
+
+// lastSaveTries bounds how long the end of a transition waits for the database.
+const lastSaveTries = 30
+
+// saveUntilDone saves the run's end. What is not saved is found out again from
+// the BMCs at the next start.
+func (s *Service) saveUntilDone(r *run) {
+	for range lastSaveTries {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		err := r.save(ctx)
+		cancel()
+		if err == nil {
+			return
+		}
+		time.Sleep(retryPause)
+	}
+	slog.Error("end of transition not saved", "transition", r.record.TransitionID, "tries", lastSaveTries)
+}

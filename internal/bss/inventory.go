@@ -55,7 +55,8 @@ type nic struct {
 	ips       []string
 }
 
-// maxInventoryAge is how old the data of an HSM that sends no hints may grow.
+// maxInventoryAge is how old data of HSM may grow of which no hint says that it
+// is stale.
 const maxInventoryAge = 10 * time.Minute
 
 // inventory mirrors the nodes of HSM and finds them by MAC, NID and IP.
@@ -72,15 +73,21 @@ type inventory struct {
 	macs  map[string]map[string]bool // xname to MACs: nics
 }
 
-func newInventory(source Inventory, hub *events.Hub, now func() time.Time) *inventory {
-	inv := &inventory{source: source, nids: map[string]string{}, ports: map[string]string{},
+func newInventory(cfg Config) *inventory {
+	inv := &inventory{source: cfg.Inventory, nids: map[string]string{}, ports: map[string]string{},
 		ips: map[string]string{}, macs: map[string]map[string]bool{}}
-	inv.components = &mirror[Component]{now: now, maxAge: maxInventoryAge,
-		hints: hub.Subscribe(hsm.ComponentsTable), load: inv.loadComponents, changed: inv.followComponent}
-	inv.endpoints = &mirror[endpoint]{now: now, maxAge: maxInventoryAge,
-		hints: hub.Subscribe(hsm.ComponentEndpointsTable), load: inv.loadEndpoints, changed: inv.followEndpoint}
-	inv.nics = &mirror[nic]{now: now, maxAge: maxInventoryAge,
-		hints: hub.Subscribe(hsm.EthernetInterfacesTable), load: inv.loadNICs, changed: inv.followNIC}
+	hints := func(table string) *events.Subscription {
+		if !slices.Contains(cfg.WakeOn, table) {
+			return cfg.Hub.Subscribe()
+		}
+		return cfg.Hub.Subscribe(table)
+	}
+	inv.components = &mirror[Component]{now: cfg.Now, maxAge: maxInventoryAge, hints: hints(hsm.ComponentsTable),
+		load: inv.loadComponents, changed: inv.followComponent}
+	inv.endpoints = &mirror[endpoint]{now: cfg.Now, maxAge: maxInventoryAge, hints: hints(hsm.ComponentEndpointsTable),
+		load: inv.loadEndpoints, changed: inv.followEndpoint}
+	inv.nics = &mirror[nic]{now: cfg.Now, maxAge: maxInventoryAge, hints: hints(hsm.EthernetInterfacesTable),
+		load: inv.loadNICs, changed: inv.followNIC}
 	return inv
 }
 

@@ -32,6 +32,11 @@ type Config struct {
 	Journal   *journal.Journal
 	Hub       *events.Hub // carries the hints of DB and, if embedded, of HSM
 	Inventory Inventory
+	// WakeOn are the tables of HSM (hsm.ComponentsTable,
+	// hsm.ComponentEndpointsTable, hsm.EthernetInterfacesTable) whose changes
+	// Hub tells. The others are read again every ten minutes, and whenever a
+	// host is not found.
+	WakeOn    []string
 	Presigner Presigner
 	// ChainBase is the URL of this service as hosts see it, such as
 	// https://api-gw-service-nmn.local/apis/bss.
@@ -81,7 +86,7 @@ func NewService(cfg Config) *Service {
 			Key: func(i *image) string { return imageKey(i.Kind, i.Path) }}),
 		history:   newHistory(cfg.DB, cfg.Now),
 		unknowns:  map[string]bool{},
-		inventory: newInventory(cfg.Inventory, cfg.Hub, cfg.Now),
+		inventory: newInventory(cfg),
 	}
 	s.hostMirror = mirrorOf(s.hosts, cfg, func(h *host) string { return h.Name })
 	s.hostMirror.changed = s.noteUnknown

@@ -1,6 +1,9 @@
 package cfs
 
-// Options is the one document of settings. The JSON form is that of v3.
+import "encoding/json"
+
+// Options is the one document of settings. The JSON form is that of v3; a stored
+// document without a newer option gets its default.
 type Options struct {
 	HardwareSyncInterval      int    `json:"hardware_sync_interval"`
 	BatcherCheckInterval      int    `json:"batcher_check_interval"`
@@ -29,4 +32,13 @@ func DefaultOptions() Options {
 		SessionTTL: "7d", BatcherMaxBackoff: 3600, BatcherPendingTimeout: 300, LoggingLevel: "INFO",
 		DefaultPageSize: 1000, DebugWaitTime: 3600, IncludeARALinks: true,
 	}
+}
+
+// UnmarshalJSON starts from the defaults.
+func (o *Options) UnmarshalJSON(text []byte) error {
+	type plain Options
+	p := plain(DefaultOptions())
+	err := json.Unmarshal(text, &p)
+	*o = Options(p)
+	return err
 }

@@ -2,11 +2,13 @@ package cfs
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/drover-hpc/drover/internal/events"
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
 	"github.com/drover-hpc/drover/internal/tapms"
@@ -30,14 +32,14 @@ type Tenants interface {
 type Config struct {
 	DB      *store.DB
 	Journal *journal.Journal
-	Hub     *events.Hub
+	Hub     *events.Hub // that DB posts hints to
 	// Resolver looks branches up; package gitref has the one that runs git.
 	Resolver Resolver
-	// ResolveTimeout bounds the look-up of one repository; 0: 30 s.
+	// ResolveTimeout bounds the look-up of a configuration's branches; 0: 30 s.
 	ResolveTimeout time.Duration
 	// Tenants checks the tenant header; nil: every named tenant is unknown.
 	Tenants Tenants
-	// Events receives session events; nil: a queue in DB.
+	// Events receives session events; nil: the queue EventsTopic in DB.
 	Events Events
 	// ARAHost is the host of the Ansible records, without scheme; may be empty.
 	ARAHost string
@@ -46,10 +48,17 @@ type Config struct {
 }
 
 // Service is the configuration framework's operations on the store. Its
-// methods join a transaction in the context, except those that resolve
-// branches.
+// methods join a transaction in the context, except those that look branches
+// up.
 type Service struct {
-	cfg Config
+	cfg            Config
+	components     *store.Table[record]
+	configurations *store.Table[Configuration]
+	sources        *store.Table[Source]
+	secrets        *store.Table[Secret]
+	sessions       *store.Table[Session]
+	runs           *store.Table[Run]
+	options        *store.Table[Options]
 }
 
 // NewService returns the service in cfg.DB.
@@ -60,5 +69,73 @@ func NewService(cfg Config) *Service {
 	if cfg.NewID == nil {
 		cfg.NewID = uuid.NewString
 	}
-	return &Service{cfg: cfg}
+	if cfg.ResolveTimeout == 0 {
+		cfg.ResolveTimeout = 30 * time.Second
+	}
+	if cfg.Events == nil {
+		cfg.Events = store.NewQueue(cfg.DB, EventsTopic, cfg.Now)
+	}
+	return &Service{
+		cfg: cfg,
+		components: store.NewTable(cfg.DB, store.Spec[record]{Name: ComponentsTable, Kind: "Component",
+			Key: componentID,
+			Indexes: []store.Index[record]{
+				{Column: "desired_config", Of: func(r *record) string { return r.DesiredConfig }},
+				{Column: "enabled", Of: func(r *record) string { return strconv.FormatBool(r.Enabled) }},
+				{Column: "status", Of: func(r *record) string { return string(r.Status) }},
+			}}),
+		configurations: store.NewTable(cfg.DB, store.Spec[Configuration]{Name: ConfigurationsTable, Kind: "Configuration",
+			Key: configurationName}),
+		sources: store.NewTable(cfg.DB, store.Spec[Source]{Name: SourcesTable, Kind: "Source", Key: sourceName}),
+		secrets: store.NewTable(cfg.DB, store.Spec[Secret]{Name: "cfs_secrets", Kind: "Secret",
+			Key: func(s *Secret) string { return s.Name }}),
+		sessions: store.NewTable(cfg.DB, store.Spec[Session]{Name: SessionsTable, Kind: "Session", Key: sessionName,
+			Indexes: []store.Index[Session]{{Column: "status", Of: func(s *Session) string { return string(s.Status.Session.Status) }}}}),
+		runs: store.NewTable(cfg.DB, store.Spec[Run]{Name: "cfs_runs", Kind: "Run", Key: func(r *Run) string { return r.Session }}),
+		options: store.NewTable(cfg.DB, store.Spec[Options]{Name: OptionsTable, Kind: "Options",
+			Key: func(*Options) string { return optionsKey }}),
+	}
 }
+
+func componentID(r *record) string              { return r.ID }
+func configurationName(c *Configuration) string { return c.Name }
+func sourceName(s *Source) string               { return s.Name }
+func sessionName(s *Session) string             { return s.Name }
+
+// page fills in the page size.
+func (s *Service) page(ctx context.Context, p Page) (Page, error) {
+	if p.Limit > 0 {
+		return p, nil
+	}
+	options, err := s.Options(ctx)
+	p.Limit = options.DefaultPageSize
+	return p, err
+}
+
+// titled gives a fault of the kind the summary that the interface has for it.
+func titled(err error, kind fault.Kind, summary string) error {
+	if fault.Is(err, kind) {
+		return fault.Titled(kind, summary, "%w", err)
+	}
+	return err
+}
+
+// tenant checks the tenant that a request names; empty is the administrator.
+func (s *Service) tenant(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	unknown := fault.Titled(fault.Invalid, "Invalid tenant", "tenant '%s' does not exist", name)
+	if s.cfg.Tenants == nil {
+		return unknown
+	}
+	if _, err := s.cfg.Tenants.Tenant(ctx, name); fault.Is(err, fault.NotFound) {
+		return unknown
+	} else if err != nil {
+		return fault.New(fault.Internal, "look up tenant '%s': %w", name, err)
+	}
+	return nil
+}
+
+// Ping reports whether the database answers.
+func (s *Service) Ping(ctx context.Context) error { return s.cfg.DB.Ping(ctx) }

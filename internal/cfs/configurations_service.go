@@ -1,0 +1,273 @@
+package cfs
+
+import (
+	"context"
+	"reflect"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+// ConfigurationFilter selects configurations.
+type ConfigurationFilter struct {
+	InUse  *bool  // only those that some component desires, or that none does
+	Tenant string // only this tenant's; empty: all
+}
+
+// Configurations returns a page of the configurations that the filter selects,
+// and whether there are more.
+func (s *Service) Configurations(ctx context.Context, f ConfigurationFilter, p Page) ([]Configuration, bool, error) {
+	if err := s.tenant(ctx, f.Tenant); err != nil {
+		return nil, false, err
+	}
+	p, err := s.page(ctx, p)
+	if err != nil {
+		return nil, false, err
+	}
+	var failed error
+	return pageUnless(&failed)(readPage(ctx, s.configurations, configurationName, store.Query{}, p, func(c *Configuration) bool {
+		if f.Tenant != "" && c.TenantName != f.Tenant {
+			return false
+		}
+		if f.InUse == nil || failed != nil {
+			return true
+		}
+		users, err := s.users(ctx, c.Name)
+		if err != nil {
+			failed = err
+		}
+		return (users > 0) == *f.InUse
+	}))
+}
+
+// users counts the components that desire the configuration.
+func (s *Service) users(ctx context.Context, name string) (int, error) {
+	return s.components.Count(ctx, store.Query{Where: []store.Match{store.Is("desired_config", name)}})
+}
+
+// Configuration returns one configuration, if the tenant may see it.
+func (s *Service) Configuration(ctx context.Context, name, tenant string) (Configuration, error) {
+	if err := s.tenant(ctx, tenant); err != nil {
+		return Configuration{}, err
+	}
+	return s.ownConfiguration(ctx, name, tenant)
+}
+
+// ownConfiguration is the configuration if the tenant, known to exist, owns it.
+func (s *Service) ownConfiguration(ctx context.Context, name, tenant string) (Configuration, error) {
+	c, err := s.configurations.Get(ctx, name)
+	if err != nil {
+		return c, titled(err, fault.NotFound, "Configuration not found")
+	}
+	return c, c.checkOwner(tenant)
+}
+
+func (c *Configuration) checkOwner(tenant string) error {
+	if tenant != "" && c.TenantName != tenant {
+		return fault.Titled(fault.Forbidden, "Forbidden operation.", "configuration '%s' does not belong to tenant '%s'", c.Name, tenant)
+	}
+	return nil
+}
+
+// PutOptions says how PutConfiguration behaves.
+type PutOptions struct {
+	Tenant       string // who asks; empty is the administrator
+	DropBranches bool   // store the commits only
+	// KeepTenant leaves the owner of an existing configuration as it is: v2
+	// has no word for it.
+	KeepTenant  bool
+	BranchTitle string // summary of the error about branch and commit
+}
+
+// PutConfiguration replaces or makes the configuration, with the commits of
+// its branches looked up. Components that desire it get their new status in
+// the same transaction.
+func (s *Service) PutConfiguration(ctx context.Context, c Configuration, o PutOptions) (Configuration, error) {
+	if err := s.tenant(ctx, o.Tenant); err != nil {
+		return c, err
+	}
+	if o.Tenant != "" && c.TenantName != "" && c.TenantName != o.Tenant {
+		return c, fault.Titled(fault.Forbidden, "Forbidden operation.", "tenant '%s' cannot give a configuration to tenant '%s'", o.Tenant, c.TenantName)
+	}
+	if _, err := s.ownConfiguration(ctx, c.Name, o.Tenant); err != nil && !fault.Is(err, fault.NotFound) {
+		return c, err
+	}
+	if c.Layers == nil {
+		c.Layers = []Layer{}
+	}
+	if err := c.checkLayers(o.BranchTitle); err != nil {
+		return c, err
+	}
+	if err := s.resolve(ctx, &c); err != nil {
+		return c, err
+	}
+	if o.DropBranches {
+		for _, l := range c.all() {
+			l.Branch = ""
+		}
+	}
+	if o.Tenant != "" {
+		c.TenantName = o.Tenant
+	}
+	err := s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
+		old, err := s.ownConfiguration(ctx, c.Name, o.Tenant)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		if o.KeepTenant && err == nil {
+			c.TenantName = old.TenantName
+		}
+		return s.storeConfiguration(ctx, &c)
+	})
+	return c, err
+}
+
+// storeConfiguration writes c, whose branches are looked up, inside a
+// transaction.
+func (s *Service) storeConfiguration(ctx context.Context, c *Configuration) error {
+	options, err := s.Options(ctx)
+	if err != nil {
+		return err
+	}
+	urls, err := s.sourceURLs(ctx, c.sources())
+	if err != nil {
+		return err
+	}
+	for _, name := range c.sources() { // one may have gone since the look-up
+		if urls[name] == "" {
+			return noSource(name)
+		}
+	}
+	if err := c.checkDuplicates(urls, options.DefaultPlaybook); err != nil {
+		return err
+	}
+	c.LastUpdated = timestamp(s.cfg.Now())
+	if err := s.configurations.Put(ctx, *c); err != nil {
+		return err
+	}
+	return s.reassess(ctx, []string{c.Name})
+}
+
+// UpdateBranches looks the commits of a configuration's branches up anew.
+func (s *Service) UpdateBranches(ctx context.Context, name, tenant string) (Configuration, error) {
+	if err := s.tenant(ctx, tenant); err != nil {
+		return Configuration{}, err
+	}
+	for {
+		before, err := s.ownConfiguration(ctx, name, tenant)
+		if err != nil {
+			return before, err
+		}
+		after := before.clone()
+		if err := s.resolve(ctx, &after); err != nil {
+			return before, err
+		}
+		replaced := false
+		err = s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
+			now, err := s.ownConfiguration(ctx, name, tenant)
+			if err != nil {
+				return err
+			}
+			if replaced = !reflect.DeepEqual(now, before); replaced {
+				return nil // somebody was faster; begin again with theirs
+			}
+			return s.storeConfiguration(ctx, &after)
+		})
+		if err != nil || !replaced {
+			return after, err
+		}
+	}
+}
+
+// DeleteConfiguration removes a configuration that no component desires.
+func (s *Service) DeleteConfiguration(ctx context.Context, name, tenant string) error {
+	if err := s.tenant(ctx, tenant); err != nil {
+		return err
+	}
+	return s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
+		if _, err := s.ownConfiguration(ctx, name, tenant); err != nil {
+			return err
+		}
+		n, err := s.users(ctx, name)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			return fault.Titled(fault.Invalid, "Configuration is in use.", "configuration '%s' is the desired configuration of %d components", name, n)
+		}
+		_, err = s.configurations.Delete(ctx, name)
+		return err
+	})
+}
+
+// resolve sets the commit of each layer that has a branch: one look-up per
+// repository, all at once, within the deadline.
+func (s *Service) resolve(ctx context.Context, c *Configuration) error {
+	sources, err := s.sources.List(ctx, store.Query{Keys: append([]string{}, c.sources()...)})
+	if err != nil {
+		return err
+	}
+	byName := map[string]Source{}
+	for _, src := range sources {
+		byName[src.Name] = src
+	}
+	type lookup struct {
+		repo   Repository
+		layers []*Layer
+		names  []string
+	}
+	lookups := map[[2]string]*lookup{}
+	for _, l := range c.all() {
+		repo := Repository{URL: l.CloneURL}
+		if l.Source != "" {
+			src, found := byName[l.Source]
+			if !found {
+				return noSource(l.Source)
+			}
+			if repo, err = s.repository(ctx, src); err != nil {
+				return err
+			}
+		}
+		if l.Branch == "" {
+			continue
+		}
+		key := [2]string{repo.URL, l.Source}
+		if lookups[key] == nil {
+			lookups[key] = &lookup{repo: repo}
+		}
+		lookups[key].layers = append(lookups[key].layers, l)
+		lookups[key].names = append(lookups[key].names, l.Branch)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.ResolveTimeout)
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, look := range lookups {
+		group.Go(func() error {
+			commits, err := s.cfg.Resolver.Resolve(ctx, look.repo, look.names)
+			if err != nil {
+				return fault.Titled(fault.Invalid, "Error converting branch name to commit", "%s: %w", look.repo.URL, err)
+			}
+			for _, l := range look.layers {
+				l.Commit = commits[l.Branch]
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func noSource(name string) error {
+	return fault.Titled(fault.Invalid, "Source does not exist", "source '%s' does not exist", name)
+}
+
+// pageUnless passes a page on unless *failed was set while it was read.
+func pageUnless(failed *error) func([]Configuration, bool, error) ([]Configuration, bool, error) {
+	return func(out []Configuration, more bool, err error) ([]Configuration, bool, error) {
+		if err == nil && *failed != nil {
+			return nil, false, *failed
+		}
+		return out, more, err
+	}
+}

@@ -1,0 +1,92 @@
+package cfs
+
+import (
+	"context"
+
+	"github.com/drover-hpc/drover/internal/fault"
+)
+
+const optionsKey = "options"
+
+// OptionsPatch is a change of options; nil fields stay.
+type OptionsPatch struct {
+	HardwareSyncInterval      *int    `json:"hardware_sync_interval,omitempty" minimum:"1" doc:"Seconds between looks at HSM for new nodes"`
+	BatcherCheckInterval      *int    `json:"batcher_check_interval,omitempty" minimum:"1" doc:"Seconds between the batcher's looks at all components"`
+	BatchSize                 *int    `json:"batch_size,omitempty" minimum:"1" doc:"Most nodes in one automatic session"`
+	BatchWindow               *int    `json:"batch_window,omitempty" minimum:"0" doc:"Most seconds that a node waits for others to fill a session"`
+	DefaultBatcherRetryPolicy *int    `json:"default_batcher_retry_policy,omitempty" minimum:"0" doc:"Failures after which a node is left alone"`
+	DefaultPlaybook           *string `json:"-"` // written through v2 only
+	DefaultAnsibleConfig      *string `json:"default_ansible_config,omitempty" maxLength:"60" doc:"Ansible configuration of sessions that name none"`
+	SessionTTL                *string `json:"session_ttl,omitempty" pattern:"^(?:[0-9]+[mMhHdDwW]){0,1}$" maxLength:"10" doc:"Age at which complete sessions are deleted; empty is never"`
+	AdditionalInventoryURL    *string `json:"additional_inventory_url,omitempty" pattern:"^[^\\s;]*$" maxLength:"240" doc:"Repository whose files are added to every inventory"`
+	AdditionalInventorySource *string `json:"additional_inventory_source,omitempty" maxLength:"60" doc:"Source whose files are added to every inventory"`
+	BatcherMaxBackoff         *int    `json:"batcher_max_backoff,omitempty" minimum:"0" doc:"Most seconds without new sessions after many failures"`
+	BatcherDisable            *bool   `json:"batcher_disable,omitempty" doc:"Whether automatic sessions are off"`
+	BatcherPendingTimeout     *int    `json:"batcher_pending_timeout,omitempty" minimum:"1" doc:"Seconds after which an automatic session that does not start is made anew"`
+	LoggingLevel              *string `json:"logging_level,omitempty" enum:"DEBUG,INFO,WARNING,ERROR" doc:"Least severity that is logged"`
+	DefaultPageSize           *int    `json:"default_page_size,omitempty" minimum:"1" doc:"Records in a page whose size was not asked for"`
+	DebugWaitTime             *int    `json:"debug_wait_time,omitempty" minimum:"0" doc:"Seconds that a failed session with debug_on_failure stays"`
+	IncludeARALinks           *bool   `json:"include_ara_links,omitempty" doc:"Whether records link to the Ansible records"`
+}
+
+func (p OptionsPatch) apply(o *Options) {
+	set(&o.HardwareSyncInterval, p.HardwareSyncInterval)
+	set(&o.BatcherCheckInterval, p.BatcherCheckInterval)
+	set(&o.BatchSize, p.BatchSize)
+	set(&o.BatchWindow, p.BatchWindow)
+	set(&o.DefaultBatcherRetryPolicy, p.DefaultBatcherRetryPolicy)
+	set(&o.DefaultPlaybook, p.DefaultPlaybook)
+	set(&o.DefaultAnsibleConfig, p.DefaultAnsibleConfig)
+	set(&o.SessionTTL, p.SessionTTL)
+	set(&o.AdditionalInventoryURL, p.AdditionalInventoryURL)
+	set(&o.AdditionalInventorySource, p.AdditionalInventorySource)
+	set(&o.BatcherMaxBackoff, p.BatcherMaxBackoff)
+	set(&o.BatcherDisable, p.BatcherDisable)
+	set(&o.BatcherPendingTimeout, p.BatcherPendingTimeout)
+	set(&o.LoggingLevel, p.LoggingLevel)
+	set(&o.DefaultPageSize, p.DefaultPageSize)
+	set(&o.DebugWaitTime, p.DebugWaitTime)
+	set(&o.IncludeARALinks, p.IncludeARALinks)
+}
+
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+// Options returns the options; those that were never set have their defaults.
+func (s *Service) Options(ctx context.Context) (Options, error) {
+	o, err := s.options.Get(ctx, optionsKey)
+	if fault.Is(err, fault.NotFound) {
+		return DefaultOptions(), nil
+	}
+	return o, err
+}
+
+// PatchOptions changes options. Components whose status depends on them follow
+// in the same transaction.
+func (s *Service) PatchOptions(ctx context.Context, p OptionsPatch) (Options, error) {
+	if p.SessionTTL != nil {
+		if _, _, err := parseAge(*p.SessionTTL); err != nil {
+			return Options{}, err
+		}
+	}
+	var after Options
+	err := s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
+		before, err := s.Options(ctx)
+		if err != nil {
+			return err
+		}
+		after = before
+		p.apply(&after)
+		if err := s.options.Put(ctx, after); err != nil {
+			return err
+		}
+		if after.DefaultBatcherRetryPolicy == before.DefaultBatcherRetryPolicy && after.DefaultPlaybook == before.DefaultPlaybook {
+			return nil
+		}
+		return s.reassess(ctx, nil)
+	})
+	return after, err
+}

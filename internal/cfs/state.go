@@ -1,0 +1,134 @@
+package cfs
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
+)
+
+// record is a component as it is stored.
+type record struct {
+	Component
+	// Generation counts how often the whole state was replaced.
+	Generation int64 `json:"generation,omitempty"`
+}
+
+// newRecord is a component as hwsync makes it.
+func newRecord(id string) record {
+	return record{Component: Component{ID: id, State: []StateLayer{}, Enabled: true, Tags: map[string]string{}}}
+}
+
+// change is one application of a patch.
+type change struct {
+	patch ComponentPatch
+	now   time.Time
+	// countErrors has each appended layer move the error count: failed adds
+	// one, applied sets it to zero.
+	countErrors bool
+}
+
+// apply puts the patch onto the record. It is the rule of PATCH; PUT applies
+// to a new record.
+func (c change) apply(r *record) error {
+	p := c.patch
+	if p.State != nil {
+		state, err := c.layers(*p.State, r.State)
+		if err != nil {
+			return err
+		}
+		r.State = state
+		r.Generation++
+	}
+	if p.DesiredConfig != nil {
+		r.DesiredConfig = *p.DesiredConfig
+	}
+	switch {
+	case p.ErrorCount != nil:
+		r.ErrorCount = *p.ErrorCount
+	case p.DesiredConfig != nil, p.State != nil && len(*p.State) == 0:
+		r.ErrorCount = 0
+	}
+	if p.RetryPolicy != nil {
+		r.RetryPolicy = p.RetryPolicy
+	}
+	if p.Enabled != nil {
+		r.Enabled = *p.Enabled
+	}
+	for k, v := range p.Tags {
+		if v == "" {
+			delete(r.Tags, k)
+			continue
+		}
+		if r.Tags == nil {
+			r.Tags = map[string]string{}
+		}
+		r.Tags[k] = v
+	}
+	if p.StateAppend == nil {
+		return nil
+	}
+	layer, err := c.layer(StateInput(*p.StateAppend))
+	if err != nil {
+		return err
+	}
+	r.State = appendState(r.State, layer)
+	if c.countErrors {
+		switch layer.Status {
+		case LayerFailed:
+			r.ErrorCount++
+		case LayerApplied:
+			r.ErrorCount = 0
+		}
+	}
+	return nil
+}
+
+// layers is the state that replaces old; a layer that is in old already keeps
+// its time.
+func (c change) layers(in []StateInput, old []StateLayer) ([]StateLayer, error) {
+	out := make([]StateLayer, len(in))
+	for i := range in {
+		l, err := c.layer(in[i])
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range old {
+			was := o.LastUpdated
+			o.LastUpdated = l.LastUpdated
+			if o == l {
+				l.LastUpdated = was
+			}
+		}
+		out[i] = l
+	}
+	return out, nil
+}
+
+// layer takes the status from the commit's suffix, if there is one.
+func (c change) layer(in StateInput) (StateLayer, error) {
+	l := StateLayer{CloneURL: in.CloneURL, Playbook: in.Playbook, Commit: in.Commit, Status: LayerStatus(in.Status),
+		SessionName: in.SessionName, LastUpdated: timestamp(c.now)}
+	if commit, suffix, found := strings.Cut(in.Commit, "_"); found {
+		l.Commit, l.Status = commit, LayerStatus(suffix)
+	}
+	switch l.Status {
+	case "":
+		l.Status = LayerApplied
+	case LayerApplied, LayerFailed, LayerSkipped, LayerIncomplete:
+	default:
+		return l, fault.Titled(fault.Invalid, "Error parsing the data provided.",
+			"status of a state layer must be applied, failed, skipped or incomplete, not '%s'", l.Status)
+	}
+	return l, nil
+}
+
+// appendState puts l at the end, in place of an entry for the same repository
+// and playbook at whatever commit: the last entry is always the newest event.
+func appendState(state []StateLayer, l StateLayer) []StateLayer {
+	state = slices.DeleteFunc(slices.Clone(state), func(o StateLayer) bool {
+		return o.CloneURL == l.CloneURL && o.Playbook == l.Playbook
+	})
+	return append(state, l)
+}

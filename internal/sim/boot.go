@@ -1,0 +1,190 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/node"
+)
+
+// firmwareRetry is the pause before a node whose network boot came to nothing
+// begins anew.
+const firmwareRetry = 30 * time.Second
+
+// maxScript bounds a boot script.
+const maxScript = 1 << 20
+
+// boot begins a boot: memory is empty, the network card asks for an address.
+func (n *Node) boot(l *life) {
+	if err := os.RemoveAll(filepath.Dir(n.RootDir())); err != nil {
+		n.fleet.opts.Log.Error("cannot empty the layer of a simulated node", "node", n.xname, "error", err)
+	}
+	agent := n.agent(node.Identity{Xname: n.xname})
+	if err := agent.LeaseAddress(l.ctx, n.MAC(), n.Address()); err != nil && l.ctx.Err() == nil {
+		n.remark("address not recorded: " + err.Error())
+	}
+	n.netboot(l, n.firstScript())
+}
+
+func (n *Node) firstScript() string {
+	return n.fleet.opts.Gateway + "/apis/bss/boot/v1/bootscript?mac=" + url.QueryEscape(n.MAC())
+}
+
+// netboot fetches and follows the boot script at the address, and the scripts
+// that it chains to, until one boots.
+func (n *Node) netboot(l *life, address string) {
+	out, err := n.follow(l.ctx, address)
+	switch {
+	case l.ctx.Err() != nil:
+	case err != nil:
+		n.remark("network boot failed: " + err.Error())
+		n.later(l, n.paced(firmwareRetry), func() { n.netboot(l, n.firstScript()) })
+	case out.boot != nil:
+		n.remark("kernel and initrd fetched and checked")
+		n.load(l, out.boot.params)
+	default:
+		n.remark("boot script asks to try again in " + out.pause.String())
+		n.later(l, n.paced(out.pause), func() { n.netboot(l, out.chain) })
+	}
+}
+
+func (n *Node) follow(ctx context.Context, address string) (outcome, error) {
+	text, err := n.fetchText(ctx, address)
+	if err != nil {
+		return outcome{}, err
+	}
+	s, err := parseScript(text, n.firmwareVariables())
+	if err != nil {
+		return outcome{}, err
+	}
+	out, err := s.run(func(artifact string) error {
+		if n.fleet.opts.ShareArtifacts {
+			return n.fleet.artifacts.fetch(ctx, n.fleet.opts.HTTP, artifact)
+		}
+		return fetchArtifact(ctx, n.fleet.opts.HTTP, artifact)
+	})
+	if out.chain != "" {
+		out.chain, err = resolve(address, out.chain)
+	}
+	return out, err
+}
+
+func (n *Node) firmwareVariables() map[string]string {
+	vars := map[string]string{"buildarch": "x86_64", "net0/mac": n.MAC(), "mac": n.MAC(), "net0/ip": n.Address()}
+	if n.ARM() {
+		vars["buildarch"] = "arm64"
+	}
+	return vars
+}
+
+func resolve(base, ref string) (string, error) {
+	b, err := url.Parse(base)
+	if err != nil {
+		return "", err
+	}
+	u, err := b.Parse(ref)
+	if err != nil {
+		return "", fmt.Errorf("chain: %w", err)
+	}
+	return u.String(), nil
+}
+
+func (n *Node) fetchText(ctx context.Context, address string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := n.fleet.opts.HTTP.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("boot script: %w", err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxScript))
+	if err != nil {
+		return "", fmt.Errorf("boot script: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("boot script: answered %s: %s", resp.Status, strings.TrimSpace(string(text)))
+	}
+	return string(text), nil
+}
+
+// load is the time between the jump into the kernel and the running system.
+func (n *Node) load(l *life, params string) {
+	n.mu.Lock()
+	faults := n.faults()
+	hang := faults.HangBoot > 0 || faults.BootFailureRate > 0 && n.fleet.random() < faults.BootFailureRate
+	if hang && l.ctx.Err() == nil {
+		n.hung = true
+		n.note("the system hangs while it starts")
+		if faults.HangBoot > 0 {
+			faults.HangBoot--
+			n.state.Faults = &faults
+		}
+		n.save()
+	}
+	n.mu.Unlock()
+	if !hang {
+		n.later(l, n.fleet.opts.BootDelay+faults.SlowBoot, func() { n.start(l, params) })
+	}
+}
+
+// start is the system's own beginning: who am I, whom do I trust.
+func (n *Node) start(l *life, params string) {
+	id := node.ParseCommandLine(params)
+	sys := &system{Xname: id.Xname, Token: id.Token, Update: id.Update}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if l.ctx.Err() != nil {
+		return
+	}
+	n.state.System = sys
+	n.note("the system is up")
+	n.save()
+	n.fleet.clock.after(0, func() { n.report(l, sys) })
+}
+
+// runOn goes on with a system that was up when the fleet stopped.
+func (n *Node) runOn(l *life) {
+	n.mu.Lock()
+	sys := n.state.System
+	n.mu.Unlock()
+	if sys != nil {
+		n.report(l, sys)
+	}
+}
+
+// later runs do after d unless the life is over by then.
+func (n *Node) later(l *life, d time.Duration, do func()) {
+	n.fleet.clock.after(d, func() {
+		if l.ctx.Err() == nil {
+			do()
+		}
+	})
+}
+
+func (n *Node) paced(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * n.fleet.opts.Pace)
+}
+
+func (n *Node) agent(id node.Identity) *node.Agent {
+	return &node.Agent{Identity: id, Gateway: n.fleet.opts.Gateway, HTTP: n.fleet.opts.HTTP}
+}
+
+// remark notes what happened to the node, for who looks why it does not boot.
+func (n *Node) remark(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.note(text)
+}
+
+// errOver says that a report no longer matters because the node is off.
+var errOver = errors.New("the node is off")

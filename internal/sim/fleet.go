@@ -1,0 +1,210 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"github.com/drover-hpc/drover/internal/sim/jail"
+)
+
+// Fleet is a number of simulated nodes and their BMCs.
+type Fleet struct {
+	opts  Options
+	nodes []Node
+	index map[string]int // xname to place in nodes
+
+	clock     *clock
+	ledger    *ledger
+	artifacts artifacts
+	bmcs      *bmcServer
+	ssh       *sshServer
+	bmcListen net.Listener
+	sshListen net.Listener
+
+	ctx     context.Context
+	cancel  context.CancelFunc
+	serving sync.WaitGroup
+	refused string // why no command runs
+
+	randMu sync.Mutex
+	rand   *rand.Rand
+}
+
+// New opens the fleet in its directory, with the nodes as they were when it
+// was last used, and its listening sockets. Nothing moves before Start; Stop
+// releases what New opened.
+func New(opts Options) (*Fleet, error) {
+	if err := opts.complete(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("simulated fleet: %w", err)
+	}
+	f := &Fleet{opts: opts, nodes: make([]Node, opts.Nodes), index: make(map[string]int, opts.Nodes),
+		clock: newClock(), rand: rand.New(rand.NewPCG(opts.Seed, opts.Seed))}
+	f.artifacts.now = opts.Now
+	for i := range f.nodes {
+		n := &f.nodes[i]
+		n.fleet, n.place, n.xname, n.state.Power = f, i, nodeXname(i, opts.NodesPerBMC), Off
+		f.index[n.xname] = i
+	}
+	f.bmcs = newBMCServer(f)
+	var err error
+	if f.ledger, err = openLedger(opts.Dir, f.nodes); err != nil {
+		return nil, err
+	}
+	if f.ssh, err = newSSHServer(f); err == nil {
+		err = f.listen()
+	}
+	if err != nil {
+		f.ledger.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *Fleet) listen() (err error) {
+	f.bmcListen, err = f.listenAgain("bmc.port", f.opts.BMCPort, func(yield func(netip.Addr) bool) {
+		for i := range f.bmcCount() {
+			if !yield(bmcAddress(i)) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("simulated BMCs: %w", err)
+	}
+	f.sshListen, err = f.listenAgain("ssh.port", f.opts.SSHPort, func(yield func(netip.Addr) bool) {
+		for i := range f.nodes {
+			if !yield(nodeAddress(i)) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		f.bmcListen.Close()
+		return fmt.Errorf("simulated SSH servers: %w", err)
+	}
+	return nil
+}
+
+// listenAgain prefers the port that the file remembers: services know the
+// BMCs by it.
+func (f *Fleet) listenAgain(name string, port int, addrs func(func(netip.Addr) bool)) (net.Listener, error) {
+	file := filepath.Join(f.opts.Dir, name)
+	if text, err := os.ReadFile(file); err == nil && port == 0 {
+		if last, err := strconv.Atoi(string(text)); err == nil {
+			if l, err := listen(last, addrs); err == nil {
+				return l, nil
+			}
+		}
+	}
+	l, err := listen(port, addrs)
+	if err != nil {
+		return nil, err
+	}
+	return l, os.WriteFile(file, []byte(strconv.Itoa(listenerPort(l))), 0o600)
+}
+
+// Start serves the BMCs and the nodes' SSH, and lets nodes go on that were on
+// their way: one that was booting boots again. The gateway should answer by
+// now; nodes that find it silent try again as real ones would.
+func (f *Fleet) Start(ctx context.Context) error {
+	f.ctx, f.cancel = context.WithCancel(ctx)
+	f.refused = "commands on simulated nodes are switched off"
+	if f.opts.RunCommands {
+		f.refused = ""
+		if err := jail.Probe(filepath.Join(f.opts.Dir, "probe")); err != nil {
+			f.refused = "no command runs on simulated nodes: " + err.Error()
+			f.opts.Log.Warn(f.refused)
+		}
+	}
+	f.clock.start(f.ctx)
+	f.serve(func() error { return f.bmcs.http.Serve(f.bmcListen) })
+	f.serve(func() error { return f.ssh.server.Serve(f.sshListen) })
+	for i := range f.nodes {
+		f.nodes[i].resume()
+	}
+	f.clock.after(shortenEvery, f.keepShort)
+	return nil
+}
+
+func (f *Fleet) serve(run func() error) {
+	f.serving.Go(func() {
+		if err := run(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) && f.ctx.Err() == nil {
+			f.opts.Log.Error("simulated fleet stopped serving", "error", err)
+		}
+	})
+}
+
+// Stop ends everything that runs on the nodes. Their power states stay in the
+// directory as they are.
+func (f *Fleet) Stop() {
+	if f.cancel != nil {
+		f.cancel()
+		f.bmcs.http.Close()
+		f.ssh.server.Close()
+		f.serving.Wait()
+		f.clock.wait()
+		for i := range f.nodes {
+			f.nodes[i].awaitCommands()
+		}
+	}
+	f.bmcListen.Close()
+	f.sshListen.Close()
+	f.ledger.close()
+}
+
+// CommandsRefused says why nodes run no commands; empty when they do.
+func (f *Fleet) CommandsRefused() string { return f.refused }
+
+// BMCs lists the management controllers, in the order of their xnames.
+func (f *Fleet) BMCs() []BMC {
+	list := make([]BMC, f.bmcCount())
+	for i := range list {
+		addr := netip.AddrPortFrom(bmcAddress(i), uint16(listenerPort(f.bmcListen)))
+		list[i] = BMC{Xname: bmcXname(i), Address: addr.String(), Username: f.opts.Username, Password: f.opts.Password}
+	}
+	return list
+}
+
+// SSHPort is the port on which every node answers SSH, at its own address.
+func (f *Fleet) SSHPort() int { return listenerPort(f.sshListen) }
+
+// Node returns the node, nil if there is none of that name.
+func (f *Fleet) Node(xname string) *Node {
+	i, ok := f.index[xname]
+	if !ok {
+		return nil
+	}
+	return &f.nodes[i]
+}
+
+// Nodes returns all nodes in the order of their places.
+func (f *Fleet) Nodes() []*Node {
+	list := make([]*Node, len(f.nodes))
+	for i := range f.nodes {
+		list[i] = &f.nodes[i]
+	}
+	return list
+}
+
+func (f *Fleet) bmcCount() int {
+	return (len(f.nodes) + f.opts.NodesPerBMC - 1) / f.opts.NodesPerBMC
+}
+
+// random is a number in [0,1).
+func (f *Fleet) random() float64 {
+	f.randMu.Lock()
+	defer f.randMu.Unlock()
+	return f.rand.Float64()
+}

@@ -1,0 +1,96 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// listen opens port (0: any) for all the loopback addresses: one socket bound
+// to the loopback device, which no packet from outside reaches; where the
+// kernel refuses that, a socket for each address.
+func listen(port int, addrs func(yield func(netip.Addr) bool)) (net.Listener, error) {
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if ctl := c.Control(func(fd uintptr) { err = unix.BindToDevice(int(fd), "lo") }); ctl != nil {
+			return ctl
+		}
+		return err
+	}}
+	l, err := config.Listen(context.Background(), "tcp4", net.JoinHostPort("0.0.0.0", strconv.Itoa(port)))
+	if err == nil || errors.Is(err, unix.EADDRINUSE) {
+		return l, err
+	}
+	return listenEach(port, addrs)
+}
+
+func listenEach(port int, addrs func(yield func(netip.Addr) bool)) (net.Listener, error) {
+	m := &multiListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	for addr := range addrs {
+		l, err := net.Listen("tcp4", netip.AddrPortFrom(addr, uint16(port)).String())
+		if err != nil {
+			m.Close()
+			return nil, fmt.Errorf("listen on loopback addresses one by one: %w", err)
+		}
+		port = listenerPort(l)
+		m.all = append(m.all, l)
+	}
+	for _, l := range m.all {
+		go m.accept(l)
+	}
+	return m, nil
+}
+
+func listenerPort(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
+
+// multiListener accepts from several listeners.
+type multiListener struct {
+	all    []net.Listener
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (m *multiListener) accept(l net.Listener) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		select {
+		case m.conns <- conn:
+		case <-m.closed:
+			conn.Close()
+			return
+		}
+	}
+}
+
+func (m *multiListener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-m.conns:
+		return conn, nil
+	case <-m.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (m *multiListener) Close() error {
+	select {
+	case <-m.closed:
+		return net.ErrClosed
+	default:
+	}
+	close(m.closed)
+	for _, l := range m.all {
+		l.Close()
+	}
+	return nil
+}
+
+func (m *multiListener) Addr() net.Addr { return m.all[0].Addr() }

@@ -1,0 +1,57 @@
+package sim
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+const (
+	slotsPerChassis   = 8
+	chassisPerCabinet = 8
+	firstCabinet      = 1000
+	// maxNodes keeps the BMCs' addresses (127.101.0.1 and on) below the
+	// nodes' (127.111.0.1 and on), and those inside 127/8.
+	maxNodes = 500_000
+)
+
+// Node i sits on BMC i/perBMC as n(i%perBMC); BMC j in slot j, always b0.
+
+func bmcXname(bmc int) string {
+	slot, chassis := bmc%slotsPerChassis, bmc/slotsPerChassis
+	return fmt.Sprintf("x%dc%ds%db0", firstCabinet+chassis/chassisPerCabinet, chassis%chassisPerCabinet, slot)
+}
+
+func nodeXname(node, perBMC int) string {
+	return fmt.Sprintf("%sn%d", bmcXname(node/perBMC), node%perBMC)
+}
+
+func bmcAddress(bmc int) netip.Addr   { return loopback(101, bmc) }
+func nodeAddress(node int) netip.Addr { return loopback(111, node) }
+
+// loopback counts from 127.<net>.0.1; more than 65535 go on in the next net.
+func loopback(net, i int) netip.Addr {
+	i++
+	return netip.AddrFrom4([4]byte{127, byte(net + i>>16), byte(i >> 8), byte(i)})
+}
+
+// loopbackIndex is the inverse of loopback; negative for a foreign address.
+func loopbackIndex(net int, addr netip.Addr) int {
+	b := addr.Unmap().As4()
+	if b[0] != 127 || int(b[1]) < net {
+		return -1
+	}
+	return (int(b[1])-net)<<16 + int(b[2])<<8 + int(b[3]) - 1
+}
+
+// nodeMAC and bmcMAC are locally administered addresses, distinct for each.
+func nodeMAC(node int) string { return mac(0xd0, node) }
+func bmcMAC(bmc int) string   { return mac(0xd1, bmc) }
+
+func mac(kind byte, i int) string {
+	return fmt.Sprintf("02:%02x:%02x:%02x:%02x:%02x", kind, byte(i>>24), byte(i>>16), byte(i>>8), byte(i))
+}
+
+// uuid is constant for the thing, so that a rediscovery finds the same one.
+func uuid(kind byte, i int) string {
+	return fmt.Sprintf("d20e0000-%02x00-4000-8000-%012x", kind, i)
+}

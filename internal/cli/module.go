@@ -52,7 +52,7 @@ func (a *app) module(m module, load bool) *cobra.Command {
 		m.register(api)
 		doc = api.OpenAPI()
 	}
-	if m.unversioned {
+	if m.unversioned && doc != nil {
 		rules := derive.Rules{Verbs: m.verbs, Except: []string{"/"}}
 		for _, v := range m.versions {
 			rules.Except = append(rules.Except, v.routes)

@@ -1,7 +1,133 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
 
-func (a *app) watch() *cobra.Command    { return group("watch", "") }
-func (a *app) explain() *cobra.Command  { return group("explain", "") }
-func (a *app) discover() *cobra.Command { return group("discover", "") }
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/drover-hpc/drover/internal/cli/derive"
+	"github.com/drover-hpc/drover/internal/cli/watch"
+)
+
+func (a *app) watch() *cobra.Command {
+	var plain bool
+	cmd := a.verb("watch SESSION", "Follow a boot session until it is complete", arguments("SESSION"),
+		func(cmd *cobra.Command, g *globals, args []string) error {
+			s, err := a.open(g)
+			if err != nil {
+				return err
+			}
+			return s.watch(cmd.Context(), args[0], plain)
+		})
+	cmd.Long = "Follow a boot session until it is complete.\n\n" +
+		"The exit code tells the end: 0 if every node succeeded, 1 if any did not, 2 if there is no such session or no answer. " +
+		"Without a terminal, or with --plain, a line is printed for each change."
+	cmd.Flags().BoolVar(&plain, "plain", false, "print lines even on a terminal")
+	return cmd
+}
+
+func (s *session) watch(ctx context.Context, name string, plain bool) error {
+	var view watch.View = &watch.Plain{W: s.app.Stdout}
+	if out, ok := s.app.Stdout.(*os.File); ok && !plain && term.IsTerminal(int(out.Fd())) {
+		view = &watch.Screen{W: out, Color: s.app.Getenv("NO_COLOR") == "", Size: func() (int, int) { return terminalSize(out) }}
+	}
+	t, err := watch.Follow(ctx, &bootSession{s, name}, view, watch.DefaultPace)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return &ExitError{Code: 130}
+	case err != nil:
+		return err
+	case !t.OK():
+		return &ExitError{Code: 1}
+	}
+	return nil
+}
+
+func terminalSize(f *os.File) (columns, rows int) {
+	columns, rows, err := term.GetSize(int(f.Fd()))
+	if err != nil || columns < 40 {
+		return 80, max(rows, 24)
+	}
+	return columns, rows
+}
+
+// bootSession is a session at the gateway.
+type bootSession struct {
+	*session
+	name string
+}
+
+const bosAPI = "/apis/bos/v2"
+
+// pageSize is how many components are asked for at a time.
+const pageSize = 2000
+
+func (b *bootSession) Snapshot(ctx context.Context) (*watch.Snapshot, error) {
+	out := &watch.Snapshot{}
+	path := bosAPI + "/sessions/" + url.PathEscape(b.name)
+	if err := b.get(ctx, path, &out.Session); err != nil {
+		return nil, err
+	}
+	if err := b.get(ctx, path+"/status", &out.Extended); err != nil {
+		return nil, err
+	}
+	query := url.Values{"session": {b.name}, "page_size": {strconv.Itoa(pageSize)}}
+	for {
+		var page []watch.Component
+		if err := b.get(ctx, bosAPI+"/components?"+query.Encode(), &page); err != nil {
+			return nil, err
+		}
+		out.Components = append(out.Components, page...)
+		if len(page) < pageSize {
+			return out, nil
+		}
+		query.Set("start_after_id", page[len(page)-1].ID)
+	}
+}
+
+// Changes follows the session's event stream, if the server has one.
+func (b *bootSession) Changes(ctx context.Context) <-chan struct{} {
+	changes := make(chan struct{}, 1)
+	go func() {
+		defer close(changes)
+		resp, err := b.gateway.stream(ctx, "/apis/drover/v1/sessions/"+url.PathEscape(b.name)+"/events")
+		if err != nil {
+			return
+		}
+		defer resp.Body.Close()
+		for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+			if !strings.HasPrefix(lines.Text(), "data:") {
+				continue
+			}
+			select {
+			case changes <- struct{}{}:
+			default: // one is waiting already
+			}
+		}
+	}()
+	return changes
+}
+
+// stream opens a stream of events, which no time limit ends.
+func (g *gateway) stream(ctx context.Context, path string) (*http.Response, error) {
+	endless := *g
+	endless.http = &http.Client{Transport: g.http.Transport}
+	resp, err := endless.send(ctx, "", &derive.Request{Method: http.MethodGet, Path: path,
+		Header: http.Header{"Accept": {"text/event-stream"}}})
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		resp.Body.Close()
+		return nil, errors.New("no stream of events")
+	}
+	return resp, nil
+}

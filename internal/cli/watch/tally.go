@@ -1,0 +1,224 @@
+package watch
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/xname"
+)
+
+// Session is what the boot service says of a session.
+type Session struct {
+	Name         string `json:"name"`
+	Operation    string `json:"operation"`
+	TemplateName string `json:"template_name"`
+	Limit        string `json:"limit"`
+	Status       struct {
+		Status    string  `json:"status"`
+		StartTime string  `json:"start_time"`
+		EndTime   *string `json:"end_time"`
+		Error     *string `json:"error"`
+	} `json:"status"`
+}
+
+// Component is what the boot service says of a node.
+type Component struct {
+	ID     string `json:"id"`
+	Error  string `json:"error"`
+	Status struct {
+		Status string `json:"status"`
+	} `json:"status"`
+}
+
+// Extended is the session's status with percentages, which is kept when the
+// nodes have gone on to other sessions.
+type Extended struct {
+	Managed    int     `json:"managed_components_count"`
+	Successful float64 `json:"percent_successful"`
+	Failed     float64 `json:"percent_failed"`
+	Staged     float64 `json:"percent_staged"`
+	Errors     map[string]struct {
+		Count int    `json:"count"`
+		List  string `json:"list"`
+	} `json:"error_summary"`
+}
+
+// Snapshot is a session at one moment.
+type Snapshot struct {
+	Session    Session
+	Extended   Extended
+	Components []Component
+}
+
+// phase is a row of the display: the statuses that belong to it, and how they
+// are called there.
+type phase struct {
+	name     string
+	statuses []string
+	labels   []string
+}
+
+var phases = []phase{
+	{"waiting", []string{"on_hold"}, []string{"on hold"}},
+	{"powering off", []string{"power_off_pending", "power_off_gracefully_called", "power_off_forcefully_called"},
+		[]string{"pending", "graceful", "forceful"}},
+	{"powering on", []string{"power_on_pending", "power_on_called"}, []string{"pending", "called"}},
+	{"configuring", []string{"configuring"}, []string{"configuring"}},
+	{"finished", []string{stable, failed}, []string{"succeeded", "failed"}},
+}
+
+const (
+	stable = "stable"
+	failed = "failed"
+)
+
+// Failure is an error and the nodes that have it.
+type Failure struct {
+	Error string
+	Nodes []string
+	// Count may be more than the nodes known by name.
+	Count int
+}
+
+func (f Failure) String() string {
+	names := xname.Fold(f.Nodes)
+	if len(f.Nodes) < f.Count {
+		names += fmt.Sprintf(" and %d more", f.Count-len(f.Nodes))
+	}
+	return names + ": " + f.Error
+}
+
+// Tally is a snapshot counted.
+type Tally struct {
+	Session Session
+	// Nodes, Succeeded and Failed count the session's nodes; Staged those
+	// whose change was only stored for later.
+	Nodes, Succeeded, Failed, Staged int
+	// Status counts nodes by their status.
+	Status   map[string]int
+	Failures []Failure
+}
+
+// Count counts. Of a complete session whose nodes belong to other sessions by
+// now, the status that was kept counts.
+func Count(s *Snapshot) *Tally {
+	t := &Tally{Session: s.Session, Nodes: len(s.Components), Status: map[string]int{}}
+	byError := map[string][]string{}
+	for _, c := range s.Components {
+		t.Status[c.Status.Status]++
+		if c.Status.Status == failed {
+			text := cmp.Or(strings.TrimSpace(c.Error), "no error is recorded")
+			byError[text] = append(byError[text], c.ID)
+		}
+	}
+	t.Succeeded, t.Failed = t.Status[stable], t.Status[failed]
+	t.Staged = share(s.Extended.Staged, s.Extended.Managed)
+	for text, nodes := range byError {
+		slices.Sort(nodes)
+		t.Failures = append(t.Failures, Failure{text, nodes, len(nodes)})
+	}
+	if t.Complete() && s.Extended.Managed > len(s.Components)+t.Staged {
+		t.fromExtended(s.Extended)
+	}
+	slices.SortFunc(t.Failures, func(a, b Failure) int { return strings.Compare(a.Nodes[0], b.Nodes[0]) })
+	return t
+}
+
+func (t *Tally) fromExtended(e Extended) {
+	t.Nodes = e.Managed - t.Staged
+	t.Succeeded, t.Failed = share(e.Successful, e.Managed), share(e.Failed, e.Managed)
+	t.Status = map[string]int{stable: t.Succeeded, failed: t.Failed}
+	t.Failures = nil
+	for _, text := range slices.Sorted(maps.Keys(e.Errors)) {
+		nodes := strings.Split(strings.TrimSuffix(e.Errors[text].List, "..."), ",")
+		t.Failures = append(t.Failures, Failure{text, nodes, e.Errors[text].Count})
+	}
+}
+
+func share(percent float64, of int) int { return int(percent*float64(of)/100 + 0.5) }
+
+// Complete tells whether the session is over.
+func (t *Tally) Complete() bool { return t.Session.Status.Status == "complete" }
+
+// Problem is the error of the session as a whole, empty if none.
+func (t *Tally) Problem() string {
+	if t.Session.Status.Error == nil {
+		return ""
+	}
+	return *t.Session.Status.Error
+}
+
+// OK tells whether the session is over and each node got where it should be.
+func (t *Tally) OK() bool { return t.Complete() && t.Problem() == "" && t.Succeeded == t.Nodes }
+
+// Elapsed is the time since the session's start, up to its end.
+func (t *Tally) Elapsed(now time.Time) time.Duration {
+	start, ok := stamp(t.Session.Status.StartTime)
+	if !ok {
+		return 0
+	}
+	if t.Session.Status.EndTime != nil {
+		if end, ok := stamp(*t.Session.Status.EndTime); ok {
+			now = end
+		}
+	}
+	return max(now.Sub(start), 0).Truncate(time.Second)
+}
+
+// stamp reads a time; without a zone it is UTC.
+func stamp(text string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+func clock(d time.Duration) string {
+	return fmt.Sprintf("%d:%02d:%02d", int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60)
+}
+
+// Outcome is the end line: what became of the session, in one sentence.
+func (t *Tally) Outcome(now time.Time) string {
+	head := fmt.Sprintf("session %s complete in %s: ", t.Session.Name, clock(t.Elapsed(now)))
+	if !t.Complete() {
+		head = fmt.Sprintf("session %s is %s after %s: ", t.Session.Name, t.Session.Status.Status, clock(t.Elapsed(now)))
+	}
+	var parts []string
+	switch {
+	case t.Problem() != "":
+		parts = append(parts, "it failed: "+t.Problem())
+	case t.Nodes == 0 && t.Staged == 0:
+		parts = append(parts, "it had no nodes")
+	}
+	if t.Staged > 0 {
+		parts = append(parts, fmt.Sprintf("staged for %s", nodes(t.Staged)))
+	}
+	if t.Nodes > 0 {
+		switch other := t.Nodes - t.Succeeded - t.Failed; {
+		case t.Succeeded == t.Nodes:
+			parts = append(parts, "all "+nodes(t.Nodes)+" succeeded")
+		default:
+			parts = append(parts, fmt.Sprintf("%d of %s succeeded", t.Succeeded, nodes(t.Nodes)))
+			if t.Failed > 0 {
+				parts = append(parts, fmt.Sprintf("%d failed", t.Failed))
+			}
+			if other > 0 {
+				parts = append(parts, fmt.Sprintf("%d did not finish", other))
+			}
+		}
+	}
+	return head + strings.Join(parts, ", ")
+}
+
+func nodes(n int) string {
+	if n == 1 {
+		return "1 node"
+	}
+	return fmt.Sprintf("%d nodes", n)
+}

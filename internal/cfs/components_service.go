@@ -149,27 +149,27 @@ func (s *Service) PutComponents(ctx context.Context, in []ComponentPatch) ([]Com
 	return out, err
 }
 
-// CreateComponents adds those of the ids that are not components yet, and
-// returns how many.
+// CreateComponents adds those of the ids, each given once, that are not
+// components yet, and returns how many.
 func (s *Service) CreateComponents(ctx context.Context, ids []string) (int, error) {
-	created := 0
+	ids = append([]string{}, ids...)
+	if n, err := s.components.Count(ctx, store.Query{Keys: ids}); err != nil || n == len(ids) {
+		return 0, err // the usual case costs no more than this
+	}
+	var fresh []record
 	err := s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
-		old, err := s.components.List(ctx, store.Query{Keys: ids})
+		_, missing, err := s.components.Update(ctx, ids, func(*record) error { return store.Unchanged })
 		if err != nil {
 			return err
 		}
-		var fresh []record
-		for _, id := range ids {
-			if _, found := slices.BinarySearchFunc(old, id, byID); !found {
-				r := newRecord(id)
-				r.Status = Unconfigured
-				fresh = append(fresh, r)
-			}
+		for _, id := range missing {
+			r := newRecord(id)
+			r.Status = Unconfigured
+			fresh = append(fresh, r)
 		}
-		created = len(fresh)
 		return s.components.Insert(ctx, fresh...)
 	})
-	return created, err
+	return len(fresh), err
 }
 
 // PatchComponent changes one component; an id in the patch must be its own.

@@ -1,6 +1,8 @@
 package ims
 
 import (
+	"cmp"
+
 	"github.com/drover-hpc/drover/internal/fault"
 )
 
@@ -27,7 +29,8 @@ type Image struct {
 	Metadata map[string]string `json:"metadata" doc:"Annotations"`
 }
 
-// DeletedImage is an image whose deletion can be undone.
+// DeletedImage is an image whose deletion can be undone. Its link leads to the
+// manifest of the objects that were put aside.
 type DeletedImage struct {
 	Image
 	Deleted Time `json:"deleted" readOnly:"true" doc:"When it was deleted"`
@@ -35,12 +38,19 @@ type DeletedImage struct {
 
 // NewImage is what a new image is made from.
 type NewImage struct {
-	ID       string         `json:"id,omitempty" format:"uuid" readOnly:"true" doc:"Set by the service"`
-	Created  string         `json:"created,omitempty" readOnly:"true" doc:"Set by the service"`
 	Name     string         `json:"name" minLength:"1" example:"compute-2026.1" doc:"Name of the image"`
 	Link     *Link          `json:"link,omitempty" doc:"Manifest of the image"`
 	Arch     string         `json:"arch,omitempty" enum:"aarch64,x86_64" doc:"Architecture of the nodes that can boot it; x86_64 unless given"`
 	Metadata *MetadataEntry `json:"metadata,omitempty" doc:"An annotation"`
+}
+
+// image is the record that n makes.
+func (n NewImage) image(id string, created Time) Image {
+	out := Image{ID: id, Created: created, Name: n.Name, Link: n.Link, Arch: cmp.Or(n.Arch, X86_64), Metadata: map[string]string{}}
+	if n.Metadata != nil && n.Metadata.Key != "" {
+		out.Metadata[n.Metadata.Key] = n.Metadata.Value
+	}
+	return out
 }
 
 // MetadataEntry is one annotation.

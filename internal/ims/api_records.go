@@ -1,0 +1,113 @@
+package ims
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/drover-hpc/drover/internal/httpapi"
+)
+
+func registerImages(api huma.API, s *Service, v version) {
+	tags := []string{"images"}
+	registerShelf(api, &s.images, v, resource{path: "images", id: "image_id", deletedID: "deleted_image_id",
+		one: "image", all: "images"})
+	httpapi.Handle(api, op(v, "create-images", http.MethodPost, "/images", "Register an image", tags),
+		func(ctx context.Context, in *bodyIn[NewImage]) (*bodyOut[Image], error) {
+			i, err := s.CreateImage(ctx, in.Body)
+			return &bodyOut[Image]{i}, err
+		})
+	httpapi.Handle(api, op(v, "update-images", http.MethodPatch, "/images/{image_id}", "Change an image", tags),
+		func(ctx context.Context, in *byIDBodyIn[ImagePatch]) (*bodyOut[Image], error) {
+			i, err := s.PatchImage(ctx, in.id, in.Body)
+			return &bodyOut[Image]{i}, err
+		})
+}
+
+func registerRecipes(api huma.API, s *Service, v version) {
+	tags := []string{"recipes"}
+	registerShelf(api, &s.recipes, v, resource{path: "recipes", id: "recipe_id", deletedID: "recipe_id",
+		one: "recipe", all: "recipes"})
+	httpapi.Handle(api, op(v, "create-recipes", http.MethodPost, "/recipes", "Register a recipe", tags),
+		func(ctx context.Context, in *bodyIn[NewRecipe]) (*bodyOut[Recipe], error) {
+			r, err := s.CreateRecipe(ctx, in.Body)
+			return &bodyOut[Recipe]{r}, err
+		})
+	httpapi.Handle(api, op(v, "update-recipes", http.MethodPatch, "/recipes/{recipe_id}", "Change a recipe", tags),
+		func(ctx context.Context, in *byIDBodyIn[RecipePatch]) (*bodyOut[Recipe], error) {
+			r, err := s.PatchRecipe(ctx, in.id, in.Body)
+			return &bodyOut[Recipe]{r}, err
+		})
+}
+
+func registerPublicKeys(api huma.API, s *Service, v version) {
+	registerShelf(api, &s.keys, v, resource{path: "public-keys", id: "public_key_id", deletedID: "deleted_public_key_id",
+		one: "public key", all: "public keys"})
+	httpapi.Handle(api, op(v, "create-public-keys", http.MethodPost, "/public-keys", "Register a public key", []string{"public keys"}),
+		func(ctx context.Context, in *bodyIn[NewPublicKey]) (*bodyOut[PublicKey], error) {
+			k, err := s.CreatePublicKey(ctx, in.Body)
+			return &bodyOut[PublicKey]{k}, err
+		})
+}
+
+// newJob is what a job would be made from.
+type newJob struct {
+	Type          string         `json:"job_type" enum:"create,customize" doc:"What to do"`
+	ArtifactID    string         `json:"artifact_id" format:"uuid" doc:"Recipe to build from or image to customize"`
+	PublicKeyID   string         `json:"public_key_id" format:"uuid" doc:"Key that opens the shell"`
+	ArchiveName   string         `json:"image_root_archive_name" minLength:"1" doc:"Name of the resulting image"`
+	Kernel        string         `json:"kernel_file_name,omitempty" doc:"Kernel's file below /boot"`
+	Initrd        string         `json:"initrd_file_name,omitempty" doc:"Initial RAM disk's file below /boot"`
+	Parameters    string         `json:"kernel_parameters_file_name,omitempty" doc:"Kernel parameters' file below /boot"`
+	Debug         *bool          `json:"enable_debug,omitempty" doc:"Whether a failed build opens a shell"`
+	BuildSize     int            `json:"build_env_size,omitempty" minimum:"1" doc:"Room for the build, in GiB"`
+	DKMS          *bool          `json:"require_dkms,omitempty" doc:"Whether the build needs DKMS"`
+	SSHContainers []sshContainer `json:"ssh_containers,omitempty" nullable:"false" doc:"Shells into the image"`
+}
+
+type sshContainer struct {
+	Name string `json:"name" minLength:"1" maxLength:"40" doc:"Name of the shell"`
+	Jail bool   `json:"jail" doc:"Whether the shell sees the image alone"`
+}
+
+func registerJobs(api huma.API, v version) {
+	tags := []string{"jobs"}
+	httpapi.Handle(api, op(v, "list-jobs", http.MethodGet, "/jobs", "List all jobs", tags),
+		func(context.Context, *struct{}) (*bodyOut[[]struct{}], error) {
+			return &bodyOut[[]struct{}]{[]struct{}{}}, nil
+		})
+	httpapi.Handle(api, op(v, "create-jobs", http.MethodPost, "/jobs", "Build or customize an image", tags),
+		func(context.Context, *bodyIn[newJob]) (*struct{}, error) {
+			return nil, httpapi.NewProblem(http.StatusNotImplemented, "",
+				"the image management service that is built into Drover does not run create and customize jobs yet; "+
+					"build the image elsewhere, upload it and register it with POST "+v.path+"/images")
+		})
+}
+
+type versionOut struct {
+	Body struct {
+		Version string `json:"version" doc:"Version of the service"`
+	}
+}
+
+// Version is the version of the published interface that this service follows.
+const Version = "3.33.0"
+
+func registerService(api huma.API, s *Service) {
+	tags := []string{"service", "cli_ignore"}
+	httpapi.Handle(api, huma.Operation{OperationID: "version", Method: http.MethodGet, Path: "/version",
+		Summary: "Tell the version of the service", Tags: tags},
+		func(context.Context, *struct{}) (*versionOut, error) {
+			out := &versionOut{}
+			out.Body.Version = Version
+			return out, nil
+		})
+	for _, state := range []string{"live", "ready"} {
+		httpapi.Handle(api, huma.Operation{OperationID: "healthz-" + state, Method: http.MethodGet, Path: "/healthz/" + state,
+			Summary: "Tell whether the service is " + state, Tags: tags, DefaultStatus: http.StatusOK},
+			func(ctx context.Context, _ *struct{}) (*struct{}, error) {
+				return nil, s.cfg.DB.Ping(ctx)
+			})
+	}
+}

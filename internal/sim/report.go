@@ -55,19 +55,16 @@ type reporter struct {
 func (r *reporter) insist(try int, what string, pause func(int) time.Duration, call func(context.Context) error, then func()) {
 	err := call(r.l.ctx)
 	switch {
-	case r.l.ctx.Err() != nil:
-	case err != nil:
+	case err == nil:
+		if try > 0 {
+			r.n.remark(fmt.Sprintf("%s answered try no. %d", what, try+1))
+		}
+		then()
+	case r.l.ctx.Err() == nil:
 		if try == 0 {
 			r.n.remark("will try again: " + err.Error())
 		}
 		r.n.later(r.l, r.n.paced(pause(try+1)), func() { r.insist(try+1, what, pause, call, then) })
-	default:
-		if try > 0 {
-			r.n.remark(fmt.Sprintf("%s answered the try no. %d", what, try+1))
-		}
-		if then != nil {
-			then()
-		}
 	}
 }
 
@@ -101,7 +98,7 @@ func (r *reporter) told(mark func(*reached)) {
 func (r *reporter) change(alter func(*system)) error {
 	r.n.mu.Lock()
 	defer r.n.mu.Unlock()
-	if r.n.state.System != r.sys || r.l.ctx.Err() != nil {
+	if r.n.state.System != r.sys {
 		return errOver
 	}
 	alter(r.sys)

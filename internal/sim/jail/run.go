@@ -135,7 +135,7 @@ func Probe(scratch string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	var said bytes.Buffer
-	exit, err := Run(ctx, Spec{Root: root, Hostname: "probe", Argv: []string{"/bin/sh", "-c", ": > /etc/probe && ! : > /usr/probe"}},
+	exit, err := Run(ctx, Spec{Root: root, Hostname: "probe", Argv: []string{"/bin/sh", "-c", ": > /etc/probe && ! touch /usr/probe"}},
 		Streams{In: strings.NewReader(""), Out: io.Discard, Err: &said})
 	switch {
 	case err != nil:

@@ -1,0 +1,102 @@
+package bos
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/bos/bootset"
+)
+
+// What BOS needs of other services, in its own words. Package clients makes
+// these of the services' HTTP clients. A call that got no answer, or one that
+// says so, is a fault.Unavailable; a thing that is not there a fault.NotFound.
+
+// Inventory is HSM.
+type Inventory interface {
+	// Nodes returns the nodes with the IDs that HSM knows; nil is all of them.
+	Nodes(ctx context.Context, ids []string) ([]Node, error)
+	// Groups and Partitions return the members of each, by name.
+	Groups(ctx context.Context) (map[string][]string, error)
+	Partitions(ctx context.Context) (map[string][]string, error)
+	// Locked returns the nodes that an administrator locked.
+	Locked(ctx context.Context) ([]string, error)
+}
+
+// Node is a node in HSM.
+type Node struct {
+	ID, Role, SubRole, Arch string
+	Enabled                 bool
+}
+
+// Power is PCS.
+type Power interface {
+	// Status leaves out nodes that PCS does not list.
+	Status(ctx context.Context, nodes []string) ([]PowerStatus, error)
+	// Transition asks for On, Soft-Off or Force-Off and returns its ID.
+	Transition(ctx context.Context, operation string, nodes []string, deadlineMinutes int) (string, error)
+	Describe(ctx context.Context, id string) (Transition, error)
+	// Since returns the IDs of the transitions of the operation created at the
+	// time or later.
+	Since(ctx context.Context, operation string, at time.Time) ([]string, error)
+}
+
+// PowerStatus is what PCS says of a node. State is on, off or undefined.
+type PowerStatus struct {
+	Node, State, Error string
+}
+
+// Transition is a power operation on its way.
+type Transition struct {
+	ID, Operation string
+	// Done tells that no task will change any more.
+	Done  bool
+	Tasks []Task
+}
+
+// Task is a transition's part for one node.
+type Task struct {
+	Node   string
+	Done   bool
+	Failed bool
+	// Text is the reason in PCS's or the BMC's words.
+	Text string
+}
+
+// BootParameters is BSS.
+type BootParameters interface {
+	// Put sets what the nodes boot and returns the referral token.
+	Put(ctx context.Context, nodes []string, a BootArtifacts) (token string, err error)
+}
+
+// Configurations is CFS.
+type Configurations interface {
+	// Components leaves out nodes that CFS does not list.
+	Components(ctx context.Context, ids []string) ([]Configuration, error)
+	// Patch gives all the components the same changes.
+	Patch(ctx context.Context, ids []string, patch json.RawMessage) error
+}
+
+// Configuration is what CFS says of a node.
+type Configuration struct {
+	Node    string
+	Desired string
+	Status  string // unconfigured, pending, configured, failed
+	Enabled bool
+}
+
+// Images is IMS.
+type Images interface {
+	bootset.Images
+	// Project marks an image as wanted by SBPS.
+	Project(ctx context.Context, imageID string) error
+}
+
+// Objects is S3.
+type Objects = bootset.Objects
+
+// Tenants is TAPMS.
+type Tenants interface {
+	// Nodes returns the nodes that the tenant owns.
+	Nodes(ctx context.Context, tenant string) ([]string, error)
+}

@@ -1,0 +1,327 @@
+package bos
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+// Change alters the components with the keys in one transaction, together
+// with a line in the journal for each status that changes. alter may return
+// store.Unchanged. Keys without a component are returned as missing.
+func (s *Service) Change(ctx context.Context, keys []string, alter func(c *Component) error) (after []Component, missing []string, err error) {
+	if len(keys) == 0 {
+		return nil, nil, nil
+	}
+	err = s.DB.InTx(ctx, func(ctx context.Context) error {
+		var lines []journal.Entry
+		after, missing, err = s.components.Update(ctx, keys, func(c *Component) error {
+			before, errorBefore := c.Computed(), c.Error
+			if err := alter(c); err != nil {
+				return err
+			}
+			lines = append(lines, s.lines(c, before, errorBefore)...)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return s.Journal.Append(ctx, lines...)
+	})
+	return after, missing, err
+}
+
+// lines tells what a change means to an administrator.
+func (s *Service) lines(c *Component, before, errorBefore string) []journal.Entry {
+	status := c.Computed()
+	moved, erred := status != before, c.Error != "" && c.Error != errorBefore
+	if !moved && !erred {
+		return nil
+	}
+	e := journal.Entry{Node: c.ID, Time: s.Now(), Source: "bos", Kind: "status", Session: c.Session,
+		Failed: erred || status == StatusFailed}
+	if moved {
+		e.Text = before + " -> " + status
+	}
+	if c.Error != "" && (erred || status == StatusFailed) {
+		if e.Text != "" {
+			e.Text += ": "
+		}
+		e.Text += c.Error
+	}
+	return []journal.Entry{e}
+}
+
+// Components lists components in the order of their IDs.
+func (s *Service) Components(ctx context.Context, q store.Query) ([]Component, error) {
+	return s.components.List(ctx, q)
+}
+
+// CountComponents counts them.
+func (s *Service) CountComponents(ctx context.Context, q store.Query) (int, error) {
+	return s.components.Count(ctx, q)
+}
+
+// AddComponents adds new components; those that exist already stay as they
+// are. It returns the IDs of the added ones.
+func (s *Service) AddComponents(ctx context.Context, ids []string) (added []string, err error) {
+	err = s.DB.InTx(ctx, func(ctx context.Context) error {
+		added = nil
+		have := map[string]bool{}
+		old, err := s.components.List(ctx, store.Query{Keys: ids})
+		if err != nil {
+			return err
+		}
+		for i := range old {
+			have[old[i].ID] = true
+		}
+		now := s.Now()
+		var fresh []Component
+		for _, id := range ids {
+			if !have[id] {
+				have[id] = true
+				added = append(added, id)
+				fresh = append(fresh, newComponent(id, now))
+			}
+		}
+		return s.components.Insert(ctx, fresh...)
+	})
+	return added, err
+}
+
+func newComponent(id string, now time.Time) Component {
+	return Component{ID: id, ActualState: ActualState{LastUpdated: now}, DesiredState: DesiredState{LastUpdated: now},
+		LastAction: LastAction{Action: NewlyDiscovered, LastUpdated: now}}
+}
+
+// Selection is what a caller lists components by; empty fields do not limit.
+type Selection struct {
+	IDs           []string
+	Session       string
+	StagedSession string
+	Enabled       *bool
+	Phase         Phase
+	Statuses      []string
+	After         string
+	PageSize      int
+	Tenant        string
+}
+
+// SelectComponents lists the components that a caller asks for.
+func (s *Service) SelectComponents(ctx context.Context, sel Selection) ([]Component, error) {
+	q := store.Query{Keys: sel.IDs, After: sel.After, Limit: sel.PageSize}
+	match := func(column string, values ...string) {
+		q.Where = append(q.Where, store.Match{Column: column, In: values})
+	}
+	if sel.Session != "" {
+		match("session", sel.Session)
+	}
+	if sel.StagedSession != "" {
+		match("staged_session", sel.StagedSession)
+	}
+	if sel.Enabled != nil {
+		match("enabled", fmt.Sprint(*sel.Enabled))
+	}
+	if sel.Phase != "" {
+		match("phase", string(sel.Phase))
+	}
+	if len(sel.Statuses) > 0 {
+		match("status", sel.Statuses...)
+	}
+	owned, err := s.owned(ctx, sel.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	q.Keys = owned.restrict(q.Keys)
+	return s.components.List(ctx, q)
+}
+
+// Component returns one component.
+func (s *Service) Component(ctx context.Context, id, tenant string) (Component, error) {
+	if err := s.mustOwn(ctx, tenant, id); err != nil {
+		return Component{}, err
+	}
+	c, err := s.components.Get(ctx, id)
+	return c, componentError(err, id)
+}
+
+// PutComponents creates components or replaces them.
+func (s *Service) PutComponents(ctx context.Context, patches []ComponentPatch, tenant string) ([]Component, error) {
+	ids := patchIDs(patches)
+	if err := s.mustOwn(ctx, tenant, ids...); err != nil {
+		return nil, err
+	}
+	booted, err := s.bootedBy(ctx, patches)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now()
+	put := make(map[string]Component, len(patches))
+	for i := range patches {
+		c := Component{ID: patches[i].ID}
+		s.apply(&c, &patches[i], booted, tenant, now)
+		put[c.ID] = c
+	}
+	out := make([]Component, 0, len(put))
+	for _, id := range ids {
+		if c, first := put[id]; first {
+			out = append(out, c)
+			delete(put, id)
+		}
+	}
+	return out, s.components.Put(ctx, out...)
+}
+
+// PatchComponent merges a patch into one component. A report of the actual
+// state that comes while BOS changes what the node runs is a fault.Conflict.
+func (s *Service) PatchComponent(ctx context.Context, id string, p ComponentPatch, tenant string) (Component, error) {
+	p.ID = id
+	after, err := s.patch(ctx, []ComponentPatch{p}, tenant, false, true)
+	if err != nil {
+		return Component{}, err
+	}
+	return after[0], nil
+}
+
+// PatchComponents merges one patch into each of many components. Unless
+// skipBad, a single one that does not exist makes all fail.
+func (s *Service) PatchComponents(ctx context.Context, patches []ComponentPatch, tenant string, skipBad bool) ([]Component, error) {
+	return s.patch(ctx, patches, tenant, skipBad, false)
+}
+
+// PatchSession merges the patch into all components of the session.
+func (s *Service) PatchSession(ctx context.Context, session string, p ComponentPatch, tenant string) (after []Component, err error) {
+	err = s.DB.InTx(ctx, func(ctx context.Context) error {
+		members, err := s.SelectComponents(ctx, Selection{Session: session, Tenant: tenant})
+		if err != nil {
+			return err
+		}
+		patches := make([]ComponentPatch, len(members))
+		for i := range members {
+			patches[i] = p
+			patches[i].ID = members[i].ID
+		}
+		after, err = s.patch(ctx, patches, "", true, false)
+		return err
+	})
+	return after, err
+}
+
+func (s *Service) patch(ctx context.Context, patches []ComponentPatch, tenant string, skipBad, refuseReports bool) ([]Component, error) {
+	owned, err := s.owned(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string]*ComponentPatch, len(patches))
+	for i := range patches {
+		byID[patches[i].ID] = &patches[i]
+	}
+	ids := patchIDs(patches)
+	mine := owned.restrict(ids)
+	if len(mine) < len(ids) && !skipBad {
+		return nil, notFound("Component", tenant, firstMissing(ids, mine))
+	}
+	booted, err := s.bootedBy(ctx, patches)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now()
+	var after []Component
+	err = s.DB.InTx(ctx, func(ctx context.Context) error {
+		var missing []string
+		after, missing, err = s.Change(ctx, mine, func(c *Component) error {
+			p := byID[c.ID]
+			if refuseReports && p.ActualState != nil && !c.AcceptsReport() {
+				return fault.Titled(fault.Conflict, "Actual state can not be updated.",
+					"BOS is currently changing the state of the node '%s', and the actual state can not be accurately recorded", c.ID)
+			}
+			s.apply(c, p, booted, tenant, now)
+			return nil
+		})
+		if err == nil && len(missing) > 0 && !skipBad {
+			err = notFound("Component", tenant, missing[0])
+		}
+		return err
+	})
+	return after, err
+}
+
+func (s *Service) apply(c *Component, p *ComponentPatch, booted map[string]BootArtifacts, tenant string, now time.Time) {
+	var artifacts *BootArtifacts
+	if p.ActualState != nil && p.ActualState.BSSToken != nil {
+		if a, known := booted[*p.ActualState.BSSToken]; known {
+			artifacts = &a
+		}
+	}
+	session, staged := c.Session, c.StagedState.Session
+	c.Apply(p, artifacts, now)
+	if c.Session != session {
+		c.Engine.Tenant = tenant
+	}
+	if c.StagedState.Session != staged {
+		c.Engine.StagedTenant = tenant
+	}
+}
+
+// bootedBy looks the tokens in the patches up.
+func (s *Service) bootedBy(ctx context.Context, patches []ComponentPatch) (map[string]BootArtifacts, error) {
+	var names []string
+	for i := range patches {
+		if a := patches[i].ActualState; a != nil && a.BSSToken != nil && *a.BSSToken != "" {
+			names = append(names, *a.BSSToken)
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	slices.Sort(names)
+	found, err := s.tokens.List(ctx, store.Query{Keys: slices.Compact(names)})
+	out := make(map[string]BootArtifacts, len(found))
+	for _, t := range found {
+		out[t.Token] = t.Artifacts
+	}
+	return out, err
+}
+
+// DeleteComponent forgets a component.
+func (s *Service) DeleteComponent(ctx context.Context, id, tenant string) error {
+	if err := s.mustOwn(ctx, tenant, id); err != nil {
+		return err
+	}
+	gone, err := s.components.Delete(ctx, id)
+	if err == nil && len(gone) == 0 {
+		err = notFound("Component", tenant, id)
+	}
+	return err
+}
+
+func componentError(err error, id string) error {
+	if fault.Is(err, fault.NotFound) {
+		return notFound("Component", "", id)
+	}
+	return err
+}
+
+// patchIDs lists the IDs, each once.
+func patchIDs(patches []ComponentPatch) []string {
+	ids := make([]string, len(patches))
+	for i := range patches {
+		ids[i] = patches[i].ID
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+func firstMissing(all, some []string) string {
+	for _, id := range all {
+		if !slices.Contains(some, id) {
+			return id
+		}
+	}
+	return ""
+}

@@ -1,0 +1,209 @@
+package bos
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/bos/bootset"
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+// NewSession is what a caller says of a session to start.
+type NewSession struct {
+	Name            string
+	Tenant          string
+	Operation       Operation
+	TemplateName    string
+	Limit           string
+	Stage           bool
+	IncludeDisabled bool
+}
+
+// CreateSession checks what is asked for and starts it.
+func (s *Service) CreateSession(ctx context.Context, n NewSession) (Session, error) {
+	if err := s.mustExist(ctx, n.Tenant); err != nil {
+		return Session{}, err
+	}
+	o, err := s.Options(ctx)
+	if err != nil {
+		return Session{}, err
+	}
+	if n.Limit == "" && o.SessionLimitRequired {
+		return Session{}, invalid("session_limit_required option is set, but this session has no limit specified")
+	}
+	if o.RejectNIDs && bootset.LimitHasNIDs(n.Limit) {
+		return Session{}, invalid("reject_nids: session limit appears to contain NIDs: %s", n.Limit)
+	}
+	t, err := s.Template(ctx, n.TemplateName, n.Tenant)
+	if fault.Is(err, fault.NotFound) {
+		return Session{}, invalid("Session Template Name invalid: %s", n.TemplateName)
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	if _, err := s.checkBootSets(ctx, &t, n.Operation); err != nil {
+		return Session{}, invalid("Session template fails check: %w", err)
+	}
+	if n.Name == "" {
+		n.Name = s.NewID()
+	}
+	session := Session{Name: n.Name, Tenant: n.Tenant, Operation: n.Operation, TemplateName: n.TemplateName,
+		Limit: n.Limit, Stage: n.Stage, IncludeDisabled: n.IncludeDisabled,
+		Status: SessionStatus{Status: SessionPending, StartTime: s.Now()}}
+	if err := s.sessions.Insert(ctx, session); err != nil {
+		return Session{}, sessionExists(err, n)
+	}
+	return session, nil
+}
+
+func sessionExists(err error, n NewSession) error {
+	if !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	text := "Session '" + n.Name + "' already exists"
+	if n.Tenant != "" {
+		text += " for tenant '" + n.Tenant + "'"
+	}
+	return fault.Titled(fault.Conflict, "The resource to be created already exists", "%s", text)
+}
+
+// SessionFilter limits a list of sessions; zero fields do not.
+type SessionFilter struct {
+	Status SessionLabel
+	// Session must have started before or after these times.
+	Before, After time.Time
+}
+
+// Sessions lists the tenant's sessions, or everybody's without a tenant.
+func (s *Service) Sessions(ctx context.Context, tenant string, f SessionFilter) ([]Session, error) {
+	q := ofTenant(tenant)
+	if f.Status != "" {
+		q.Where = append(q.Where, store.Is("status", string(f.Status)))
+	}
+	all, err := s.sessions.List(ctx, q)
+	out := all[:0]
+	for _, session := range all {
+		start := session.Status.StartTime
+		if (f.Before.IsZero() || !start.After(f.Before)) && (f.After.IsZero() || !start.Before(f.After)) {
+			out = append(out, session)
+		}
+	}
+	return out, err
+}
+
+// Session returns one session of the tenant.
+func (s *Service) Session(ctx context.Context, name, tenant string) (Session, error) {
+	session, err := s.sessions.Get(ctx, key(tenant, name))
+	if fault.Is(err, fault.NotFound) {
+		err = notFound("Session", tenant, name)
+	}
+	return session, err
+}
+
+// ChangeSession alters a session inside a transaction.
+func (s *Service) ChangeSession(ctx context.Context, name, tenant string, alter func(*Session) error) (Session, error) {
+	session, err := s.sessions.UpdateOne(ctx, key(tenant, name), alter)
+	if fault.Is(err, fault.NotFound) {
+		err = notFound("Session", tenant, name)
+	}
+	return session, err
+}
+
+// DeleteSession forgets a session. Its nodes go on to their desired state.
+func (s *Service) DeleteSession(ctx context.Context, name, tenant string) error {
+	gone, err := s.sessions.Delete(ctx, key(tenant, name))
+	if err == nil && len(gone) == 0 {
+		err = notFound("Session", tenant, name)
+	}
+	return err
+}
+
+// DeleteSessions forgets those that the filter selects.
+func (s *Service) DeleteSessions(ctx context.Context, tenant string, f SessionFilter) error {
+	list, err := s.Sessions(ctx, tenant, f)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	keys := make([]string, len(list))
+	for i := range list {
+		keys[i] = key(list[i].Tenant, list[i].Name)
+	}
+	_, err = s.sessions.Delete(ctx, keys...)
+	return err
+}
+
+// Status tells how far a session is: as saved if it is complete, else as its
+// nodes stand now.
+func (s *Service) Status(ctx context.Context, name, tenant string) (ExtendedStatus, error) {
+	session, err := s.Session(ctx, name, tenant)
+	if err != nil {
+		return ExtendedStatus{}, err
+	}
+	if session.Status.Status == SessionComplete && session.Saved != nil {
+		return *session.Saved, nil
+	}
+	return s.liveStatus(ctx, &session)
+}
+
+// SaveStatus keeps the status as it is now.
+func (s *Service) SaveStatus(ctx context.Context, name, tenant string) (out ExtendedStatus, err error) {
+	err = s.DB.InTx(ctx, func(ctx context.Context) error {
+		_, err := s.ChangeSession(ctx, name, tenant, func(session *Session) error {
+			out, err = s.liveStatus(ctx, session)
+			session.Saved = &out
+			return err
+		})
+		return err
+	})
+	return out, err
+}
+
+func (s *Service) liveStatus(ctx context.Context, session *Session) (ExtendedStatus, error) {
+	p, err := s.Progress(ctx, session.Name, session.Tenant)
+	if err != nil {
+		return ExtendedStatus{}, err
+	}
+	return session.Extended(p, s.Now()), nil
+}
+
+// Progress counts the session's nodes by where they stand. It reads counts
+// from the index, and only the nodes that have an error.
+func (s *Service) Progress(ctx context.Context, name, tenant string) (Progress, error) {
+	owner := store.Is("owner", key(tenant, name))
+	p := Progress{}
+	inPhase := func(phase Phase, statuses ...string) []store.Match {
+		return []store.Match{owner, store.Is("enabled", "true"), store.Is("phase", string(phase)),
+			{Column: "status", In: append(statuses, StatusFailed)}}
+	}
+	for _, c := range []struct {
+		to    *int
+		where []store.Match
+	}{
+		{&p.Total, []store.Match{owner}},
+		{&p.Stable, []store.Match{owner, store.Is("status", StatusStable)}},
+		{&p.Failed, []store.Match{owner, store.Is("status", StatusFailed)}},
+		{&p.Staged, []store.Match{store.Is("staged_owner", key(tenant, name))}},
+		{&p.PoweringOn, inPhase(PhaseOn, StatusPowerOnPending, StatusPowerOnCalled)},
+		{&p.PoweringOff, inPhase(PhaseOff, StatusPowerOffPending, StatusPowerOffGently, StatusPowerOffHard)},
+		{&p.Configuring, inPhase(PhaseConfigure, StatusConfiguring)},
+	} {
+		n, err := s.components.Count(ctx, store.Query{Where: c.where})
+		if err != nil {
+			return p, err
+		}
+		*c.to = n
+	}
+	troubled, err := s.components.List(ctx, store.Query{Where: []store.Match{owner, store.Is("errors", "true")}})
+	p.Errors = summarise(troubled)
+	return p, err
+}
+
+// Members lists the xnames that a session was set up with.
+func (s *Session) Members() []string {
+	if s.Components == "" {
+		return nil
+	}
+	return strings.Split(s.Components, ",")
+}

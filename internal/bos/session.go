@@ -1,0 +1,179 @@
+package bos
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// Operation is what a session does with its nodes.
+type Operation string
+
+// The operations.
+const (
+	OperationBoot     Operation = "boot"
+	OperationReboot   Operation = "reboot"
+	OperationShutdown Operation = "shutdown"
+)
+
+// SessionLabel is where a session stands. Complete says nothing about success.
+type SessionLabel string
+
+// The labels.
+const (
+	SessionPending  SessionLabel = "pending"
+	SessionRunning  SessionLabel = "running"
+	SessionComplete SessionLabel = "complete"
+)
+
+// Session applies a template to nodes.
+type Session struct {
+	Name            string        `json:"name"`
+	Tenant          string        `json:"tenant,omitempty"`
+	Operation       Operation     `json:"operation"`
+	TemplateName    string        `json:"template_name"`
+	Limit           string        `json:"limit"`
+	Stage           bool          `json:"stage"`
+	Components      string        `json:"components"`
+	IncludeDisabled bool          `json:"include_disabled"`
+	Status          SessionStatus `json:"status"`
+
+	// Tries counts the attempts at setting the session up, RetryAt bars the
+	// next one until then. Never served.
+	Tries   int       `json:"tries,omitempty"`
+	RetryAt time.Time `json:"retry_at,omitzero"`
+	// Saved is the extended status as it was at the end.
+	Saved *ExtendedStatus `json:"saved,omitempty"`
+}
+
+// SessionStatus is a session's status in short.
+type SessionStatus struct {
+	StartTime time.Time    `json:"start_time"`
+	EndTime   time.Time    `json:"end_time,omitzero"`
+	Status    SessionLabel `json:"status"`
+	// Error is why the session could not be set up, or not yet.
+	Error string `json:"error,omitempty"`
+}
+
+// ExtendedStatus tells how far a session's nodes are.
+type ExtendedStatus struct {
+	Status                 SessionLabel               `json:"status"`
+	ManagedComponentsCount int                        `json:"managed_components_count"`
+	Phases                 StatusPhases               `json:"phases"`
+	PercentSuccessful      float64                    `json:"percent_successful"`
+	PercentFailed          float64                    `json:"percent_failed"`
+	PercentStaged          float64                    `json:"percent_staged"`
+	ErrorSummary           map[string]ErrorComponents `json:"error_summary"`
+	Timing                 Timing                     `json:"timing"`
+}
+
+// StatusPhases is the share of nodes in each phase, in percent.
+type StatusPhases struct {
+	PercentComplete    float64 `json:"percent_complete"`
+	PercentPoweringOn  float64 `json:"percent_powering_on"`
+	PercentPoweringOff float64 `json:"percent_powering_off"`
+	PercentConfiguring float64 `json:"percent_configuring"`
+}
+
+// ErrorComponents are the nodes that have an error in common.
+type ErrorComponents struct {
+	Count int    `json:"count"`
+	List  string `json:"list" doc:"Up to ten nodes, comma-separated, then ..."`
+}
+
+// Timing is when a session began and ended, and how long it took or takes.
+type Timing struct {
+	StartTime string  `json:"start_time"`
+	EndTime   *string `json:"end_time"`
+	Duration  string  `json:"duration"`
+}
+
+// Progress counts a session's nodes.
+type Progress struct {
+	Total, Stable, Failed, Staged        int
+	PoweringOn, PoweringOff, Configuring int
+	Errors                               map[string]ErrorComponents
+}
+
+// Extended is the extended status of the session whose nodes stand as p says.
+func (s *Session) Extended(p Progress, now time.Time) ExtendedStatus {
+	total := p.Total + p.Staged
+	percent := func(n int) float64 {
+		if total == 0 {
+			return 0
+		}
+		return math.Round(float64(n)/float64(total)*10000) / 100
+	}
+	end := s.Status.EndTime
+	t := Timing{StartTime: Stamp(s.Status.StartTime)}
+	if end.IsZero() {
+		end = now
+	} else {
+		stamp := Stamp(end)
+		t.EndTime = &stamp
+	}
+	t.Duration = duration(end.Sub(s.Status.StartTime))
+	return ExtendedStatus{
+		Status: s.Status.Status, ManagedComponentsCount: total,
+		Phases: StatusPhases{PercentComplete: percent(p.Stable + p.Failed), PercentPoweringOn: percent(p.PoweringOn),
+			PercentPoweringOff: percent(p.PoweringOff), PercentConfiguring: percent(p.Configuring)},
+		PercentSuccessful: percent(p.Stable), PercentFailed: percent(p.Failed), PercentStaged: percent(p.Staged),
+		ErrorSummary: p.Errors, Timing: t,
+	}
+}
+
+// maxListed bounds how many nodes an error summary names.
+const maxListed = 10
+
+// summarise groups nodes, given in order, by their error.
+func summarise(nodes []Component) map[string]ErrorComponents {
+	lists := map[string][]string{}
+	for i := range nodes {
+		if e := nodes[i].Error; e != "" {
+			lists[e] = append(lists[e], nodes[i].ID)
+		}
+	}
+	out := make(map[string]ErrorComponents, len(lists))
+	for e, ids := range lists {
+		list := strings.Join(ids[:min(len(ids), maxListed)], ",")
+		if len(ids) > maxListed {
+			list += "..."
+		}
+		out[e] = ErrorComponents{Count: len(ids), List: list}
+	}
+	return out
+}
+
+// Stamp is the form in which the published interface writes times: UTC, whole
+// seconds, no zone.
+func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05") }
+
+func stampOrNone(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return Stamp(t)
+}
+
+// duration writes H:MM:SS, with days before it and microseconds behind it if
+// there are any.
+func duration(d time.Duration) string {
+	d = max(d, 0).Truncate(time.Microsecond)
+	days := d / (24 * time.Hour)
+	d -= days * 24 * time.Hour
+	out := fmt.Sprintf("%d:%02d:%02d", d/time.Hour, d/time.Minute%60, d/time.Second%60)
+	if micro := d % time.Second / time.Microsecond; micro > 0 {
+		out += fmt.Sprintf(".%06d", micro)
+	}
+	switch {
+	case days == 1:
+		return "1 day, " + out
+	case days > 1:
+		return fmt.Sprintf("%d days, %s", days, out)
+	}
+	return out
+}
+
+// key is where a session or template is kept: names are unique per tenant.
+func key(tenant, name string) string { return tenant + "/" + name }

@@ -3,6 +3,7 @@ package bss
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -23,12 +24,34 @@ func Register(api huma.API, s *Service) {
 }
 
 type scriptInput struct {
-	MAC   string `query:"mac" doc:"MAC address of the host"`
-	Name  string `query:"name" doc:"Name of the host, usually its xname"`
-	NID   int    `query:"nid" minimum:"0" default:"-1" doc:"Node ID of the host"`
-	Retry int    `query:"retry" doc:"Number of scripts given before without a boot; the script itself counts it"`
-	Arch  string `query:"arch" doc:"iPXE's build architecture; the script itself adds it"`
-	TS    int64  `query:"ts" doc:"Time, in seconds since 1970, that the data of HSM must be newer than"`
+	MAC   string   `query:"mac" doc:"MAC address of the host"`
+	Name  string   `query:"name" doc:"Name of the host, usually its xname"`
+	NID   nidGiven `query:"nid" doc:"Node ID of the host"`
+	Retry int      `query:"retry" doc:"Number of scripts given before without a boot; the script itself counts it"`
+	Arch  string   `query:"arch" doc:"iPXE's build architecture; the script itself adds it"`
+	TS    int64    `query:"ts" doc:"Time, in seconds since 1970, that the data of HSM must be newer than"`
+}
+
+// nidGiven is a node ID that may be missing.
+type nidGiven struct {
+	nid int
+	set bool
+}
+
+// Schema implements huma.SchemaProvider.
+func (nidGiven) Schema(huma.Registry) *huma.Schema { return &huma.Schema{Type: huma.TypeInteger} }
+
+// Receiver implements huma.ParamWrapper.
+func (n *nidGiven) Receiver() reflect.Value { return reflect.ValueOf(&n.nid).Elem() }
+
+// OnParamSet implements huma.ParamReactor.
+func (n *nidGiven) OnParamSet(set bool, _ any) { n.set = set }
+
+func (n *nidGiven) pointer() *int {
+	if !n.set {
+		return nil
+	}
+	return &n.nid
 }
 
 type textOutput struct {
@@ -43,7 +66,7 @@ func registerBootScript(api huma.API, s *Service) {
 		Summary: "Write the iPXE boot script of a host", Tags: []string{"bootscript"},
 		Responses: textResponse("text/plain", "The script")},
 		func(ctx context.Context, in *scriptInput) (*textOutput, error) {
-			text, err := s.BootScript(ctx, ScriptQuery{MAC: in.MAC, Name: in.Name, NID: in.NID, Arch: in.Arch,
+			text, err := s.BootScript(ctx, ScriptQuery{MAC: in.MAC, Name: in.Name, NID: in.NID.pointer(), Arch: in.Arch,
 				Retry: in.Retry, Since: in.TS})
 			return &textOutput{ContentType: textPlain, Body: text}, err
 		})
@@ -60,15 +83,15 @@ type tokenOutput struct {
 	Token string `header:"BSS-Referral-Token" doc:"Token that the hosts' kernel command lines will carry"`
 }
 
-// selection is how hosts are named in a query.
-type selection struct {
+// Selection is how hosts are named in a query.
+type Selection struct {
 	Name string `query:"name" doc:"Names of hosts or tags, with commas between them"`
 	MAC  string `query:"mac" doc:"MAC addresses, with commas between them"`
 	NID  string `query:"nid" doc:"Node IDs, with commas between them"`
 }
 
 type listParametersInput struct {
-	selection
+	Selection
 	Body *BootParameters
 }
 
@@ -117,7 +140,7 @@ func (s *Service) listSelected(ctx context.Context, in *listParametersInput) ([]
 	if err != nil {
 		return nil, err
 	}
-	fromQuery, err := s.selected(ctx, in.selection)
+	fromQuery, err := s.selected(ctx, in.Selection)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +148,7 @@ func (s *Service) listSelected(ctx context.Context, in *listParametersInput) ([]
 }
 
 // selected are the names of the hosts that the query selects.
-func (s *Service) selected(ctx context.Context, q selection) (out []string, err error) {
+func (s *Service) selected(ctx context.Context, q Selection) (out []string, err error) {
 	nids := split(q.NID)
 	numbers := make([]int, len(nids))
 	for i, n := range nids {

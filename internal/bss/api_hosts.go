@@ -9,7 +9,7 @@ import (
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
-type listHostsInput struct{ selection }
+type listHostsInput struct{ Selection }
 
 type listHostsOutput struct{ Body []Component }
 
@@ -31,7 +31,7 @@ func registerHosts(api huma.API, s *Service) {
 	httpapi.Handle(api, huma.Operation{OperationID: "list-hosts", Method: http.MethodGet, Path: "/boot/v1/hosts",
 		Summary: "List hosts as HSM knows them", Tags: []string{"hosts"}},
 		func(ctx context.Context, in *listHostsInput) (*listHostsOutput, error) {
-			hosts, err := s.listHosts(ctx, in.selection)
+			hosts, err := s.listHosts(ctx, in.Selection)
 			return &listHostsOutput{Body: hosts}, err
 		})
 	httpapi.Handle(api, huma.Operation{OperationID: "refresh-hosts", Method: http.MethodPost, Path: "/boot/v1/hosts",
@@ -63,8 +63,8 @@ func registerHosts(api huma.API, s *Service) {
 
 // listHosts returns the hosts that are selected, all when nothing is. A host
 // that is selected twice comes twice; one that HSM does not know, not at all.
-func (s *Service) listHosts(ctx context.Context, q selection) ([]Component, error) {
-	if q == (selection{}) {
+func (s *Service) listHosts(ctx context.Context, q Selection) ([]Component, error) {
+	if q == (Selection{}) {
 		return s.inventory.all(ctx)
 	}
 	names, err := s.selected(ctx, q)

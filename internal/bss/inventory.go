@@ -97,7 +97,7 @@ func (inv *inventory) close() {
 	inv.nics.hints.Close()
 }
 
-// newerThan has data from before t read again.
+// newerThan has data that is not newer than t read again.
 func (inv *inventory) newerThan(t time.Time) {
 	inv.components.newerThan(t)
 	inv.endpoints.newerThan(t)

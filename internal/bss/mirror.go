@@ -76,12 +76,12 @@ func (m *mirror[T]) fetch(ctx context.Context, key string) (row T, ok bool, err 
 	return m.get(ctx, key)
 }
 
-// newerThan has the next look read everything again if the last time was
-// before t.
+// newerThan has the next look read everything again if the last time was not
+// after t.
 func (m *mirror[T]) newerThan(t time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.loadedAt.Before(t) {
+	if !m.loadedAt.After(t) {
 		m.loadedAt = time.Time{}
 	}
 }

@@ -17,7 +17,7 @@ import (
 type ScriptQuery struct {
 	MAC  string
 	Name string
-	NID  int // negative: not given
+	NID  *int
 	// Arch is what iPXE's ${buildarch} is; only hosts that HSM does not know
 	// are asked for it.
 	Arch string
@@ -57,7 +57,7 @@ func (c client) name() string {
 // BootScript writes the script for the host that the query names. A host that
 // there is nothing to boot for is a fault.NotFound.
 func (s *Service) BootScript(ctx context.Context, q ScriptQuery) ([]byte, error) {
-	if q.MAC == "" && q.Name == "" && q.NID < 0 {
+	if q.MAC == "" && q.Name == "" && q.NID == nil {
 		return nil, fault.New(fault.Invalid, "Need a mac=, name=, or nid= parameter")
 	}
 	if q.Since > 0 {
@@ -247,7 +247,7 @@ func (s *Service) client(ctx context.Context, q ScriptQuery) (c client, err erro
 		c.alternate = q.MAC
 		id, err = s.inventory.byMAC(ctx, q.MAC)
 	case q.Name == "":
-		c.alternate = nidName(q.NID)
+		c.alternate = nidName(*q.NID)
 		id, err = s.inventory.byNIDName(ctx, c.alternate)
 	}
 	if err != nil || id == "" {

@@ -278,6 +278,12 @@ func testRollback(t *testing.T, f *fixture) {
 
 func testDelete(t *testing.T, f *fixture) {
 	must(t, f.docs.Put(t.Context(), doc{Key: "a"}, doc{Key: "b"}))
+	if gone, err := f.docs.Delete(t.Context()); err != nil || len(gone) > 0 {
+		t.Errorf("delete of no keys removed %v, %v", gone, err)
+	}
+	if after, _, err := f.docs.Update(t.Context(), nil, func(*doc) error { return nil }); err != nil || len(after) > 0 {
+		t.Errorf("update of no keys touched %v, %v", after, err)
+	}
 	wins := parallel(8, func(int) error {
 		gone, err := f.docs.Delete(context.Background(), "a", "nope")
 		if err == nil && len(gone) == 0 {

@@ -87,6 +87,9 @@ func (t *Table[T]) Put(ctx context.Context, docs ...T) error {
 // have no document. change may return Unchanged to leave a document; any other
 // error rolls everything back.
 func (t *Table[T]) Update(ctx context.Context, keys []string, change func(doc *T) error) (after []T, missing []string, err error) {
+	if len(keys) == 0 { // to a Query nil keys are all keys
+		return nil, nil, nil
+	}
 	err = t.db.InTx(ctx, func(ctx context.Context) error {
 		after, err = t.query(ctx, Query{Keys: keys}, t.db.dialect.lockRows())
 		if err != nil {
@@ -128,6 +131,9 @@ func (t *Table[T]) UpdateOne(ctx context.Context, key string, change func(doc *T
 // Delete removes the documents with the keys and returns those that existed:
 // of several callers that delete one key, one gets it.
 func (t *Table[T]) Delete(ctx context.Context, keys ...string) (gone []T, err error) {
+	if len(keys) == 0 { // to a Query nil keys are all keys
+		return nil, nil
+	}
 	err = t.db.InTx(ctx, func(ctx context.Context) error {
 		gone, err = t.query(ctx, Query{Keys: keys}, t.db.dialect.lockRows())
 		if err != nil || len(gone) == 0 {

@@ -28,24 +28,29 @@ func (e *Executor) watch(id string, p *process, alive func() bool) {
 	go func() {
 		defer e.watches.Done()
 		ended := await(p.pid, alive, e.closed)
-		if p.cmd != nil && !ended {
-			go p.cmd.Wait() //nolint:errcheck // so that no zombie stays
-		}
-		if !ended {
-			return
-		}
 		if p.cmd != nil {
-			p.cmd.Wait() //nolint:errcheck // the result file tells
+			go p.cmd.Wait() //nolint:errcheck // no zombie may stay; the result file tells the rest
 		}
-		e.finish(id)
-		e.mu.Lock()
-		delete(e.running, id)
-		e.mu.Unlock()
-		close(p.gone)
-		e.tell(id)
-		e.dispatch()
-		e.prune()
+		// A server that was killed may have started a supervisor that had not
+		// claimed the job when this one looked: then ours has yielded to it.
+		if s, err := e.dir(id).Supervisor(); ended && err == nil && s.PID != p.pid {
+			ended = await(s.PID, s.Alive, e.closed)
+		}
+		if ended {
+			e.settle(id, p)
+		}
 	}()
+}
+
+func (e *Executor) settle(id string, p *process) {
+	e.finish(id)
+	e.mu.Lock()
+	delete(e.running, id)
+	e.mu.Unlock()
+	close(p.gone)
+	e.tell(id)
+	e.dispatch()
+	e.prune()
 }
 
 // finish deals with a job whose supervisor has ended: without a result it is
@@ -138,5 +143,6 @@ func (e *Executor) prune() {
 		if err := os.RemoveAll(filepath.Dir(path)); err != nil {
 			e.cfg.Log.Error("cannot remove an old job", "dir", filepath.Dir(path), "error", err)
 		}
+		e.tell(filepath.Base(filepath.Dir(path)))
 	}
 }

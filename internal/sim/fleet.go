@@ -125,7 +125,6 @@ func (f *Fleet) Start(ctx context.Context) error {
 		f.refused = ""
 		if err := jail.Probe(filepath.Join(f.opts.Dir, "probe")); err != nil {
 			f.refused = "no command runs on simulated nodes: " + err.Error()
-			f.opts.Log.Warn(f.refused)
 		}
 	}
 	f.clock.start(f.ctx)

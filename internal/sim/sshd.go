@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gliderlabs/ssh"
@@ -119,7 +120,7 @@ func (n *Node) visit() (visit, bool) {
 func (s *sshServer) admit(ctx ssh.Context, key ssh.PublicKey) bool {
 	v, ok := ctx.Value(contextKey{}).(visit)
 	cert, isCert := key.(*gossh.Certificate)
-	if !ok || !isCert || cert.CertType != gossh.UserCert || ctx.User() != "root" {
+	if !ok || !isCert || cert.CertType != gossh.UserCert || ctx.User() != "root" || !slices.Contains(cert.ValidPrincipals, "root") {
 		return false
 	}
 	v.node.mu.Lock()

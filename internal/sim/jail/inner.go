@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"github.com/pkg/sftp"
@@ -158,7 +159,13 @@ func mountDev(dev string, sftp bool) error {
 		}
 	}
 	if sftp {
-		if err := bindFile("/proc/self/exe", filepath.Join(dev, filepath.Base(sftpProgram)), sealed|unix.MOUNT_ATTR_RDONLY); err != nil {
+		// By its path: what /proc/self/exe leads to belongs to the host's mounts.
+		program, err := os.Readlink("/proc/self/exe")
+		if err != nil {
+			return err
+		}
+		program = strings.TrimSuffix(program, " (deleted)") // replaced by a newer one
+		if err := bindFile(program, filepath.Join(dev, filepath.Base(sftpProgram)), sealed|unix.MOUNT_ATTR_RDONLY); err != nil {
 			return err
 		}
 	}

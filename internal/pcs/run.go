@@ -15,7 +15,6 @@ import (
 type run struct {
 	s      *Service
 	cancel context.CancelCauseFunc
-	done   chan struct{}
 
 	mu      sync.Mutex // guards record and the records of the tasks
 	record  transitionRecord
@@ -51,7 +50,7 @@ func (t *task) step() step { return t.route[t.Step] }
 var errAborted = errors.New("transition aborted")
 
 func newRun(s *Service, record transitionRecord, tasks []taskRecord) *run {
-	r := &run{s: s, done: make(chan struct{}), record: record, tasks: make([]*task, len(tasks))}
+	r := &run{s: s, record: record, tasks: make([]*task, len(tasks))}
 	for i := range tasks {
 		began := !tasks[i].Began.IsZero()
 		r.tasks[i] = &task{taskRecord: tasks[i], fresh: !began, unsure: began}
@@ -63,7 +62,6 @@ func newRun(s *Service, record transitionRecord, tasks []taskRecord) *run {
 // cancelled. Cancelled with errAborted the transition ends as aborted;
 // otherwise it stays unfinished for the next start.
 func (r *run) execute(ctx context.Context) {
-	defer close(r.done)
 	saverCtx, stopSaver := context.WithCancel(context.WithoutCancel(ctx))
 	var saver sync.WaitGroup
 	saver.Go(func() { r.saveOften(saverCtx) })
@@ -83,7 +81,6 @@ func (r *run) execute(ctx context.Context) {
 	}
 	stopSaver()
 	saver.Wait()
-	r.s.saveUntilDone(r)
 }
 
 // prepare finds the components and settles, before any request to a BMC, the

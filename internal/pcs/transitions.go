@@ -2,8 +2,6 @@ package pcs
 
 import (
 	"context"
-	"log/slog"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -119,13 +117,14 @@ func (s *Service) launch(r *run) {
 	if s.ctx == nil {
 		return
 	}
+	service, id := s.ctx, r.record.TransitionID
 	var ctx context.Context
-	ctx, r.cancel = context.WithCancelCause(s.ctx)
-	id := r.record.TransitionID
+	ctx, r.cancel = context.WithCancelCause(service)
 	s.runs[id] = r
 	s.running.Go(func() {
 		defer r.cancel(nil)
 		r.execute(ctx)
+		r.saveEnd(service)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.runs, id)
@@ -174,20 +173,11 @@ func (s *Service) store(ctx context.Context, record transitionRecord, list taskL
 	})
 }
 
-// lastSaveTries bounds how long the end of a transition waits for the database.
-const lastSaveTries = 30
-
-// saveUntilDone saves the run's end. What is not saved is found out again from
-// the BMCs at the next start.
-func (s *Service) saveUntilDone(r *run) {
-	for range lastSaveTries {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		err := r.save(ctx)
-		cancel()
-		if err == nil {
-			return
-		}
-		time.Sleep(retryPause)
+// saveEnd saves how the run ended, however long the database takes, but once
+// only when the service stops: what is not saved is found out again from the
+// BMCs at the next start.
+func (r *run) saveEnd(service context.Context) {
+	for r.save(context.WithoutCancel(service)) != nil && service.Err() == nil {
+		pause(service, retryPause)
 	}
-	slog.Error("end of transition not saved", "transition", r.record.TransitionID, "tries", lastSaveTries)
 }

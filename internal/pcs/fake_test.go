@@ -1,0 +1,310 @@
+package pcs_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/events"
+	"github.com/drover-hpc/drover/internal/hsm"
+	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/pcs"
+	"github.com/drover-hpc/drover/internal/redfish"
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+// hardware is a BMC that has any number of systems, named as their xnames.
+type hardware struct {
+	server *httptest.Server
+
+	mu      sync.Mutex
+	power   map[string]string   // system to PowerState
+	refuses map[string]string   // system to the words with which resets are refused
+	ignores map[string]bool     // systems that accept graceful shutdowns and do nothing
+	slow    map[string]bool     // systems that change only when told to settle
+	resets  map[string][]string // system to the ResetTypes received
+	reads   map[string]int
+	order   []string
+	onReset func() // called before a reset is answered
+}
+
+func newHardware(t *testing.T) *hardware {
+	h := &hardware{power: map[string]string{}, refuses: map[string]string{}, ignores: map[string]bool{},
+		slow: map[string]bool{}, resets: map[string][]string{}, reads: map[string]int{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /redfish/v1/Systems/{id}", h.get)
+	mux.HandleFunc("POST /redfish/v1/Systems/{id}/Reset", h.reset)
+	h.server = httptest.NewServer(mux)
+	t.Cleanup(h.server.Close)
+	return h
+}
+
+func (h *hardware) get(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	id := r.PathValue("id")
+	h.reads[id]++
+	if user, password, _ := r.BasicAuth(); user != "root" || password != "initial0" {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	json.NewEncoder(w).Encode(map[string]any{"Id": id, "PowerState": h.power[id]})
+}
+
+func (h *hardware) reset(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var body struct{ ResetType string }
+	json.NewDecoder(r.Body).Decode(&body)
+	id := r.PathValue("id")
+	h.resets[id] = append(h.resets[id], body.ResetType)
+	h.order = append(h.order, id+" "+body.ResetType)
+	if h.onReset != nil {
+		h.onReset()
+	}
+	if words := h.refuses[id]; words != "" {
+		w.WriteHeader(http.StatusConflict)
+		fmt.Fprintf(w, `{"error":{"@Message.ExtendedInfo":[{"Message":%q}]}}`, words)
+		return
+	}
+	switch to := map[string]string{"On": "PoweringOn", "GracefulShutdown": "PoweringOff", "Off": "PoweringOff", "ForceOff": "Off"}[body.ResetType]; {
+	case body.ResetType == "GracefulShutdown" && h.ignores[id], strings.Contains(body.ResetType, "Restart"):
+	case h.slow[id] || to == "Off":
+		h.power[id] = to
+	default:
+		h.power[id] = settled(to)
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func settled(state string) string { return strings.TrimPrefix(state, "Powering") }
+
+// settle lets what is under way come to its end.
+func (h *hardware) settle() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, state := range h.power {
+		h.power[id] = settled(state)
+	}
+}
+
+func (h *hardware) with(do func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	do()
+}
+
+func (h *hardware) resetsOf(id string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.resets[id])
+}
+
+// site is HSM as far as PCS sees it.
+type site struct {
+	mu        sync.Mutex
+	endpoints map[string]hsm.ComponentEndpoint
+	locked    []string
+	told      []string // "x1 Off"
+	password  string
+}
+
+func (s *site) ComponentEndpoints(_ context.Context, ids []string) ([]hsm.ComponentEndpoint, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []hsm.ComponentEndpoint
+	for id, e := range s.endpoints {
+		if ids == nil || slices.Contains(ids, id) {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+func (s *site) Credentials(context.Context, string) (redfish.Login, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return redfish.Login{Username: "root", Password: s.password}, nil
+}
+
+func (s *site) LockedNodes(context.Context) ([]string, error) { return s.locked, nil }
+
+func (s *site) SetState(_ context.Context, ids []string, state, _ string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		s.told = append(s.told, id+" "+state)
+	}
+	return nil
+}
+
+func (s *site) toldHSM(line string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.told, line)
+}
+
+var nodeResets = []string{"On", "ForceOff", "GracefulShutdown", "ForceRestart"}
+
+// add makes a component known, on the hardware in the given power state.
+func (w *world) add(x, power string, resets ...string) {
+	if len(resets) == 0 {
+		resets = nodeResets
+	}
+	w.hardware.with(func() { w.hardware.power[x] = power })
+	path := "/redfish/v1/Systems/" + x
+	w.site.mu.Lock()
+	w.site.endpoints[x] = hsm.ComponentEndpoint{ID: x, OdataID: path, RedfishEndpointID: "x1c0s0b0",
+		RedfishEndpointFQDN: w.hardware.server.Listener.Addr().String(),
+		RedfishSystemInfo: &hsm.RedfishSystemInfo{Actions: &hsm.SystemActions{
+			Reset: hsm.ResetAction{Target: path + "/Reset", AllowableValues: resets}}}}
+	w.site.mu.Unlock()
+}
+
+// world is a service with all that it needs.
+type world struct {
+	t        *testing.T
+	hardware *hardware
+	site     *site
+	hub      *events.Hub
+	db       *store.DB
+	journal  *journal.Journal
+	service  *pcs.Service
+	client   *pcs.Client
+	http     *httpapi.Client
+	hinted   *events.Subscription
+	now      func() time.Time
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, hardware: newHardware(t), hub: events.NewHub(), now: time.Now,
+		site: &site{endpoints: map[string]hsm.ComponentEndpoint{}, password: "initial0"}}
+	db, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "db"), w.hub.Changed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	w.db, w.journal = db, journal.New(db, time.Now)
+	w.hinted = w.hub.Subscribe(pcs.StatusTable)
+	ctx, cancel := context.WithCancel(context.Background())
+	var notes sync.WaitGroup
+	notes.Go(func() { w.journal.Run(ctx) })
+	t.Cleanup(func() { cancel(); notes.Wait() })
+	return w
+}
+
+// start starts a service; what is on the database goes on.
+func (w *world) start(options ...func(*pcs.Config)) {
+	w.t.Helper()
+	driver := redfish.New(64)
+	c := pcs.Config{DB: w.db, Journal: w.journal, Hub: w.hub, Inventory: w.site, Credentials: w.site, BMC: driver,
+		State: w.site, Locks: w.site, WakeOn: []string{hsm.ComponentEndpointsTable}, PollEvery: time.Hour,
+		Now: func() time.Time { return w.now() }}
+	for _, o := range options {
+		o(&c)
+	}
+	w.service = pcs.NewService(c)
+	if err := w.service.Start(context.Background()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(driver.Close)
+	w.t.Cleanup(w.service.Stop)
+	mux := http.NewServeMux()
+	pcs.Register(httpapi.New(mux, "/apis/power-control", "PCS", "1"), w.service)
+	w.http = httpapi.NewClient("PCS", "http://pcs/apis/power-control", httpapi.Local(mux))
+	w.http.Retries = 0
+	w.client = pcs.NewClient(w.http)
+}
+
+func (w *world) transition(op string, minutes int, xnames ...string) string {
+	w.t.Helper()
+	id, err := w.client.Transition(context.Background(), op, xnames, minutes)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return id
+}
+
+// finished waits for the transition's end and returns its tasks by xname.
+func (w *world) finished(id string) map[string]pcs.Task {
+	w.t.Helper()
+	var tasks map[string]pcs.Task
+	w.eventually("transition is completed", func() bool {
+		tr := w.describe(id)
+		tasks = tasksOf(tr)
+		return tr.TransitionStatus == pcs.TransitionCompleted
+	})
+	return tasks
+}
+
+func tasksOf(tr pcs.Transition) map[string]pcs.Task {
+	tasks := map[string]pcs.Task{}
+	for _, t := range tr.Tasks {
+		tasks[t.Xname] = t
+	}
+	return tasks
+}
+
+func (w *world) describe(id string) pcs.Transition {
+	w.t.Helper()
+	tr, err := w.client.Describe(context.Background(), id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return tr
+}
+
+func (w *world) status(x string) pcs.PowerStatus {
+	w.t.Helper()
+	list, err := w.client.PowerStatus(context.Background(), []string{x})
+	if err != nil || len(list) != 1 {
+		w.t.Fatalf("power status of %s: %v, %v", x, list, err)
+	}
+	return list[0]
+}
+
+// journalHas waits for a line about the node that contains the text.
+func (w *world) journalHas(x, text string, failed bool) {
+	w.t.Helper()
+	w.eventually("journal of "+x+" says "+text, func() bool {
+		lines, err := w.journal.List(context.Background(), x, "", 0)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return slices.ContainsFunc(lines, func(e journal.Entry) bool {
+			return e.Source == "pcs" && e.Failed == failed && strings.Contains(e.Text, text)
+		})
+	})
+}
+
+// eventually polls the condition until it holds.
+func (w *world) eventually(what string, holds func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("never: %s", what)
+		}
+		<-time.After(2 * time.Millisecond)
+	}
+}
+
+// reopen moves the world to the database at the path.
+func (w *world) reopen(path string) {
+	w.t.Helper()
+	db, err := store.Open(context.Background(), path, w.hub.Changed)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { db.Close() })
+	w.db = db
+}

@@ -1,0 +1,307 @@
+package pcs_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/hsm"
+	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/pcs"
+)
+
+const n0, n1, n2 = "x1c0s0b0n0", "x1c0s0b0n1", "x1c0s1b0n0"
+
+func TestOnAndOff(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.add(n1, "On")
+	w.start()
+
+	tasks := w.finished(w.transition("on", 5, n0, n1, n0))
+	if len(tasks) != 2 || tasks[n0].TaskStatus != pcs.TaskSucceeded {
+		t.Errorf("tasks: %+v", tasks)
+	}
+	if got := tasks[n1].TaskStatusDescription; got != "Component already in desired state" {
+		t.Errorf("node that was on: %q", got)
+	}
+	w.eventually("status says on", func() bool { return w.status(n0).PowerState == pcs.PowerOn })
+	w.eventually("HSM is told", func() bool { return w.site.toldHSM(n0 + " On") })
+	w.journalHas(n0, "power On requested (transition ", false)
+	w.journalHas(n0, "BMC accepted On", false)
+	w.journalHas(n0, "BMC reports power On after ", false)
+
+	w.finished(w.transition("Soft-Off", 5, n0, n1))
+	w.eventually("HSM is told", func() bool { return w.site.toldHSM(n0+" Off") && w.site.toldHSM(n1+" Off") })
+	if got, want := w.hardware.resetsOf(n0), []string{"On", "GracefulShutdown"}; !slices.Equal(got, want) {
+		t.Errorf("resets %v, want %v", got, want)
+	}
+	if got := w.hardware.resetsOf(n1); len(got) != 1 {
+		t.Errorf("resets of the node that was on: %v", got)
+	}
+	s := w.status(n1)
+	if s.PowerState != pcs.PowerOff || s.ManagementState != pcs.Available || s.Error != "" ||
+		!slices.Contains(s.SupportedPowerTransitions, pcs.SoftOff) || s.LastUpdated == "" {
+		t.Errorf("status %+v", s)
+	}
+}
+
+func TestRefusedResetFailsAtOnceWithTheBMCsWords(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.add(n1, "Off")
+	w.hardware.refuses[n0] = "The power supply has failed."
+	w.start()
+
+	id := w.transition("On", -1, n0, n1)
+	tasks := w.finished(id)
+	bad := tasks[n0]
+	if bad.TaskStatus != pcs.TaskFailed || !strings.Contains(bad.Error, "The power supply has failed.") ||
+		!strings.Contains(bad.TaskStatusDescription, "The BMC refused On") {
+		t.Errorf("refused node: %+v", bad)
+	}
+	if tasks[n1].TaskStatus != pcs.TaskSucceeded {
+		t.Errorf("other node: %+v", tasks[n1])
+	}
+	if c := w.describe(id).TaskCounts; c != (pcs.TaskCounts{Total: 2, Failed: 1, Succeeded: 1}) {
+		t.Errorf("counts %+v", c)
+	}
+	w.journalHas(n0, "BMC refused On: BMC answered 409: The power supply has failed.", true)
+}
+
+func TestUnreachableBMC(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "On")
+	w.start()
+	w.eventually("first poll", func() bool { return w.status(n0).PowerState == pcs.PowerOn })
+
+	w.hardware.server.Close()
+	task := w.finished(w.transition("Off", 5, n0))[n0]
+	if task.TaskStatus != pcs.TaskFailed || task.TaskStatusDescription != "No answer from the BMC" || task.Error == "" {
+		t.Errorf("task %+v", task)
+	}
+	w.eventually("status says unavailable", func() bool { return w.status(n0).ManagementState == pcs.Unavailable })
+	if s := w.status(n0); s.PowerState != pcs.PowerUndefined || s.Error != "" {
+		t.Errorf("status %+v", s)
+	}
+}
+
+func TestOffFallsBackToForce(t *testing.T) {
+	w := newWorld(t)
+	clock := newClock()
+	w.now = clock.now
+	for _, x := range []string{n0, n1} {
+		w.add(x, "On")
+		w.hardware.ignores[x] = true
+	}
+	w.start()
+	off := w.transition("Off", 5, n0)
+	soft := w.transition("Soft-Off", 5, n1)
+	w.eventually("both are asked", func() bool { return len(w.hardware.resetsOf(n0)) == 1 && len(w.hardware.resetsOf(n1)) == 1 })
+	clock.add(6 * time.Minute)
+	if task := w.finished(off)[n0]; task.TaskStatus != pcs.TaskSucceeded {
+		t.Errorf("Off: %+v", task)
+	}
+	if got, want := w.hardware.resetsOf(n0), []string{"GracefulShutdown", "ForceOff"}; !slices.Equal(got, want) {
+		t.Errorf("resets %v, want %v", got, want)
+	}
+	task := w.finished(soft)[n1]
+	if task.TaskStatus != pcs.TaskFailed || task.TaskStatusDescription != "Timeout waiting for transition, gracefulshutdown." {
+		t.Errorf("Soft-Off: %+v", task)
+	}
+	if got := w.hardware.resetsOf(n1); len(got) != 1 {
+		t.Errorf("resets %v", got)
+	}
+}
+
+func TestTiers(t *testing.T) {
+	const module = "x1c0s0"
+	w := newWorld(t)
+	w.add(n0, "On")
+	w.add(n1, "Off")
+	w.add(module, "On", "On", "Off", "ForceOff")
+	w.start()
+	tasks := w.finished(w.transition("Init", 5, module, n0, n1))
+	for x, task := range tasks {
+		if task.TaskStatus != pcs.TaskSucceeded {
+			t.Errorf("%s: %+v", x, task)
+		}
+	}
+	order := w.hardware.order
+	want := []string{n0 + " GracefulShutdown", module + " Off", module + " On"}
+	if !slices.Equal(order[:3], want) || len(order) != 5 || !strings.HasSuffix(order[3], "n0 On") && !strings.HasSuffix(order[3], "n1 On") {
+		t.Errorf("order %v", order)
+	}
+	task := w.finished(w.transition("Hard-Restart", 5, n0))[n0]
+	if got := w.hardware.resetsOf(n0); task.TaskStatus != pcs.TaskSucceeded || !slices.Equal(got[2:], []string{"GracefulShutdown", "On"}) {
+		t.Errorf("Hard-Restart: %+v, resets %v", task, got)
+	}
+}
+
+func TestTasksSettledWithoutTraffic(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.add(n1, "Off", "On")
+	w.add(n2, "Off")
+	w.site.locked = []string{n2}
+	w.start()
+	w.eventually("first poll", func() bool { return w.status(n2).PowerState == pcs.PowerOff })
+	reads := w.hardware.reads[n2]
+
+	tasks := w.finished(w.transition("Soft-Off", 5, "nonsense", "x1c0s9b0n0", "x1c0s0b0n0p0", n1, n2))
+	for x, want := range map[string]pcs.Task{
+		"nonsense":     {TaskStatus: pcs.TaskFailed, TaskStatusDescription: "Invalid xname"},
+		"x1c0s9b0n0":   {TaskStatus: pcs.TaskFailed, TaskStatusDescription: "Missing xname"},
+		"x1c0s0b0n0p0": {TaskStatus: pcs.TaskUnsupported, TaskStatusDescription: "No power control for component type Processor"},
+		n1:             {TaskStatus: pcs.TaskUnsupported, TaskStatusDescription: "The hardware does not offer Soft-Off"},
+		n2:             {TaskStatus: pcs.TaskFailed, TaskStatusDescription: "Unable to reserve component", Error: "the component is locked"},
+	} {
+		want.Xname = x
+		if tasks[x] != want {
+			t.Errorf("got %+v, want %+v", tasks[x], want)
+		}
+	}
+	if w.hardware.reads[n2] != reads {
+		t.Error("the locked node's BMC was asked")
+	}
+	if task := w.finished(w.transition("Hard-Restart", 5, n0))[n0]; task.TaskStatus != pcs.TaskFailed {
+		t.Errorf("restart of a node that is off: %+v", task)
+	}
+	if got := w.hardware.resetsOf(n0); got != nil {
+		t.Errorf("resets %v", got)
+	}
+	if tr := w.describe(w.transition("On", 5)); tr.TaskCounts.Total != 0 {
+		t.Errorf("empty transition: %+v", tr)
+	}
+}
+
+func TestDeputyKeyOpensALock(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.site.locked = []string{n0}
+	w.start()
+	var out struct{ TransitionID string }
+	body := `{"operation":"on","location":[{"xname":"` + n0 + `","deputyKey":"` + n0 + `:dk:1"}]}`
+	header, err := w.http.Do(context.Background(), http.MethodPost, "/transitions", nil, []byte(body), &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := header.Get("Location"); got != "transitions/"+out.TransitionID {
+		t.Errorf("Location %q", got)
+	}
+	if task := w.finished(out.TransitionID)[n0]; task.TaskStatus != pcs.TaskSucceeded {
+		t.Errorf("task %+v", task)
+	}
+}
+
+func TestOverlapAndAbort(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.add(n1, "Off")
+	w.hardware.slow[n0] = true
+	w.start()
+	first := w.transition("On", -1, n0, n1)
+	w.eventually("reset arrives", func() bool { return len(w.hardware.resetsOf(n0)) == 1 })
+	w.eventually("the other node is done", func() bool { return tasksOf(w.describe(first))[n1].TaskStatus == pcs.TaskSucceeded })
+
+	if task := w.finished(w.transition("Force-Off", 5, n0))[n0]; task.TaskStatusDescription != "Unable to reserve component" {
+		t.Errorf("second transition: %+v", task)
+	}
+	// A component is free as soon as its own task is over.
+	if task := w.finished(w.transition("Force-Off", 5, n1))[n1]; task.TaskStatus != pcs.TaskSucceeded {
+		t.Errorf("node whose task is over: %+v", task)
+	}
+	abort := func() error {
+		_, err := w.http.Do(context.Background(), http.MethodDelete, "/v1/transitions/"+first, nil, nil, nil)
+		return err
+	}
+	for range 2 {
+		if err := abort(); err != nil {
+			t.Fatal(err)
+		}
+		w.eventually("aborted", func() bool { return w.describe(first).TransitionStatus == pcs.TransitionAborted })
+	}
+	if tasks := tasksOf(w.describe(first)); tasks[n0].TaskStatus != pcs.TaskFailed || tasks[n1].TaskStatus != pcs.TaskSucceeded {
+		t.Errorf("tasks after abort: %+v", tasks)
+	}
+	second := w.transition("Force-Off", 5, n0)
+	if task := w.finished(second)[n0]; task.TaskStatus != pcs.TaskSucceeded {
+		t.Errorf("after the abort: %+v", task)
+	}
+	w.eventually("saved", func() bool {
+		_, err := w.http.Do(context.Background(), http.MethodDelete, "/v1/transitions/"+second, nil, nil, nil)
+		return httpapi.IsStatus(err, http.StatusBadRequest)
+	})
+	list, err := w.client.Transitions(context.Background())
+	if err != nil || len(list) != 4 || list[0].Tasks != nil {
+		t.Errorf("list: %+v, %v", list, err)
+	}
+}
+
+func TestUnconfirmedTransition(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.hardware.slow[n0] = true
+	w.start()
+	if task := w.finished(w.transition("On", 0, n0))[n0]; task.TaskStatus != pcs.TaskSucceeded {
+		t.Errorf("task %+v", task)
+	}
+}
+
+func TestNewComponentIsLookedAtOnHint(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	w.add(n0, "On")
+	w.hub.Changed(hsm.ComponentEndpointsTable, []string{n0})
+	w.eventually("status", func() bool { return w.status(n0).PowerState == pcs.PowerOn })
+	w.site.mu.Lock()
+	delete(w.site.endpoints, n0)
+	w.site.mu.Unlock()
+	w.hub.Changed(hsm.ComponentEndpointsTable, []string{n0})
+	w.eventually("gone", func() bool { return w.status(n0).Error == "Component not found in component map." })
+}
+
+func TestPollsHintOnlyChanges(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.start(func(c *pcs.Config) { c.PollEvery = 5 * time.Millisecond })
+	w.eventually("first poll", func() bool { return w.status(n0).PowerState == pcs.PowerOff })
+	first := w.status(n0).LastUpdated
+	w.hinted.Take()
+	polled := func(n int) {
+		w.hardware.mu.Lock()
+		goal := w.hardware.reads[n0] + n
+		w.hardware.mu.Unlock()
+		w.eventually("polls", func() bool {
+			w.hardware.mu.Lock()
+			defer w.hardware.mu.Unlock()
+			return w.hardware.reads[n0] >= goal
+		})
+	}
+	polled(5)
+	if keys, _ := w.hinted.Take(); len(keys) > 0 || w.status(n0).LastUpdated != first {
+		t.Errorf("hints %v without change", keys)
+	}
+	w.hardware.with(func() { w.hardware.power[n0] = "On" })
+	w.eventually("change is seen", func() bool { return w.status(n0).PowerState == pcs.PowerOn })
+	if keys, _ := w.hinted.Take(); !slices.Equal(keys, []string{n0}) || w.status(n0).LastUpdated == first {
+		t.Errorf("hints after the change: %v", keys)
+	}
+}
+
+func TestWrongPasswordIsSaid(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.site.password = "wrong"
+	w.start()
+	w.eventually("error", func() bool { return strings.Contains(w.status(n0).Error, "401") })
+	w.site.mu.Lock()
+	w.site.password = "initial0"
+	w.site.mu.Unlock()
+	if task := w.finished(w.transition("On", 5, n0))[n0]; task.TaskStatus != pcs.TaskSucceeded {
+		t.Errorf("after the password was put right: %+v", task)
+	}
+}

@@ -68,7 +68,7 @@ func registerCloudInit(api huma.API, s *Service) {
 		})
 	httpapi.Handle(api, huma.Operation{OperationID: "phone-home", Method: http.MethodPost, Path: "/phone-home",
 		Summary: "Take what the calling host tells when its boot is complete", Tags: tags, DefaultStatus: http.StatusOK,
-		RequestBody: &huma.RequestBody{Content: map[string]*huma.MediaType{
+		SkipValidateBody: true, RequestBody: &huma.RequestBody{Content: map[string]*huma.MediaType{
 			"application/json":                  {Schema: &huma.Schema{Type: huma.TypeObject}},
 			"application/x-www-form-urlencoded": {Schema: &huma.Schema{Type: huma.TypeObject}},
 		}}},

@@ -218,3 +218,13 @@ func wantPart(t *testing.T, what, got, part string) {
 		t.Errorf("%s:\ngot  %s\nwant something with %s", what, got, part)
 	}
 }
+
+// form posts a form from the address and returns the status.
+func (r rig) form(path, text, ip string) int {
+	req := httptest.NewRequest("POST", "/apis/bss"+path, strings.NewReader(text))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.RemoteAddr = ip + ":4711"
+	w := httptest.NewRecorder()
+	r.handler.ServeHTTP(w, req)
+	return w.Code
+}

@@ -60,8 +60,8 @@ func (s *Service) BootScript(ctx context.Context, q ScriptQuery) ([]byte, error)
 	if q.MAC == "" && q.Name == "" && q.NID == nil {
 		return nil, fault.New(fault.Invalid, "Need a mac=, name=, or nid= parameter")
 	}
-	if q.Since > 0 {
-		s.inventory.newerThan(time.Unix(q.Since, 0))
+	if since := time.Unix(q.Since, 0); q.Since > 0 && !since.After(s.cfg.Now()) {
+		s.inventory.newerThan(since)
 	}
 	c, err := s.client(ctx, q)
 	if err != nil {

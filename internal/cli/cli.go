@@ -54,7 +54,7 @@ func (e *ExitError) Unwrap() error { return e.Err }
 func Main(ctx context.Context, config Config, args []string) int {
 	a := newApp(config)
 	root := a.root(args)
-	cmd, args, err := joinWords(root, args)
+	cmd, args, err := find(root, args)
 	if err == nil {
 		root.SetArgs(args)
 		cmd, err = root.ExecuteContextC(ctx)

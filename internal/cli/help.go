@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -108,10 +109,14 @@ func flagRows(flags *pflag.FlagSet) (rows [][2]string) {
 			name = "-" + f.Shorthand + ", " + name
 		}
 		if f.NoOptDefVal == "" {
-			name += " " + strings.ToUpper(f.Value.Type())
+			kind := strings.ToUpper(f.Value.Type())
+			if kind == "STRING" {
+				kind = "TEXT"
+			}
+			name += " " + kind
 		}
 		text := f.Usage
-		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" && f.DefValue != "[]" {
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" && f.Value.Type() != "count" && f.DefValue != "[]" {
 			text += " [default: " + f.DefValue + "]"
 		}
 		rows = append(rows, [2]string{name, text})
@@ -132,8 +137,12 @@ func section(w io.Writer, title string, rows [][2]string) {
 	}
 	fmt.Fprintf(w, "\n%s:\n", title)
 	for _, r := range rows {
+		lines := wrap(sentence(r[1]), width-column-4)
+		if len(lines) == 0 {
+			fmt.Fprintf(w, "  %s\n", r[0])
+			continue
+		}
 		fmt.Fprintf(w, "  %-*s", column, r[0])
-		lines := wrap(r[1], width-column-4)
 		for i, line := range lines {
 			if i > 0 || len(r[0]) > column {
 				fmt.Fprintf(w, "\n%*s", column+2, "")
@@ -154,6 +163,15 @@ func paragraph(w io.Writer, text string) {
 			fmt.Fprintf(w, "  %s\n", line)
 		}
 	}
+}
+
+// sentence begins with a capital.
+func sentence(text string) string {
+	r, n := utf8.DecodeRuneInString(text)
+	if n == 0 {
+		return text
+	}
+	return string(unicode.ToUpper(r)) + text[n:]
 }
 
 func wrap(text string, width int) (lines []string) {

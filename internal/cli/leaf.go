@@ -110,7 +110,7 @@ type words struct {
 	list   []string
 }
 
-// between separates the words of one option after joinWords.
+// between separates the words of one option after find.
 const between = "\x1f"
 
 func (w *words) Set(text string) error {
@@ -131,9 +131,9 @@ func (w *words) Set(text string) error {
 func (w *words) String() string { return strings.Join(w.list, " ") }
 func (w *words) Type() string   { return w.kind }
 
-// joinWords makes one word of the values of options that take several. It
-// also returns the command that the words name.
-func joinWords(root *cobra.Command, args []string) (*cobra.Command, []string, error) {
+// find returns the command that args name, and args with the values of options
+// that take several words made one word.
+func find(root *cobra.Command, args []string) (*cobra.Command, []string, error) {
 	cmd, n := root, 0
 	for n < len(args) {
 		next := named(cmd, args[n])
@@ -141,6 +141,9 @@ func joinWords(root *cobra.Command, args []string) (*cobra.Command, []string, er
 			break
 		}
 		cmd, n = next, n+1
+	}
+	if n < len(args) && cmd.HasSubCommands() && !strings.HasPrefix(args[n], "-") && !strings.HasPrefix(args[n], "__") {
+		return cmd, nil, usageError("No such command '%s'.", args[n])
 	}
 	out := slices.Clone(args[:n])
 	for ; n < len(args) && args[n] != "--"; n++ {

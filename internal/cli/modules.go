@@ -1,22 +1,35 @@
 package cli
 
+import (
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/bss"
+	"github.com/drover-hpc/drover/internal/ims"
+)
+
+// register is a service's Register without a service: it only declares.
+func register[S any](declare func(huma.API, *S)) func(huma.API) {
+	return func(api huma.API) { declare(api, nil) }
+}
+
 // hsmVerbs are the Hardware State Manager's own words.
 var hsmVerbs = map[string]string{"PUT": "replace", "DELETE collection": "clear"}
 
 func modules() []module {
 	all := "deleteall"
 	return []module{
-		{name: "bos", short: "Boot nodes: session templates, sessions, components", prefix: "/apis/bos",
+		{name: "bos", short: "Boot nodes: session templates, sessions, components", prefix: "/apis/bos", register: register(bos.Register),
 			versions: []version{{"v2", "/v2", editBOS}, {"v1", "/v1", legacyBOS}}},
 		{name: "cfs", short: "Configure nodes: configurations, sessions, components", prefix: "/apis/cfs",
 			versions: []version{{"v2", "/v2", editCFS2}, {"v3", "/v3", editCFS3}},
 			verbs:    map[string]string{"DELETE collection": all}, unversioned: true},
 		{name: "hsm", short: "Hardware state: components, groups, locks, inventory", prefix: "/apis/smd/hsm/v2",
 			versions: []version{{"v2", "", editHSM}}, verbs: hsmVerbs},
-		{name: "bss", short: "Boot scripts and boot parameters", prefix: "/apis/bss",
-			versions: []version{{"v1", "/boot/v1", nil}}, verbs: map[string]string{"PUT": "replace"}},
-		{name: "ims", short: "Images", prefix: "/apis/ims",
-			versions: []version{{"v3", "/v3", nil}, {"v2", "/v2", nil}}, verbs: map[string]string{"DELETE collection": all}},
+		{name: "bss", short: "Boot scripts and boot parameters", prefix: "/apis/bss", register: register(bss.Register),
+			versions: []version{{"v1", "/boot/v1", editBSS}}, verbs: map[string]string{"PUT": "replace"}},
+		{name: "ims", short: "Images", prefix: "/apis/ims", register: register(ims.Register),
+			versions: []version{{"v3", "/v3", editIMS}, {"v2", "/v2", editIMS}}, verbs: map[string]string{"DELETE collection": all}},
 		{name: "power", short: "Power: transitions, status, caps", prefix: "/apis/power-control",
 			versions: []version{{"v1", "/v1", editPower}}},
 	}

@@ -10,7 +10,7 @@ import (
 var (
 	wordStart = regexp.MustCompile(`([A-Za-z0-9])([A-Z][a-z]+)`)
 	wordEnd   = regexp.MustCompile(`([a-z0-9])([A-Z])`)
-	plural    = regexp.MustCompile(`([A-Z])Ds$`) // ComponentIDs, NIDs
+	plural    = regexp.MustCompile(`([A-Z]{2,})s$`) // ComponentIDs, NIDs
 )
 
 // optionName joins the parts of a property's path: "ComponentIDs" is
@@ -32,7 +32,7 @@ func optionName(path ...string) string {
 }
 
 func words(s string) string {
-	s = plural.ReplaceAllString(s, "${1}ds")
+	s = plural.ReplaceAllString(s, "${1}S")
 	s = wordStart.ReplaceAllString(s, "$1-$2")
 	s = wordEnd.ReplaceAllString(s, "$1-$2")
 	return strings.ToLower(strings.ReplaceAll(s, "_", "-"))

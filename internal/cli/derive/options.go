@@ -1,6 +1,7 @@
 package derive
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -136,14 +137,28 @@ func (d *deriver) add(o Option, s *huma.Schema) {
 		len(words) == 2 && slices.Contains(words, "true") && slices.Contains(words, "false") {
 		o.Kind, o.Enum = Bool, nil // a query parameter that tells absent from false
 	}
-	if s.Default != nil {
-		switch v := fmt.Sprint(s.Default); v {
-		case "", "0", "false", "[]", "map[]":
-		default:
-			o.Default = v
+	o.Default = defaultText(s.Default)
+	d.out = append(d.out, o)
+}
+
+// defaultText is a schema's default as a user would type it, empty for the
+// kind's zero value.
+func defaultText(v any) string {
+	raw, err := json.Marshal(v) // the default may be a pointer
+	if err != nil {
+		return ""
+	}
+	text := string(raw)
+	if json.Unmarshal(raw, &v) == nil {
+		if s, ok := v.(string); ok {
+			text = s
 		}
 	}
-	d.out = append(d.out, o)
+	switch text {
+	case "null", "0", "false", "[]", "{}":
+		return ""
+	}
+	return text
 }
 
 // resolve follows references and merges what a schema is composed of: all of

@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"strconv"
 
 	"gopkg.in/yaml.v3"
@@ -16,6 +17,10 @@ func writeYAML(b *bytes.Buffer, v any) error {
 	}
 	return e.Close()
 }
+
+// old are texts that readers of YAML 1.1 take for booleans or for numbers in
+// base 60, such as a duration.
+var old = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)$`)
 
 func node(v any) *yaml.Node {
 	switch v := v.(type) {
@@ -38,6 +43,9 @@ func node(v any) *yaml.Node {
 	case string:
 		n := &yaml.Node{}
 		n.SetString(v)
+		if old.MatchString(v) {
+			n.Style = yaml.DoubleQuotedStyle
+		}
 		return n
 	}
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}

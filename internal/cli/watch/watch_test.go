@@ -1,0 +1,194 @@
+package watch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode/utf8"
+)
+
+func snapshot(status string, counts map[string]int) *Snapshot {
+	s := &Snapshot{}
+	s.Session.Name, s.Session.Operation, s.Session.TemplateName = "s1", "reboot", "compute"
+	s.Session.Status.Status, s.Session.Status.StartTime = status, "2026-01-02T03:04:05"
+	for _, ph := range phases {
+		for _, st := range ph.statuses {
+			for range counts[st] {
+				c := Component{ID: fmt.Sprintf("x1000c0s%db0n0", len(s.Components))}
+				c.Status.Status = st
+				if st == failed {
+					c.Error = "BMC says: no"
+				}
+				s.Components = append(s.Components, c)
+			}
+		}
+	}
+	s.Extended.Managed = len(s.Components)
+	return s
+}
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func TestOutcome(t *testing.T) {
+	text := "no such template"
+	broken := snapshot("complete", nil)
+	broken.Session.Status.Error = &text
+	gone := snapshot("complete", nil)
+	gone.Extended.Managed, gone.Extended.Successful, gone.Extended.Failed = 3, 66.67, 33.33
+	staged := snapshot("complete", nil)
+	staged.Extended.Managed, staged.Extended.Staged = 2, 100
+	for want, c := range map[string]struct {
+		s  *Snapshot
+		ok bool
+	}{
+		"session s1 complete in 0:01:30: all 3 nodes succeeded":                        {snapshot("complete", map[string]int{stable: 3}), true},
+		"session s1 complete in 0:01:30: all 1 node succeeded":                         {snapshot("complete", map[string]int{stable: 1}), true},
+		"session s1 complete in 0:01:30: 2 of 3 nodes succeeded, 1 failed":             {snapshot("complete", map[string]int{stable: 2, failed: 1}), false},
+		"session s1 complete in 0:01:30: 1 of 2 nodes succeeded, 1 did not finish":     {snapshot("complete", map[string]int{stable: 1, "on_hold": 1}), false},
+		"session s1 is running after 0:01:30: 0 of 1 node succeeded, 1 did not finish": {snapshot("running", map[string]int{"configuring": 1}), false},
+		"session s1 complete in 0:01:30: it failed: no such template":                  {broken, false},
+		"session s1 complete in 0:01:30: it had no nodes":                              {snapshot("complete", nil), true},
+		"session s1 complete in 0:01:30: 2 of 3 nodes succeeded, 1 failed ":            {gone, false},
+		"session s1 complete in 0:01:30: staged for 2 nodes":                           {staged, true},
+	} {
+		tally := Count(c.s)
+		if got := tally.Outcome(start.Add(90 * time.Second)); got != strings.TrimSpace(want) || tally.OK() != c.ok {
+			t.Errorf("got %q, ok %v; want %q, ok %v", got, tally.OK(), want, c.ok)
+		}
+	}
+}
+
+func TestFailuresAreFolded(t *testing.T) {
+	tally := Count(snapshot("running", map[string]int{stable: 1, failed: 3}))
+	if len(tally.Failures) != 1 || tally.Failures[0].String() != "x1000c0s[1-3]b0n0: BMC says: no" {
+		t.Errorf("failures %v", tally.Failures)
+	}
+	kept := snapshot("complete", nil)
+	kept.Extended.Managed, kept.Extended.Failed = 12, 100
+	kept.Extended.Errors = map[string]struct {
+		Count int    `json:"count"`
+		List  string `json:"list"`
+	}{"late": {12, "x1c0s0b0n0,x1c0s1b0n0..."}}
+	if got := Count(kept).Failures[0].String(); got != "x1c0s[0-1]b0n0 and 10 more: late" {
+		t.Errorf("failure %q", got)
+	}
+}
+
+// script gives one snapshot after the other; an error stays until the next.
+type script struct {
+	steps   []any
+	changes chan struct{}
+	asked   int
+}
+
+func (s *script) Snapshot(context.Context) (*Snapshot, error) {
+	step := s.steps[min(s.asked, len(s.steps)-1)]
+	s.asked++
+	if err, ok := step.(error); ok {
+		return nil, err
+	}
+	return step.(*Snapshot), nil
+}
+
+func (s *script) Changes(context.Context) <-chan struct{} { return s.changes }
+
+func TestPlainFollow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		from := &script{changes: make(chan struct{}), steps: []any{
+			snapshot("pending", nil),
+			snapshot("running", map[string]int{"on_hold": 2}),
+			snapshot("running", map[string]int{"on_hold": 2}),
+			errors.New("connection refused"),
+			snapshot("running", map[string]int{"power_on_called": 1, failed: 1}),
+			snapshot("complete", map[string]int{stable: 1, failed: 1}),
+		}}
+		close(from.changes) // changes cannot be told
+		began := time.Now()
+		tally, err := Follow(t.Context(), from, &Plain{W: &out}, DefaultPace)
+		if err != nil || tally.OK() || from.asked != 6 {
+			t.Fatalf("%v, ok %v, asked %d times", err, tally.OK(), from.asked)
+		}
+		if took := time.Since(began); took != 5*DefaultPace.Poll {
+			t.Errorf("took %v, want five polls", took)
+		}
+		var got []string
+		for _, l := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+			if _, rest, ok := strings.Cut(l, "  "); ok {
+				l = rest
+			}
+			got = append(got, l)
+		}
+		want := []string{"pending  no nodes yet", "running  waiting 2", "no answer from the server; trying again",
+			"running  powering on 1 (called 1)  finished 1 (failed 1)", "failed x1000c0s1b0n0: BMC says: no",
+			"complete  finished 2 (succeeded 1, failed 1)"}
+		if len(got) != len(want)+1 || strings.Join(got[:len(want)], "\n") != strings.Join(want, "\n") ||
+			!strings.HasSuffix(got[len(want)], "1 of 2 nodes succeeded, 1 failed") {
+			t.Errorf("printed\n%s", out.String())
+		}
+	})
+}
+
+func TestFollowWakesOnChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := &script{changes: make(chan struct{}, 1), steps: []any{
+			snapshot("running", map[string]int{"on_hold": 1}), snapshot("complete", map[string]int{stable: 1})}}
+		go func() {
+			time.Sleep(time.Second)
+			from.changes <- struct{}{}
+		}()
+		began := time.Now()
+		tally, err := Follow(t.Context(), from, &Plain{W: &bytes.Buffer{}}, DefaultPace)
+		if err != nil || !tally.OK() || time.Since(began) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
+}
+
+func TestFollowGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := errors.New("connection refused")
+		if tally, err := Follow(t.Context(), &script{steps: []any{refused}}, &Plain{W: &bytes.Buffer{}}, DefaultPace); tally != nil || !errors.Is(err, refused) {
+			t.Errorf("%v without a first answer", err)
+		}
+		began := time.Now()
+		_, err := Follow(t.Context(), &script{steps: []any{snapshot("running", nil), refused}}, &Plain{W: &bytes.Buffer{}}, DefaultPace)
+		if took := time.Since(began); !errors.Is(err, refused) || took < DefaultPace.Patience || took > DefaultPace.Patience+time.Second {
+			t.Errorf("%v after %v", err, took)
+		}
+	})
+}
+
+func TestFrameFits(t *testing.T) {
+	s := &Screen{}
+	full := snapshot("running", map[string]int{"on_hold": 1, "power_off_pending": 2, "power_off_gracefully_called": 3, "power_off_forcefully_called": 1000,
+		"power_on_pending": 1, "power_on_called": 1, "configuring": 7, stable: 4000, failed: 12})
+	full.Session.Limit = strings.Repeat("x1000c0s0b0n0,", 20)
+	for i := range full.Components {
+		full.Components[i].Error = strings.Repeat("long words ", i%40)
+	}
+	for _, columns := range []int{40, 80, 200} {
+		lines := s.frame(Count(full), start.Add(time.Hour), columns, 24)
+		if len(lines) > 23 {
+			t.Errorf("%d lines for 24 rows", len(lines))
+		}
+		for _, l := range lines {
+			if n := utf8.RuneCountInString(l); n > columns {
+				t.Errorf("%d columns for %d: %q", n, columns, l)
+			}
+		}
+	}
+}
+
+func TestBars(t *testing.T) {
+	for _, c := range [][4]int{{0, 10, 20, 0}, {1, 1000, 20, 1}, {999, 1000, 20, 19}, {1000, 1000, 20, 20}, {5, 10, 20, 10}, {0, 0, 20, 0}} {
+		if got := cellsOf(c[0], c[1], c[2], c[2]); got != c[3] {
+			t.Errorf("%d of %d in %d cells: %d, want %d", c[0], c[1], c[2], got, c[3])
+		}
+	}
+}

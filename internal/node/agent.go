@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // Agent makes a node's calls. Each method makes one try.
@@ -19,6 +20,8 @@ type Agent struct {
 	// Bearer returns the token that the gateway asks for; nil sends none. It
 	// is asked anew for each try.
 	Bearer func(ctx context.Context) (string, error)
+	// Address, if set, tells BSS who asks, where the connection does not.
+	Address string
 }
 
 // trustKey is where CFS publishes the public key of its SSH authority.
@@ -80,6 +83,9 @@ func (a *Agent) LeaseAddress(ctx context.Context, mac, ip string) error {
 	return wrap("record the address in HSM", err)
 }
 
+// callTimeout bounds one try.
+const callTimeout = 30 * time.Second
+
 // statusError is an answer of 400 or more.
 type statusError struct {
 	status int
@@ -91,6 +97,8 @@ func (e *statusError) Error() string {
 }
 
 func (a *Agent) do(ctx context.Context, method, path string, body any) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	var reader io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -105,6 +113,9 @@ func (a *Agent) do(ctx context.Context, method, path string, body any) ([]byte, 
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if a.Address != "" {
+		req.Header.Set("X-Forwarded-For", a.Address)
 	}
 	if a.Bearer != nil {
 		token, err := a.Bearer(ctx)

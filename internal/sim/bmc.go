@@ -93,7 +93,7 @@ func (s *bmcServer) meant(ctx context.Context) (bmc, bool) {
 	if err != nil {
 		return bmc{}, false
 	}
-	i := loopbackIndex(101, addr.Addr())
+	i := loopbackIndex(bmcNet, addr.Addr())
 	if i < 0 || i >= s.fleet.bmcCount() {
 		return bmc{}, false
 	}

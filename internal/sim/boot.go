@@ -19,19 +19,28 @@ import (
 // begins anew.
 const firmwareRetry = 30 * time.Second
 
-// maxScript bounds a boot script.
-const maxScript = 1 << 20
+// What bounds the fetching of a boot script.
+const (
+	maxScript     = 1 << 20
+	scriptTimeout = 30 * time.Second
+)
 
 // boot begins a boot: memory is empty, the network card asks for an address.
 func (n *Node) boot(l *life) {
 	if err := os.RemoveAll(filepath.Dir(n.RootDir())); err != nil {
 		n.fleet.opts.Log.Error("cannot empty the layer of a simulated node", "node", n.xname, "error", err)
 	}
-	agent := n.agent(node.Identity{Xname: n.xname})
-	if err := agent.LeaseAddress(l.ctx, n.MAC(), n.Address()); err != nil && l.ctx.Err() == nil {
-		n.remark("address not recorded: " + err.Error())
-	}
+	n.lease(l, 0)
 	n.netboot(l, n.firstScript())
+}
+
+// lease has HSM know the node's address, as the DHCP server sees to it.
+func (n *Node) lease(l *life, try int) {
+	err := n.agent(node.Identity{}).LeaseAddress(l.ctx, n.MAC(), n.Address())
+	if err != nil && l.ctx.Err() == nil {
+		n.remark("will try again: " + err.Error())
+		n.later(l, n.paced(node.RetryWait(try+1)), func() { n.lease(l, try+1) })
+	}
 }
 
 func (n *Node) firstScript() string {
@@ -98,6 +107,8 @@ func resolve(base, ref string) (string, error) {
 }
 
 func (n *Node) fetchText(ctx context.Context, address string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, scriptTimeout)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return "", err
@@ -176,7 +187,7 @@ func (n *Node) paced(d time.Duration) time.Duration {
 }
 
 func (n *Node) agent(id node.Identity) *node.Agent {
-	return &node.Agent{Identity: id, Gateway: n.fleet.opts.Gateway, HTTP: n.fleet.opts.HTTP}
+	return &node.Agent{Identity: id, Gateway: n.fleet.opts.Gateway, HTTP: n.fleet.opts.HTTP, Address: n.Address()}
 }
 
 // remark notes what happened to the node, for who looks why it does not boot.

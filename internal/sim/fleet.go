@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -73,23 +74,11 @@ func New(opts Options) (*Fleet, error) {
 }
 
 func (f *Fleet) listen() (err error) {
-	f.bmcListen, err = f.listenAgain("bmc.port", f.opts.BMCPort, func(yield func(netip.Addr) bool) {
-		for i := range f.bmcCount() {
-			if !yield(bmcAddress(i)) {
-				return
-			}
-		}
-	})
+	f.bmcListen, err = f.listenAgain("bmc.port", f.opts.BMCPort, loopbacks(bmcNet, f.bmcCount()))
 	if err != nil {
 		return fmt.Errorf("simulated BMCs: %w", err)
 	}
-	f.sshListen, err = f.listenAgain("ssh.port", f.opts.SSHPort, func(yield func(netip.Addr) bool) {
-		for i := range f.nodes {
-			if !yield(nodeAddress(i)) {
-				return
-			}
-		}
-	})
+	f.sshListen, err = f.listenAgain("ssh.port", f.opts.SSHPort, loopbacks(nodeNet, len(f.nodes)))
 	if err != nil {
 		f.bmcListen.Close()
 		return fmt.Errorf("simulated SSH servers: %w", err)
@@ -99,7 +88,7 @@ func (f *Fleet) listen() (err error) {
 
 // listenAgain prefers the port that the file remembers: services know the
 // BMCs by it.
-func (f *Fleet) listenAgain(name string, port int, addrs func(func(netip.Addr) bool)) (net.Listener, error) {
+func (f *Fleet) listenAgain(name string, port int, addrs iter.Seq[netip.Addr]) (net.Listener, error) {
 	file := filepath.Join(f.opts.Dir, name)
 	if text, err := os.ReadFile(file); err == nil && port == 0 {
 		if last, err := strconv.Atoi(string(text)); err == nil {

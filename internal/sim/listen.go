@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +17,7 @@ import (
 // listen opens port (0: any) for all the loopback addresses: one socket bound
 // to the loopback device, which no packet from outside reaches; where the
 // kernel refuses that, a socket for each address.
-func listen(port int, addrs func(yield func(netip.Addr) bool)) (net.Listener, error) {
+func listen(port int, addrs iter.Seq[netip.Addr]) (net.Listener, error) {
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var err error
 		if ctl := c.Control(func(fd uintptr) { err = unix.BindToDevice(int(fd), "lo") }); ctl != nil {
@@ -30,7 +32,7 @@ func listen(port int, addrs func(yield func(netip.Addr) bool)) (net.Listener, er
 	return listenEach(port, addrs)
 }
 
-func listenEach(port int, addrs func(yield func(netip.Addr) bool)) (net.Listener, error) {
+func listenEach(port int, addrs iter.Seq[netip.Addr]) (net.Listener, error) {
 	m := &multiListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	for addr := range addrs {
 		l, err := net.Listen("tcp4", netip.AddrPortFrom(addr, uint16(port)).String())
@@ -49,6 +51,8 @@ func listenEach(port int, addrs func(yield func(netip.Addr) bool)) (net.Listener
 
 func listenerPort(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
 
+const acceptPause = 50 * time.Millisecond
+
 // multiListener accepts from several listeners.
 type multiListener struct {
 	all    []net.Listener
@@ -59,8 +63,12 @@ type multiListener struct {
 func (m *multiListener) accept(l net.Listener) {
 	for {
 		conn, err := l.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return
+		}
+		if err != nil { // such as too many open files
+			time.Sleep(acceptPause)
+			continue
 		}
 		select {
 		case m.conns <- conn:

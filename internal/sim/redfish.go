@@ -68,9 +68,14 @@ func (b bmc) resource(path string) string {
 	if n, rest := b.system(path); n != nil {
 		return b.systemResource(n, path, rest)
 	}
-	switch strings.TrimPrefix(path, rootPath) {
-	case "/redfish":
-		return `{"v1":"/redfish/v1/"}`
+	below, ok := strings.CutPrefix(path, rootPath)
+	if !ok {
+		if path == "/redfish" {
+			return `{"v1":"/redfish/v1/"}`
+		}
+		return ""
+	}
+	switch below {
 	case "":
 		return b.fill(serviceRoot)
 	case "/odata":
@@ -95,7 +100,7 @@ func (b bmc) resource(path string) string {
 	case "/Managers/BMC/EthernetInterfaces/eth0":
 		return interfaceResource(path, "eth0", "BMC network interface", bmcMAC(b.place))
 	}
-	return b.fill(services[strings.TrimPrefix(path, rootPath)])
+	return b.fill(services[below])
 }
 
 func (b bmc) systemResource(n *Node, path, rest string) string {

@@ -82,7 +82,7 @@ func (s *sshServer) connect(ctx ssh.Context, conn net.Conn) net.Conn {
 	if err != nil {
 		return nil
 	}
-	i := loopbackIndex(111, addr.Addr())
+	i := loopbackIndex(nodeNet, addr.Addr())
 	if i < 0 || i >= len(s.fleet.nodes) {
 		return nil
 	}

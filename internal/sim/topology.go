@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 )
 
@@ -12,6 +13,8 @@ const (
 	// maxNodes keeps the BMCs' addresses (127.101.0.1 and on) below the
 	// nodes' (127.111.0.1 and on), and those inside 127/8.
 	maxNodes = 500_000
+	bmcNet   = 101
+	nodeNet  = 111
 )
 
 // Node i sits on BMC i/perBMC as n(i%perBMC); BMC j in slot j, always b0.
@@ -25,13 +28,24 @@ func nodeXname(node, perBMC int) string {
 	return fmt.Sprintf("%sn%d", bmcXname(node/perBMC), node%perBMC)
 }
 
-func bmcAddress(bmc int) netip.Addr   { return loopback(101, bmc) }
-func nodeAddress(node int) netip.Addr { return loopback(111, node) }
+func bmcAddress(bmc int) netip.Addr   { return loopback(bmcNet, bmc) }
+func nodeAddress(node int) netip.Addr { return loopback(nodeNet, node) }
 
 // loopback counts from 127.<net>.0.1; more than 65535 go on in the next net.
 func loopback(net, i int) netip.Addr {
 	i++
 	return netip.AddrFrom4([4]byte{127, byte(net + i>>16), byte(i >> 8), byte(i)})
+}
+
+// loopbacks are the first count addresses of the net.
+func loopbacks(net, count int) iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		for i := range count {
+			if !yield(loopback(net, i)) {
+				return
+			}
+		}
+	}
 }
 
 // loopbackIndex is the inverse of loopback; negative for a foreign address.

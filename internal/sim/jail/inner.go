@@ -20,16 +20,15 @@ import (
 func Main() {
 	switch os.Args[0] {
 	case jailName:
-		if err := enter(); err != nil {
-			fmt.Fprintln(os.Stderr, "simulated node:", err)
-		}
+		fmt.Fprintln(os.Stderr, "simulated node:", enter())
 		os.Exit(brokenExit)
 	case sftpName:
 		os.Exit(serveSFTP())
 	}
 }
 
-// enter builds the jail and becomes the command.
+// enter builds the jail and becomes the command; it returns only to say why it
+// could not.
 func enter() error {
 	runtime.LockOSThread() // capabilities belong to threads
 	spec, err := readSpec()

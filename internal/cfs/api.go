@@ -1,9 +1,146 @@
 package cfs
 
-import "github.com/danielgtaylor/huma/v2"
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/httpapi"
+)
 
 // Register adds the v2 and v3 routes to api. s may be nil: the command line
 // needs only the declarations.
 func Register(api huma.API, s *Service) {
-	_, _ = api, s
+	registerService(api, s)
+	registerConfigurations(api, s)
+	registerSources(api, s)
+	registerComponents(api, s)
+	registerSessions(api, s)
+	registerOptions(api, s)
+	registerConfigurationsV2(api, s)
+	registerComponentsV2(api, s)
+	registerSessionsV2(api, s)
+	registerOptionsV2(api, s)
+}
+
+// version is that of the published interface.
+type version struct {
+	Major string `json:"major"`
+	Minor string `json:"minor"`
+	Patch string `json:"patch"`
+}
+
+type health struct {
+	DBStatus    string `json:"db_status"`
+	KafkaStatus string `json:"kafka_status" doc:"State of the queue of session events"`
+}
+
+type versionOutput struct{ Body version }
+
+type healthOutput struct {
+	Status int
+	Body   health
+}
+
+func registerService(api huma.API, s *Service) {
+	for path, id := range map[string]string{"/{$}": "get_version", "/versions": "get_versions", "/v2": "get_versions_v2", "/v3": "get_versions_v3"} {
+		httpapi.Handle(api, huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: "Get the version of the service",
+			Tags: []string{"version"}, Hidden: path == "/{$}"},
+			func(context.Context, *struct{}) (*versionOutput, error) {
+				return &versionOutput{version{Major: "1", Minor: "31", Patch: "1"}}, nil
+			})
+	}
+	httpapi.Handle(api, huma.Operation{OperationID: "get_healthz", Method: http.MethodGet, Path: "/healthz",
+		Summary: "Get the health of the service", Tags: []string{"healthz"}},
+		func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
+			if err := s.Ping(ctx); err != nil {
+				return &healthOutput{http.StatusServiceUnavailable, health{"not_available", "not_available"}}, nil
+			}
+			return &healthOutput{http.StatusOK, health{"ok", "ok"}}, nil
+		})
+}
+
+func operation(id, method, path, summary string, status int, tags ...string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, DefaultStatus: status, Tags: tags}
+}
+
+type none struct{}
+
+type tenantHeader struct {
+	Tenant string `header:"Cray-Tenant-Name" maxLength:"127" doc:"Tenant on whose behalf the request is made; empty is the administrator"`
+}
+
+type pageQuery struct {
+	Limit   int    `query:"limit" minimum:"1" doc:"Most records to return"`
+	AfterID string `query:"after_id" doc:"Return the records after this one"`
+}
+
+func (p pageQuery) page() Page { return Page{Limit: p.Limit, AfterID: p.AfterID} }
+
+// optionalBool tells an absent query parameter from false.
+type optionalBool struct{ value *bool }
+
+// Schema is that of a boolean.
+func (optionalBool) Schema(r huma.Registry) *huma.Schema {
+	return huma.SchemaFromType(r, reflect.TypeFor[bool]())
+}
+
+// Receiver is where huma puts the value.
+func (o *optionalBool) Receiver() reflect.Value {
+	o.value = new(bool)
+	return reflect.ValueOf(o.value).Elem()
+}
+
+// OnParamSet is called when the parameter is present.
+func (o *optionalBool) OnParamSet(isSet bool, _ any) {
+	if !isSet {
+		o.value = nil
+	}
+}
+
+// decodeStrict reads a body that huma does not: unknown properties are refused
+// and errors name the field, as huma's do.
+func decodeStrict(raw []byte, out any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	err := d.Decode(out)
+	if err == nil && d.More() {
+		return fault.New(fault.Invalid, "the body has something behind its end")
+	}
+	if err == nil {
+		return nil
+	}
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return fault.New(fault.Invalid, "expected %s, not %s - '%s'", wrong.Type, wrong.Value, wrong.Field)
+	}
+	if field, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
+		return fault.New(fault.Invalid, "unexpected property - '%s'", strings.Trim(field, `"`))
+	}
+	return fault.New(fault.Invalid, "the body is not as expected: %w", err)
+}
+
+// pathID removes the second level of percent-encoding that clients put on
+// names that may be URLs; one level is fine too.
+func pathID(s string) string {
+	if plain, err := url.PathUnescape(s); err == nil {
+		return plain
+	}
+	return s
+}
+
+// textOrNull is how "next" echoes what was not given.
+func textOrNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }

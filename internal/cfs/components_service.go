@@ -105,6 +105,26 @@ func (s *Service) Assess(ctx context.Context, ids []string, pendingOnly bool) ([
 	return out, nil
 }
 
+// PutComponent writes a whole component; an id in the body must be its own.
+func (s *Service) PutComponent(ctx context.Context, id string, in ComponentPatch) (Component, error) {
+	if err := checkID(id, in.ID); err != nil {
+		return Component{}, err
+	}
+	in.ID = id
+	out, err := s.PutComponents(ctx, []ComponentPatch{in})
+	if err != nil {
+		return Component{}, err
+	}
+	return out[0], nil
+}
+
+func checkID(id, inBody string) error {
+	if inBody != "" && inBody != id {
+		return fault.New(fault.Invalid, "id '%s' in the body is not that of component '%s'; an id cannot be changed", inBody, id)
+	}
+	return nil
+}
+
 // PutComponents writes whole components, all or none.
 func (s *Service) PutComponents(ctx context.Context, in []ComponentPatch) ([]Component, error) {
 	ids := make([]string, len(in))
@@ -174,8 +194,8 @@ func (s *Service) CreateComponents(ctx context.Context, ids []string) (int, erro
 
 // PatchComponent changes one component; an id in the patch must be its own.
 func (s *Service) PatchComponent(ctx context.Context, id string, p ComponentPatch) (Component, error) {
-	if p.ID != "" && p.ID != id {
-		return Component{}, fault.New(fault.Invalid, "id '%s' in the body is not that of component '%s'; an id cannot be changed", p.ID, id)
+	if err := checkID(id, p.ID); err != nil {
+		return Component{}, err
 	}
 	p.ID = id
 	out, err := s.PatchComponents(ctx, []ComponentPatch{p}, false)

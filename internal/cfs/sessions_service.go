@@ -2,6 +2,7 @@ package cfs
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -169,6 +170,13 @@ func (s *Service) Session(ctx context.Context, name string) (Session, error) {
 	options, err := s.Options(ctx)
 	s.link(&session, options)
 	return session, err
+}
+
+// PatchSession changes the status of a session; keepJob refuses to set a job
+// where there is one.
+func (s *Service) PatchSession(ctx context.Context, name string, patch map[string]json.RawMessage, keepJob bool) (Session, error) {
+	session, err := s.sessions.UpdateOne(ctx, name, func(session *Session) error { return patchSession(session, patch, keepJob) })
+	return session, titled(err, fault.NotFound, "Session not found.")
 }
 
 // Run returns what is known of a session's job.

@@ -1,0 +1,115 @@
+package cfs
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/drover-hpc/drover/internal/httpapi"
+)
+
+// branchTitleV3 is the summary of the error about a layer with branch and commit.
+const branchTitleV3 = "Error handling branches"
+
+type layerInput struct {
+	Name              string             `json:"name,omitempty" minLength:"1" maxLength:"45" doc:"Name of the layer"`
+	CloneURL          string             `json:"clone_url,omitempty" pattern:"^[^\\s;]*$" doc:"Repository; give this or source"`
+	Source            string             `json:"source,omitempty" doc:"Source that names the repository; give this or clone_url"`
+	Playbook          string             `json:"playbook" pattern:"^[^\\s;]*$" doc:"Playbook to run"`
+	Commit            string             `json:"commit,omitempty" pattern:"^[a-f0-9]{40}$" doc:"Commit to use; give this or branch"`
+	Branch            string             `json:"branch,omitempty" pattern:"^[^\\s;]*$" doc:"Branch whose head is looked up now; give this or commit"`
+	SpecialParameters *SpecialParameters `json:"special_parameters,omitempty"`
+}
+
+type inventoryInput struct {
+	Name     string `json:"name,omitempty" minLength:"1" maxLength:"45" doc:"Name of the inventory"`
+	CloneURL string `json:"clone_url,omitempty" pattern:"^[^\\s;]*$" doc:"Repository; give this or source"`
+	Source   string `json:"source,omitempty" doc:"Source that names the repository; give this or clone_url"`
+	Commit   string `json:"commit,omitempty" pattern:"^[a-f0-9]{40}$" doc:"Commit to use; give this or branch"`
+	Branch   string `json:"branch,omitempty" pattern:"^[^\\s;]*$" doc:"Branch whose head is looked up now; give this or commit"`
+}
+
+type configurationInput struct {
+	Description         string          `json:"description,omitempty" doc:"Free text"`
+	TenantName          *string         `json:"tenant_name,omitempty" doc:"Tenant that owns the configuration"`
+	Layers              []layerInput    `json:"layers,omitempty" doc:"Layers in the order in which they run"`
+	AdditionalInventory *inventoryInput `json:"additional_inventory,omitempty" doc:"Repository whose files are added to the inventory"`
+}
+
+func (in configurationInput) configuration(name string) Configuration {
+	c := Configuration{Name: name, Description: in.Description, TenantName: deref(in.TenantName), Layers: make([]Layer, len(in.Layers))}
+	for i, l := range in.Layers {
+		c.Layers[i] = Layer(l)
+	}
+	if a := in.AdditionalInventory; a != nil {
+		c.AdditionalInventory = &Layer{Name: a.Name, CloneURL: a.CloneURL, Source: a.Source, Commit: a.Commit, Branch: a.Branch}
+	}
+	return c
+}
+
+type configurationsInput struct {
+	tenantHeader
+	pageQuery
+	InUse optionalBool `query:"in_use" doc:"Only configurations that components desire, or that none does"`
+}
+
+type configurationsNext struct {
+	InUse   *bool  `json:"in_use"`
+	Limit   int    `json:"limit"`
+	AfterID string `json:"after_id"`
+}
+
+type configurationsOutput struct {
+	Body struct {
+		Configurations []Configuration     `json:"configurations"`
+		Next           *configurationsNext `json:"next"`
+	}
+}
+
+type configurationID struct {
+	tenantHeader
+	ID string `path:"configuration_id" minLength:"1" maxLength:"60" doc:"Name of the configuration"`
+}
+
+type putConfigurationInput struct {
+	configurationID
+	DropBranches bool `query:"drop_branches" doc:"Store the commits that the branches stand for, and not the branches"`
+	Body         configurationInput
+}
+
+type configurationOutput struct{ Body Configuration }
+
+func registerConfigurations(api huma.API, s *Service) {
+	const list, one = "/v3/configurations", "/v3/configurations/{configuration_id}"
+	httpapi.Handle(api, operation("get_configurations_v3", http.MethodGet, list, "List configurations", 200, "configurations", "v3"),
+		func(ctx context.Context, in *configurationsInput) (*configurationsOutput, error) {
+			found, more, err := s.Configurations(ctx, ConfigurationFilter{InUse: in.InUse.value, Tenant: in.Tenant}, in.page())
+			out := &configurationsOutput{}
+			out.Body.Configurations = found
+			if more {
+				out.Body.Next = &configurationsNext{InUse: in.InUse.value, Limit: len(found), AfterID: found[len(found)-1].Name}
+			}
+			return out, err
+		})
+	httpapi.Handle(api, operation("get_configuration_v3", http.MethodGet, one, "Describe a configuration", 200, "configurations", "v3"),
+		func(ctx context.Context, in *configurationID) (*configurationOutput, error) {
+			c, err := s.Configuration(ctx, in.ID, in.Tenant)
+			return &configurationOutput{c}, err
+		})
+	httpapi.Handle(api, operation("put_configuration_v3", http.MethodPut, one, "Create or replace a configuration", 200, "configurations", "v3"),
+		func(ctx context.Context, in *putConfigurationInput) (*configurationOutput, error) {
+			c, err := s.PutConfiguration(ctx, in.Body.configuration(in.ID),
+				PutOptions{Tenant: in.Tenant, DropBranches: in.DropBranches, BranchTitle: branchTitleV3})
+			return &configurationOutput{c}, err
+		})
+	httpapi.Handle(api, operation("patch_configuration_v3", http.MethodPatch, one, "Look the branches of a configuration up anew", 200, "configurations", "v3"),
+		func(ctx context.Context, in *configurationID) (*configurationOutput, error) {
+			c, err := s.UpdateBranches(ctx, in.ID, in.Tenant)
+			return &configurationOutput{c}, err
+		})
+	httpapi.Handle(api, operation("delete_configuration_v3", http.MethodDelete, one, "Delete a configuration", 204, "configurations", "v3"),
+		func(ctx context.Context, in *configurationID) (*none, error) {
+			return nil, s.DeleteConfiguration(ctx, in.ID, in.Tenant)
+		})
+}

@@ -1,0 +1,186 @@
+package cfs
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/drover-hpc/drover/internal/httpapi"
+)
+
+// sessionQuery are the filters of sessions that both versions have.
+type sessionQuery struct {
+	MinAge       string `query:"min_age" pattern:"^(?:[0-9]+[mMhHdDwW]){0,1}$" maxLength:"10" doc:"Only sessions at least this old, such as 24h or 3d"`
+	MaxAge       string `query:"max_age" pattern:"^(?:[0-9]+[mMhHdDwW]){0,1}$" maxLength:"10" doc:"Only sessions at most this old, such as 24h or 3d"`
+	Status       string `query:"status" enum:"pending,running,complete" doc:"Only sessions with this status"`
+	NameContains string `query:"name_contains" doc:"Only sessions with this in their name"`
+	Succeeded    string `query:"succeeded" enum:"none,true,false,unknown" doc:"Only sessions that ended so"`
+	Tags         string `query:"tags" doc:"Comma-separated key=value pairs, all of which must match"`
+}
+
+func (q sessionQuery) filter() SessionFilter {
+	return SessionFilter{MinAge: q.MinAge, MaxAge: q.MaxAge, Status: q.Status, Succeeded: q.Succeeded,
+		NameContains: q.NameContains, Tags: q.Tags}
+}
+
+type sessionsInput struct {
+	pageQuery
+	sessionQuery
+}
+
+type sessionsNext struct {
+	Age          *string `json:"age"`
+	MinAge       *string `json:"min_age"`
+	MaxAge       *string `json:"max_age"`
+	Status       *string `json:"status"`
+	NameContains *string `json:"name_contains"`
+	Succeeded    *string `json:"succeeded"`
+	Tags         *string `json:"tags"`
+	Limit        int     `json:"limit"`
+	AfterID      string  `json:"after_id"`
+}
+
+func (q sessionQuery) next(found []Session) *sessionsNext {
+	return &sessionsNext{MinAge: textOrNull(q.MinAge), MaxAge: textOrNull(q.MaxAge), Status: textOrNull(q.Status),
+		NameContains: textOrNull(q.NameContains), Succeeded: textOrNull(q.Succeeded), Tags: textOrNull(q.Tags),
+		Limit: len(found), AfterID: found[len(found)-1].Name}
+}
+
+type sessionsOutput struct {
+	Body struct {
+		Sessions []Session     `json:"sessions"`
+		Next     *sessionsNext `json:"next"`
+	}
+}
+
+// deleteSessionsInput takes complete sessions unless the status is given; an
+// empty one takes all.
+type deleteSessionsInput struct{ sessionQuery }
+
+// Resolve tells a status that is absent from one that is empty.
+func (in *deleteSessionsInput) Resolve(ctx huma.Context) []error {
+	if u := ctx.URL(); !u.Query().Has("status") {
+		in.Status = string(StageComplete)
+	}
+	return nil
+}
+
+type targetInput struct {
+	Definition TargetDefinition `json:"definition,omitempty" enum:"image,spec,repo,dynamic" default:"dynamic" doc:"Where the inventory comes from"`
+	Groups     []TargetGroup    `json:"groups,omitempty" doc:"Groups of the inventory, for the definitions image and spec"`
+	ImageMap   []ImageName      `json:"image_map,omitempty" doc:"Names of the images that result"`
+}
+
+func (t *targetInput) target() Target {
+	if t == nil {
+		return Target{Definition: TargetDynamic}
+	}
+	out := Target(*t)
+	out.Definition = TargetDefinition(orDefault(string(t.Definition), string(TargetDynamic)))
+	return out
+}
+
+// sessionCreate's name is a DNS-1123 subdomain.
+type sessionCreate struct {
+	Name               string            `json:"name" minLength:"1" maxLength:"45" pattern:"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" doc:"Name of the session: lower-case letters, digits, '-' and '.'"`
+	ConfigurationName  string            `json:"configuration_name" minLength:"1" maxLength:"60" doc:"Configuration to apply"`
+	ConfigurationLimit string            `json:"configuration_limit,omitempty" doc:"Only these layers: a comma-separated list of indices from 0, or of names"`
+	AnsibleLimit       string            `json:"ansible_limit,omitempty" pattern:"^[^\\s;]*$" doc:"Only these hosts and groups, as Ansible's --limit has them"`
+	AnsibleConfig      string            `json:"ansible_config,omitempty" doc:"Ansible configuration; the option default_ansible_config without it"`
+	AnsibleVerbosity   int               `json:"ansible_verbosity,omitempty" minimum:"0" maximum:"4" doc:"How much Ansible tells"`
+	AnsiblePassthrough string            `json:"ansible_passthrough,omitempty" doc:"Further arguments: --extra-vars, --forks, --skip-tags, --start-at-task, --tags. No state is recorded then"`
+	Target             *targetInput      `json:"target,omitempty"`
+	Tags               map[string]string `json:"tags,omitempty" doc:"Free key-value pairs"`
+	DebugOnFailure     bool              `json:"debug_on_failure,omitempty" doc:"Keep the session's files for a while if it fails"`
+}
+
+type createSessionInput struct {
+	tenantHeader
+	Body sessionCreate
+}
+
+func (in sessionCreate) request() NewSession {
+	return NewSession{Name: in.Name, ConfigurationName: in.ConfigurationName, ConfigurationLimit: in.ConfigurationLimit,
+		AnsibleConfig: in.AnsibleConfig, AnsibleLimit: &in.AnsibleLimit, AnsibleVerbosity: in.AnsibleVerbosity,
+		AnsiblePassthrough: &in.AnsiblePassthrough, Target: in.Target.target(), Tags: in.Tags, DebugOnFailure: in.DebugOnFailure}
+}
+
+type sessionPath struct {
+	Name string `path:"session_name" doc:"Name of the session"`
+}
+
+type patchSessionInput struct {
+	sessionPath
+	Body map[string]json.RawMessage `doc:"Only 'status' can be changed, and only forward"`
+}
+
+type sessionOutput struct{ Body Session }
+
+type sessionIDsOutput struct {
+	Body struct {
+		IDs []string `json:"session_ids"`
+	}
+}
+
+// SessionLog is how a session's job goes, for people.
+type SessionLog struct {
+	Name     string     `json:"name"`
+	Job      string     `json:"job"`
+	Phase    JobPhase   `json:"phase" doc:"waiting, running, succeeded, failed or lost"`
+	Step     string     `json:"step,omitempty" doc:"Step that runs, or that failed"`
+	Message  string     `json:"message,omitempty" doc:"Why it failed, with the end of the step's output"`
+	Started  time.Time  `json:"started,omitzero"`
+	Ended    time.Time  `json:"ended,omitzero"`
+	Attempts int        `json:"attempts,omitempty" doc:"How often the job could not be started"`
+	Layers   []JobLayer `json:"layers" doc:"What runs, fixed when the session was created"`
+}
+
+type sessionLogOutput struct{ Body SessionLog }
+
+func registerSessions(api huma.API, s *Service) {
+	const list, one = "/v3/sessions", "/v3/sessions/{session_name}"
+	httpapi.Handle(api, operation("get_sessions_v3", http.MethodGet, list, "List sessions", 200, "sessions", "v3"),
+		func(ctx context.Context, in *sessionsInput) (*sessionsOutput, error) {
+			found, more, err := s.Sessions(ctx, in.filter(), in.page())
+			out := &sessionsOutput{}
+			out.Body.Sessions = found
+			if more {
+				out.Body.Next = in.next(found)
+			}
+			return out, err
+		})
+	httpapi.Handle(api, operation("create_session_v3", http.MethodPost, list, "Create a session", 201, "sessions", "v3"),
+		func(ctx context.Context, in *createSessionInput) (*sessionOutput, error) {
+			session, err := s.CreateSession(ctx, in.Body.request(), CreateOptions{Tenant: in.Tenant, Debug: true})
+			return &sessionOutput{session}, err
+		})
+	httpapi.Handle(api, operation("delete_sessions_v3", http.MethodDelete, list, "Delete sessions", 200, "sessions", "v3"),
+		func(ctx context.Context, in *deleteSessionsInput) (*sessionIDsOutput, error) {
+			gone, err := s.DeleteSessions(ctx, in.filter())
+			out := &sessionIDsOutput{}
+			out.Body.IDs = gone
+			return out, err
+		})
+	httpapi.Handle(api, operation("get_session_v3", http.MethodGet, one, "Describe a session", 200, "sessions", "v3"),
+		func(ctx context.Context, in *sessionPath) (*sessionOutput, error) {
+			session, err := s.Session(ctx, in.Name)
+			return &sessionOutput{session}, err
+		})
+	httpapi.Handle(api, operation("patch_session_v3", http.MethodPatch, one, "Update the status of a session", 200, "sessions", "v3"),
+		func(ctx context.Context, in *patchSessionInput) (*sessionOutput, error) {
+			session, err := s.PatchSession(ctx, in.Name, in.Body, true)
+			return &sessionOutput{session}, err
+		})
+	httpapi.Handle(api, operation("delete_session_v3", http.MethodDelete, one, "Delete a session", 204, "sessions", "v3"),
+		func(ctx context.Context, in *sessionPath) (*none, error) { return nil, s.DeleteSession(ctx, in.Name) })
+	httpapi.Handle(api, operation("get_session_log_v3", http.MethodGet, one+"/log", "Show how a session's job goes and why it failed", 200, "sessions", "v3"),
+		func(ctx context.Context, in *sessionPath) (*sessionLogOutput, error) {
+			run, err := s.Run(ctx, in.Name)
+			return &sessionLogOutput{SessionLog{Name: in.Name, Job: run.Job.ID, Phase: run.State.Phase, Step: run.State.Step,
+				Message: run.State.Message, Started: run.State.Started, Ended: run.State.Ended, Attempts: run.Attempts,
+				Layers: run.Job.Layers}}, err
+		})
+}

@@ -25,6 +25,17 @@ var (
 func isBMC(t xname.Type) bool    { return slices.Contains(bmcTypes, t) }
 func isModule(t xname.Type) bool { return slices.Contains(moduleTypes, t) }
 
+// ancestors are what the component sits in; none of a name that is no xname.
+func ancestors(name string) (out []string) {
+	if xname.TypeOf(name) == xname.Invalid {
+		return nil
+	}
+	for p := xname.Parent(name); p != ""; p = xname.Parent(p) {
+		out = append(out, p)
+	}
+	return out
+}
+
 // hasPower tells whether components of the type have a power state.
 func hasPower(t xname.Type) bool {
 	return t == xname.Node || t == xname.Chassis || isModule(t) || isBMC(t)

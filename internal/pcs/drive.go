@@ -116,7 +116,6 @@ func (r *run) setDeadline(t *task) {
 
 // begin sends the step's request if the BMC's word calls for it.
 func (r *run) begin(ctx context.Context, t *task, word string) (again time.Duration, over bool) {
-	t.tries = 0
 	if t.fresh {
 		t.fresh = false
 		if status, says := firstLook(r.record.Operation, word); status != "" {

@@ -31,15 +31,17 @@ type hardware struct {
 	refuses map[string]string   // system to the words with which resets are refused
 	ignores map[string]bool     // systems that accept graceful shutdowns and do nothing
 	slow    map[string]bool     // systems that change only when told to settle
+	silent  map[string]bool     // systems whose resets take effect but are not answered
+	deaf    map[string]bool     // systems whose resets take no effect and are not answered
 	resets  map[string][]string // system to the ResetTypes received
 	reads   map[string]int
 	order   []string
 	onReset func() // called before a reset is answered
 }
 
-func newHardware(t *testing.T) *hardware {
+func newHardware(t testing.TB) *hardware {
 	h := &hardware{power: map[string]string{}, refuses: map[string]string{}, ignores: map[string]bool{},
-		slow: map[string]bool{}, resets: map[string][]string{}, reads: map[string]int{}}
+		slow: map[string]bool{}, silent: map[string]bool{}, deaf: map[string]bool{}, resets: map[string][]string{}, reads: map[string]int{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /redfish/v1/Systems/{id}", h.get)
 	mux.HandleFunc("POST /redfish/v1/Systems/{id}/Reset", h.reset)
@@ -71,6 +73,9 @@ func (h *hardware) reset(w http.ResponseWriter, r *http.Request) {
 	if h.onReset != nil {
 		h.onReset()
 	}
+	if h.deaf[id] {
+		panic(http.ErrAbortHandler)
+	}
 	if words := h.refuses[id]; words != "" {
 		w.WriteHeader(http.StatusConflict)
 		fmt.Fprintf(w, `{"error":{"@Message.ExtendedInfo":[{"Message":%q}]}}`, words)
@@ -82,6 +87,9 @@ func (h *hardware) reset(w http.ResponseWriter, r *http.Request) {
 		h.power[id] = to
 	default:
 		h.power[id] = settled(to)
+	}
+	if h.silent[id] {
+		panic(http.ErrAbortHandler)
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
@@ -172,7 +180,7 @@ func (w *world) add(x, power string, resets ...string) {
 
 // world is a service with all that it needs.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	hardware *hardware
 	site     *site
 	hub      *events.Hub
@@ -185,7 +193,7 @@ type world struct {
 	now      func() time.Time
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, hardware: newHardware(t), hub: events.NewHub(), now: time.Now,
 		site: &site{endpoints: map[string]hsm.ComponentEndpoint{}, password: "initial0"}}

@@ -30,7 +30,7 @@ type catalog struct {
 	byName    map[string]Component
 }
 
-// fetchAllAbove is how many unknown components make asking for all cheaper than
+// fetchAllAbove is how many components make asking for all cheaper than
 // asking for each.
 const fetchAllAbove = 200
 
@@ -40,11 +40,7 @@ func (c *catalog) get(ctx context.Context, xnames []string) (map[string]Componen
 	if len(missing) == 0 {
 		return found, nil
 	}
-	if len(missing) > fetchAllAbove {
-		if err := c.reload(ctx); err != nil {
-			return nil, err
-		}
-	} else if err := c.refresh(ctx, missing); err != nil {
+	if err := c.refresh(ctx, missing); err != nil {
 		return nil, err
 	}
 	found, _ = c.known(xnames)
@@ -79,6 +75,9 @@ func (c *catalog) all() []Component {
 
 // refresh asks for these components again and forgets those that are gone.
 func (c *catalog) refresh(ctx context.Context, xnames []string) error {
+	if len(xnames) > fetchAllAbove {
+		return c.reload(ctx)
+	}
 	endpoints, err := c.inventory.ComponentEndpoints(ctx, xnames)
 	if err != nil {
 		return fmt.Errorf("ask HSM for component endpoints: %w", err)

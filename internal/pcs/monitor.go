@@ -62,24 +62,57 @@ func (s *Service) patrol(ctx context.Context, _ events.Wake) error {
 	return s.poll(ctx, s.catalog.all(), s.now().Add(-s.pollEvery/2))
 }
 
-// poll looks at those of the components that nobody has looked at since.
+// poll looks at those of the components that nobody has looked at since. What
+// a BMC says of a component tells of the BMC, too: those are asked only where
+// there is nothing else to ask for.
 func (s *Service) poll(ctx context.Context, components []Component, since time.Time) error {
+	bmcs := map[string]*Component{}
+	for i := range components {
+		if isBMC(components[i].Type) {
+			bmcs[components[i].Xname] = &components[i]
+		}
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(pollsAtOnce)
+	told := map[string]bool{}
 	for i := range components {
 		c := &components[i]
-		if !hasPower(c.Type) || s.recorder.seenSince(c.Xname, since) {
-			continue
+		if hasPower(c.Type) && !isBMC(c.Type) && s.due(c.Xname, since) {
+			told[c.BMC] = true
+			group.Go(func() error { return s.pollOne(ctx, c, bmcs[c.BMC]) })
 		}
-		group.Go(func() error {
-			o := s.look(ctx, c)
-			if ctx.Err() == nil { // else nothing was seen
-				s.recorder.saw(o)
-			}
-			return ctx.Err()
-		})
+	}
+	for x, c := range bmcs {
+		if !told[x] && s.due(x, since) {
+			group.Go(func() error { return s.pollOne(ctx, c, nil) })
+		}
 	}
 	return group.Wait()
+}
+
+func (s *Service) due(xname string, since time.Time) bool {
+	return !s.recorder.seenSince(xname, since) && !s.reserved.held(xname)
+}
+
+// pollOne looks at the component and, if bmc is not nil, tells of it too. A
+// component that a transition has taken meanwhile is left to it: who is told by
+// a poll that it is off would find it reserved still.
+func (s *Service) pollOne(ctx context.Context, c, bmc *Component) error {
+	o := s.look(ctx, c)
+	if ctx.Err() != nil { // nothing was seen
+		return ctx.Err()
+	}
+	if !s.reserved.held(c.Xname) {
+		s.recorder.saw(o)
+	}
+	if bmc != nil && !s.reserved.held(bmc.Xname) {
+		o.component = *bmc
+		if o.management == Available {
+			o.power = PowerOn
+		}
+		s.recorder.saw(o)
+	}
+	return nil
 }
 
 // prune removes transitions whose time is over.

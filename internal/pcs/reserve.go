@@ -22,6 +22,14 @@ func (r *reservations) take(xname, transition string) bool {
 	return true
 }
 
+// held tells whether a transition drives the component.
+func (r *reservations) held(xname string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, taken := r.holder[xname]
+	return taken
+}
+
 // release gives the component back if the transition has it.
 func (r *reservations) release(xname, transition string) {
 	r.mu.Lock()

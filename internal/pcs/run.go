@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -115,9 +116,7 @@ func (r *run) prepare(ctx context.Context) {
 		}
 	}
 	for _, t := range r.tasks {
-		for p := xname.Parent(t.Xname); p != "" && !t.patient; p = xname.Parent(p) {
-			t.patient = poweredOn[p]
-		}
+		t.patient = slices.ContainsFunc(ancestors(t.Xname), func(p string) bool { return poweredOn[p] })
 	}
 }
 
@@ -188,7 +187,7 @@ func (r *run) withoutFailedChildren(modules []*task) []*task {
 	failed := map[string]bool{}
 	for _, t := range r.tasks {
 		if t.TaskStatus == TaskFailed {
-			for p := xname.Parent(t.Xname); p != ""; p = xname.Parent(p) {
+			for _, p := range ancestors(t.Xname) {
 				failed[p] = true
 			}
 		}
@@ -208,6 +207,18 @@ func (r *run) withoutFailedChildren(modules []*task) []*task {
 func (r *run) finish(t *task, status TaskStatus, says, wrong string) {
 	r.change(func() { t.TaskStatus, t.TaskStatusDescription, t.Error = status, says, wrong })
 	r.s.reserved.release(t.Xname, r.record.TransitionID)
+}
+
+// abort has the run end soon, unless it is at its end.
+func (r *run) abort() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.record.TransitionStatus.Done() {
+		return false
+	}
+	r.record.TransitionStatus, r.changed = TransitionAbortSignaled, true
+	r.cancel(errAborted)
+	return true
 }
 
 // abandon ends what is left of an aborted transition.
@@ -243,9 +254,24 @@ func (r *run) snapshot() (transitionRecord, taskList) {
 	for i, t := range r.tasks {
 		list.Tasks[i] = t.taskRecord
 	}
+	return r.counted(), list
+}
+
+// summary is the run's record without its tasks.
+func (r *run) summary() Transition {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counted().Transition
+}
+
+// counted is the record with the tasks as they are now. The caller holds mu.
+func (r *run) counted() transitionRecord {
 	record := r.record
-	record.TaskCounts = countTasks(list.Tasks)
-	return record, list
+	record.TaskCounts = TaskCounts{}
+	for _, t := range r.tasks {
+		record.TaskCounts.add(t.TaskStatus)
+	}
+	return record
 }
 
 // save writes the run's records, if anything changed since the last time.

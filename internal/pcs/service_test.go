@@ -89,6 +89,22 @@ func TestUnreachableBMC(t *testing.T) {
 	}
 }
 
+// A request without an answer is repeated only if it had no effect, and not for ever.
+func TestUnansweredReset(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.add(n1, "Off")
+	w.hardware.silent[n0], w.hardware.deaf[n1] = true, true
+	w.start()
+	tasks := w.finished(w.transition("On", -1, n0, n1))
+	if got := w.hardware.resetsOf(n0); tasks[n0].TaskStatus != pcs.TaskSucceeded || len(got) != 1 {
+		t.Errorf("silent BMC: %+v, resets %v", tasks[n0], got)
+	}
+	if got := w.hardware.resetsOf(n1); tasks[n1].TaskStatus != pcs.TaskFailed || len(got) != 3 {
+		t.Errorf("deaf BMC: %+v, resets %v", tasks[n1], got)
+	}
+}
+
 func TestOffFallsBackToForce(t *testing.T) {
 	w := newWorld(t)
 	clock := newClock()
@@ -151,9 +167,9 @@ func TestTasksSettledWithoutTraffic(t *testing.T) {
 	w.eventually("first poll", func() bool { return w.status(n2).PowerState == pcs.PowerOff })
 	reads := w.hardware.reads[n2]
 
-	tasks := w.finished(w.transition("Soft-Off", 5, "nonsense", "x1c0s9b0n0", "x1c0s0b0n0p0", n1, n2))
+	tasks := w.finished(w.transition("Soft-Off", 5, "x-", "x1c0s9b0n0", "x1c0s0b0n0p0", n1, n2))
 	for x, want := range map[string]pcs.Task{
-		"nonsense":     {TaskStatus: pcs.TaskFailed, TaskStatusDescription: "Invalid xname"},
+		"x-":           {TaskStatus: pcs.TaskFailed, TaskStatusDescription: "Invalid xname"},
 		"x1c0s9b0n0":   {TaskStatus: pcs.TaskFailed, TaskStatusDescription: "Missing xname"},
 		"x1c0s0b0n0p0": {TaskStatus: pcs.TaskUnsupported, TaskStatusDescription: "No power control for component type Processor"},
 		n1:             {TaskStatus: pcs.TaskUnsupported, TaskStatusDescription: "The hardware does not offer Soft-Off"},
@@ -262,6 +278,45 @@ func TestNewComponentIsLookedAtOnHint(t *testing.T) {
 	w.site.mu.Unlock()
 	w.hub.Changed(hsm.ComponentEndpointsTable, []string{n0})
 	w.eventually("gone", func() bool { return w.status(n0).Error == "Component not found in component map." })
+}
+
+// A BMC is not asked for itself where one of its nodes is asked for.
+func TestBMCsAreOnWhenTheyAnswer(t *testing.T) {
+	const bmc, lonely = "x1c0s0b0", "x1c0s5b0"
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.add(bmc, "", "ForceRestart")
+	w.add(lonely, "", "ForceRestart")
+	w.start()
+	for _, x := range []string{bmc, lonely} {
+		w.eventually(x+" is on", func() bool { return w.status(x).PowerState == pcs.PowerOn })
+	}
+	w.hardware.with(func() {
+		if w.hardware.reads[bmc] != 0 || w.hardware.reads[lonely] != 1 {
+			t.Errorf("reads %v", w.hardware.reads)
+		}
+	})
+	if task := w.finished(w.transition("Soft-Restart", 0, bmc))[bmc]; task.TaskStatus != pcs.TaskSucceeded {
+		t.Errorf("restart of a BMC: %+v", task)
+	}
+}
+
+// A poll must not announce a power state while the transition that led to it
+// still holds the node.
+func TestPollsLeaveNodesInTransitionAlone(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "On")
+	w.add(n1, "On")
+	w.hardware.slow[n0] = true
+	w.start(func(c *pcs.Config) { c.PollEvery = time.Millisecond })
+	w.eventually("first polls", func() bool { return w.status(n0).PowerState == pcs.PowerOn && w.status(n1).PowerState == pcs.PowerOn })
+	w.transition("Soft-Off", 5, n0)
+	w.eventually("reset arrives", func() bool { return len(w.hardware.resetsOf(n0)) == 1 })
+	w.hardware.settle()
+	w.eventually("node is off", func() bool { return w.status(n0).PowerState == pcs.PowerOff })
+	if task := w.finished(w.transition("On", 0, n0))[n0]; task.TaskStatus != pcs.TaskSucceeded {
+		t.Errorf("node seen off could not be turned on: %+v", task)
+	}
 }
 
 func TestPollsHintOnlyChanges(t *testing.T) {

@@ -117,10 +117,3 @@ type taskList struct {
 	TransitionID string       `json:"transitionID"`
 	Tasks        []taskRecord `json:"tasks"`
 }
-
-func countTasks(tasks []taskRecord) (c TaskCounts) {
-	for i := range tasks {
-		c.add(tasks[i].TaskStatus)
-	}
-	return c
-}

@@ -35,7 +35,7 @@ func (s *Service) Begin(ctx context.Context, op Operation, locations []Location,
 				Task: Task{Xname: l.Xname, TaskStatus: TaskNew, TaskStatusDescription: "Gathering data"}})
 		}
 	}
-	record.TaskCounts = countTasks(list.Tasks)
+	record.TaskCounts = TaskCounts{Total: len(list.Tasks), New: len(list.Tasks)}
 	if err := s.store(ctx, record, list); err != nil {
 		return Transition{}, err
 	}
@@ -74,10 +74,10 @@ func (s *Service) Transitions(ctx context.Context) ([]Transition, error) {
 	}
 	out := make([]Transition, len(records))
 	for i := range records {
-		if r := s.active(records[i].TransitionID); r != nil {
-			records[i], _ = r.snapshot()
-		}
 		out[i] = records[i].Transition
+		if r := s.active(out[i].TransitionID); r != nil {
+			out[i] = r.summary()
+		}
 	}
 	return out, nil
 }
@@ -85,13 +85,11 @@ func (s *Service) Transitions(ctx context.Context) ([]Transition, error) {
 // Abort asks a transition to send nothing more. One that was aborted before
 // stays so; a completed one is a fault.Invalid.
 func (s *Service) Abort(ctx context.Context, id string) error {
-	if r := s.active(id); r != nil {
-		r.change(func() { r.record.TransitionStatus = TransitionAbortSignaled })
-		r.cancel(errAborted)
+	if r := s.active(id); r != nil && r.abort() {
 		return nil
 	}
 	record, err := s.transitions.Get(ctx, id)
-	if err == nil && record.TransitionStatus == TransitionCompleted {
+	if err == nil && record.TransitionStatus != TransitionAborted {
 		err = fault.New(fault.Invalid, "transition '%s' is complete", id)
 	}
 	return err

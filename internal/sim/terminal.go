@@ -64,6 +64,13 @@ func openTerminal() (near, far *os.File, err error) {
 	return near, far, nil
 }
 
+// resize may come when the terminal was closed already: then it does nothing.
 func resize(terminal *os.File, w ssh.Window) {
-	unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(w.Height), Col: uint16(w.Width)}) //nolint:errcheck // cosmetic
+	conn, err := terminal.SyscallConn()
+	if err != nil {
+		return
+	}
+	conn.Control(func(fd uintptr) { //nolint:errcheck // cosmetic
+		unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(w.Height), Col: uint16(w.Width)}) //nolint:errcheck // cosmetic
+	})
 }

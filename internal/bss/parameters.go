@@ -87,6 +87,14 @@ func (h *host) published() BootParameters {
 	return BootParameters{Hosts: []string{h.Name}, Params: h.Params, Kernel: h.Kernel, Initrd: h.Initrd, CloudInit: &c}
 }
 
+// path is the host's reference to its image of the kind.
+func (h *host) path(kind imageKind) *string {
+	if kind == kernelImage {
+		return &h.Kernel
+	}
+	return &h.Initrd
+}
+
 // merge returns c with what n says on top, objects merged key by key. It
 // alters neither.
 func (c CloudInit) merge(n CloudInit) *CloudInit {
@@ -148,10 +156,18 @@ const (
 	initrdImage imageKind = "2-initrd"
 )
 
-// imageKey is the key of the image's entry.
-func imageKey(kind imageKind, path string) string { return string(kind) + ":" + path }
+// column is the host's column that refers to images of the kind.
+func (k imageKind) column() string {
+	if k == kernelImage {
+		return "kernel"
+	}
+	return "initrd"
+}
 
-func (i *image) published() BootParameters {
+// key is the key of the image's entry.
+func (i image) key() string { return string(i.Kind) + ":" + i.Path }
+
+func (i image) published() BootParameters {
 	out := BootParameters{Params: i.Params, CloudInit: &CloudInit{}}
 	if i.Kind == kernelImage {
 		out.Kernel = i.Path

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -27,14 +26,8 @@ type ScriptQuery struct {
 	Since int64
 }
 
-const (
-	// presignFor is how long a host has to fetch kernel and initrd.
-	presignFor = 24 * time.Hour
-	// nodeParameter tells the object store's log which node fetches.
-	nodeParameter = "x-drover-node"
-	// staleSleep is the pause before a host asks again when HSM does not answer.
-	staleSleep = 10 * time.Second
-)
+// staleSleep is the pause before a host asks again when HSM does not answer.
+const staleSleep = 10 * time.Second
 
 // client is the host that asks.
 type client struct {
@@ -165,11 +158,11 @@ func (s *Service) noteUnknown(name string, _, now *host) {
 
 // compose writes the script by which c boots h.
 func (s *Service) compose(ctx context.Context, q ScriptQuery, c client, h host) ([]byte, error) {
-	kernel, _, err := s.imageMirror.get(ctx, imageKey(kernelImage, h.Kernel))
+	kernel, _, err := s.imageMirror.get(ctx, image{Kind: kernelImage, Path: h.Kernel}.key())
 	if err != nil {
 		return nil, err
 	}
-	initrd, _, err := s.imageMirror.get(ctx, imageKey(initrdImage, h.Initrd))
+	initrd, _, err := s.imageMirror.get(ctx, image{Kind: initrdImage, Path: h.Initrd}.key())
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +210,7 @@ func (s *Service) sign(ctx context.Context, name, host string) (string, error) {
 	if !strings.HasPrefix(name, "s3://") {
 		return name, nil
 	}
-	signed, err := s.cfg.Presigner.Presign(ctx, name, presignFor, url.Values{nodeParameter: {host}})
+	signed, err := s.signer.sign(ctx, name, host)
 	if err != nil {
 		return "", fmt.Errorf("presign %s: %w", name, err)
 	}

@@ -2,7 +2,6 @@ package bss
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"time"
 
@@ -65,6 +64,7 @@ type Service struct {
 	imageMirror *mirror[image]
 	unknowns    map[string]bool // hosts named Unknown-*; guarded by hostMirror
 	inventory   *inventory
+	signer      signer
 }
 
 // NewService returns the service. It answers at once; Start makes it write the
@@ -83,14 +83,15 @@ func NewService(cfg Config) *Service {
 			}}),
 		images: store.NewTable(cfg.DB, store.Spec[image]{
 			Name: imagesTable, Kind: "Boot parameters of image",
-			Key: func(i *image) string { return imageKey(i.Kind, i.Path) }}),
+			Key: func(i *image) string { return i.key() }}),
 		history:   newHistory(cfg.DB, cfg.Now),
 		unknowns:  map[string]bool{},
 		inventory: newInventory(cfg),
+		signer:    signer{presigner: cfg.Presigner, now: cfg.Now},
 	}
 	s.hostMirror = mirrorOf(s.hosts, cfg, func(h *host) string { return h.Name })
 	s.hostMirror.changed = s.noteUnknown
-	s.imageMirror = mirrorOf(s.images, cfg, func(i *image) string { return imageKey(i.Kind, i.Path) })
+	s.imageMirror = mirrorOf(s.images, cfg, func(i *image) string { return i.key() })
 	return s
 }
 
@@ -122,7 +123,7 @@ func (s *Service) Stop() {
 // if only an image's parameters were set. A host that has an entry is a
 // fault.Invalid, as in the published interface, and nothing is stored.
 func (s *Service) Create(ctx context.Context, p BootParameters) (token string, err error) {
-	err = s.write(ctx, p, &token, func(ctx context.Context, entries []host) error {
+	return s.write(ctx, p, func(ctx context.Context, entries []host) error {
 		names := make([]string, len(entries))
 		for i := range entries {
 			names[i] = entries[i].Name
@@ -134,63 +135,41 @@ func (s *Service) Create(ctx context.Context, p BootParameters) (token string, e
 		if err != nil {
 			return err
 		}
-		return s.hosts.Put(ctx, entries...)
+		return s.hosts.Insert(ctx, entries...)
 	})
-	return token, err
 }
 
 // Replace stores entries in place of those that exist, all in one
 // transaction, and returns their new referral token, which is empty if only an
 // image's parameters were set.
 func (s *Service) Replace(ctx context.Context, p BootParameters) (token string, err error) {
-	err = s.write(ctx, p, &token, func(ctx context.Context, entries []host) error {
+	return s.write(ctx, p, func(ctx context.Context, entries []host) error {
 		return s.hosts.Put(ctx, entries...)
 	})
-	return token, err
 }
 
-func (s *Service) write(ctx context.Context, p BootParameters, token *string, put func(context.Context, []host) error) error {
+func (s *Service) write(ctx context.Context, p BootParameters, put func(context.Context, []host) error) (token string, err error) {
 	names, err := s.names(ctx, p)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if len(names) == 0 {
 		own, err := p.ownImage()
 		if err != nil {
-			return err
+			return "", err
 		}
-		return s.images.Put(ctx, own)
+		return "", s.images.Put(ctx, own)
 	}
-	fresh := uuid.NewString()
+	token = uuid.NewString()
 	entries := make([]host, len(names))
 	for i, name := range names {
-		entries[i] = newHost(name, fresh, p)
+		entries[i] = newHost(name, token, p)
 	}
-	err = s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
-		if err := put(ctx, entries); err != nil {
-			return err
-		}
-		return s.ensureImages(ctx, p.images())
-	})
-	if err == nil {
-		*token = fresh
+	err = s.cfg.DB.InTx(ctx, func(ctx context.Context) error { return put(ctx, entries) })
+	if err != nil {
+		return "", err
 	}
-	return err
-}
-
-// ensureImages creates entries for images that have none.
-func (s *Service) ensureImages(ctx context.Context, images []image) error {
-	for _, i := range images {
-		_, missing, err := s.images.Update(ctx, []string{imageKey(i.Kind, i.Path)},
-			func(*image) error { return store.Unchanged })
-		if err == nil && len(missing) > 0 {
-			err = s.images.Insert(ctx, i)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return token, nil
 }
 
 // Patch changes what p says of entries that exist; their tokens stay. A host
@@ -205,11 +184,7 @@ func (s *Service) Patch(ctx context.Context, p BootParameters) error {
 		if err != nil {
 			return err
 		}
-		_, err = s.images.UpdateOne(ctx, imageKey(own.Kind, own.Path), func(i *image) error {
-			take(&i.Params, own.Params)
-			return nil
-		})
-		return err
+		return s.patchImage(ctx, own)
 	}
 	return s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
 		_, missing, err := s.hosts.Update(ctx, names, func(h *host) error {
@@ -227,7 +202,7 @@ func (s *Service) Patch(ctx context.Context, p BootParameters) error {
 				return err
 			}
 		}
-		return s.ensureImages(ctx, p.images())
+		return nil
 	})
 }
 
@@ -258,71 +233,6 @@ func (s *Service) Delete(ctx context.Context, p BootParameters) error {
 		}
 		return nil
 	})
-}
-
-func (s *Service) deleteImage(ctx context.Context, i image) error {
-	gone, err := s.images.Delete(ctx, imageKey(i.Kind, i.Path))
-	if err != nil {
-		return err
-	}
-	if len(gone) == 0 {
-		return fault.New(fault.Invalid, "image '%s' has no boot parameters", i.Path)
-	}
-	column := "kernel"
-	if i.Kind == initrdImage {
-		column = "initrd"
-	}
-	users, err := s.hosts.List(ctx, store.Query{Where: []store.Match{store.Is(column, i.Path)}})
-	if err != nil {
-		return fmt.Errorf("find hosts that use %s: %w", i.Path, err)
-	}
-	for j := range users {
-		if i.Kind == kernelImage {
-			users[j].Kernel = ""
-		} else {
-			users[j].Initrd = ""
-		}
-	}
-	return s.hosts.Put(ctx, users...)
-}
-
-// List returns the entries that p names, images first, or all when it names
-// nothing. What has no entry is left out; nothing found of what was asked for
-// is a fault.NotFound.
-func (s *Service) List(ctx context.Context, p BootParameters) ([]BootParameters, error) {
-	names, err := s.names(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	images, hosts := store.Query{Keys: []string{}}, store.Query{Keys: names}
-	for _, i := range p.images() {
-		images.Keys = append(images.Keys, imageKey(i.Kind, i.Path))
-	}
-	all := len(names) == 0 && len(images.Keys) == 0
-	if all {
-		images.Keys, hosts.Keys = nil, nil
-	} else if names == nil {
-		hosts.Keys = []string{}
-	}
-	out := []BootParameters{}
-	foundImages, err := s.images.List(ctx, images)
-	if err != nil {
-		return nil, err
-	}
-	for i := range foundImages {
-		out = append(out, foundImages[i].published())
-	}
-	foundHosts, err := s.hosts.List(ctx, hosts)
-	if err != nil {
-		return nil, err
-	}
-	for i := range foundHosts {
-		out = append(out, foundHosts[i].published())
-	}
-	if len(out) == 0 && !all {
-		return nil, fault.New(fault.NotFound, "Cannot find boot parameters for requested Hosts: %v", names)
-	}
-	return out, nil
 }
 
 // names are the keys of the hosts that p names: MACs and NIDs become xnames

@@ -73,6 +73,8 @@ func (o objects) image(id string) string {
 	return base + "manifest.json"
 }
 
+var _ ims.ObjectStore = (*s3.Client)(nil)
+
 type rig struct {
 	t       *testing.T
 	http    *httpapi.Client

@@ -90,3 +90,12 @@ func (c *Component) Failed(why string, retryAt time.Time) {
 	c.Error = why
 	c.Engine.RetryAt = retryAt
 }
+
+// NeedsConfiguring tells whether CFS has to be told what the node should have.
+// A node that has just been booted enables itself; others are enabled here.
+func (c *Component) NeedsConfiguring(cfs Configuration) bool {
+	if c.DesiredState.Configuration != cfs.Desired {
+		return true
+	}
+	return cfs.Status == "pending" && !cfs.Enabled && c.LastAction.Action != PoweringOn
+}

@@ -179,3 +179,18 @@ func (c *Component) enterPhase(p Phase, now time.Time) {
 	c.Status.Phase = p
 	c.Engine.PhaseSince = now
 }
+
+// Expired tells whether the state says something that was not confirmed since
+// the time.
+func (a *ActualState) Expired(since time.Time) bool {
+	return a.BootArtifacts != BootArtifacts{} && a.LastUpdated.Before(since)
+}
+
+// ForgetActual empties the actual state. What operators remember of a node
+// that they are busy with stays.
+func (c *Component) ForgetActual(now time.Time) {
+	c.ActualState = ActualState{LastUpdated: now}
+	if !c.Enabled {
+		c.LastAction = LastAction{Action: ActualStateCleanup, LastUpdated: now}
+	}
+}

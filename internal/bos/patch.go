@@ -120,7 +120,7 @@ func (c *Component) enable(on bool) {
 			c.EventStats = EventStats{}
 		}
 		c.Status.StatusOverride = StatusOnHold
-		c.Engine.RetryAt, c.Engine.BlindSince, c.Engine.LastError = time.Time{}, time.Time{}, ""
+		c.Engine = Engine{Tenant: c.Engine.Tenant, StagedTenant: c.Engine.StagedTenant, PhaseSince: c.Engine.PhaseSince, Claim: c.Engine.Claim}
 	}
 	c.Enabled = on
 }

@@ -207,3 +207,14 @@ func (s *Session) Members() []string {
 	}
 	return strings.Split(s.Components, ",")
 }
+
+// Active counts the nodes that a running session still has to deal with:
+// those of its own that are enabled, and those that have it staged.
+func (s *Service) Active(ctx context.Context, session *Session) (int, error) {
+	owner := key(session.Tenant, session.Name)
+	moving, err := s.components.Count(ctx, store.Query{Where: []store.Match{store.Is("owner", owner), store.Is("enabled", "true")}})
+	if err != nil || moving > 0 {
+		return moving, err
+	}
+	return s.components.Count(ctx, store.Query{Where: []store.Match{store.Is("staged_owner", owner)}})
+}

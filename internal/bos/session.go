@@ -56,6 +56,34 @@ type SessionStatus struct {
 	Error string `json:"error,omitempty"`
 }
 
+// Target is what a session wants of a node.
+type Target struct {
+	Artifacts     BootArtifacts
+	Configuration string
+}
+
+// Join makes the node the session's and sends it on its way.
+func (c *Component) Join(s *Session, t Target, now time.Time) {
+	token := c.DesiredState.BSSToken
+	if s.Operation == OperationShutdown {
+		token = ""
+	}
+	c.DesiredState = DesiredState{BootArtifacts: t.Artifacts, Configuration: t.Configuration, BSSToken: token, LastUpdated: now}
+	if s.Operation == OperationReboot {
+		c.ActualState = ActualState{LastUpdated: now} // nothing matches: the node must restart
+	}
+	c.Session, c.Engine.Tenant, c.Error = s.Name, s.Tenant, ""
+	c.LastAction = LastAction{Action: SessionSetup, LastUpdated: now}
+	c.EventStats = EventStats{}
+	c.enable(true)
+}
+
+// Stage keeps what the session wants for applystaged.
+func (c *Component) Stage(s *Session, t Target, now time.Time) {
+	c.StagedState = StagedState{BootArtifacts: t.Artifacts, Configuration: t.Configuration, Session: s.Name, LastUpdated: now}
+	c.Engine.StagedTenant, c.Error = s.Tenant, ""
+}
+
 // ExtendedStatus tells how far a session's nodes are.
 type ExtendedStatus struct {
 	Status                 SessionLabel               `json:"status"`

@@ -14,7 +14,8 @@ CREATE TABLE bos_components (
 );
 CREATE INDEX bos_components_enabled ON bos_components (enabled, key);
 CREATE INDEX bos_components_session ON bos_components (session, key);
-CREATE INDEX bos_components_owner ON bos_components (owner, status, key);
+CREATE INDEX bos_components_owner ON bos_components (owner, enabled, status, phase);
+CREATE INDEX bos_components_owner_errors ON bos_components (owner, errors, key);
 CREATE INDEX bos_components_staged_session ON bos_components (staged_session, key);
 CREATE INDEX bos_components_staged_owner ON bos_components (staged_owner, key);
 CREATE INDEX bos_components_status ON bos_components (status, key);

@@ -1,0 +1,2 @@
+// Package clients makes the ports of package bos of the services' HTTP clients.
+package clients

@@ -1,0 +1,161 @@
+package operators
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/bos/bootset"
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+// The power-on operator selects components that are off and should run. It
+// tells SBPS to project the image, BSS what to boot, CFS to wait for the node,
+// and then PCS to power it on.
+func (o *Operators) powerOn() *powerAction {
+	return &powerAction{name: bos.PoweringOn, operation: "On", words: "power on",
+		pending: []string{bos.StatusPowerOnPending}, called: bos.StatusPowerOnCalled,
+		prepare: prepareBoot, minutes: func(bos.Options) int { return 1 }}
+}
+
+// parallelCalls bounds the calls to one service at a time.
+const parallelCalls = 4
+
+func prepareBoot(ctx context.Context, b *batch) {
+	b.project(ctx)
+	tokens := b.setBootParameters(ctx)
+	b.holdConfiguration(ctx)
+	b.noteTokens(ctx, tokens)
+}
+
+// groups are the nodes of the batch by something that they share.
+func groups[K comparable](b *batch, of func(*bos.Component) K) map[K][]string {
+	out := map[K][]string{}
+	for i := range b.nodes {
+		k := of(&b.nodes[i])
+		out[k] = append(out[k], b.nodes[i].ID)
+	}
+	return out
+}
+
+// each calls do for all groups, some at a time, and refuses those that it
+// fails for: a node must not start on half of what it needs.
+func each[K comparable](ctx context.Context, b *batch, of map[K][]string, doing string, do func(K, []string) error) {
+	var g errgroup.Group
+	var mu sync.Mutex
+	failed := map[string][]string{}
+	g.SetLimit(parallelCalls)
+	for k, ids := range of {
+		g.Go(func() error {
+			if err := do(k, ids); err != nil {
+				mu.Lock()
+				why := fmt.Sprintf("Error encountered %s: %s", doing, err)
+				failed[why] = append(failed[why], ids...)
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // do's errors are in failed
+	for why, ids := range failed {
+		b.refuse(ctx, ids, why)
+	}
+}
+
+// project has SBPS project the images from which nodes mount their root.
+func (b *batch) project(ctx context.Context) {
+	byKernel := groups(b, func(c *bos.Component) string {
+		if bootset.NeedsProjection(c.DesiredState.BootArtifacts.KernelParameters) {
+			return c.DesiredState.BootArtifacts.Kernel
+		}
+		return ""
+	})
+	delete(byKernel, "")
+	each(ctx, b, byKernel, "tagging images", func(kernel string, _ []string) error {
+		switch id := bootset.ImageID(kernel); id {
+		case "":
+			return fmt.Errorf("Unable to extract IMS ID from kernel path: %s", kernel) //nolint:staticcheck // ST1005: the published text
+		case "deleted":
+			return fmt.Errorf("Kernel path appears to refer to soft-deleted IMS image: '%s'", kernel) //nolint:staticcheck // ST1005: the published text
+		default:
+			return b.o.Service.Images.Project(ctx, id)
+		}
+	})
+}
+
+// setBootParameters tells BSS and returns the token of each node.
+func (b *batch) setBootParameters(ctx context.Context) map[string]string {
+	tokens := map[string]string{}
+	var mu sync.Mutex
+	byArtifacts := groups(b, func(c *bos.Component) bos.BootArtifacts { return c.DesiredState.BootArtifacts })
+	each(ctx, b, byArtifacts, "setting BSS information", func(a bos.BootArtifacts, ids []string) error {
+		token, err := b.o.BootParameters.Put(ctx, ids, a)
+		if err != nil {
+			return err
+		}
+		if err := b.o.Service.RecordToken(ctx, token, a); err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, id := range ids {
+			tokens[id] = token
+		}
+		return nil
+	})
+	return tokens
+}
+
+// configuration is what CFS is told of a node.
+type configuration struct{ name, session string }
+
+func configurationOf(c *bos.Component) configuration {
+	return configuration{c.DesiredState.Configuration, c.Session}
+}
+
+// patch is the change in CFS. A node that is about to boot is disabled and its
+// state forgotten: it enables itself when it is up.
+func (c configuration) patch(booting bool) json.RawMessage {
+	patch := map[string]any{"enabled": !booting, "desired_config": c.name, "tags": map[string]string{"bos_session": c.session}}
+	if booting {
+		patch["state"] = []string{}
+	}
+	raw, _ := json.Marshal(patch) // strings and booleans always encode
+	return raw
+}
+
+func (b *batch) holdConfiguration(ctx context.Context) {
+	each(ctx, b, groups(b, configurationOf), "setting CFS information", func(c configuration, ids []string) error {
+		return b.o.Configurations.Patch(ctx, ids, c.patch(true))
+	})
+}
+
+// noteTokens writes the tokens down, and drops nodes that have gone another
+// way meanwhile.
+func (b *batch) noteTokens(ctx context.Context, tokens map[string]string) {
+	still := map[string]bool{}
+	_, _, err := b.o.Service.Change(ctx, b.ids(), func(c *bos.Component) error {
+		if !c.Holds(b.claim, b.action.name) || !c.Enabled {
+			return store.Unchanged
+		}
+		still[c.ID] = true
+		c.DesiredState.BSSToken = tokens[c.ID]
+		return nil
+	})
+	if err != nil {
+		b.refuse(ctx, b.ids(), fmt.Sprintf("Error encountered setting BSS information: %s", strings.TrimSpace(err.Error())))
+		return
+	}
+	kept := b.nodes[:0]
+	for _, c := range b.nodes {
+		if still[c.ID] {
+			kept = append(kept, c)
+		}
+	}
+	b.nodes = kept
+}

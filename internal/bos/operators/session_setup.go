@@ -1,0 +1,166 @@
+package operators
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/events"
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+const (
+	// setups bounds the sessions that are set up at a time.
+	setups = 4
+	// setupTries bounds how often a session is set up when another service
+	// does not answer; the pause between is the polling frequency.
+	setupTries = 20
+
+	errNoNodes      = "No nodes were found to act upon."
+	errNoComponents = "All nodes found to act upon do not exist as BOS components"
+)
+
+// setup is the session-setup operator: it selects pending sessions and writes
+// what they want into their nodes' components.
+type setup struct {
+	*Operators
+	alarm *alarm
+}
+
+func (o *Operators) setupLoop() {
+	s := &setup{Operators: o}
+	s.alarm = o.loop("session setup", bos.Options.Polling, s.run, bos.SessionsTable)
+}
+
+func (s *setup) run(ctx context.Context, options bos.Options, _ events.Wake) error {
+	pending, err := s.Service.Sessions(ctx, "", bos.SessionFilter{Status: bos.SessionPending})
+	if err != nil || len(pending) == 0 {
+		return err
+	}
+	inv := &inventory{from: s.Inventory}
+	var g errgroup.Group
+	g.SetLimit(setups)
+	for _, session := range pending {
+		if session.RetryAt.After(s.Now()) {
+			s.alarm.at(session.Name, session.RetryAt)
+			continue
+		}
+		g.Go(func() error {
+			s.setUp(ctx, options, session, inv)
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// setUp deals with one session. Whatever goes wrong is that session's affair
+// alone.
+func (s *setup) setUp(ctx context.Context, options bos.Options, session bos.Session, inv *inventory) {
+	targets, err := (&planner{Operators: s.Operators, options: options, session: &session, inventory: inv}).plan(ctx)
+	if err == nil {
+		err = s.write(ctx, &session, targets)
+	}
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	later := transient(err) && session.Tries+1 < setupTries
+	err = s.record(ctx, options, &session, err, later)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		s.Log.Error("session setup", "session", session.Name, "error", err)
+	}
+}
+
+// transient tells whether the same may succeed later.
+func transient(err error) bool {
+	var answer *httpapi.StatusError
+	if errors.As(err, &answer) {
+		return answer.Status >= 500 || answer.Status == 429
+	}
+	return fault.Is(err, fault.Unavailable) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// record notes why the session was not set up: to be tried again later, or as
+// its end.
+func (s *setup) record(ctx context.Context, options bos.Options, session *bos.Session, why error, later bool) error {
+	now := s.Now()
+	if later {
+		_, err := s.Service.ChangeSession(ctx, session.Name, session.Tenant, func(r *bos.Session) error {
+			if r.Status.Status != bos.SessionPending {
+				return store.Unchanged
+			}
+			r.Tries++
+			r.RetryAt = now.Add(options.Polling())
+			r.Status.Error = why.Error()
+			s.alarm.at(r.Name, r.RetryAt)
+			return nil
+		})
+		return err
+	}
+	return s.Service.DB.InTx(ctx, func(ctx context.Context) error {
+		_, err := s.Service.ChangeSession(ctx, session.Name, session.Tenant, func(r *bos.Session) error {
+			if r.Status.Status != bos.SessionPending {
+				return store.Unchanged
+			}
+			r.Status.Status, r.Status.EndTime, r.Status.Error = bos.SessionComplete, now, why.Error()
+			return nil
+		})
+		if err == nil {
+			_, err = s.Service.SaveStatus(ctx, session.Name, session.Tenant)
+		}
+		return err
+	})
+}
+
+// write makes the session running and the nodes its own, all or nothing.
+func (s *setup) write(ctx context.Context, session *bos.Session, targets map[string]bos.Target) error {
+	if len(targets) == 0 {
+		return errors.New(errNoNodes)
+	}
+	now := s.Now()
+	ids := make([]string, 0, len(targets))
+	for id := range targets {
+		ids = append(ids, id)
+	}
+	return s.Service.DB.InTx(ctx, func(ctx context.Context) error {
+		after, missing, err := s.Service.Change(ctx, ids, func(c *bos.Component) error {
+			if session.Stage {
+				c.Stage(session, targets[c.ID], now)
+			} else {
+				c.Join(session, targets[c.ID], now)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if len(after) == 0 {
+			return errors.New(errNoComponents)
+		}
+		if len(missing) > 0 {
+			slog.Warn("nodes without a BOS component are left out", "session", session.Name, "nodes", missing)
+		}
+		members := make([]string, len(after))
+		for i := range after {
+			members[i] = after[i].ID
+		}
+		slices.Sort(members)
+		_, err = s.Service.ChangeSession(ctx, session.Name, session.Tenant, func(r *bos.Session) error {
+			if r.Status.Status != bos.SessionPending {
+				return errors.New("the session is no longer pending")
+			}
+			r.Status.Status, r.Status.Error = bos.SessionRunning, ""
+			r.Components = strings.Join(members, ",")
+			r.Tries, r.RetryAt = 0, time.Time{}
+			return nil
+		})
+		return err
+	})
+}

@@ -1,0 +1,160 @@
+package operators
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/xname"
+)
+
+// sight keeps what PCS and CFS said last of the nodes that are on their way,
+// so that a change of one does not mean asking about all again.
+type sight struct {
+	power  *mirror[bos.PowerStatus]
+	config *mirror[bos.Configuration]
+}
+
+func newSight(p bos.Power, c bos.Configurations) *sight {
+	return &sight{
+		power: newMirror(func(ctx context.Context, ids []string) (map[string]bos.PowerStatus, error) {
+			found, err := p.Status(ctx, wellFormed(ids))
+			out := make(map[string]bos.PowerStatus, len(found))
+			for _, f := range found {
+				out[f.Node] = f
+			}
+			return out, err
+		}),
+		config: newMirror(func(ctx context.Context, ids []string) (map[string]bos.Configuration, error) {
+			found, err := c.Components(ctx, ids)
+			out := make(map[string]bos.Configuration, len(found))
+			for _, f := range found {
+				out[f.Node] = f
+			}
+			return out, err
+		}),
+	}
+}
+
+// wellFormed leaves out what is no xname: PCS refuses to answer for all when
+// there is one such name among them.
+func wellFormed(ids []string) []string {
+	out := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if xname.TypeOf(id) != xname.Invalid {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// of returns what is known of the nodes, asking for what is not.
+func (s *sight) of(ctx context.Context, ids []string) (map[string]bos.Observation, error) {
+	power, err := s.power.get(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("ask PCS for the power status: %w", err)
+	}
+	config, err := s.config.get(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("ask CFS for components: %w", err)
+	}
+	out := make(map[string]bos.Observation, len(ids))
+	for _, id := range ids {
+		out[id] = bos.Observation{Power: power[id], Config: config[id]}
+	}
+	return out, nil
+}
+
+// mirror keeps values of another service until told that they changed.
+type mirror[T any] struct {
+	fetch func(ctx context.Context, ids []string) (map[string]T, error)
+
+	mu      sync.Mutex
+	entries map[string]*entry[T]
+}
+
+// entry is a value, nil if the service has none. Each change raises age, so
+// that a value asked for before the change is not taken for a new one.
+type entry[T any] struct {
+	value *T
+	fresh bool
+	age   uint64
+}
+
+func newMirror[T any](fetch func(context.Context, []string) (map[string]T, error)) *mirror[T] {
+	return &mirror[T]{fetch: fetch, entries: map[string]*entry[T]{}}
+}
+
+func (m *mirror[T]) get(ctx context.Context, ids []string) (map[string]*T, error) {
+	ages := map[string]uint64{}
+	var ask []string
+	out := make(map[string]*T, len(ids))
+	m.mu.Lock()
+	for _, id := range ids {
+		e := m.entries[id]
+		if e == nil {
+			e = &entry[T]{}
+			m.entries[id] = e // from now on its changes are noticed
+		}
+		if e.fresh {
+			out[id] = e.value
+		} else {
+			ask = append(ask, id)
+			ages[id] = e.age
+		}
+	}
+	m.mu.Unlock()
+	if len(ask) == 0 {
+		return out, nil
+	}
+	found, err := m.fetch(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ask {
+		var value *T
+		if v, is := found[id]; is {
+			value = &v
+		}
+		out[id] = value
+		if e := m.entries[id]; e != nil && e.age == ages[id] {
+			e.value, e.fresh = value, value != nil
+		}
+	}
+	return out, nil
+}
+
+// changed has the values asked for again and returns those that matter.
+func (m *mirror[T]) changed(ids []string) (known []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		if e := m.entries[id]; e != nil {
+			e.age++
+			e.fresh = false
+			known = append(known, id)
+		}
+	}
+	return known
+}
+
+func (m *mirror[T]) all() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := make([]string, 0, len(m.entries))
+	for id := range m.entries {
+		out = append(out, id)
+	}
+	return out
+}
+
+func (m *mirror[T]) forget(ids []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		delete(m.entries, id)
+	}
+}

@@ -57,6 +57,7 @@ func TestEntryIsLookedUpInOrder(t *testing.T) {
 		r.put(bss.BootParameters{Hosts: []string{name}, Kernel: "http://kernel/of-" + name})
 		wantPart(t, "after an entry for "+name, r.script("mac="+mac), "kernel http://kernel/of-"+name+" ")
 	}
+	wantPart(t, "by a name with zeros", r.script("name=X1000c0s00b0n0"), "http://kernel/of-"+node+" ")
 	wantPart(t, "by NID", r.script("nid=7"), "http://kernel/of-"+node+" ")
 	wantPart(t, "chain of a script asked for by NID", r.script("nid=7"), "?mac="+mac+"&retry=1")
 }
@@ -78,6 +79,7 @@ func TestUnknownHosts(t *testing.T) {
 	const stranger = "02:00:00:00:00:99"
 
 	wantPart(t, "stranger, nothing configured", r.must(404, "GET", "/boot/v1/bootscript?mac="+stranger, nil), "no configuration available for unknown hosts")
+	wantPart(t, "no xname", r.must(404, "GET", "/boot/v1/bootscript?name=printer", nil), "unknown hosts")
 	wantPart(t, "node, nothing configured", r.must(404, "GET", "/boot/v1/bootscript?mac="+mac, nil), "this host not configured for booting.")
 	want(t, "journal", fmt.Sprint(r.told(node)), "[bss boot-script failed=true: no boot script: "+node+": this host not configured for booting.]")
 

@@ -101,21 +101,29 @@ func (h *history) start(ctx context.Context) {
 		defer close(h.done)
 		tick := time.NewTicker(historyFlush)
 		defer tick.Stop()
-		for ctx.Err() == nil {
+		for {
 			select {
 			case <-ctx.Done():
+				return
 			case <-tick.C:
-			}
-			if err := h.flush(context.WithoutCancel(ctx)); err != nil {
-				slog.Error("endpoint history lost", "error", err)
+				h.flushOrLog(ctx)
 			}
 		}
 	}()
 }
 
+// stop ends the writing and writes the rest.
 func (h *history) stop() {
-	if h.cancel != nil {
-		h.cancel()
-		<-h.done
+	if h.cancel == nil {
+		return
+	}
+	h.cancel()
+	<-h.done
+	h.flushOrLog(context.Background())
+}
+
+func (h *history) flushOrLog(ctx context.Context) {
+	if err := h.flush(context.WithoutCancel(ctx)); err != nil {
+		slog.Error("endpoint history lost", "error", err)
 	}
 }

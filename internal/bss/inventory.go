@@ -112,24 +112,25 @@ func (inv *inventory) ping(ctx context.Context) error {
 
 // component is the node with the xname, all but its MACs; without ID if HSM
 // has none.
-func (inv *inventory) component(ctx context.Context, xname string) (Component, error) {
-	c, ok, err := inv.components.get(ctx, xname)
+func (inv *inventory) component(ctx context.Context, id string) (Component, error) {
+	id = xname.Normalize(id)
+	c, ok, err := inv.components.get(ctx, id)
 	if err == nil && !ok {
-		c, ok, err = inv.components.fetch(ctx, xname)
+		c, ok, err = inv.components.fetch(ctx, id)
 	}
 	if err != nil || !ok {
 		return Component{}, err
 	}
-	e, known, err := inv.endpoints.get(ctx, xname)
+	e, known, err := inv.endpoints.get(ctx, id)
 	c.EndpointEnabled = !known || e.enabled // a node that was entered by hand has no endpoint
 	c.FQDN = e.fqdn
 	return c, err
 }
 
 // macsOf are the MACs of the node, those of its ethernet interfaces first.
-func (inv *inventory) macsOf(ctx context.Context, xname string) (out []string, err error) {
+func (inv *inventory) macsOf(ctx context.Context, id string) (out []string, err error) {
 	err = inv.nics.view(ctx, func(map[string]nic) {
-		for mac := range inv.macs[xname] {
+		for mac := range inv.macs[id] {
 			out = append(out, mac)
 		}
 	})
@@ -137,7 +138,7 @@ func (inv *inventory) macsOf(ctx context.Context, xname string) (out []string, e
 		return nil, err
 	}
 	slices.Sort(out)
-	e, _, err := inv.endpoints.get(ctx, xname)
+	e, _, err := inv.endpoints.get(ctx, id)
 	for _, mac := range e.macs {
 		if !slices.ContainsFunc(out, func(m string) bool { return hsm.MACID(m) == hsm.MACID(mac) }) {
 			out = append(out, mac)
@@ -199,12 +200,12 @@ func (inv *inventory) all(ctx context.Context) ([]Component, error) {
 }
 
 // full is the node with the xname and its MACs.
-func (inv *inventory) full(ctx context.Context, xname string) (Component, error) {
-	c, err := inv.component(ctx, xname)
+func (inv *inventory) full(ctx context.Context, id string) (Component, error) {
+	c, err := inv.component(ctx, id)
 	if err != nil || c.ID == "" {
 		return c, err
 	}
-	c.MAC, err = inv.macsOf(ctx, xname)
+	c.MAC, err = inv.macsOf(ctx, c.ID)
 	return c, err
 }
 
@@ -257,7 +258,12 @@ func nidName(nid int) string { return nidPrefix + strconv.Itoa(nid) }
 func (inv *inventory) loadComponents(ctx context.Context, keys []string) (map[string]Component, error) {
 	filter := url.Values{"type": {"Node"}}
 	if keys != nil {
-		filter["id"] = keys
+		// HSM refuses other names, which hosts may well give.
+		nodes := slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return xname.TypeOf(k) != xname.Node })
+		if len(nodes) == 0 {
+			return nil, nil
+		}
+		filter["id"] = nodes
 	}
 	found, err := inv.source.Components(ctx, filter)
 	rows := make(map[string]Component, len(found))

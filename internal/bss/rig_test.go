@@ -23,6 +23,7 @@ import (
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // inventory is an HSM in memory.
@@ -50,6 +51,11 @@ func chosen(filter url.Values, name, value string) bool {
 func (f *inventory) Components(_ context.Context, filter url.Values) (out []hsm.Component, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for _, id := range filter["id"] {
+		if xname.TypeOf(id) == xname.Invalid {
+			return nil, fault.New(fault.Invalid, "bad query param: Argument was not a valid xname ID")
+		}
+	}
 	for id, c := range f.components {
 		nid := ""
 		if c.NID != nil {
@@ -84,12 +90,12 @@ func (f *inventory) EthernetInterfaces(_ context.Context, filter url.Values) (ou
 	return out, f.enter()
 }
 
-func (f *inventory) node(xname, role string, nid int, mac, ip string) {
+func (f *inventory) node(id, role string, nid int, mac, ip string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.components[xname] = hsm.Component{ID: xname, Type: "Node", Role: role, NID: &nid, State: "On"}
+	f.components[id] = hsm.Component{ID: id, Type: "Node", Role: role, NID: &nid, State: "On"}
 	if mac != "" {
-		f.interfaces[hsm.MACID(mac)] = hsm.EthernetInterface{ID: hsm.MACID(mac), MACAddress: mac, ComponentID: xname,
+		f.interfaces[hsm.MACID(mac)] = hsm.EthernetInterface{ID: hsm.MACID(mac), MACAddress: mac, ComponentID: id,
 			IPAddresses: []hsm.IPAddress{{IPAddress: ip}}}
 	}
 }

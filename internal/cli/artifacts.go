@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
 
@@ -102,12 +101,7 @@ func createObject(cmd *cobra.Command, s *session, client *minio.Client, args []s
 	if _, err := os.Stat(path); err != nil {
 		return failed("File %s does not exist", path)
 	}
-	// The empty object carries the access rule; the upload keeps it.
-	if _, err := client.PutObject(cmd.Context(), bucket, key, http.NoBody, 0,
-		minio.PutObjectOptions{UserMetadata: map[string]string{"x-amz-acl": "public-read"}}); err != nil {
-		return err
-	}
-	if _, err := upload(cmd.Context(), client, bucket, key, path); err != nil {
+	if _, err := upload(cmd.Context(), client, bucket, key, path, map[string]string{"x-amz-acl": "public-read"}); err != nil {
 		return err
 	}
 	return format.WriteValue(s.app.Stdout, s.format, format.Object{{Key: "artifact", Value: path}, {Key: "Key", Value: key}})

@@ -176,7 +176,7 @@ func (s *session) fillImage(ctx context.Context, client *minio.Client, image *up
 			continue
 		}
 		key := image.ID + "/" + p.name
-		o, err := upload(ctx, client, imageBucket, key, path)
+		o, err := upload(ctx, client, imageBucket, key, path, nil)
 		if err != nil {
 			return storeError(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -49,9 +50,9 @@ func (s *session) store(ctx context.Context) (*minio.Client, error) {
 // stored is an object that was uploaded.
 type stored struct{ ETag, MD5 string }
 
-// upload puts a file into the store in one piece, with its MD5 as metadata as
-// the published uploaders do. What was uploaded in part is removed.
-func upload(ctx context.Context, client *minio.Client, bucket, key, path string) (stored, error) {
+// upload puts a file into the store, with its MD5 as metadata as the published
+// uploaders do and with further headers. What was uploaded in part is removed.
+func upload(ctx context.Context, client *minio.Client, bucket, key, path string, header map[string]string) (stored, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return stored{}, err
@@ -66,8 +67,10 @@ func upload(ctx context.Context, client *minio.Client, bucket, key, path string)
 		return stored{}, err
 	}
 	sum := hex.EncodeToString(hash.Sum(nil))
+	metadata := map[string]string{"md5sum": sum}
+	maps.Copy(metadata, header) // the client library tells headers from metadata by their names
 	info, err := client.PutObject(ctx, bucket, key, f, size, minio.PutObjectOptions{
-		UserMetadata: map[string]string{"md5sum": sum}, ContentType: "application/octet-stream"})
+		UserMetadata: metadata, ContentType: "application/octet-stream"})
 	if err != nil {
 		client.RemoveObject(context.WithoutCancel(ctx), bucket, key, minio.RemoveObjectOptions{}) //nolint:errcheck // the upload's error says more
 		return stored{}, fmt.Errorf("upload %s to s3://%s/%s: %w", path, bucket, key, err)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 
@@ -25,7 +26,9 @@ func (a *app) watch() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.watch(cmd.Context(), args[0], plain)
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt) // to leave the terminal as it was
+			defer stop()
+			return s.watch(ctx, args[0], plain)
 		})
 	cmd.Long = "Follow a boot session until it is complete.\n\n" +
 		"The exit code tells the end: 0 if every node succeeded, 1 if any did not, 2 if there is no such session or no answer. " +

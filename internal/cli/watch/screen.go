@@ -76,13 +76,16 @@ func (s *Screen) frame(t *Tally, now time.Time, columns, rows int) []string {
 	if p := t.Problem(); p != "" {
 		lines = append(lines, s.paint(red, "  the session failed: ")+cut(p, columns-23))
 	}
-	room := rows - len(lines) - 3
+	room := rows - len(lines) - 4
 	for i, f := range t.Failures {
-		if i == room-1 && len(t.Failures) > room {
+		text := folded("failed "+f.String(), columns-2)
+		if room -= len(text); room < 0 {
 			lines = append(lines, fmt.Sprintf("  and %d more kinds of failure", len(t.Failures)-i))
 			break
 		}
-		lines = append(lines, s.paint(red, "  failed ")+cut(f.String(), columns-9))
+		for _, l := range text {
+			lines = append(lines, "  "+s.paint(red, l))
+		}
 	}
 	if s.note != "" {
 		lines = append(lines, "  "+cut(s.note, columns-2))
@@ -146,6 +149,26 @@ func (s *Screen) paint(code, text string) string {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// maxFolded is how many lines a failure may take.
+const maxFolded = 3
+
+// folded breaks a text into lines of the width.
+func folded(text string, width int) (lines []string) {
+	rest := strings.Fields(text)
+	for len(rest) > 0 && len(lines) < maxFolded-1 {
+		line, n := cut(rest[0], width), 1
+		for n < len(rest) && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(rest[n]) <= width {
+			line += " " + rest[n]
+			n++
+		}
+		lines, rest = append(lines, line), rest[n:]
+	}
+	if len(rest) > 0 {
+		lines = append(lines, cut(strings.Join(rest, " "), width))
+	}
+	return lines
 }
 
 // cut shortens a text to the width, on one line.

@@ -1,0 +1,139 @@
+package explain
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/journal"
+)
+
+var now = time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+
+func ago(d time.Duration) string { return now.Add(-d).Format("2006-01-02T15:04:05") }
+
+// facts are those of a node that should boot, acted upon two minutes ago.
+func facts(status string, alter ...func(*Facts)) *Facts {
+	c := &Component{Enabled: true, Session: "s1"}
+	c.Status.Status = status
+	c.DesiredState.BootArtifacts.Kernel = "s3://boot-images/1/kernel"
+	c.DesiredState.Configuration = "site"
+	c.LastAction.LastUpdated = ago(2 * time.Minute)
+	c.EventStats.PowerOn = 1
+	f := &Facts{Node: "x1c0s0b0n0", Now: now, Component: c,
+		Options: Options{MaxBootWaitTime: 1200, MaxPowerOnWaitTime: 120, MaxPowerOffWaitTime: 300, DefaultRetryPolicy: 3},
+		Power:   &Power{PowerState: "on", ManagementState: "available"},
+		Config:  &Config{DesiredConfig: "site", ConfigurationStatus: "pending", Enabled: true}}
+	for _, a := range alter {
+		a(f)
+	}
+	return f
+}
+
+func entry(before time.Duration, source, kind, text string) journal.Entry {
+	return journal.Entry{Time: now.Add(-before), Source: source, Kind: kind, Text: text, Failed: strings.HasPrefix(text, "!")}
+}
+
+func with(list ...journal.Entry) func(*Facts) { return func(f *Facts) { f.Journal = list } }
+
+func power(state, management string) func(*Facts) {
+	return func(f *Facts) { f.Power = &Power{PowerState: state, ManagementState: management} }
+}
+
+var called = entry(2*time.Minute, "bos", "status", "power_on_pending -> power_on_called")
+
+func TestExplain(t *testing.T) {
+	two := 2
+	for name, c := range map[string]struct {
+		facts *Facts
+		want  []string
+		not   []string
+	}{
+		"unknown to the boot service": {&Facts{Node: "x1c0s0b0n0", Now: now},
+			[]string{"x1c0s0b0n0 is not known to the boot service.", "drover discover"}, nil},
+		"the boot service is broken": {&Facts{Node: "x", Now: now, Unknown: map[string]string{"bos": "500"}},
+			[]string{"cannot be explained: the boot service said: 500", "bos            no answer: 500"}, nil},
+		"firmware": {facts("power_on_called", with(called)),
+			[]string{"is on and has not asked for its boot script.", "power-on was tried once of at most 3",
+				"That was 2m0s ago. It may take until 03:18:00 (option max_boot_wait_time, 1200 s); then it is powered off and tried again."}, nil},
+		"traces of an earlier boot do not count": {facts("power_on_called", with(entry(time.Hour, "bss", "boot-script", "boot script served"), called)),
+			[]string{"has not asked for its boot script"}, nil},
+		"boot script": {facts("power_on_called", with(called, entry(time.Minute, "bss", "boot-script", "boot script served"))),
+			[]string{"has its boot script and has fetched nothing yet.", "It got the script 1m0s ago."}, nil},
+		"no boot script": {facts("power_on_called", with(called, entry(time.Minute, "bss", "boot-script", "! this host not configured"))),
+			[]string{"asked for its boot script and got none.", "1m0s ago: ! this host not configured", "bootparameters list --name x1c0s0b0n0"}, nil},
+		"artifacts": {facts("power_on_called", with(called, entry(time.Minute, "bss", "boot-script", "served"), entry(50*time.Second, "s3", "artifact", "fetched s3://b/initrd"))),
+			[]string{"is starting its operating system.", "It fetched its last file 50s ago"}, []string{"went wrong"}},
+		"missing artifact": {facts("power_on_called", with(called, entry(time.Minute, "s3", "artifact", "! could not fetch s3://b/kernel: 404 Not Found"))),
+			[]string{"could not fetch what it should boot.", "404 Not Found", "The last thing that went wrong, 1m0s ago, by s3"}, nil},
+		"wrong boot": {facts("power_on_called", with(called, entry(9*time.Second, "bos", "report", "reported token 1"))),
+			[]string{"reported a boot that is not the one wanted.", "9s ago: reported token 1"}, nil},
+		"still off": {facts("power_on_called", power("off", "unavailable"), with(called, entry(119*time.Second, "pcs", "bmc-answer", "! 503 from the BMC: busy")),
+			func(f *Facts) { f.Component.RetryPolicy, f.Component.EventStats.PowerOn = &two, 2 }),
+			[]string{"was told to power on and is still off.", "Its BMC answered 1m59s ago: ! 503 from the BMC: busy", "Its BMC does not answer now.",
+				"power-on was tried twice of at most 2", "option max_power_on_wait_time, 120 s); then power-on is called again"}, nil},
+		"graceful": {facts("power_off_gracefully_called"),
+			[]string{"was asked to shut down and is still on.", "until 03:03:00 (option max_power_off_wait_time, 300 s); then the power is cut."}, nil},
+		"forced": {facts("power_off_forcefully_called", func(f *Facts) { f.Component.EventStats.PowerOffForceful = 2 }),
+			[]string{"had its power cut and still reports on.", "a forced power-off was tried twice of at most 3"}, nil},
+		"configuring": {facts("configuring"), []string{"is up and being configured.", "configuration  site pending"}, nil},
+		"the reporter has to enable it": {facts("configuring", func(f *Facts) { f.Config.Enabled = false }),
+			[]string{"is up and waits to be configured.", "drover cfs v3 components update x1c0s0b0n0 --enabled true", "site pending, disabled"}, nil},
+		"another configuration": {facts("configuring", func(f *Facts) { f.Config.DesiredConfig = "" }),
+			[]string{"Configuration 'site' is wanted; the configuration service still has none.", "configuration  none wanted"}, nil},
+		"on hold, lost": {facts("on_hold", func(f *Facts) { f.Component.Enabled, f.Component.Error = false, "not returned by pcs" }),
+			[]string{"is on hold", "not returned by pcs", "drover bos components update x1c0s0b0n0 --enabled true"}, nil},
+		"runs": {facts("stable"), []string{"x1c0s0b0n0 runs what it should.", "boot           stable, session s1", "kernel         s3://boot-images/1/kernel"}, []string{"What to do"}},
+		"off":  {facts("stable", func(f *Facts) { f.Component.DesiredState = State{} }), []string{"is off, as wanted."}, nil},
+		"failed by a playbook": {facts("failed", func(f *Facts) {
+			f.Component.Error = "cfs configuration failed"
+			f.Config.ConfigurationStatus, f.Config.ErrorCount = "failed", 3
+			f.Config.State = []Layer{{"a.yml", "applied", "s0"}, {"b.yml", "failed", "batcher-1"}}
+		}), []string{"x1c0s0b0n0 failed.", "cfs configuration failed", "site failed, 1 of 2 layers that ran are applied, failed 3 times",
+			"Why playbook b.yml failed:  drover cfs v3 sessions describe batcher-1", "--operation reboot --limit x1c0s0b0n0"}, nil},
+		"failed by the BMC": {facts("failed", power("undefined", "unavailable"), with(called, entry(time.Minute, "pcs", "bmc-answer", "! the BMC said: Power supply missing"))),
+			[]string{"1m0s ago, by pcs: ! the BMC said: Power supply missing", "Its BMC does not answer"}, nil},
+	} {
+		got := strings.Join(Explain(c.facts), "\n")
+		for _, w := range c.want {
+			if !strings.Contains(got, w) {
+				t.Errorf("%s: no %q in\n%s", name, w, got)
+			}
+		}
+		for _, w := range c.not {
+			if strings.Contains(got, w) {
+				t.Errorf("%s: %q in\n%s", name, w, got)
+			}
+		}
+	}
+}
+
+func TestStoryTellsTheLastBoot(t *testing.T) {
+	f := facts("power_on_called", with(
+		entry(3*time.Hour, "bos", "status", "configuring -> stable"),
+		entry(150*time.Second, "bos", "status", "stable -> on_hold"),
+		entry(149900*time.Millisecond, "bos", "status", "on_hold -> power_on_pending"),
+		called,
+		entry(100*time.Second, "pcs", "bmc-answer", "! refused")))
+	want := []string{
+		"  02:57:30           bos  stable -> on hold",
+		"  02:57:30   +100ms  bos  on hold -> power on pending",
+		"  02:58:00     +30s  bos  power on pending -> power on called",
+		"! 02:58:20     +20s  pcs  ! refused",
+		"  50s from the first to the last of these; the last was 1m40s ago",
+	}
+	got := f.story()
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestLongStoryIsShortened(t *testing.T) {
+	f := facts("configuring")
+	for range maxStory + 5 {
+		f.Journal = append(f.Journal, entry(time.Second, "s3", "artifact", "fetched"))
+	}
+	if got := f.story(); got[0] != "  ... 5 earlier" || len(got) != maxStory+2 {
+		t.Errorf("%d lines, the first %q", len(got), got[0])
+	}
+}

@@ -72,39 +72,40 @@ func operation(id, method, path, summary string, status int, tags ...string) hum
 	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, DefaultStatus: status, Tags: tags}
 }
 
+// none is the answer without a body.
 type none struct{}
 
-type tenantHeader struct {
+// The parts of inputs that are embedded are exported because huma finds no others.
+
+// TenantHeader is the header that names a tenant.
+type TenantHeader struct {
 	Tenant string `header:"Cray-Tenant-Name" maxLength:"127" doc:"Tenant on whose behalf the request is made; empty is the administrator"`
 }
 
-type pageQuery struct {
+// PageQuery are the parameters of a paged list.
+type PageQuery struct {
 	Limit   int    `query:"limit" minimum:"1" doc:"Most records to return"`
 	AfterID string `query:"after_id" doc:"Return the records after this one"`
 }
 
-func (p pageQuery) page() Page { return Page{Limit: p.Limit, AfterID: p.AfterID} }
+func (p PageQuery) page() Page { return Page{Limit: p.Limit, AfterID: p.AfterID} }
 
 // optionalBool tells an absent query parameter from false.
-type optionalBool struct{ value *bool }
+type optionalBool struct {
+	parsed bool
+	value  *bool // nil: absent
+}
 
 // Schema is that of a boolean.
 func (optionalBool) Schema(r huma.Registry) *huma.Schema {
 	return huma.SchemaFromType(r, reflect.TypeFor[bool]())
 }
 
-// Receiver is where huma puts the value.
-func (o *optionalBool) Receiver() reflect.Value {
-	o.value = new(bool)
-	return reflect.ValueOf(o.value).Elem()
-}
+// Receiver is where huma puts the value of a parameter that is present.
+func (o *optionalBool) Receiver() reflect.Value { return reflect.ValueOf(&o.parsed).Elem() }
 
-// OnParamSet is called when the parameter is present.
-func (o *optionalBool) OnParamSet(isSet bool, _ any) {
-	if !isSet {
-		o.value = nil
-	}
-}
+// OnParamSet is called only then.
+func (o *optionalBool) OnParamSet(bool, any) { o.value = &o.parsed }
 
 // decodeStrict reads a body that huma does not: unknown properties are refused
 // and errors name the field, as huma's do.

@@ -12,7 +12,7 @@ import (
 )
 
 type componentsInput struct {
-	pageQuery
+	PageQuery
 	IDs           string       `query:"ids" doc:"Comma-separated component ids"`
 	Status        string       `query:"status" enum:"unconfigured,pending,failed,configured" doc:"Only components with this status"`
 	Enabled       optionalBool `query:"enabled" doc:"Only components that are enabled, or that are not"`
@@ -57,29 +57,30 @@ type idsOutput struct {
 	}
 }
 
-// bulkInput leaves the body to the handler: decoding it twice, once to
+// BulkBody leaves the body to the handler: decoding it twice, once to
 // validate, would take longer than the change.
-type bulkInput struct {
+type BulkBody struct {
 	RawBody []byte `contentType:"application/json"`
 }
 
 type bulkPatchInput struct {
-	bulkInput
+	BulkBody
 	CountErrors bool `query:"count_errors" doc:"Extension: each appended layer that failed adds one to error_count, applied sets it to 0"`
 }
 
-type componentPath struct {
+// ComponentPath names a component.
+type ComponentPath struct {
 	ID string `path:"component_id" doc:"xname of the node"`
 }
 
 type componentInput struct {
-	componentPath
+	ComponentPath
 	StateDetails  bool `query:"state_details" doc:"Include what ran on the node"`
 	ConfigDetails bool `query:"config_details" doc:"Include the desired layers with their statuses"`
 }
 
 type changeComponentInput struct {
-	componentPath
+	ComponentPath
 	Body ComponentPatch
 }
 
@@ -104,7 +105,7 @@ func registerComponents(api huma.API, s *Service) {
 			return out, err
 		})
 	httpapi.Handle(api, raw(operation("put_components_v3", http.MethodPut, list, "Create or replace components", 200, "components", "v3", "cli_ignore")),
-		func(ctx context.Context, in *bulkInput) (*idsOutput, error) {
+		func(ctx context.Context, in *BulkBody) (*idsOutput, error) {
 			var body []ComponentPatch
 			if err := decodeStrict(in.RawBody, &body); err != nil {
 				return nil, err
@@ -145,7 +146,7 @@ func registerComponents(api huma.API, s *Service) {
 			return &componentOutput{c}, err
 		})
 	httpapi.Handle(api, operation("delete_component_v3", http.MethodDelete, one, "Delete a component", 204, "components", "v3", "cli_ignore"),
-		func(ctx context.Context, in *componentPath) (*none, error) { return nil, s.DeleteComponent(ctx, in.ID) })
+		func(ctx context.Context, in *ComponentPath) (*none, error) { return nil, s.DeleteComponent(ctx, in.ID) })
 }
 
 // raw marks an operation whose handler reads the body itself.

@@ -49,8 +49,8 @@ func (in configurationInput) configuration(name string) Configuration {
 }
 
 type configurationsInput struct {
-	tenantHeader
-	pageQuery
+	TenantHeader
+	PageQuery
 	InUse optionalBool `query:"in_use" doc:"Only configurations that components desire, or that none does"`
 }
 
@@ -67,13 +67,14 @@ type configurationsOutput struct {
 	}
 }
 
-type configurationID struct {
-	tenantHeader
+// ConfigurationPath names a configuration.
+type ConfigurationPath struct {
+	TenantHeader
 	ID string `path:"configuration_id" minLength:"1" maxLength:"60" doc:"Name of the configuration"`
 }
 
 type putConfigurationInput struct {
-	configurationID
+	ConfigurationPath
 	DropBranches bool `query:"drop_branches" doc:"Store the commits that the branches stand for, and not the branches"`
 	Body         configurationInput
 }
@@ -93,7 +94,7 @@ func registerConfigurations(api huma.API, s *Service) {
 			return out, err
 		})
 	httpapi.Handle(api, operation("get_configuration_v3", http.MethodGet, one, "Describe a configuration", 200, "configurations", "v3"),
-		func(ctx context.Context, in *configurationID) (*configurationOutput, error) {
+		func(ctx context.Context, in *ConfigurationPath) (*configurationOutput, error) {
 			c, err := s.Configuration(ctx, in.ID, in.Tenant)
 			return &configurationOutput{c}, err
 		})
@@ -104,12 +105,12 @@ func registerConfigurations(api huma.API, s *Service) {
 			return &configurationOutput{c}, err
 		})
 	httpapi.Handle(api, operation("patch_configuration_v3", http.MethodPatch, one, "Look the branches of a configuration up anew", 200, "configurations", "v3"),
-		func(ctx context.Context, in *configurationID) (*configurationOutput, error) {
+		func(ctx context.Context, in *ConfigurationPath) (*configurationOutput, error) {
 			c, err := s.UpdateBranches(ctx, in.ID, in.Tenant)
 			return &configurationOutput{c}, err
 		})
 	httpapi.Handle(api, operation("delete_configuration_v3", http.MethodDelete, one, "Delete a configuration", 204, "configurations", "v3"),
-		func(ctx context.Context, in *configurationID) (*none, error) {
+		func(ctx context.Context, in *ConfigurationPath) (*none, error) {
 			return nil, s.DeleteConfiguration(ctx, in.ID, in.Tenant)
 		})
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
-// sessionQuery are the filters of sessions that both versions have.
-type sessionQuery struct {
+// SessionQuery are the filters of sessions that both versions have.
+type SessionQuery struct {
 	MinAge       string `query:"min_age" pattern:"^(?:[0-9]+[mMhHdDwW]){0,1}$" maxLength:"10" doc:"Only sessions at least this old, such as 24h or 3d"`
 	MaxAge       string `query:"max_age" pattern:"^(?:[0-9]+[mMhHdDwW]){0,1}$" maxLength:"10" doc:"Only sessions at most this old, such as 24h or 3d"`
 	Status       string `query:"status" enum:"pending,running,complete" doc:"Only sessions with this status"`
@@ -21,14 +21,14 @@ type sessionQuery struct {
 	Tags         string `query:"tags" doc:"Comma-separated key=value pairs, all of which must match"`
 }
 
-func (q sessionQuery) filter() SessionFilter {
+func (q SessionQuery) filter() SessionFilter {
 	return SessionFilter{MinAge: q.MinAge, MaxAge: q.MaxAge, Status: q.Status, Succeeded: q.Succeeded,
 		NameContains: q.NameContains, Tags: q.Tags}
 }
 
 type sessionsInput struct {
-	pageQuery
-	sessionQuery
+	PageQuery
+	SessionQuery
 }
 
 type sessionsNext struct {
@@ -43,7 +43,7 @@ type sessionsNext struct {
 	AfterID      string  `json:"after_id"`
 }
 
-func (q sessionQuery) next(found []Session) *sessionsNext {
+func (q SessionQuery) next(found []Session) *sessionsNext {
 	return &sessionsNext{MinAge: textOrNull(q.MinAge), MaxAge: textOrNull(q.MaxAge), Status: textOrNull(q.Status),
 		NameContains: textOrNull(q.NameContains), Succeeded: textOrNull(q.Succeeded), Tags: textOrNull(q.Tags),
 		Limit: len(found), AfterID: found[len(found)-1].Name}
@@ -56,12 +56,12 @@ type sessionsOutput struct {
 	}
 }
 
-// deleteSessionsInput takes complete sessions unless the status is given; an
+// DeleteSessionsQuery takes complete sessions unless the status is given; an
 // empty one takes all.
-type deleteSessionsInput struct{ sessionQuery }
+type DeleteSessionsQuery struct{ SessionQuery }
 
 // Resolve tells a status that is absent from one that is empty.
-func (in *deleteSessionsInput) Resolve(ctx huma.Context) []error {
+func (in *DeleteSessionsQuery) Resolve(ctx huma.Context) []error {
 	if u := ctx.URL(); !u.Query().Has("status") {
 		in.Status = string(StageComplete)
 	}
@@ -98,7 +98,7 @@ type sessionCreate struct {
 }
 
 type createSessionInput struct {
-	tenantHeader
+	TenantHeader
 	Body sessionCreate
 }
 
@@ -108,12 +108,13 @@ func (in sessionCreate) request() NewSession {
 		AnsiblePassthrough: &in.AnsiblePassthrough, Target: in.Target.target(), Tags: in.Tags, DebugOnFailure: in.DebugOnFailure}
 }
 
-type sessionPath struct {
+// SessionPath names a session.
+type SessionPath struct {
 	Name string `path:"session_name" doc:"Name of the session"`
 }
 
 type patchSessionInput struct {
-	sessionPath
+	SessionPath
 	Body map[string]json.RawMessage `doc:"Only 'status' can be changed, and only forward"`
 }
 
@@ -158,14 +159,14 @@ func registerSessions(api huma.API, s *Service) {
 			return &sessionOutput{session}, err
 		})
 	httpapi.Handle(api, operation("delete_sessions_v3", http.MethodDelete, list, "Delete sessions", 200, "sessions", "v3"),
-		func(ctx context.Context, in *deleteSessionsInput) (*sessionIDsOutput, error) {
+		func(ctx context.Context, in *DeleteSessionsQuery) (*sessionIDsOutput, error) {
 			gone, err := s.DeleteSessions(ctx, in.filter())
 			out := &sessionIDsOutput{}
 			out.Body.IDs = gone
 			return out, err
 		})
 	httpapi.Handle(api, operation("get_session_v3", http.MethodGet, one, "Describe a session", 200, "sessions", "v3"),
-		func(ctx context.Context, in *sessionPath) (*sessionOutput, error) {
+		func(ctx context.Context, in *SessionPath) (*sessionOutput, error) {
 			session, err := s.Session(ctx, in.Name)
 			return &sessionOutput{session}, err
 		})
@@ -175,9 +176,9 @@ func registerSessions(api huma.API, s *Service) {
 			return &sessionOutput{session}, err
 		})
 	httpapi.Handle(api, operation("delete_session_v3", http.MethodDelete, one, "Delete a session", 204, "sessions", "v3"),
-		func(ctx context.Context, in *sessionPath) (*none, error) { return nil, s.DeleteSession(ctx, in.Name) })
+		func(ctx context.Context, in *SessionPath) (*none, error) { return nil, s.DeleteSession(ctx, in.Name) })
 	httpapi.Handle(api, operation("get_session_log_v3", http.MethodGet, one+"/log", "Show how a session's job goes and why it failed", 200, "sessions", "v3"),
-		func(ctx context.Context, in *sessionPath) (*sessionLogOutput, error) {
+		func(ctx context.Context, in *SessionPath) (*sessionLogOutput, error) {
 			run, err := s.Run(ctx, in.Name)
 			return &sessionLogOutput{SessionLog{Name: in.Name, Job: run.Job.ID, Phase: run.State.Phase, Step: run.State.Step,
 				Message: run.State.Message, Started: run.State.Started, Ended: run.State.Ended, Attempts: run.Attempts,

@@ -11,7 +11,7 @@ import (
 )
 
 type sourcesInput struct {
-	pageQuery
+	PageQuery
 	InUse optionalBool `query:"in_use" doc:"Only sources that are used, or that are not"`
 }
 
@@ -22,7 +22,8 @@ type sourcesOutput struct {
 	}
 }
 
-type sourceID struct {
+// SourcePath names a source.
+type SourcePath struct {
 	ID string `path:"source_id" minLength:"1" doc:"Name of the source, percent-encoded twice"`
 }
 
@@ -53,7 +54,7 @@ type restoredSource struct {
 }
 
 type restoreSourceInput struct {
-	sourceID
+	SourcePath
 	Body restoredSource
 }
 
@@ -69,7 +70,7 @@ type sourceChange struct {
 }
 
 type patchSourceInput struct {
-	sourceID
+	SourcePath
 	Body    sourceChange
 	RawBody []byte // tells an explicit null
 }
@@ -106,7 +107,7 @@ func registerSources(api huma.API, s *Service) {
 			return &sourceOutput{src}, err
 		})
 	httpapi.Handle(api, operation("get_source_v3", http.MethodGet, one, "Describe a source", 200, "sources", "v3"),
-		func(ctx context.Context, in *sourceID) (*sourceOutput, error) {
+		func(ctx context.Context, in *SourcePath) (*sourceOutput, error) {
 			src, err := s.Source(ctx, pathID(in.ID))
 			return &sourceOutput{src}, err
 		})
@@ -123,5 +124,5 @@ func registerSources(api huma.API, s *Service) {
 			return &sourceOutput{src}, err
 		})
 	httpapi.Handle(api, operation("delete_source_v3", http.MethodDelete, one, "Delete a source", 204, "sources", "v3"),
-		func(ctx context.Context, in *sourceID) (*none, error) { return nil, s.DeleteSource(ctx, pathID(in.ID)) })
+		func(ctx context.Context, in *SourcePath) (*none, error) { return nil, s.DeleteSource(ctx, pathID(in.ID)) })
 }

@@ -115,12 +115,12 @@ type componentsV2Input struct {
 type componentsV2Output struct{ Body []componentV2 }
 
 type componentV2Input struct {
-	componentPath
+	ComponentPath
 	ConfigDetails bool `query:"configDetails" doc:"Include the desired layers"`
 }
 
 type changeComponentV2Input struct {
-	componentPath
+	ComponentPath
 	Body componentPatchV2
 }
 
@@ -134,7 +134,7 @@ func registerComponentsV2(api huma.API, s *Service) {
 				ConfigName: in.ConfigName, Tags: in.Tags}, ComponentDetails{State: true, Config: in.ConfigDetails}, Page{})))
 		})
 	httpapi.Handle(api, raw(operation("put_components_v2", http.MethodPut, list, "Create or replace components", 200, "components", "v2", "cli_ignore")),
-		func(ctx context.Context, in *bulkInput) (*componentsV2Output, error) {
+		func(ctx context.Context, in *BulkBody) (*componentsV2Output, error) {
 			patches, err := decodeV2(in.RawBody)
 			if err != nil {
 				return nil, err
@@ -142,7 +142,7 @@ func registerComponentsV2(api huma.API, s *Service) {
 			return allV2(s.PutComponents(ctx, patches))
 		})
 	httpapi.Handle(api, raw(operation("patch_components_v2", http.MethodPatch, list, "Update components", 200, "components", "v2", "cli_ignore")),
-		func(ctx context.Context, in *bulkInput) (*componentsV2Output, error) {
+		func(ctx context.Context, in *BulkBody) (*componentsV2Output, error) {
 			return patchV2(ctx, s, in.RawBody)
 		})
 	answer := func(c Component, err error) (*componentV2Output, error) { return &componentV2Output{c.v2()}, err }
@@ -159,7 +159,7 @@ func registerComponentsV2(api huma.API, s *Service) {
 			return answer(s.PatchComponent(ctx, in.ID, in.Body.v3()))
 		})
 	httpapi.Handle(api, operation("delete_component_v2", http.MethodDelete, one, "Delete a component", 204, "components", "v2", "cli_ignore"),
-		func(ctx context.Context, in *componentPath) (*none, error) { return nil, s.DeleteComponent(ctx, in.ID) })
+		func(ctx context.Context, in *ComponentPath) (*none, error) { return nil, s.DeleteComponent(ctx, in.ID) })
 }
 
 func decodeV2(body []byte) ([]ComponentPatch, error) {

@@ -10,19 +10,20 @@ import (
 )
 
 type configurationsV2Input struct {
-	tenantHeader
+	TenantHeader
 	InUse optionalBool `query:"in_use" doc:"Only configurations that components desire, or that none does"`
 }
 
 type configurationsV2Output struct{ Body []configurationV2 }
 
-type configurationV2ID struct {
-	tenantHeader
+// ConfigurationPathV2 names a configuration, of any length.
+type ConfigurationPathV2 struct {
+	TenantHeader
 	ID string `path:"configuration_id" doc:"Name of the configuration"`
 }
 
 type putConfigurationV2Input struct {
-	configurationV2ID
+	ConfigurationPathV2
 	Body configurationV2Input
 }
 
@@ -43,7 +44,7 @@ func registerConfigurationsV2(api huma.API, s *Service) {
 		return &configurationV2Output{c.v2()}, err
 	}
 	httpapi.Handle(api, operation("get_configuration_v2", http.MethodGet, one, "Describe a configuration", 200, "configurations", "v2"),
-		func(ctx context.Context, in *configurationV2ID) (*configurationV2Output, error) {
+		func(ctx context.Context, in *ConfigurationPathV2) (*configurationV2Output, error) {
 			return answer(s.Configuration(ctx, in.ID, in.Tenant))
 		})
 	httpapi.Handle(api, operation("put_configuration_v2", http.MethodPut, one, "Create or replace a configuration", 200, "configurations", "v2"),
@@ -52,11 +53,11 @@ func registerConfigurationsV2(api huma.API, s *Service) {
 				PutOptions{Tenant: in.Tenant, KeepTenant: true, BranchTitle: branchTitleV2}))
 		})
 	httpapi.Handle(api, operation("patch_configuration_v2", http.MethodPatch, one, "Look the branches of a configuration up anew", 200, "configurations", "v2"),
-		func(ctx context.Context, in *configurationV2ID) (*configurationV2Output, error) {
+		func(ctx context.Context, in *ConfigurationPathV2) (*configurationV2Output, error) {
 			return answer(s.UpdateBranches(ctx, in.ID, in.Tenant))
 		})
 	httpapi.Handle(api, operation("delete_configuration_v2", http.MethodDelete, one, "Delete a configuration", 204, "configurations", "v2"),
-		func(ctx context.Context, in *configurationV2ID) (*none, error) {
+		func(ctx context.Context, in *ConfigurationPathV2) (*none, error) {
 			return nil, s.DeleteConfiguration(ctx, in.ID, in.Tenant)
 		})
 }

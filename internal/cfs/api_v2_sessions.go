@@ -57,25 +57,26 @@ func (in sessionCreateV2) request() NewSession {
 }
 
 type createSessionV2Input struct {
-	tenantHeader
+	TenantHeader
 	Body sessionCreateV2
 }
 
-type ageQuery struct {
+// AgeQuery is the filter that only v2 has.
+type AgeQuery struct {
 	Age string `query:"age" pattern:"^(?:[0-9]+[mMhHdDwW]){0,1}$" maxLength:"10" doc:"Deprecated: the same as min_age"`
 }
 
 type sessionsV2Input struct {
-	ageQuery
-	sessionQuery
+	AgeQuery
+	SessionQuery
 }
 
 type deleteSessionsV2Input struct {
-	ageQuery
-	deleteSessionsInput
+	AgeQuery
+	DeleteSessionsQuery
 }
 
-func (q ageQuery) filter(f SessionFilter) SessionFilter {
+func (q AgeQuery) filter(f SessionFilter) SessionFilter {
 	f.MinAge = orDefault(f.MinAge, q.Age)
 	return f
 }
@@ -88,7 +89,7 @@ func registerSessionsV2(api huma.API, s *Service) {
 	const list, one = "/v2/sessions", "/v2/sessions/{session_name}"
 	httpapi.Handle(api, operation("get_sessions_v2", http.MethodGet, list, "List sessions", 200, "sessions", "v2"),
 		func(ctx context.Context, in *sessionsV2Input) (*sessionsV2Output, error) {
-			found, err := whole(s.Sessions(ctx, in.ageQuery.filter(in.sessionQuery.filter()), Page{}))
+			found, err := whole(s.Sessions(ctx, in.AgeQuery.filter(in.SessionQuery.filter()), Page{}))
 			out := &sessionsV2Output{Body: make([]sessionV2, len(found))}
 			for i := range found {
 				out.Body[i] = found[i].v2()
@@ -102,11 +103,11 @@ func registerSessionsV2(api huma.API, s *Service) {
 		})
 	httpapi.Handle(api, operation("delete_sessions_v2", http.MethodDelete, list, "Delete sessions", 204, "sessions", "v2"),
 		func(ctx context.Context, in *deleteSessionsV2Input) (*none, error) {
-			_, err := s.DeleteSessions(ctx, in.ageQuery.filter(in.sessionQuery.filter()))
+			_, err := s.DeleteSessions(ctx, in.AgeQuery.filter(in.SessionQuery.filter()))
 			return nil, err
 		})
 	httpapi.Handle(api, operation("get_session_v2", http.MethodGet, one, "Describe a session", 200, "sessions", "v2"),
-		func(ctx context.Context, in *sessionPath) (*sessionV2Output, error) {
+		func(ctx context.Context, in *SessionPath) (*sessionV2Output, error) {
 			return answer(s.Session(ctx, in.Name))
 		})
 	httpapi.Handle(api, operation("patch_session_v2", http.MethodPatch, one, "Update the status of a session", 200, "sessions", "v2"),
@@ -114,5 +115,5 @@ func registerSessionsV2(api huma.API, s *Service) {
 			return answer(s.PatchSession(ctx, in.Name, in.Body, false))
 		})
 	httpapi.Handle(api, operation("delete_session_v2", http.MethodDelete, one, "Delete a session", 204, "sessions", "v2"),
-		func(ctx context.Context, in *sessionPath) (*none, error) { return nil, s.DeleteSession(ctx, in.Name) })
+		func(ctx context.Context, in *SessionPath) (*none, error) { return nil, s.DeleteSession(ctx, in.Name) })
 }

@@ -26,33 +26,63 @@ func startFleet(b *testing.B) (r rig, macs, xnames []string) {
 		xnames[i] = fmt.Sprintf("x%dc%ds%db0n0", 1000+i/64, i/8%8, i%8)
 		r.hsm.node(xnames[i], "Compute", i+1, macs[i], "")
 	}
-	r.put(bss.BootParameters{Hosts: xnames, Kernel: "s3://boot-images/i/kernel", Initrd: "s3://boot-images/i/initrd",
-		Params: "console=ttyS0 quiet root=live:s3://boot-images/i/rootfs bos_update_frequency=4h"})
-	b.ResetTimer()
+	r.boot(xnames, 0)
 	return r, macs, xnames
 }
 
-// The handler without a socket: what the service itself costs.
+// boot has all nodes boot another image.
+func (r rig) boot(xnames []string, image int) {
+	base := fmt.Sprintf("s3://boot-images/%d/", image)
+	r.put(bss.BootParameters{Hosts: xnames, Kernel: base + "kernel", Initrd: base + "initrd",
+		Params: "console=ttyS0 quiet root=live:" + base + "rootfs bos_update_frequency=4h"})
+}
+
+func (r rig) fetch(b *testing.B, mac string) {
+	req := httptest.NewRequest(http.MethodGet, "/apis/bss/boot/v1/bootscript?mac="+mac, nil)
+	w := httptest.NewRecorder()
+	if r.handler.ServeHTTP(w, req); w.Code != http.StatusOK {
+		b.Error(w.Body)
+	}
+}
+
+// The handlers without a socket: what the service itself costs. "first" has
+// three URLs presigned for each script and the entries read again, on one
+// core; "again" is a retry or the next boot of the same image, on all cores.
 func BenchmarkBootScript(b *testing.B) {
-	r, macs, _ := startFleet(b)
-	b.ReportAllocs()
-	var next atomic.Int64
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			req := httptest.NewRequest(http.MethodGet, "/apis/bss/boot/v1/bootscript?mac="+macs[next.Add(1)%fleet], nil)
-			w := httptest.NewRecorder()
-			if r.handler.ServeHTTP(w, req); w.Code != http.StatusOK {
-				b.Fatal(w.Body)
+	b.Run("first", func(b *testing.B) {
+		r, macs, xnames := startFleet(b)
+		r.fetch(b, macs[0]) // HSM is read once
+		b.ResetTimer()
+		for i := range b.N {
+			if i%fleet == 0 {
+				b.StopTimer()
+				r.boot(xnames, 1+i)
+				b.StartTimer()
 			}
+			r.fetch(b, macs[i%fleet])
 		}
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "scripts/s")
 	})
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "scripts/s")
+	b.Run("again", func(b *testing.B) {
+		r, macs, _ := startFleet(b)
+		for _, mac := range macs {
+			r.fetch(b, mac)
+		}
+		b.ResetTimer()
+		var next atomic.Int64
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				r.fetch(b, macs[next.Add(1)%fleet])
+			}
+		})
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "scripts/s")
+	})
 }
 
 func BenchmarkPut10000Hosts(b *testing.B) {
 	r, _, xnames := startFleet(b)
-	for i := 0; i < b.N; i++ {
-		r.put(bss.BootParameters{Hosts: xnames, Kernel: "s3://boot-images/i/kernel", Initrd: "s3://boot-images/i/initrd",
-			Params: fmt.Sprint("console=ttyS0 quiet run=", i)})
+	b.ResetTimer()
+	for i := range b.N {
+		r.boot(xnames, i)
 	}
 }

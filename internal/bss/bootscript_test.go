@@ -178,6 +178,7 @@ func TestHostWaitsWhileHSMIsDown(t *testing.T) {
 	r.hsm.down = true
 	want(t, "script", r.script("mac="+mac), "#!ipxe\nsleep 10\nchain http://gw/apis/bss/boot/v1/bootscript?mac="+mac+"&retry=0\n\n")
 	wantPart(t, "health", r.must(500, "GET", "/boot/v1/service/status/all", nil), `"bss-status-hsm":"error"`)
+	wantPart(t, "by NID", r.script("nid=7"), "bootscript?nid=7&retry=0")
 	r.hsm.down = false
 	wantPart(t, "script", r.script("mac="+mac), "http://own ")
 	wantPart(t, "health", r.must(200, "GET", "/boot/v1/service/status/all", nil), `"bss-status-hsm":"connected"`)
@@ -209,4 +210,5 @@ func TestScriptNeedsAHost(t *testing.T) {
 	r := start(t)
 	r.must(400, "GET", "/boot/v1/bootscript", nil)
 	r.must(400, "GET", "/boot/v1/bootscript?nid=x", nil)
+	wantPart(t, "a name that breaks the script", r.must(400, "GET", "/boot/v1/bootscript?name=x%0Aboot", nil), "query.name")
 }

@@ -2,6 +2,8 @@ package bss
 
 import (
 	"maps"
+	"strings"
+	"unicode"
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
@@ -37,6 +39,27 @@ type PhoneHome struct {
 	Hostname      string `json:"hostname" required:"false" doc:"Host name"`
 	FQDN          string `json:"fqdn" required:"false" doc:"Full host name"`
 }
+
+// check refuses what cannot stand in a boot script: URLs with blanks, anything
+// with a line break.
+func (p BootParameters) check() error {
+	for _, h := range p.Hosts {
+		if h == "" || strings.ContainsFunc(h, breaksWord) {
+			return fault.New(fault.Invalid, "%q is no name of a host - 'hosts'", h)
+		}
+	}
+	for _, f := range []struct{ name, value string }{{"kernel", p.Kernel}, {"initrd", p.Initrd}} {
+		if strings.ContainsFunc(f.value, breaksWord) {
+			return fault.New(fault.Invalid, "%q has a blank or a control character - '%s'", f.value, f.name)
+		}
+	}
+	if strings.ContainsAny(p.Params, "\r\n") {
+		return fault.New(fault.Invalid, "the kernel command line has a line break - 'params'")
+	}
+	return nil
+}
+
+func breaksWord(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // Names with a meaning of their own among the hosts.
 const (

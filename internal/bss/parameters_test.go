@@ -132,6 +132,9 @@ func TestBadParametersAreRefused(t *testing.T) {
 		wantPart(t, method, r.must(400, method, parameters, map[string]any{"hosts": []string{"x"}, "colour": "red"}), "colour")
 		wantPart(t, method, r.must(400, method, parameters, map[string]any{"hosts": "x"}), "hosts")
 		r.must(400, method, parameters, map[string]any{"hosts": []string{""}})
+		for field, value := range map[string]string{"kernel": "http://k\nboot", "initrd": "http://i || x", "params": "a\nb"} {
+			wantPart(t, method, r.must(400, method, parameters, map[string]any{"hosts": []string{"x"}, field: value}), field)
+		}
 	}
 }
 

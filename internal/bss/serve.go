@@ -26,6 +26,20 @@ type ScriptQuery struct {
 	Since int64
 }
 
+// check refuses a query that names no host, and one whose words would break
+// the script that they are repeated in.
+func (q ScriptQuery) check() error {
+	if q.MAC == "" && q.Name == "" && q.NID == nil {
+		return fault.New(fault.Invalid, "Need a mac=, name=, or nid= parameter")
+	}
+	for _, p := range []struct{ name, value string }{{"mac", q.MAC}, {"name", q.Name}, {"arch", q.Arch}} {
+		if strings.ContainsFunc(p.value, breaksWord) {
+			return fault.New(fault.Invalid, "%q has a blank or a control character - 'query.%s'", p.value, p.name)
+		}
+	}
+	return nil
+}
+
 // staleSleep is the pause before a host asks again when HSM does not answer.
 const staleSleep = 10 * time.Second
 
@@ -33,6 +47,7 @@ const staleSleep = 10 * time.Second
 type client struct {
 	component Component // ID is empty if HSM does not know it
 	alternate string    // the name by which it asked
+	asked     string    // the parameter by which it asked, as in a URL
 	mac       string    // one of its MACs, if any is known
 }
 
@@ -50,8 +65,8 @@ func (c client) name() string {
 // BootScript writes the script for the host that the query names. A host that
 // there is nothing to boot for is a fault.NotFound.
 func (s *Service) BootScript(ctx context.Context, q ScriptQuery) ([]byte, error) {
-	if q.MAC == "" && q.Name == "" && q.NID == nil {
-		return nil, fault.New(fault.Invalid, "Need a mac=, name=, or nid= parameter")
+	if err := q.check(); err != nil {
+		return nil, err
 	}
 	if since := time.Unix(q.Since, 0); q.Since > 0 && !since.After(s.cfg.Now()) {
 		s.inventory.newerThan(since)
@@ -59,7 +74,7 @@ func (s *Service) BootScript(ctx context.Context, q ScriptQuery) ([]byte, error)
 	c, err := s.client(ctx, q)
 	if err != nil {
 		slog.Warn("boot script delayed: HSM does not answer", "error", err)
-		return chainScript(staleSleep, s.chain(client{alternate: q.Name, mac: q.MAC}, q.Retry)), nil
+		return chainScript(staleSleep, s.chain(c, q.Retry)), nil
 	}
 	text, h, err := s.bootScript(ctx, q, c)
 	if !c.known() {
@@ -222,35 +237,46 @@ func (s *Service) askArch(q ScriptQuery, c client) []byte {
 	return chainScript(0, s.chain(c, q.Retry)+"&arch=${buildarch}&ts="+strconv.FormatInt(s.cfg.Now().Unix(), 10))
 }
 
-// chain is the URL at which c asks again.
+// chain is the URL at which c asks again: by its MAC if one is known, else by
+// its xname.
 func (s *Service) chain(c client, retry int) string {
-	who := "name=" + c.name()
-	if c.mac != "" {
+	who := c.asked
+	switch {
+	case c.mac != "":
 		who = "mac=" + c.mac
+	case c.known():
+		who = "name=" + c.component.ID
 	}
 	return s.cfg.ChainBase + "/boot/v1/bootscript?" + who + "&retry=" + strconv.Itoa(retry)
 }
 
-// client finds out who asks. An error means that HSM does not answer.
+// client finds out who asks. An error means that HSM does not answer; then
+// nothing but what the query says is known.
 func (s *Service) client(ctx context.Context, q ScriptQuery) (c client, err error) {
-	c = client{alternate: q.Name, mac: q.MAC}
-	id := q.Name
+	var id string
 	switch {
 	case q.MAC != "":
-		c.alternate = q.MAC
+		c = client{alternate: q.MAC, asked: "mac=" + q.MAC, mac: q.MAC}
 		id, err = s.inventory.byMAC(ctx, q.MAC)
-	case q.Name == "":
-		c.alternate = nidName(*q.NID)
+	case q.Name != "":
+		c = client{alternate: q.Name, asked: "name=" + q.Name}
+		id = q.Name
+	default:
+		c = client{alternate: nidName(*q.NID), asked: "nid=" + strconv.Itoa(*q.NID)}
 		id, err = s.inventory.byNIDName(ctx, c.alternate)
 	}
 	if err != nil || id == "" {
 		return c, err
 	}
-	c.component, err = s.inventory.component(ctx, id)
-	if err != nil || c.mac != "" || !c.known() {
+	component, err := s.inventory.component(ctx, id)
+	if err != nil || component.ID == "" {
 		return c, err
 	}
-	macs, err := s.inventory.macsOf(ctx, c.component.ID)
+	c.component = component
+	if c.mac != "" {
+		return c, nil
+	}
+	macs, err := s.inventory.macsOf(ctx, component.ID)
 	if len(macs) > 0 {
 		c.mac = macs[0]
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"time"
+	"unique"
 
 	"github.com/google/uuid"
 
@@ -89,23 +90,32 @@ func NewService(cfg Config) *Service {
 		inventory: newInventory(cfg),
 		signer:    signer{presigner: cfg.Presigner, now: cfg.Now},
 	}
-	s.hostMirror = mirrorOf(s.hosts, cfg, func(h *host) string { return h.Name })
-	s.hostMirror.changed = s.noteUnknown
-	s.imageMirror = mirrorOf(s.images, cfg, func(i *image) string { return i.key() })
+	s.hostMirror = &mirror[host]{now: cfg.Now, hints: cfg.Hub.Subscribe(HostsTable), load: s.loadHosts, changed: s.noteUnknown}
+	s.imageMirror = &mirror[image]{now: cfg.Now, hints: cfg.Hub.Subscribe(imagesTable), load: s.loadImages}
 	return s
 }
 
-// mirrorOf is the mirror of a table of our own.
-func mirrorOf[T any](t *store.Table[T], cfg Config, key func(*T) string) *mirror[T] {
-	return &mirror[T]{now: cfg.Now, hints: cfg.Hub.Subscribe(t.Name()),
-		load: func(ctx context.Context, keys []string) (map[string]T, error) {
-			docs, err := t.List(ctx, store.Query{Keys: keys})
-			rows := make(map[string]T, len(docs))
-			for i := range docs {
-				rows[key(&docs[i])] = docs[i]
-			}
-			return rows, err
-		}}
+// loadHosts reads entries for the mirror. What many have in common is in
+// memory once.
+func (s *Service) loadHosts(ctx context.Context, keys []string) (map[string]host, error) {
+	found, err := s.hosts.List(ctx, store.Query{Keys: keys})
+	rows := make(map[string]host, len(found))
+	for _, h := range found {
+		for _, text := range []*string{&h.Params, &h.Kernel, &h.Initrd, &h.Token} {
+			*text = unique.Make(*text).Value()
+		}
+		rows[h.Name] = h
+	}
+	return rows, err
+}
+
+func (s *Service) loadImages(ctx context.Context, keys []string) (map[string]image, error) {
+	found, err := s.images.List(ctx, store.Query{Keys: keys})
+	rows := make(map[string]image, len(found))
+	for _, i := range found {
+		rows[i.key()] = i
+	}
+	return rows, err
 }
 
 // Start begins to write the endpoint history down.
@@ -236,15 +246,13 @@ func (s *Service) Delete(ctx context.Context, p BootParameters) error {
 }
 
 // names are the keys of the hosts that p names: MACs and NIDs become xnames
-// where HSM knows them.
+// where HSM knows them. Damaged parameters are refused.
 func (s *Service) names(ctx context.Context, p BootParameters) ([]string, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
 	switch {
 	case len(p.Hosts) > 0:
-		for _, h := range p.Hosts {
-			if h == "" {
-				return nil, fault.New(fault.Invalid, "hosts has an empty name")
-			}
-		}
 		return p.Hosts, nil
 	case len(p.MACs) > 0:
 		return s.resolve(ctx, p.MACs, s.inventory.byMAC)

@@ -115,7 +115,7 @@ func updateManyNodes() *derive.Command {
 // still show.
 func legacyBOS(c *catalog) {
 	d := &derive.Command{Groups: []string{"session"}, Verb: "create", Method: http.MethodPost, Route: "/v2/sessions",
-		Summary: "Start a session (answered by version 2)",
+		Summary: "Start a session (answered by version 2)", Hidden: true,
 		Options: []derive.Option{
 			required(text("template-uuid", "name of the session template", "template_name")),
 			required(local(derive.Text, "operation", "what to do with the nodes")),

@@ -105,7 +105,7 @@ func (a *app) root(args []string) *cobra.Command {
 	root.SetVersionTemplate("{{.Name}}, version {{.Version}}\n")
 	root.SetHelpFunc(a.help)
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
-	root.CompletionOptions.HiddenDefaultCmd = a.name == "cray"
+	root.CompletionOptions.DisableDefaultCmd = a.name == "cray"
 	asked := asked(args)
 	for _, m := range a.modules {
 		root.AddCommand(a.module(m, asked == m.name))
@@ -114,6 +114,7 @@ func (a *app) root(args []string) *cobra.Command {
 	if a.name == "drover" {
 		root.AddCommand(a.watch(), a.explain(), a.images(), a.discover(), a.steps(), a.version())
 		root.AddCommand(a.Commands...)
+		root.InitDefaultCompletionCmd()
 	}
 	return root
 }

@@ -191,6 +191,8 @@ func TestGroupsPrintHelp(t *testing.T) {
 		"cray bos v2 sessions -h":     {"Groups:", "status", "Commands:", "create", "delete", "describe", "list"},
 		"drover --help":               {"watch", "explain", "discover", "images", "cfs", "power"},
 		"cray --version":              {"cray, version 1.2.3"},
+		"drover completion bash":      {"__start_drover"},
+		"drover __complete bos sess":  {"sessions", "sessiontemplates"},
 		"drover version":              {"drover 1.2.3"},
 		"cray bos sessions create -h": {"Usage: cray bos sessions create [OPTIONS]", "--operation [boot|reboot|shutdown]", "Required Options:", "Global Options:"},
 	} {

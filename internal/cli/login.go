@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,38 +16,22 @@ import (
 // account is what a login asks for.
 type account struct{ username, password, rsaToken string }
 
+// initOptions are those of `init`.
+type initOptions struct {
+	hostname, tenant  string
+	noAuth, overwrite bool
+}
+
 // initCommand is `init`: it writes a configuration and logs in.
 func (a *app) initCommand() *cobra.Command {
-	var hostname, tenant string
-	var noAuth, overwrite bool
+	var o initOptions
 	cmd := a.verb("init", "Write a configuration and log in", arguments(),
 		func(cmd *cobra.Command, g *globals, _ []string) error {
-			dir, err := settings.Locate(a.Getenv)
+			name, err := a.initialize(g, &o)
 			if err != nil {
 				return err
 			}
-			name := cmp.Or(g.configuration, a.Getenv("CRAY_CONFIG"), dir.Active())
-			config, err := dir.Load(name)
-			if err == nil && !overwrite && !a.confirm("Overwrite configuration file at: "+dir.Path(name)+" ?") {
-				return &failure{code: 2}
-			}
-			if err != nil && !errors.Is(err, fs.ErrNotExist) && !overwrite {
-				return err
-			}
-			if hostname == "" {
-				if hostname, err = a.ask("Cray Hostname: "); err != nil {
-					return err
-				}
-			}
-			config = &settings.Configuration{Name: name, Values: map[string]any{
-				"core": map[string]any{"hostname": secure(hostname), "tenant": tenant}}}
-			if err := dir.Save(config); err != nil {
-				return err
-			}
-			if err := dir.Activate(name); err != nil {
-				return err
-			}
-			if !noAuth {
+			if !o.noAuth {
 				if err := a.logIn(cmd, &globals{configuration: name, verbose: g.verbose}, account{}); err != nil {
 					return err
 				}
@@ -56,11 +40,37 @@ func (a *app) initCommand() *cobra.Command {
 			return nil
 		})
 	f := cmd.Flags()
-	f.StringVar(&hostname, "hostname", "", "name or URL of the gateway")
-	f.StringVar(&tenant, "tenant", "", "tenant that all calls are for")
-	f.BoolVar(&noAuth, "no-auth", false, "do not log in")
-	f.BoolVar(&overwrite, "overwrite", false, "replace the configuration without asking")
+	f.StringVar(&o.hostname, "hostname", "", "name or URL of the gateway")
+	f.StringVar(&o.tenant, "tenant", "", "tenant that all calls are for")
+	f.BoolVar(&o.noAuth, "no-auth", false, "do not log in")
+	f.BoolVar(&o.overwrite, "overwrite", false, "replace the configuration without asking")
 	return cmd
+}
+
+// initialize writes the configuration, makes it the active one and returns
+// its name.
+func (a *app) initialize(g *globals, o *initOptions) (name string, err error) {
+	dir, err := settings.Locate(a.Getenv)
+	if err != nil {
+		return "", err
+	}
+	name = cmp.Or(g.configuration, a.Getenv("CRAY_CONFIG"), dir.Active())
+	_, err = os.Stat(dir.Path(name))
+	if err == nil && !o.overwrite && !a.confirm("Overwrite configuration file at: "+dir.Path(name)+" ?") {
+		return "", &failure{code: 2}
+	}
+	host := o.hostname
+	if host == "" {
+		if host, err = a.ask("Cray Hostname: "); err != nil {
+			return "", err
+		}
+	}
+	config := &settings.Configuration{Name: name, Values: map[string]any{
+		"core": map[string]any{"hostname": secure(host), "tenant": o.tenant}}}
+	if err := dir.Save(config); err != nil {
+		return "", err
+	}
+	return name, dir.Activate(name)
 }
 
 // secure is the hostname as an https URL.
@@ -98,8 +108,7 @@ func (a *app) logIn(cmd *cobra.Command, g *globals, c account) error {
 	if err != nil {
 		return err
 	}
-	needRSA := s.config.Text("auth", "login", "rsa_required") == "true"
-	if err := a.complete(&c, needRSA); err != nil {
+	if err := a.complete(&c, s.config.Text("auth", "login", "rsa_required") == "true"); err != nil {
 		return err
 	}
 	gw, err := a.gateway(s, &globals{server: cmp.Or(g.server, s.config.Text("core", "hostname")), verbose: g.verbose})

@@ -63,6 +63,7 @@ func (a *app) module(m module, load bool) *cobra.Command {
 	}
 	for i, v := range m.versions {
 		sub := group(v.name, "Version "+strings.TrimPrefix(v.name, "v")+" of the interface")
+		sub.Hidden = true // until it has a command to show
 		top.AddCommand(sub)
 		c := newCatalog(doc, derive.Rules{Prefix: v.routes, Verbs: m.verbs})
 		if v.edit != nil {
@@ -84,16 +85,18 @@ func group(name, short string) *cobra.Command {
 
 // mount adds a command below its groups, which it makes as needed.
 func (a *app) mount(parent *cobra.Command, m module, d *derive.Command) {
+	parent.Hidden = parent.Hidden && d.Hidden
 	for _, g := range d.Groups {
 		sub := child(parent, g)
 		if sub == nil {
 			sub = group(g, "")
+			sub.Hidden = true
 			if o := derive.Original(g); o != g {
 				sub.Aliases = []string{o}
 			}
 			parent.AddCommand(sub)
 		}
-		sub.Hidden = false
+		sub.Hidden = sub.Hidden && d.Hidden
 		parent = sub
 	}
 	if old := child(parent, d.Verb); old != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bss"
+	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/ims"
 )
 
@@ -21,7 +22,7 @@ func modules() []module {
 	return []module{
 		{name: "bos", short: "Boot nodes: session templates, sessions, components", prefix: "/apis/bos", register: register(bos.Register),
 			versions: []version{{"v2", "/v2", editBOS}, {"v1", "/v1", legacyBOS}}},
-		{name: "cfs", short: "Configure nodes: configurations, sessions, components", prefix: "/apis/cfs",
+		{name: "cfs", short: "Configure nodes: configurations, sessions, components", prefix: "/apis/cfs", register: register(cfs.Register),
 			versions: []version{{"v2", "/v2", editCFS2}, {"v3", "/v3", editCFS3}},
 			verbs:    map[string]string{"DELETE collection": all}, unversioned: true},
 		{name: "hsm", short: "Hardware state: components, groups, locks, inventory", prefix: "/apis/smd/hsm/v2",

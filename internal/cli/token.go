@@ -87,7 +87,7 @@ func (t *token) save() error {
 }
 
 // errCredentials is a login that was refused.
-var errCredentials = errors.New("Invalid Credentials") //nolint:staticcheck // printed as it is
+var errCredentials = errors.New("the credentials were refused")
 
 // login asks for a token.
 func (g *gateway) login(ctx context.Context, form url.Values) (*token, error) {

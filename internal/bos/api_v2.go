@@ -42,8 +42,9 @@ func describeAsJSON(api huma.API) {
 	}
 }
 
-// tenantHeader is the tenant that a call is limited to.
-type tenantHeader struct {
+// TenantHeader is the tenant that a call is limited to. It and the paths are
+// exported because huma looks only into exported parts of an input.
+type TenantHeader struct {
 	Tenant string `header:"Cray-Tenant-Name" maxLength:"127" doc:"Tenant to which the call is limited; empty is no limit"`
 }
 
@@ -85,18 +86,22 @@ type Link struct {
 	Rel  string `json:"rel"`
 }
 
-type versionInput struct {
-	Host      string `header:"Host" hidden:"true"`
-	Forwarded string `header:"X-Forwarded-Proto" hidden:"true"`
+type versionInput struct{ base string }
+
+// Resolve notes the address by which the caller reached the service.
+func (in *versionInput) Resolve(ctx huma.Context) []error {
+	scheme := "http"
+	if ctx.TLS() != nil {
+		scheme = "https"
+	}
+	if via := ctx.Header("X-Forwarded-Proto"); via != "" {
+		scheme, _, _ = strings.Cut(via, ",")
+	}
+	in.base = scheme + "://" + ctx.Host() + "/apis/bos"
+	return nil
 }
 
-func (in *versionInput) link(rel, path string) Link {
-	scheme := "http"
-	if in.Forwarded != "" {
-		scheme = strings.TrimSpace(strings.Split(in.Forwarded, ",")[0])
-	}
-	return Link{Rel: rel, Href: scheme + "://" + in.Host + "/apis/bos" + path}
-}
+func (in *versionInput) link(rel, path string) Link { return Link{Rel: rel, Href: in.base + path} }
 
 type versionOutput struct{ Body Version }
 

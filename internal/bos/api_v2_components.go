@@ -10,13 +10,14 @@ import (
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
-type componentPath struct {
-	tenantHeader
+// ComponentPath names the component that a call is about.
+type ComponentPath struct {
+	TenantHeader
 	ID string `path:"component_id" minLength:"1" maxLength:"127" doc:"The component's ID: its xname"`
 }
 
 type componentsInput struct {
-	tenantHeader
+	TenantHeader
 	IDs           string         `query:"ids" doc:"Only these components, comma-separated"`
 	Session       string         `query:"session" maxLength:"127" pattern:"^[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,125}[a-zA-Z0-9])?$" doc:"Only components of this session"`
 	StagedSession string         `query:"staged_session" maxLength:"127" pattern:"^[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,125}[a-zA-Z0-9])?$" doc:"Only components with this session staged"`
@@ -40,18 +41,26 @@ func (in *componentsInput) selection() Selection {
 }
 
 type componentInput struct {
-	componentPath
-	Body ComponentPatch
+	ComponentPath
+	Body    ComponentPatch
+	RawBody []byte
+}
+
+func (in *componentInput) check() error {
+	if name := in.Body.readOnly(); name != "" {
+		return readOnlyProperty(name)
+	}
+	return refuseNull(in.RawBody)
 }
 
 // Bulk bodies are decoded and checked once, by decodePatches.
 type putComponentsInput struct {
-	tenantHeader
+	TenantHeader
 	RawBody []byte `contentType:"application/json"`
 }
 
 type patchComponentsInput struct {
-	tenantHeader
+	TenantHeader
 	SkipBadIDs bool   `query:"skip_bad_ids" default:"false" doc:"Leave out components that do not exist instead of changing none"`
 	RawBody    []byte `contentType:"application/json"`
 }
@@ -85,13 +94,13 @@ func registerComponents(api huma.API, s *Service) {
 			return manyComponents(s.SelectComponents(ctx, in.selection()))
 		})
 	httpapi.Handle(api, op("get_v2_component", http.MethodGet, one, "Describe a component"),
-		func(ctx context.Context, in *componentPath) (*componentOutput, error) {
+		func(ctx context.Context, in *ComponentPath) (*componentOutput, error) {
 			return oneComponent(s.Component(ctx, in.ID, in.Tenant))
 		})
 	httpapi.Handle(api, op("put_v2_component", http.MethodPut, one, "Create a component or replace it", "cli_ignore"),
 		func(ctx context.Context, in *componentInput) (*componentOutput, error) {
-			if name := in.Body.readOnly(); name != "" {
-				return nil, readOnlyProperty(name)
+			if err := in.check(); err != nil {
+				return nil, err
 			}
 			in.Body.ID = in.ID
 			list, err := s.PutComponents(ctx, []ComponentPatch{in.Body}, in.Tenant)
@@ -102,14 +111,14 @@ func registerComponents(api huma.API, s *Service) {
 		})
 	httpapi.Handle(api, op("patch_v2_component", http.MethodPatch, one, "Change a component"),
 		func(ctx context.Context, in *componentInput) (*componentOutput, error) {
-			if name := in.Body.readOnly(); name != "" {
-				return nil, readOnlyProperty(name)
+			if err := in.check(); err != nil {
+				return nil, err
 			}
 			return oneComponent(s.PatchComponent(ctx, in.ID, in.Body, in.Tenant))
 		})
 	del := op("delete_v2_component", http.MethodDelete, one, "Forget a component", "cli_ignore")
 	del.DefaultStatus = http.StatusNoContent
-	httpapi.Handle(api, del, func(ctx context.Context, in *componentPath) (*struct{}, error) {
+	httpapi.Handle(api, del, func(ctx context.Context, in *ComponentPath) (*struct{}, error) {
 		return nil, s.DeleteComponent(ctx, in.ID, in.Tenant)
 	})
 	registerBulk(api, s, op("put_v2_components", http.MethodPut, all, "Create many components or replace them", "cli_ignore"),
@@ -149,7 +158,7 @@ func registerBulk(api huma.API, s *Service, put, patch huma.Operation) {
 }
 
 type appliedInput struct {
-	tenantHeader
+	TenantHeader
 	Body struct {
 		Xnames []string `json:"xnames,omitempty" nullable:"false" maxItems:"32768" doc:"Nodes whose staged state to apply"`
 	}

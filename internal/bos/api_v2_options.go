@@ -14,7 +14,7 @@ import (
 // optionsPatch names the options for the schema; what counts is what was
 // sent. Unknown options are taken and echoed, but not kept.
 type optionsPatch struct {
-	_                          struct{} `json:"-" additionalProperties:"true" minProperties:"1" maxProperties:"1024"`
+	_                          struct{} `json:"-" additionalProperties:"true"`
 	BSSReadTimeout             *int     `json:"bss_read_timeout,omitempty" minimum:"10" maximum:"86400" doc:"Seconds to wait for an answer of BSS"`
 	CFSReadTimeout             *int     `json:"cfs_read_timeout,omitempty" minimum:"10" maximum:"86400" doc:"Seconds to wait for an answer of CFS"`
 	CleanupCompletedSessionTTL *string  `json:"cleanup_completed_session_ttl,omitempty" minLength:"1" maxLength:"8" pattern:"^(0|0[mMhHdDwW]|[1-9][0-9]*[mMhHdDwW])$" example:"3d" doc:"Age at which complete sessions are deleted; 0 is never"`
@@ -57,6 +57,9 @@ func registerOptions(api huma.API, s *Service) {
 	httpapi.Handle(api, huma.Operation{OperationID: "patch_v2_options", Method: http.MethodPatch, Path: "/v2/options",
 		Summary: "Change options", Tags: tags},
 		func(ctx context.Context, in *patchOptionsInput) (*echoedOutput, error) {
+			if err := refuseNull(in.RawBody); err != nil {
+				return nil, err
+			}
 			o, err := s.SetOptions(ctx, in.RawBody)
 			if err != nil {
 				return nil, err
@@ -70,7 +73,7 @@ func registerOptions(api huma.API, s *Service) {
 func echoed(kept Options, sent []byte) (map[string]any, error) {
 	all := map[string]any{}
 	if err := json.Unmarshal(sent, &all); err != nil {
-		return nil, invalid("%w", err)
+		return nil, err
 	}
 	raw, err := json.Marshal(kept)
 	if err != nil {

@@ -21,17 +21,18 @@ type SessionCreate struct {
 }
 
 type createSessionInput struct {
-	tenantHeader
+	TenantHeader
 	Body SessionCreate
 }
 
-type sessionPath struct {
-	tenantHeader
+// SessionPath names the session that a call is about.
+type SessionPath struct {
+	TenantHeader
 	ID string `path:"session_id" minLength:"1" maxLength:"127" pattern:"^[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,125}[a-zA-Z0-9])?$" doc:"Name of the session"`
 }
 
 type sessionsInput struct {
-	tenantHeader
+	TenantHeader
 	MinAge string       `query:"min_age" minLength:"1" maxLength:"8" pattern:"^(0|0[mMhHdDwW]|[1-9][0-9]*[mMhHdDwW])$" doc:"Only sessions that started at least so long ago, such as 6h or 1d"`
 	MaxAge string       `query:"max_age" minLength:"1" maxLength:"8" pattern:"^(0|0[mMhHdDwW]|[1-9][0-9]*[mMhHdDwW])$" doc:"Only sessions that started at most so long ago"`
 	Status SessionLabel `query:"status" enum:"pending,running,complete" doc:"Only sessions with this status"`
@@ -51,7 +52,7 @@ type sessionStatusUpdate struct {
 }
 
 type patchSessionInput struct {
-	sessionPath
+	SessionPath
 	Body SessionUpdate
 }
 
@@ -102,7 +103,7 @@ func registerSessions(api huma.API, s *Service) {
 			return nil, s.DeleteSessions(ctx, in.Tenant, f)
 		})
 	httpapi.Handle(api, op("get_v2_session", http.MethodGet, one, "Describe a session", 0),
-		func(ctx context.Context, in *sessionPath) (*sessionOutput, error) {
+		func(ctx context.Context, in *SessionPath) (*sessionOutput, error) {
 			return oneSession(s.Session(ctx, in.ID, in.Tenant))
 		})
 	httpapi.Handle(api, op("patch_v2_session", http.MethodPatch, one, "Change a session's status; for BOS itself", 0, "cli_ignore"),
@@ -110,16 +111,16 @@ func registerSessions(api huma.API, s *Service) {
 			return oneSession(s.ChangeSession(ctx, in.ID, in.Tenant, in.Body.apply))
 		})
 	httpapi.Handle(api, op("delete_v2_session", http.MethodDelete, one, "Delete a session", http.StatusNoContent),
-		func(ctx context.Context, in *sessionPath) (*struct{}, error) {
+		func(ctx context.Context, in *SessionPath) (*struct{}, error) {
 			return nil, s.DeleteSession(ctx, in.ID, in.Tenant)
 		})
 	httpapi.Handle(api, op("get_v2_session_status", http.MethodGet, status, "Tell how far a session is", 0),
-		func(ctx context.Context, in *sessionPath) (*extendedOutput, error) {
+		func(ctx context.Context, in *SessionPath) (*extendedOutput, error) {
 			st, err := s.Status(ctx, in.ID, in.Tenant)
 			return &extendedOutput{Body: st}, err
 		})
 	httpapi.Handle(api, op("save_v2_session_status", http.MethodPost, status, "Keep a session's status as it is; for BOS itself", http.StatusOK, "cli_ignore"),
-		func(ctx context.Context, in *sessionPath) (*extendedOutput, error) {
+		func(ctx context.Context, in *SessionPath) (*extendedOutput, error) {
 			st, err := s.SaveStatus(ctx, in.ID, in.Tenant)
 			return &extendedOutput{Body: st}, err
 		})

@@ -31,19 +31,20 @@ type templatePatchInput struct {
 	BootSets    BootSets     `json:"boot_sets,omitempty"`
 }
 
-type templatePath struct {
-	tenantHeader
+// TemplatePath names the template that a call is about.
+type TemplatePath struct {
+	TenantHeader
 	ID string `path:"session_template_id" minLength:"1" maxLength:"127" pattern:"^[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,125}[a-zA-Z0-9])?$" doc:"Name of the template"`
 }
 
 type putTemplateInput struct {
-	templatePath
+	TemplatePath
 	Body    templateInput
 	RawBody []byte
 }
 
 type patchTemplateInput struct {
-	templatePath
+	TemplatePath
 	Body    templatePatchInput
 	RawBody []byte
 }
@@ -68,7 +69,7 @@ func registerTemplates(api huma.API, s *Service) {
 	}
 	const one = "/v2/sessiontemplates/{session_template_id}"
 	httpapi.Handle(api, op("get_v2_sessiontemplates", http.MethodGet, "/v2/sessiontemplates", "List session templates"),
-		func(ctx context.Context, in *tenantHeader) (*templatesOutput, error) {
+		func(ctx context.Context, in *TenantHeader) (*templatesOutput, error) {
 			list, err := s.Templates(ctx, in.Tenant)
 			out := &templatesOutput{Body: make([]TemplateRecord, len(list))}
 			for i := range list {
@@ -77,7 +78,7 @@ func registerTemplates(api huma.API, s *Service) {
 			return out, err
 		})
 	httpapi.Handle(api, op("get_v2_sessiontemplate", http.MethodGet, one, "Describe a session template"),
-		func(ctx context.Context, in *templatePath) (*templateOutput, error) {
+		func(ctx context.Context, in *TemplatePath) (*templateOutput, error) {
 			return oneTemplate(s.Template(ctx, in.ID, in.Tenant))
 		})
 	httpapi.Handle(api, op("put_v2_sessiontemplate", http.MethodPut, one, "Create a session template or replace it"),
@@ -98,12 +99,12 @@ func registerTemplates(api huma.API, s *Service) {
 		})
 	del := op("delete_v2_sessiontemplate", http.MethodDelete, one, "Delete a session template")
 	del.DefaultStatus = http.StatusNoContent
-	httpapi.Handle(api, del, func(ctx context.Context, in *templatePath) (*struct{}, error) {
+	httpapi.Handle(api, del, func(ctx context.Context, in *TemplatePath) (*struct{}, error) {
 		return nil, s.DeleteTemplate(ctx, in.ID, in.Tenant)
 	})
 	httpapi.Handle(api, op("validate_v2_sessiontemplate", http.MethodGet, "/v2/sessiontemplatesvalid/{session_template_id}",
 		"Tell whether a session template can be booted"),
-		func(ctx context.Context, in *templatePath) (*textOutput, error) {
+		func(ctx context.Context, in *TemplatePath) (*textOutput, error) {
 			text, err := s.ValidateTemplate(ctx, in.ID, in.Tenant)
 			return &textOutput{Body: text}, err
 		})

@@ -94,19 +94,16 @@ func (b bulkSchemas) decode(raw []byte, schema *huma.Schema, to any) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	err := dec.Decode(to)
-	suspect := err != nil || bytes.Contains(raw, []byte("null"))
-	if suspect {
+	if err != nil {
 		if wrong := b.validate(raw, schema); wrong != nil {
 			return wrong
 		}
-	}
-	if err != nil {
 		return invalid("%w", err)
 	}
 	if _, err := dec.Token(); err == nil {
 		return invalid("expected one JSON value")
 	}
-	return nil
+	return refuseNull(raw, "filters.ids", "filters.session")
 }
 
 func (b bulkSchemas) validate(raw []byte, schema *huma.Schema) error {

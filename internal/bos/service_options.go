@@ -51,6 +51,10 @@ func (s *Service) SetOptions(ctx context.Context, patch []byte) (Options, error)
 		if err != nil {
 			return err
 		}
+		var names map[string]json.RawMessage
+		if err := json.Unmarshal(patch, &names); err != nil || len(names) == 0 {
+			return invalid("expected an object with at least one option")
+		}
 		if err := json.Unmarshal(patch, &now); err != nil {
 			return invalid("options: %w", err)
 		}

@@ -35,7 +35,7 @@ func registerHealth(g routes, s *Service) {
 
 func (s *Service) ready(ctx context.Context) error {
 	if !s.started() {
-		return fault.New(fault.Unavailable, "power control is not running")
+		return errNotRunning
 	}
 	if err := s.db.Ping(ctx); err != nil {
 		return fault.New(fault.Unavailable, "database does not answer: %w", err)

@@ -77,8 +77,11 @@ func (s *Service) poll(ctx context.Context, components []Component, since time.T
 	told := map[string]bool{}
 	for i := range components {
 		c := &components[i]
-		if hasPower(c.Type) && !isBMC(c.Type) && s.due(c.Xname, since) {
-			told[c.BMC] = true
+		if !hasPower(c.Type) || isBMC(c.Type) {
+			continue
+		}
+		told[c.BMC] = true
+		if s.due(c.Xname, since) {
 			group.Go(func() error { return s.pollOne(ctx, c, bmcs[c.BMC]) })
 		}
 	}
@@ -91,7 +94,7 @@ func (s *Service) poll(ctx context.Context, components []Component, since time.T
 }
 
 func (s *Service) due(xname string, since time.Time) bool {
-	return !s.recorder.seenSince(xname, since) && !s.reserved.held(xname)
+	return !s.reserved.held(xname) && s.recorder.claim(xname, since)
 }
 
 // pollOne looks at the component and, if bmc is not nil, tells of it too. A

@@ -20,7 +20,7 @@ type recorder struct {
 
 	mu      sync.Mutex
 	pending map[string]observation
-	seen    map[string]time.Time // when the newest observation was made
+	seen    map[string]time.Time // when the newest look began
 	wake    chan struct{}
 
 	news     map[string]powerNews // not told to HSM yet
@@ -57,11 +57,16 @@ func (r *recorder) saw(o observation) {
 	}
 }
 
-// seenSince tells whether the component was looked at after the time.
-func (r *recorder) seenSince(xname string, t time.Time) bool {
+// claim tells the caller to look at the component now, unless somebody has
+// done so, or begun to, after since.
+func (r *recorder) claim(xname string, since time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.seen[xname].After(t)
+	if r.seen[xname].After(since) {
+		return false
+	}
+	r.seen[xname] = r.now()
+	return true
 }
 
 // forget removes components that are no more.

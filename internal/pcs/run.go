@@ -143,8 +143,10 @@ func (r *run) admit(t *task, components map[string]Component, locked map[string]
 		r.note(t, "power", false, "power %s requested (transition %s)", r.record.Operation, r.record.TransitionID)
 	}
 	t.component, t.route = *c, route(r.record.Operation, c)
-	t.Step = min(t.Step, len(t.route)-1) // the hardware may offer less than before
-	r.change(func() { t.TaskStatus, t.TaskStatusDescription = TaskInProgress, "Waiting" })
+	r.change(func() {
+		t.Step = min(t.Step, len(t.route)-1) // the hardware may offer less than before
+		t.TaskStatus, t.TaskStatusDescription = TaskInProgress, "Waiting"
+	})
 }
 
 func (r *run) refuse(t *task, why string) {
@@ -209,16 +211,16 @@ func (r *run) finish(t *task, status TaskStatus, says, wrong string) {
 	r.s.reserved.release(t.Xname, r.record.TransitionID)
 }
 
-// abort has the run end soon, unless it is at its end.
-func (r *run) abort() bool {
+// abort has the run end soon, unless it is at its end. It returns the status
+// that the transition has now.
+func (r *run) abort() TransitionStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.record.TransitionStatus.Done() {
-		return false
+	if !r.record.TransitionStatus.Done() {
+		r.record.TransitionStatus, r.changed = TransitionAbortSignaled, true
+		r.cancel(errAborted)
 	}
-	r.record.TransitionStatus, r.changed = TransitionAbortSignaled, true
-	r.cancel(errAborted)
-	return true
+	return r.record.TransitionStatus
 }
 
 // abandon ends what is left of an aborted transition.

@@ -288,8 +288,14 @@ func TestBMCsAreOnWhenTheyAnswer(t *testing.T) {
 	w.add(bmc, "", "ForceRestart")
 	w.add(lonely, "", "ForceRestart")
 	w.start()
+	w.eventually("all are polled", func() bool {
+		list, err := w.client.PowerStatus(context.Background(), nil)
+		return err == nil && len(list) == 3
+	})
 	for _, x := range []string{bmc, lonely} {
-		w.eventually(x+" is on", func() bool { return w.status(x).PowerState == pcs.PowerOn })
+		if s := w.status(x); s.PowerState != pcs.PowerOn || s.ManagementState != pcs.Available {
+			t.Errorf("status %+v", s)
+		}
 	}
 	w.hardware.with(func() {
 		if w.hardware.reads[bmc] != 0 || w.hardware.reads[lonely] != 1 {

@@ -20,7 +20,7 @@ type Location struct {
 // Begin records a transition and starts it. A component given twice counts once.
 func (s *Service) Begin(ctx context.Context, op Operation, locations []Location, deadlineMinutes int) (Transition, error) {
 	if !s.started() {
-		return Transition{}, fault.New(fault.Unavailable, "power control is not running")
+		return Transition{}, errNotRunning
 	}
 	now := s.now().UTC()
 	record := transitionRecord{DeadlineMinutes: deadlineMinutes, Transition: Transition{
@@ -85,15 +85,26 @@ func (s *Service) Transitions(ctx context.Context) ([]Transition, error) {
 // Abort asks a transition to send nothing more. One that was aborted before
 // stays so; a completed one is a fault.Invalid.
 func (s *Service) Abort(ctx context.Context, id string) error {
-	if r := s.active(id); r != nil && r.abort() {
-		return nil
+	var status TransitionStatus
+	if r := s.active(id); r != nil {
+		status = r.abort()
+	} else {
+		record, err := s.transitions.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		status = record.TransitionStatus
 	}
-	record, err := s.transitions.Get(ctx, id)
-	if err == nil && record.TransitionStatus != TransitionAborted {
-		err = fault.New(fault.Invalid, "transition '%s' is complete", id)
+	switch {
+	case status == TransitionCompleted:
+		return fault.New(fault.Invalid, "transition '%s' is complete", id)
+	case !status.Done() && status != TransitionAbortSignaled:
+		return errNotRunning
 	}
-	return err
+	return nil
 }
+
+var errNotRunning = fault.New(fault.Unavailable, "power control is not running")
 
 func (s *Service) active(id string) *run {
 	s.mu.Lock()

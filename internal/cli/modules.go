@@ -6,6 +6,7 @@ import (
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bss"
 	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/ims"
 )
 
@@ -25,7 +26,7 @@ func modules() []module {
 		{name: "cfs", short: "Configure nodes: configurations, sessions, components", prefix: "/apis/cfs", register: register(cfs.Register),
 			versions: []version{{"v2", "/v2", editCFS2}, {"v3", "/v3", editCFS3}},
 			verbs:    map[string]string{"DELETE collection": all}, unversioned: true},
-		{name: "hsm", short: "Hardware state: components, groups, locks, inventory", prefix: "/apis/smd/hsm/v2",
+		{name: "hsm", short: "Hardware state: components, groups, locks, inventory", prefix: "/apis/smd/hsm/v2", register: register(hsm.Register),
 			versions: []version{{"v2", "", editHSM}}, verbs: hsmVerbs},
 		{name: "bss", short: "Boot scripts and boot parameters", prefix: "/apis/bss", register: register(bss.Register),
 			versions: []version{{"v1", "/boot/v1", editBSS}}, verbs: map[string]string{"PUT": "replace"}},

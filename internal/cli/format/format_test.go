@@ -2,9 +2,12 @@ package format_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"testing"
 
 	"github.com/BurntSushi/toml"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/drover-hpc/drover/internal/cli/format"
 )
@@ -38,28 +41,73 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// What is printed as TOML has to be TOML.
-func TestTOMLCanBeRead(t *testing.T) {
-	const session = `{"name": "s", "ansible": {"limit": "", "passthrough": null}, "target": {"definition": "image",
-		"groups": [{"name": "Compute", "members": ["a", "b"]}, {"name": "UAN", "members": []}], "image_map": []},
-		"status": {"artifacts": [{"image_id": "1"}], "session": {"status": "running", "job": null}}, "tags": {"bos_session": "b"}}`
-	var out bytes.Buffer
-	if err := format.Write(&out, "toml", []byte("["+session+","+session+"]")); err != nil {
-		t.Fatal(err)
+func objects(depth int) *rapid.Generator[map[string]any] {
+	return rapid.MapOfN(rapid.StringMatching(`[a-c.]{1,2}`), values(depth-1), 0, 4)
+}
+
+// values are JSON values that hold others up to the depth.
+func values(depth int) *rapid.Generator[any] {
+	scalar := rapid.OneOf(rapid.Just[any](nil), rapid.StringMatching(`[ -~é€\n\t]{0,6}`).AsAny(),
+		rapid.Bool().AsAny(), rapid.IntRange(-9, 9999).AsAny())
+	if depth == 0 {
+		return scalar
 	}
-	var read struct {
-		Results []struct {
-			Name   string
-			Target struct{ Groups []struct{ Name string } }
-			Status struct{ Session struct{ Status string } }
+	return rapid.OneOf(scalar, objects(depth).AsAny(), rapid.SliceOfN(objects(depth), 0, 3).AsAny(),
+		rapid.SliceOfN(values(depth-1), 0, 3).AsAny())
+}
+
+// What is printed as TOML reads as what the JSON said, but for nulls and for
+// empty tables.
+func TestTOMLReadsTheSame(t *testing.T) {
+	object := objects(3)
+	rapid.Check(t, func(t *rapid.T) {
+		in := object.Draw(t, "object")
+		raw, err := json.Marshal(in)
+		if err != nil {
+			t.Fatal(err)
 		}
+		var out bytes.Buffer
+		if err := format.Write(&out, "toml", raw); err != nil {
+			t.Fatal(err)
+		}
+		var want, got any
+		var read map[string]any
+		if err := toml.Unmarshal(out.Bytes(), &read); err != nil {
+			t.Fatalf("%v in\n%s\nfor %s", err, out.String(), raw)
+		}
+		back, _ := json.Marshal(read)
+		json.Unmarshal(back, &got) //nolint:errcheck // just encoded
+		json.Unmarshal(raw, &want) //nolint:errcheck // just encoded
+		if diff := cmp.Diff(plain(want), plain(got)); diff != "" {
+			t.Fatalf("%s\n%s", diff, out.String())
+		}
+	})
+}
+
+// plain leaves nulls and empty tables out.
+func plain(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for k, e := range v {
+			if p := plain(e); p != nil {
+				out[k] = p
+			}
+		}
+		if len(out) > 0 {
+			return out
+		}
+		return nil
+	case []any:
+		out := []any{}
+		for _, e := range v {
+			if p := plain(e); p != nil {
+				out = append(out, p)
+			}
+		}
+		return out
 	}
-	if err := toml.Unmarshal(out.Bytes(), &read); err != nil {
-		t.Fatalf("%v in\n%s", err, out.String())
-	}
-	if len(read.Results) != 2 || read.Results[1].Target.Groups[1].Name != "UAN" || read.Results[0].Status.Session.Status != "running" {
-		t.Errorf("read back %+v of\n%s", read, out.String())
-	}
+	return v
 }
 
 func TestUnknownFormat(t *testing.T) {

@@ -2,7 +2,6 @@ package format
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -55,14 +54,12 @@ func dump(t table) (text string, subs []table) {
 		case Object:
 			subs = append(subs, table{t.sub(m.Key), v})
 		case []any:
-			if !hasTables(v) {
+			if !tables(v) {
 				scalars.WriteString(quoteKey(m.Key) + " = " + inline(v) + "\n")
 				continue
 			}
 			for _, e := range v {
-				if o, ok := e.(Object); ok {
-					arrays.WriteString(arrayTable(table{t.sub(m.Key), o}))
-				}
+				arrays.WriteString(arrayTable(table{t.sub(m.Key), e.(Object)}))
 			}
 		default:
 			scalars.WriteString(quoteKey(m.Key) + " = " + inline(v) + "\n")
@@ -91,16 +88,17 @@ func arrayTable(t table) string {
 	return b.String() + "\n"
 }
 
-func hasTables(list []any) bool {
+// tables tells whether all elements are objects, and there are any.
+func tables(list []any) bool {
 	for _, e := range list {
-		if _, ok := e.(Object); ok {
-			return true
+		if _, ok := e.(Object); !ok {
+			return false
 		}
 	}
-	return false
+	return len(list) > 0
 }
 
-// inline is a scalar or an array of them: [ "a", "b",].
+// inline is what stands behind an equals sign. Arrays look like [ "a", "b",].
 func inline(v any) string {
 	switch v := v.(type) {
 	case []any:
@@ -112,12 +110,18 @@ func inline(v any) string {
 			}
 		}
 		return b.String() + "]"
+	case Object:
+		var pairs []string
+		for _, m := range v {
+			if m.Value != nil {
+				pairs = append(pairs, quoteKey(m.Key)+" = "+inline(m.Value))
+			}
+		}
+		return "{ " + strings.Join(pairs, ", ") + " }"
 	case string:
 		return quoteTOML(v)
-	case json.Number, bool:
-		return fmt.Sprint(v)
 	}
-	return `""`
+	return fmt.Sprint(v)
 }
 
 var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)

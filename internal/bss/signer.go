@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/s3"
 )
 
 const (
@@ -14,8 +16,6 @@ const (
 	presignedFresh = time.Hour
 	// presignedKept bounds the URLs of one generation; there are two.
 	presignedKept = 32_768
-	// nodeParameter tells the object store's log which node fetches.
-	nodeParameter = "x-drover-node"
 )
 
 // signer presigns URLs and remembers them for a while: a host that asks again,
@@ -42,7 +42,7 @@ func (s *signer) sign(ctx context.Context, object, host string) (string, error) 
 		return url, nil
 	}
 	at := s.now()
-	url, err := s.presigner.Presign(ctx, object, presignFor, url.Values{nodeParameter: {host}})
+	url, err := s.presigner.Presign(ctx, object, presignFor, url.Values{s3.NodeParameter: {host}})
 	if err != nil {
 		return "", err
 	}

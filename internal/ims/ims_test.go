@@ -1,6 +1,7 @@
 package ims_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"encoding/hex"
@@ -60,6 +61,16 @@ func (o objects) Delete(_ context.Context, url string) error {
 	return nil
 }
 
+// upload puts the objects into a real store.
+func (o objects) upload(t *testing.T, to *s3.Client) {
+	t.Helper()
+	for name, data := range o {
+		if _, err := to.Put(t.Context(), name, bytes.NewReader(data), int64(len(data)), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // image puts the objects of an image there and returns its manifest's path.
 func (o objects) image(id string) string {
 	base := "s3://boot-images/" + id + "/"
@@ -84,18 +95,25 @@ type rig struct {
 
 func start(t *testing.T) rig {
 	t.Helper()
+	o := objects{}
+	r := startOn(t, o)
+	r.objects = o
+	return r
+}
+
+func startOn(t *testing.T, o ims.ObjectStore) rig {
+	t.Helper()
 	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
 	mux := http.NewServeMux()
-	o := objects{}
 	ims.Register(httpapi.New(mux, "/apis/ims", "IMS", "3"), ims.NewService(ims.Config{DB: db, Objects: o,
 		Now: func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 500_000_000, time.UTC) }}))
 	c := httpapi.NewClient("IMS", "http://local/apis/ims", httpapi.Local(mux))
 	c.Retries = 0
-	return rig{t, c, ims.NewClient(c), o}
+	return rig{t: t, http: c, client: ims.NewClient(c)}
 }
 
 func (r rig) do(method, path string, in, out any) error {
@@ -329,4 +347,50 @@ func TestJobsSayThatTheyAreNotRun(t *testing.T) {
 
 func TestRegisterWithoutService(t *testing.T) {
 	ims.Register(httpapi.New(http.NewServeMux(), "/apis/ims", "IMS", "3"), nil)
+}
+
+func TestSoftDeletionOnARealStore(t *testing.T) {
+	creds := s3.Credentials{AccessKey: "key", SecretKey: "secret-of-the-test"}
+	server, err := s3.StartServer(t.Context(), s3.ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0", Credentials: creds})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	bucket, err := s3.NewClient(server.Endpoint(), creds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bucket.EnsureBuckets(t.Context(), "boot-images"); err != nil {
+		t.Fatal(err)
+	}
+	o := objects{}
+	path := o.image("one")
+	o.upload(t, bucket)
+	kernel := strings.Replace(path, "manifest.json", "kernel", 1)
+	kept := strings.Replace(kernel, "boot-images/", "boot-images/deleted/", 1)
+	exists := func(name string) bool {
+		_, err := bucket.Head(t.Context(), name)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			t.Fatal(err)
+		}
+		return err == nil
+	}
+
+	r := startOn(t, bucket)
+	i, err := r.client.CreateImage(t.Context(), ims.NewImage{Name: "one", Link: &ims.Link{Type: "s3", Path: path}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.must("DELETE", "/v3/images/"+i.ID, nil, nil)
+	if exists(kernel) || exists(path) || !exists(kept) {
+		t.Errorf("after the deletion: kernel there %v, manifest there %v, kernel put aside %v", exists(kernel), exists(path), exists(kept))
+	}
+	r.must("PATCH", "/v3/deleted/images/"+i.ID, map[string]string{"operation": "undelete"}, nil)
+	if !exists(kernel) || !exists(path) || exists(kept) {
+		t.Errorf("after the undeletion: kernel there %v, manifest there %v, kernel put aside %v", exists(kernel), exists(path), exists(kept))
+	}
+	data, err := bucket.Get(t.Context(), kernel, 100)
+	if err != nil || string(data) != string(o[kernel]) {
+		t.Errorf("kernel after all that: %q, error %v", data, err)
+	}
 }

@@ -1,0 +1,340 @@
+package operator_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/cfs/operator"
+	"github.com/drover-hpc/drover/internal/events"
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+// executor is a cfs.Executor whose jobs do what the test says. It outlives
+// operators, as real jobs do.
+type executor struct {
+	mu      sync.Mutex
+	states  map[string]cfs.JobState
+	starts  map[string]int // calls that launched a job, by session
+	calls   int
+	stopped []string
+	refuse  error
+	changed chan string
+}
+
+func newExecutor() *executor {
+	return &executor{states: map[string]cfs.JobState{}, starts: map[string]int{}, changed: make(chan string, 1000)}
+}
+
+func (e *executor) Start(_ context.Context, job cfs.Job) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.calls++
+	if e.refuse != nil {
+		return e.refuse
+	}
+	if _, known := e.states[job.ID]; known {
+		return nil
+	}
+	e.states[job.ID] = cfs.JobState{Phase: cfs.JobWaiting}
+	e.starts[job.Session]++
+	return nil
+}
+
+func (e *executor) State(_ context.Context, id string) (cfs.JobState, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s, known := e.states[id]; known {
+		return s, nil
+	}
+	return cfs.JobState{Phase: cfs.JobLost}, nil
+}
+
+func (e *executor) Stop(_ context.Context, id string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.states, id)
+	e.stopped = append(e.stopped, id)
+	return nil
+}
+
+func (e *executor) Changed() <-chan string { return e.changed }
+
+func (e *executor) set(id string, s cfs.JobState) {
+	e.mu.Lock()
+	e.states[id] = s
+	e.mu.Unlock()
+	e.changed <- id
+}
+
+func (e *executor) do(f func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f()
+}
+
+type fixture struct {
+	t       *testing.T
+	db      *store.DB
+	hub     *events.Hub
+	journal *journal.Journal
+	service *cfs.Service
+	exec    *executor
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{t: t, hub: events.NewHub(), exec: newExecutor()}
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "cfs.db"), f.hub.Changed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	f.db, f.journal = db, journal.New(db, time.Now)
+	f.service = cfs.NewService(cfs.Config{DB: db, Journal: f.journal, Hub: f.hub})
+	_, err = f.service.PutConfiguration(t.Context(), cfs.Configuration{Name: "c",
+		Layers: []cfs.Layer{{CloneURL: "u", Playbook: "p", Commit: strings.Repeat("a", 40)}}}, cfs.PutOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func (f *fixture) operator(maxJobs int) *operator.Operator {
+	f.t.Helper()
+	o := operator.New(operator.Config{Sessions: f.service, Queue: store.NewQueue(f.db, cfs.EventsTopic, time.Now),
+		Executor: f.exec, Hub: f.hub, MaxJobs: maxJobs})
+	o.Start(f.t.Context())
+	f.t.Cleanup(o.Stop)
+	return o
+}
+
+func (f *fixture) create(name, limit string) {
+	f.t.Helper()
+	_, err := f.service.CreateSession(f.t.Context(), cfs.NewSession{Name: name, ConfigurationName: "c", AnsibleLimit: &limit,
+		Target: cfs.Target{Definition: cfs.TargetDynamic}}, cfs.CreateOptions{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *fixture) job(name string) string {
+	f.t.Helper()
+	run, err := f.service.Run(f.t.Context(), name)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return run.Job.ID
+}
+
+func (f *fixture) session(name string) cfs.RunStatus {
+	f.t.Helper()
+	s, err := f.service.Session(f.t.Context(), name)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return s.Status.Session
+}
+
+// until polls a condition.
+func (f *fixture) until(what string, cond func() bool) {
+	f.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !cond() {
+		if time.Now().After(deadline) {
+			f.t.Fatalf("timed out: %s", what)
+		}
+		<-time.After(2 * time.Millisecond)
+	}
+}
+
+func (f *fixture) untilStage(name string, stage cfs.Stage, succeeded cfs.Succeeded) cfs.RunStatus {
+	f.t.Helper()
+	var got cfs.RunStatus
+	f.until(fmt.Sprintf("%s to be %s/%s", name, stage, succeeded), func() bool {
+		got = f.session(name)
+		return got.Status == stage && got.Succeeded == succeeded
+	})
+	return got
+}
+
+func (f *fixture) started(name string) (n int) {
+	f.exec.do(func() { n = f.exec.starts[name] })
+	return n
+}
+
+// Section A, steps 4 to 7.
+func TestSessionRunsToItsEnd(t *testing.T) {
+	f := newFixture(t)
+	f.create("early", "x1000c0s0b0n0,x1000c0s0b0n1")
+	if got := f.session("early"); got.Job != nil || got.Status != cfs.StagePending {
+		t.Fatalf("before the operator: %+v", got)
+	}
+	f.operator(0)
+	f.until("the start", func() bool { return f.started("early") == 1 })
+	id := f.job("early")
+	if got := f.session("early").Job; got == nil || *got != id {
+		t.Fatalf("the record names job %v, not %s", got, id)
+	}
+	f.exec.set(id, cfs.JobState{Phase: cfs.JobRunning, Step: "clone"})
+	f.untilStage("early", cfs.StageRunning, cfs.SucceededNone)
+	ended := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	f.exec.set(id, cfs.JobState{Phase: cfs.JobSucceeded, Ended: ended})
+	got := f.untilStage("early", cfs.StageComplete, cfs.SucceededTrue)
+	if got.CompletionTime == nil || *got.CompletionTime != "2030-01-02T03:04:05" {
+		t.Errorf("completion time %v", got.CompletionTime)
+	}
+	lines, err := f.journal.List(t.Context(), "x1000c0s0b0n1", "", 0)
+	if err != nil || len(lines) != 2 || lines[0].Text != "configuration session 'early' started" || lines[1].Failed {
+		t.Errorf("%v %v", lines, err)
+	}
+}
+
+func TestFailureIsReadable(t *testing.T) {
+	f := newFixture(t)
+	f.operator(0)
+	f.create("bad", "")
+	f.create("lost", "")
+	f.until("the starts", func() bool { return f.started("bad") == 1 && f.started("lost") == 1 })
+	f.exec.set(f.job("bad"), cfs.JobState{Phase: cfs.JobFailed, Step: "clone", Message: "no such repository", Ended: time.Now()})
+	f.untilStage("bad", cfs.StageComplete, cfs.SucceededFalse)
+	lost := f.job("lost")
+	f.exec.do(func() { delete(f.exec.states, lost) })
+	f.exec.changed <- lost
+	if got := f.untilStage("lost", cfs.StageComplete, cfs.SucceededUnknown); got.CompletionTime != nil {
+		t.Errorf("nobody knows when it ended, yet %s", *got.CompletionTime)
+	}
+	for name, want := range map[string]string{"bad": "no such repository", "lost": "no trace"} {
+		run, err := f.service.Run(t.Context(), name)
+		if err != nil || !strings.Contains(run.State.Message, want) {
+			t.Errorf("%s: %+v, %v", name, run.State, err)
+		}
+	}
+}
+
+func TestDeleteStopsTheJob(t *testing.T) {
+	f := newFixture(t)
+	f.operator(0)
+	f.create("s", "")
+	f.until("the start", func() bool { return f.started("s") == 1 })
+	id := f.job("s")
+	f.exec.set(id, cfs.JobState{Phase: cfs.JobRunning})
+	f.untilStage("s", cfs.StageRunning, cfs.SucceededNone)
+	if err := f.service.DeleteSession(t.Context(), "s"); err != nil {
+		t.Fatal(err)
+	}
+	f.until("the stop", func() (done bool) {
+		f.exec.do(func() { done = slices.Contains(f.exec.stopped, id) })
+		return done
+	})
+	f.create("s", "") // the name is free again and gets a job of its own
+	f.until("the second start", func() bool { return f.started("s") == 2 })
+	if again := f.job("s"); again == id {
+		t.Error("the new session has the old one's job")
+	}
+}
+
+// A session is started once, whatever the number of operators that come and go.
+func TestRestartForgetsNothingAndStartsNothingTwice(t *testing.T) {
+	f := newFixture(t)
+	const n = 12
+	for i := range n {
+		f.create(fmt.Sprintf("s%02d", i), "")
+	}
+	for round := range 4 {
+		o := f.operator(n)
+		if round == 1 { // one that is stopped in the middle
+			o.Stop()
+			continue
+		}
+		<-o.Started()
+		if round == 2 {
+			f.exec.set(f.job("s00"), cfs.JobState{Phase: cfs.JobRunning})
+			f.untilStage("s00", cfs.StageRunning, cfs.SucceededNone)
+		}
+		o.Stop()
+	}
+	for i := range n { // these end while no operator runs
+		f.exec.set(f.job(fmt.Sprintf("s%02d", i)), cfs.JobState{Phase: cfs.JobSucceeded, Ended: time.Now()})
+	}
+	f.operator(n)
+	for i := range n {
+		name := fmt.Sprintf("s%02d", i)
+		f.untilStage(name, cfs.StageComplete, cfs.SucceededTrue)
+		if got := f.started(name); got != 1 {
+			t.Errorf("%s was started %d times", name, got)
+		}
+	}
+}
+
+func TestPlacesAreGivenInOrder(t *testing.T) {
+	f := newFixture(t)
+	for i := range 5 {
+		f.create(fmt.Sprintf("s%d", i), "")
+	}
+	o := f.operator(2)
+	<-o.Started()
+	for i := range 5 {
+		name := fmt.Sprintf("s%d", i)
+		f.until(name+" to be started", func() bool { return f.started(name) == 1 })
+		running := 0
+		f.exec.do(func() {
+			for _, s := range f.exec.states {
+				if s.Phase == cfs.JobWaiting {
+					running++
+				}
+			}
+		})
+		if running > 2 {
+			t.Errorf("%d jobs at the same time", running)
+		}
+		f.exec.set(f.job(name), cfs.JobState{Phase: cfs.JobSucceeded, Ended: time.Now()})
+		f.untilStage(name, cfs.StageComplete, cfs.SucceededTrue)
+	}
+}
+
+func TestStartIsTriedAgain(t *testing.T) {
+	f := newFixture(t)
+	f.exec.refuse = errors.New("no process left")
+	f.operator(0)
+	f.create("s", "")
+	f.until("the reason to be shown", func() bool {
+		run, err := f.service.Run(t.Context(), "s")
+		return err == nil && strings.Contains(run.State.Message, "no process left")
+	})
+	f.exec.do(func() { f.exec.refuse = nil })
+	f.until("the start", func() bool { return f.started("s") == 1 })
+}
+
+func TestOldSessionsGo(t *testing.T) {
+	f := newFixture(t)
+	f.create("done", "")
+	f.create("open", "")
+	o := f.operator(0)
+	<-o.Started()
+	id := f.job("done")
+	f.exec.set(id, cfs.JobState{Phase: cfs.JobSucceeded, Ended: time.Now()})
+	f.untilStage("done", cfs.StageComplete, cfs.SucceededTrue)
+	ttl := "0m"
+	if _, err := f.service.PatchOptions(t.Context(), cfs.OptionsPatch{SessionTTL: &ttl}); err != nil {
+		t.Fatal(err)
+	}
+	f.until("the old session to go", func() bool {
+		_, err := f.service.Session(t.Context(), "done")
+		return fault.Is(err, fault.NotFound)
+	})
+	f.until("its traces to go", func() (gone bool) {
+		f.exec.do(func() { gone = slices.Contains(f.exec.stopped, id) })
+		return gone
+	})
+	f.session("open")
+}

@@ -31,11 +31,17 @@ type Service struct {
 // NewService returns the service.
 func NewService(cfg Config) *Service {
 	s := &Service{cfg: cfg}
-	s.images = shelf[Image, DeletedImage]{kind: "Image", db: cfg.DB, objects: holding{cfg.Objects, true},
-		live: store.NewTable(cfg.DB, store.Spec[Image]{Name: ImagesTable, Kind: "Image",
+	s.images, s.recipes, s.keys = s.imageShelf(), s.recipeShelf(), s.keyShelf()
+	return s
+}
+
+func (s *Service) imageShelf() shelf[Image, DeletedImage] {
+	return shelf[Image, DeletedImage]{
+		kind: "Image", db: s.cfg.DB, objects: holding{s.cfg.Objects, true},
+		live: store.NewTable(s.cfg.DB, store.Spec[Image]{Name: ImagesTable, Kind: "Image",
 			Key:     func(i *Image) string { return i.ID },
 			Indexes: []store.Index[Image]{{Column: "path", Of: imagePathOf}}}),
-		deleted: store.NewTable(cfg.DB, store.Spec[DeletedImage]{Name: "ims_deleted_images", Kind: "Deleted image",
+		deleted: store.NewTable(s.cfg.DB, store.Spec[DeletedImage]{Name: "ims_deleted_images", Kind: "Deleted image",
 			Key: func(i *DeletedImage) string { return i.ID }}),
 		id:     func(i *Image) string { return i.ID },
 		link:   func(i *Image) *Link { return i.Link },
@@ -48,10 +54,14 @@ func NewService(cfg Config) *Service {
 			d.Link = link
 			return d.Image
 		}}
-	s.recipes = shelf[Recipe, DeletedRecipe]{kind: "Recipe", db: cfg.DB, objects: holding{cfg.Objects, false},
-		live: store.NewTable(cfg.DB, store.Spec[Recipe]{Name: "ims_recipes", Kind: "Recipe",
+}
+
+func (s *Service) recipeShelf() shelf[Recipe, DeletedRecipe] {
+	return shelf[Recipe, DeletedRecipe]{
+		kind: "Recipe", db: s.cfg.DB, objects: holding{s.cfg.Objects, false},
+		live: store.NewTable(s.cfg.DB, store.Spec[Recipe]{Name: "ims_recipes", Kind: "Recipe",
 			Key: func(r *Recipe) string { return r.ID }}),
-		deleted: store.NewTable(cfg.DB, store.Spec[DeletedRecipe]{Name: "ims_deleted_recipes", Kind: "Deleted recipe",
+		deleted: store.NewTable(s.cfg.DB, store.Spec[DeletedRecipe]{Name: "ims_deleted_recipes", Kind: "Deleted recipe",
 			Key: func(r *DeletedRecipe) string { return r.ID }}),
 		id:     func(r *Recipe) string { return r.ID },
 		link:   func(r *Recipe) *Link { return r.Link },
@@ -64,18 +74,22 @@ func NewService(cfg Config) *Service {
 			d.Link = link
 			return d.Recipe
 		}}
-	s.keys = shelf[PublicKey, DeletedPublicKey]{kind: "Public key", db: cfg.DB, objects: holding{cfg.Objects, false},
-		live: store.NewTable(cfg.DB, store.Spec[PublicKey]{Name: "ims_public_keys", Kind: "Public key",
+}
+
+func (s *Service) keyShelf() shelf[PublicKey, DeletedPublicKey] {
+	return shelf[PublicKey, DeletedPublicKey]{
+		kind: "Public key", db: s.cfg.DB,
+		live: store.NewTable(s.cfg.DB, store.Spec[PublicKey]{Name: "ims_public_keys", Kind: "Public key",
 			Key: func(k *PublicKey) string { return k.ID }}),
-		deleted: store.NewTable(cfg.DB, store.Spec[DeletedPublicKey]{Name: "ims_deleted_public_keys", Kind: "Deleted public key",
+		deleted: store.NewTable(s.cfg.DB, store.Spec[DeletedPublicKey]{Name: "ims_deleted_public_keys", Kind: "Deleted public key",
 			Key: func(k *DeletedPublicKey) string { return k.ID }}),
 		id:     func(k *PublicKey) string { return k.ID },
+		link:   func(*PublicKey) *Link { return nil },
 		buried: func(k *DeletedPublicKey) *PublicKey { return &k.PublicKey },
 		bury: func(k PublicKey, _ *Link) DeletedPublicKey {
 			return DeletedPublicKey{PublicKey: k, Deleted: s.now()}
 		},
 		revive: func(d DeletedPublicKey, _ *Link) PublicKey { return d.PublicKey }}
-	return s
 }
 
 func imagePathOf(i *Image) string {

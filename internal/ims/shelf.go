@@ -16,18 +16,11 @@ type shelf[T, D any] struct {
 	deleted *store.Table[D]
 	objects holding
 	id      func(*T) string
-	link    func(*T) *Link // nil: records of this kind have no link
+	link    func(*T) *Link // nil if the record has none
 	// bury makes a deleted record, revive a live one, with the link given.
 	bury   func(record T, link *Link) D
 	revive func(record D, link *Link) T
 	buried func(*D) *T
-}
-
-func (s *shelf[T, D]) linkOf(record *T) *Link {
-	if s.link == nil {
-		return nil
-	}
-	return s.link(record)
 }
 
 func (s *shelf[T, D]) get(ctx context.Context, id string) (T, error) { return s.live.Get(ctx, id) }
@@ -52,7 +45,7 @@ func (s *shelf[T, D]) softDelete(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	aside, originals, err := s.objects.putAside(ctx, id, s.linkOf(&record))
+	aside, originals, err := s.objects.putAside(ctx, id, s.link(&record))
 	if err != nil {
 		return err
 	}
@@ -63,6 +56,9 @@ func (s *shelf[T, D]) softDelete(ctx context.Context, id string) error {
 		}
 		if err != nil {
 			return err
+		}
+		if was, is := s.link(&record), s.link(&gone[0]); (was == nil) != (is == nil) {
+			return fault.New(fault.Conflict, "%s '%s' got its link while it was being deleted; delete it again", s.kind, id)
 		}
 		return s.deleted.Put(ctx, s.bury(gone[0], aside))
 	})
@@ -78,7 +74,7 @@ func (s *shelf[T, D]) undelete(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	link, copies, err := s.objects.putBack(ctx, s.linkOf(s.buried(&record)))
+	link, copies, err := s.objects.putBack(ctx, s.link(s.buried(&record)))
 	if err != nil {
 		return err
 	}
@@ -126,7 +122,7 @@ func (s *shelf[T, D]) purge(ctx context.Context, id string) error {
 }
 
 func (s *shelf[T, D]) removeObjects(ctx context.Context, record *T) error {
-	paths, err := s.objects.paths(ctx, s.linkOf(record))
+	paths, err := s.objects.paths(ctx, s.link(record))
 	if err == nil {
 		s.objects.remove(ctx, paths)
 	}

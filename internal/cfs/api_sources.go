@@ -124,5 +124,7 @@ func registerSources(api huma.API, s *Service) {
 			return &sourceOutput{src}, err
 		})
 	httpapi.Handle(api, operation("delete_source_v3", http.MethodDelete, one, "Delete a source", 204, "sources", "v3"),
-		func(ctx context.Context, in *SourcePath) (*none, error) { return nil, s.DeleteSource(ctx, pathID(in.ID)) })
+		func(ctx context.Context, in *SourcePath) (*none, error) {
+			return nil, s.DeleteSource(ctx, pathID(in.ID))
+		})
 }

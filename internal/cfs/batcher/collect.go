@@ -2,10 +2,12 @@ package batcher
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/fault"
 )
 
 // collect puts the components with the ids (nil: all) that are pending into
@@ -94,6 +96,7 @@ func (b *Batcher) send(ctx context.Context, options cfs.Options) error {
 			continue
 		}
 		if err := b.post(ctx, o, now, options); err != nil {
+			b.open = slices.DeleteFunc(b.open, func(o *open) bool { return len(o.members) == 0 })
 			return err
 		}
 		active++
@@ -114,13 +117,18 @@ func (b *Batcher) post(ctx context.Context, o *open, now time.Time, options cfs.
 		}
 		return b.batches.Put(ctx, batch)
 	})
-	if err != nil {
-		return err
-	}
 	for _, m := range batch.Members {
 		delete(b.openOf, m.ID)
 	}
-	o.members = nil // if a later batch fails, this one must not go out twice
+	o.members = nil // whatever comes now, this batch is over
+	if fault.Is(err, fault.Invalid) {
+		slog.Error("no session could be made for pending components; the next look at all will try again",
+			"configuration", o.group.config, "components", len(batch.Members), "error", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	b.assign(batch)
 	b.loop.At(batch.Session, time.Now().Add(seconds(options.BatcherPendingTimeout)))
 	return nil

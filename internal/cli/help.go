@@ -82,6 +82,9 @@ func derivedHelp(w io.Writer, d *derive.Command) {
 			optional = append(optional, row)
 		}
 	}
+	if d.Danger != "" {
+		optional = append(optional, [2]string{"-y, --yes", "do not ask"})
+	}
 	section(w, "Required Options", required)
 	section(w, "Optional", optional)
 }

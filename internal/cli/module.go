@@ -37,7 +37,7 @@ type version struct {
 	edit func(c *catalog)
 }
 
-// isModule marks a module that is not derived because nobody asked for it.
+// isModule marks a module, which is a group also where it was not derived.
 const isModule = "module"
 
 func (a *app) module(m module, load bool) *cobra.Command {

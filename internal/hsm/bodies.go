@@ -1,46 +1,118 @@
 package hsm
 
-import "time"
+import (
+	"net/url"
+	"strconv"
+	"strings"
 
-type componentArray struct {
-	Components []Component `json:"Components" nullable:"false"`
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/drover-hpc/drover/internal/fault"
+)
+
+// The bodies that wrap what the interface answers.
+type (
+	componentArray struct {
+		Components []Component `json:"Components" nullable:"false"`
+	}
+	componentEndpointArray struct {
+		ComponentEndpoints []ComponentEndpoint `json:"ComponentEndpoints" nullable:"false"`
+	}
+	redfishEndpointArray struct {
+		RedfishEndpoints []RedfishEndpoint `json:"RedfishEndpoints" nullable:"false"`
+	}
+	lockStatuses struct {
+		Components []LockStatus `json:"Components" nullable:"false"`
+		NotFound   []string     `json:"NotFound,omitempty" doc:"xnames that are no components"`
+	}
+	resourceURI struct {
+		URI string `json:"URI"`
+	}
+	message struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+	}
+)
+
+type (
+	nothing       struct{}
+	messageOutput struct{ Body message }
+	createdOutput struct {
+		Location string `header:"Location"`
+		Body     []resourceURI
+	}
+	xnameInput struct {
+		Xname string `path:"xname" doc:"xname of the component"`
+	}
+)
+
+// uriBase is how the interface names itself in URIs.
+const uriBase = "/hsm/v2"
+
+// created answers with the URIs of new things; one alone is also the Location.
+func created(collection string, ids ...string) *createdOutput {
+	out := &createdOutput{Body: make([]resourceURI, len(ids))}
+	for i, id := range ids {
+		out.Body[i].URI = uriBase + collection + "/" + id
+	}
+	if len(ids) == 1 {
+		out.Location = out.Body[0].URI
+	}
+	return out
 }
 
-type stateData struct {
-	State string `json:"State" enum:"Unknown,Empty,Populated,Off,On,Standby,Halt,Ready" doc:"New state"`
-	Flag  string `json:"Flag,omitempty" enum:"OK,Warning,Alert,Locked" doc:"New flag; default OK"`
-	Force bool   `json:"Force,omitempty" doc:"Set it even if the present state does not allow it"`
+// deleted answers how many were removed; none is an error.
+func deleted(n int, err error, ifNone error) (*messageOutput, error) {
+	if err == nil && n == 0 {
+		err = ifNone
+	}
+	text := "deleted 1 entry"
+	if n != 1 {
+		text = "deleted " + strconv.Itoa(n) + " entries"
+	}
+	return &messageOutput{message{0, text}}, err
 }
 
-type bulkStateData struct {
-	ComponentIDs []string `json:"ComponentIDs" doc:"xnames"`
-	stateData
+var (
+	errNoEntries  = fault.New(fault.NotFound, "no entries to delete")
+	errMissingIDs = fault.New(fault.Invalid, "Missing IDs")
+	errNoXname    = fault.New(fault.NotFound, "no such xname.")
+)
+
+// operation describes a route. Bodies and parameters are checked by the
+// operations themselves: words are accepted in any letter case, which a schema
+// cannot say, and the texts of refusals are published.
+func operation(id, method, path, summary string, tags ...string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: tags,
+		SkipValidateBody: true, SkipValidateParams: true}
 }
 
-type lockStatuses struct {
-	Components []LockStatus `json:"Components" nullable:"false"`
-	NotFound   []string     `json:"NotFound,omitempty" doc:"xnames that are no components"`
+// answering sets the status of a success.
+func answering(op huma.Operation, status int) huma.Operation {
+	op.DefaultStatus = status
+	return op
 }
 
-// LockStatus is how a component is locked and reserved.
-type LockStatus struct {
-	ID                  string     `json:"ID" doc:"xname"`
-	Locked              bool       `json:"Locked" doc:"Whether an administrator holds a lock"`
-	Reserved            bool       `json:"Reserved" doc:"Whether someone holds a reservation"`
-	CreationTime        *time.Time `json:"CreationTime,omitempty" doc:"When the reservation was made"`
-	ExpirationTime      *time.Time `json:"ExpirationTime,omitempty" doc:"When it ends by itself"`
-	ReservationDisabled bool       `json:"ReservationDisabled" doc:"Whether reservations are refused"`
+// Given collects the query as it was sent, where parameters may repeat.
+type Given struct {
+	values url.Values
 }
 
-type componentEndpointArray struct {
-	ComponentEndpoints []ComponentEndpoint `json:"ComponentEndpoints" nullable:"false"`
+// Resolve is called by huma with the request.
+func (g *Given) Resolve(ctx huma.Context) []error {
+	u := ctx.URL()
+	g.values = u.Query()
+	return nil
 }
 
-type redfishEndpointArray struct {
-	RedfishEndpoints []RedfishEndpoint `json:"RedfishEndpoints" nullable:"false"`
+// parameters are the query's, by lower-case name.
+func (g *Given) parameters() Parameters {
+	p := make(Parameters, len(g.values))
+	for name, v := range g.values {
+		name = strings.ToLower(name)
+		p[name] = append(p[name], v...)
+	}
+	return p
 }
 
-type discoverRequest struct {
-	Xnames []string `json:"xnames,omitempty" doc:"Controllers to discover; none means all"`
-	Force  bool     `json:"force,omitempty" doc:"Start again where a discovery is under way"`
-}
+var _ huma.Resolver = (*Given)(nil)

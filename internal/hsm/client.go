@@ -39,7 +39,7 @@ func (c *Client) SetState(ctx context.Context, ids []string, state, flag string)
 		return nil
 	}
 	_, err := c.http.Do(ctx, http.MethodPatch, "/State/Components/BulkStateData", nil,
-		bulkStateData{ComponentIDs: ids, stateData: stateData{State: state, Flag: flag}}, nil)
+		manyStates{Many{ids}, StatePatch{State: state, Flag: flag}}, nil)
 	return err
 }
 
@@ -149,7 +149,7 @@ func (c *Client) RedfishEndpoints(ctx context.Context) ([]RedfishEndpoint, error
 // Discover asks for the discovery of the endpoints, nil for all; it does not
 // wait.
 func (c *Client) Discover(ctx context.Context, xnames []string) error {
-	_, err := c.http.Do(ctx, http.MethodPost, "/Inventory/Discover", nil, discoverRequest{Xnames: xnames}, nil)
+	_, err := c.http.Do(ctx, http.MethodPost, "/Inventory/Discover", nil, map[string]any{"xnames": xnames}, nil)
 	return err
 }
 

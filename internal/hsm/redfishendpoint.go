@@ -1,6 +1,13 @@
 package hsm
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/redfish"
+	"github.com/drover-hpc/drover/internal/xname"
+)
 
 // RedfishEndpoint is a controller that speaks Redfish.
 type RedfishEndpoint struct {
@@ -41,3 +48,81 @@ const (
 	DiscoverOK              = "DiscoverOK"
 	EndpointNotEnabled      = "EndpointNotEnabled"
 )
+
+// controllers are the types of component that can be a Redfish endpoint.
+var controllers = []xname.Type{xname.NodeBMC, xname.ChassisBMC, xname.RouterBMC, xname.PDUController,
+	xname.MgmtSwitch, xname.HLSwitch, xname.CDUMgmtSwitch}
+
+// endpoint is the record of a Redfish endpoint, without its login.
+type endpoint struct {
+	RedfishEndpoint
+	// Walk counts the discoveries asked for. A walk that ends after another
+	// was asked for has seen the past.
+	Walk int `json:"walk"`
+}
+
+// credential is the login of a controller.
+type credential struct {
+	Xname    string `json:"Xname"`
+	Username string `json:"Username"`
+	Password string `json:"Password"`
+}
+
+func (c *credential) login() redfish.Login {
+	return redfish.Login{Username: c.Username, Password: c.Password}
+}
+
+// settle finds the endpoint's xname and address and checks them.
+func (e *RedfishEndpoint) settle() error {
+	id := e.ID
+	for _, other := range []string{e.Hostname, e.FQDN} {
+		if id == "" {
+			id = other
+		}
+	}
+	if id == "" {
+		return fault.New(fault.Invalid, "Missing ID")
+	}
+	e.ID = xname.Normalize(id)
+	typ := xname.TypeOf(e.ID)
+	if typ == xname.Invalid {
+		return invalidXname(id)
+	}
+	if !slices.Contains(controllers, typ) {
+		return fault.New(fault.Invalid, "'%s' is a %s, which is no type of Redfish endpoint", e.ID, typ)
+	}
+	e.Type = string(typ)
+	if e.FQDN == "" && e.Hostname != "" {
+		e.FQDN = e.Hostname
+		if e.Domain != "" {
+			e.FQDN += "." + e.Domain
+		}
+	}
+	if e.FQDN == "" {
+		e.FQDN = e.IPAddress
+	}
+	if e.FQDN == "" {
+		e.FQDN = e.ID // names resolve in a system's own DNS
+	}
+	if e.Enabled == nil {
+		e.Enabled = new(bool)
+		*e.Enabled = true
+	}
+	return nil
+}
+
+// ask makes a discovery of the endpoint wanted and tells whether that changed
+// anything: one that is under way goes on unless forced to start again.
+func (e *endpoint) ask(now time.Time, force bool) bool {
+	switch {
+	case !*e.Enabled:
+		e.DiscoveryInfo.LastStatus = EndpointNotEnabled
+		return true
+	case e.DiscoveryInfo.LastStatus == DiscoveryStarted && !force:
+		return false
+	}
+	now = now.UTC()
+	e.DiscoveryInfo.LastAttempt, e.DiscoveryInfo.LastStatus = &now, DiscoveryStarted
+	e.Walk++
+	return true
+}

@@ -2,11 +2,14 @@ package hsm
 
 import (
 	"context"
+	"strconv"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/redfish"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // The tables, which are also the names of their hints. Keys are xnames, labels
@@ -29,23 +32,89 @@ type Walker interface {
 type Service struct {
 	db      *store.DB
 	journal *journal.Journal
-	walker  Walker
 	now     func() time.Time
+
+	components   *store.Table[Component]
+	reservations *store.Table[reservation]
+	groups       *store.Table[Group]     // without their members
+	partitions   *store.Table[Partition] // without their members
+	members      *store.Table[member]
+	endpoints    *store.Table[endpoint]
+	credentials  *store.Table[credential]
+	found        *store.Table[ComponentEndpoint]
+	interfaces   *store.Table[EthernetInterface]
+
+	discovery *discovery
+	reaper    *reaper
 }
 
 // NewService returns the service on db. Start makes it discover.
 func NewService(db *store.DB, j *journal.Journal, walker Walker, now func() time.Time) *Service {
-	return &Service{db: db, journal: j, walker: walker, now: now}
+	s := &Service{db: db, journal: j, now: now,
+		components: store.NewTable(db, store.Spec[Component]{Name: ComponentsTable, Kind: "Component",
+			Key: func(c *Component) string { return c.ID },
+			Indexes: []store.Index[Component]{
+				{Column: "type", Of: func(c *Component) string { return c.Type }},
+				{Column: "nid", Of: nidColumn}}}),
+		reservations: store.NewTable(db, store.Spec[reservation]{Name: "hsm_reservations", Kind: "Reservation",
+			Key: func(r *reservation) string { return r.ID }}),
+		groups: store.NewTable(db, store.Spec[Group]{Name: GroupsTable, Kind: "Group",
+			Key: func(g *Group) string { return g.Label }}),
+		partitions: store.NewTable(db, store.Spec[Partition]{Name: PartitionsTable, Kind: "Partition",
+			Key: func(p *Partition) string { return p.Name }}),
+		members: store.NewTable(db, store.Spec[member]{Name: "hsm_members", Kind: "Member",
+			Key:     func(m *member) string { return m.key() },
+			Indexes: []store.Index[member]{{Column: "component", Of: func(m *member) string { return m.ID }}}}),
+		endpoints: store.NewTable(db, store.Spec[endpoint]{Name: RedfishEndpointsTable, Kind: "RedfishEndpoint",
+			Key:     func(e *endpoint) string { return e.ID },
+			Indexes: []store.Index[endpoint]{{Column: "status", Of: func(e *endpoint) string { return e.DiscoveryInfo.LastStatus }}}}),
+		credentials: store.NewTable(db, store.Spec[credential]{Name: "hsm_credentials", Kind: "Credential",
+			Key: func(c *credential) string { return c.Xname }}),
+		found: store.NewTable(db, store.Spec[ComponentEndpoint]{Name: ComponentEndpointsTable, Kind: "ComponentEndpoint",
+			Key: func(e *ComponentEndpoint) string { return e.ID },
+			Indexes: []store.Index[ComponentEndpoint]{
+				{Column: "type", Of: func(e *ComponentEndpoint) string { return e.Type }},
+				{Column: "redfish_endpoint", Of: func(e *ComponentEndpoint) string { return e.RedfishEndpointID }}}}),
+		interfaces: store.NewTable(db, store.Spec[EthernetInterface]{Name: EthernetInterfacesTable, Kind: "EthernetInterface",
+			Key: func(e *EthernetInterface) string { return e.ID },
+			Indexes: []store.Index[EthernetInterface]{
+				{Column: "component", Of: func(e *EthernetInterface) string { return e.ComponentID }}}}),
+	}
+	s.discovery = newDiscovery(s, walker)
+	s.reaper = &reaper{service: s}
+	return s
+}
+
+func nidColumn(c *Component) string {
+	if c.NID == nil {
+		return ""
+	}
+	return strconv.Itoa(*c.NID)
 }
 
 // Start begins to discover endpoints, those first that an earlier process left
 // unfinished, and to end expired reservations. It returns at once.
-func (s *Service) Start(ctx context.Context) {}
+func (s *Service) Start(ctx context.Context) {
+	s.discovery.start(ctx)
+	s.reaper.start(ctx)
+}
 
 // Stop ends what Start began and waits for it.
-func (s *Service) Stop() {}
+func (s *Service) Stop() {
+	s.reaper.stop()
+	s.discovery.stop()
+}
+
+// Ready tells whether the database answers.
+func (s *Service) Ready(ctx context.Context) error {
+	if err := s.db.Ping(ctx); err != nil {
+		return fault.New(fault.Unavailable, "HSM's database is not healthy: %w", err)
+	}
+	return nil
+}
 
 // Credentials is the login of the controller; fault.NotFound if there is none.
 func (s *Service) Credentials(ctx context.Context, bmc string) (redfish.Login, error) {
-	return redfish.Login{}, nil
+	c, err := s.credentials.Get(ctx, xname.Normalize(bmc))
+	return c.login(), err
 }

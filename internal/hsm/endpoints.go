@@ -1,0 +1,287 @@
+package hsm
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/xname"
+)
+
+// RedfishEndpoints returns the endpoints that the parameters select: id, fqdn,
+// type, uuid, macaddr, ipaddress, laststatus.
+func (s *Service) RedfishEndpoints(ctx context.Context, p Parameters) ([]RedfishEndpoint, error) {
+	q := store.Query{Keys: normalized(p["id"])}
+	if status := p["laststatus"]; len(status) > 0 {
+		q.Where = []store.Match{{Column: "status", In: status}}
+	}
+	rows, err := s.endpoints.List(ctx, q)
+	out := []RedfishEndpoint{}
+	for i := range rows {
+		e := &rows[i].RedfishEndpoint
+		if oneOf(p["fqdn"], e.FQDN) && oneOf(p["type"], e.Type) && oneOf(p["uuid"], e.UUID) &&
+			oneOf(p["macaddr"], e.MACAddr) && oneOf(p["ipaddress"], e.IPAddress) {
+			out = append(out, *e)
+		}
+	}
+	return out, err
+}
+
+// normalized spells xnames as keys; nil, which stands for all, stays nil.
+func normalized(ids []string) []string {
+	var out []string
+	for _, id := range ids {
+		out = append(out, xname.Normalize(id))
+	}
+	return out
+}
+
+// oneOf tells whether the value is wanted, in any letter case; no wish takes
+// all.
+func oneOf(wanted []string, value string) bool {
+	return len(wanted) == 0 || slices.ContainsFunc(wanted, func(w string) bool { return strings.EqualFold(w, value) })
+}
+
+// RedfishEndpoint returns one endpoint.
+func (s *Service) RedfishEndpoint(ctx context.Context, id string) (RedfishEndpoint, error) {
+	e, err := s.endpoints.Get(ctx, xname.Normalize(id))
+	if fault.Is(err, fault.NotFound) {
+		err = noSuchEndpoint(id)
+	}
+	return e.RedfishEndpoint, err
+}
+
+func noSuchEndpoint(id string) error {
+	return fault.New(fault.NotFound, "no such xname: '%s' is no Redfish endpoint", id)
+}
+
+// AddRedfishEndpoints adds endpoints, all or none, discovers those that ask
+// for it, and returns their IDs as kept.
+func (s *Service) AddRedfishEndpoints(ctx context.Context, given []RedfishEndpoint) ([]string, error) {
+	if len(given) == 0 {
+		return nil, fault.New(fault.Invalid, "Missing RedfishEndpoints")
+	}
+	ids := make([]string, len(given))
+	rows := make([]endpoint, len(given))
+	logins := make([]credential, 0, len(given))
+	for i, e := range given {
+		if err := e.settle(); err != nil {
+			return nil, err
+		}
+		ids[i] = e.ID
+		if e.User != "" || e.Password != "" {
+			logins = append(logins, credential{e.ID, e.User, e.Password})
+		}
+		e.Password, e.DiscoveryInfo = "", DiscoveryInfo{LastStatus: NotYetQueried}
+		rows[i] = endpoint{RedfishEndpoint: e}
+		if e.RediscoverOnUpdate {
+			rows[i].ask(s.now(), false)
+		}
+	}
+	if twice := firstTwice(ids); twice != "" {
+		return nil, fault.New(fault.Invalid, "endpoint '%s' is given twice", twice)
+	}
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		if err := s.endpoints.Insert(ctx, rows...); err != nil {
+			return err
+		}
+		return s.credentials.Put(ctx, logins...)
+	})
+	if err == nil {
+		s.discovery.wake()
+	}
+	return ids, err
+}
+
+func firstTwice(ids []string) string {
+	seen := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		if seen[id] {
+			return id
+		}
+		seen[id] = true
+	}
+	return ""
+}
+
+// ChangeRedfishEndpoint merges what was sent into the endpoint, or, when whole
+// is set, replaces the endpoint by it, and discovers it if it asks for that.
+func (s *Service) ChangeRedfishEndpoint(ctx context.Context, id string, sent []byte, whole bool) (RedfishEndpoint, error) {
+	key := xname.Normalize(id)
+	var after endpoint
+	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
+		password := ""
+		after, err = s.endpoints.UpdateOne(ctx, key, func(e *endpoint) error {
+			old := *e
+			if whole {
+				e.RedfishEndpoint = RedfishEndpoint{}
+			} else {
+				e.forgetAddress(sent)
+			}
+			if err := json.Unmarshal(sent, &e.RedfishEndpoint); err != nil {
+				return fault.New(fault.Invalid, "error decoding JSON: %w", err)
+			}
+			if e.ID == "" {
+				e.ID = key
+			}
+			if err := e.settle(); err != nil {
+				return err
+			}
+			if e.ID != key {
+				return fault.New(fault.Invalid, "ID is '%s', the path says '%s'", e.ID, id)
+			}
+			password, e.Password = e.Password, ""
+			e.DiscoveryInfo = old.DiscoveryInfo
+			if e.RediscoverOnUpdate {
+				e.ask(s.now(), true)
+			}
+			return nil
+		})
+		if fault.Is(err, fault.NotFound) {
+			return noSuchEndpoint(id)
+		}
+		if err != nil {
+			return err
+		}
+		return s.keepLogin(ctx, key, after.User, password)
+	})
+	if err == nil {
+		s.discovery.wake()
+	}
+	return after.RedfishEndpoint, err
+}
+
+// forgetAddress has a changed host name or address take effect where the full
+// name was derived from the old one.
+func (e *endpoint) forgetAddress(sent []byte) {
+	var names struct{ Hostname, Domain, IPAddress, FQDN *string }
+	if json.Unmarshal(sent, &names) == nil && names.FQDN == nil &&
+		(names.Hostname != nil || names.Domain != nil || names.IPAddress != nil) {
+		e.FQDN = ""
+	}
+}
+
+// keepLogin changes the user and, if one is given, the password.
+func (s *Service) keepLogin(ctx context.Context, bmc, user, password string) error {
+	old, err := s.credentials.Get(ctx, bmc)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	if password == "" {
+		password = old.Password
+	}
+	if user == old.Username && password == old.Password {
+		return nil
+	}
+	return s.credentials.Put(ctx, credential{bmc, user, password})
+}
+
+// DeleteRedfishEndpoints removes the endpoints, nil for all, with their logins
+// and with what was found there; the components stay, in state Empty. It
+// returns how many there were.
+func (s *Service) DeleteRedfishEndpoints(ctx context.Context, ids []string) (n int, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context) error {
+		if ids == nil {
+			all, err := s.endpoints.List(ctx, store.Query{})
+			if err != nil {
+				return err
+			}
+			for i := range all {
+				ids = append(ids, all[i].ID)
+			}
+		}
+		ids = normalized(ids)
+		gone, err := s.endpoints.Delete(ctx, ids...)
+		if err != nil || len(gone) == 0 {
+			return err
+		}
+		n = len(gone)
+		if _, err := s.credentials.Delete(ctx, ids...); err != nil {
+			return err
+		}
+		return s.vacate(ctx, ids)
+	})
+	return n, err
+}
+
+// vacate empties what was found at the endpoints.
+func (s *Service) vacate(ctx context.Context, endpoints []string) error {
+	found, err := s.found.List(ctx, store.Query{Where: []store.Match{{Column: "redfish_endpoint", In: endpoints}}})
+	if err != nil {
+		return err
+	}
+	ids := make([]string, len(found))
+	for i := range found {
+		ids[i] = found[i].ID
+	}
+	if _, err := s.found.Delete(ctx, ids...); err != nil {
+		return err
+	}
+	return s.empty(ctx, ids)
+}
+
+// Discover asks for the discovery of the endpoints, none for all; it does not
+// wait. One that is under way goes on, unless force starts it again.
+func (s *Service) Discover(ctx context.Context, ids []string, force bool) error {
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		keys := normalized(ids)
+		if len(keys) == 0 {
+			all, err := s.endpoints.List(ctx, store.Query{})
+			if err != nil {
+				return err
+			}
+			for i := range all {
+				keys = append(keys, all[i].ID)
+			}
+		}
+		asked, _, err := s.endpoints.Update(ctx, keys, func(e *endpoint) error {
+			if !e.ask(s.now(), force) {
+				return store.Unchanged
+			}
+			return nil
+		})
+		if err == nil && len(asked) == 0 {
+			err = fault.New(fault.NotFound, "No matching RedfishEndpoints found")
+		}
+		return err
+	})
+	if err == nil {
+		s.discovery.wake()
+	}
+	return err
+}
+
+// DiscoveryStatus is how far discovery as a whole is.
+type DiscoveryStatus struct {
+	ID             int       `json:"ID" doc:"Always 0: there is one"`
+	Status         string    `json:"Status" enum:"NotStarted,Pending,InProgress,Complete" doc:"Whether endpoints are being discovered"`
+	LastUpdateTime time.Time `json:"LastUpdateTime" doc:"When a discovery was last asked for"`
+	Details        []string  `json:"Details,omitempty" doc:"How many endpoints are in which status"`
+}
+
+// DiscoveryStatus tells how far discovery is.
+func (s *Service) DiscoveryStatus(ctx context.Context) (DiscoveryStatus, error) {
+	all, err := s.endpoints.List(ctx, store.Query{})
+	d := DiscoveryStatus{Status: "NotStarted"}
+	counts := map[string]int{}
+	for i := range all {
+		info := &all[i].DiscoveryInfo
+		counts[info.LastStatus]++
+		if at := info.LastAttempt; at != nil && at.After(d.LastUpdateTime) {
+			d.LastUpdateTime, d.Status = *at, "Complete"
+		}
+	}
+	if counts[DiscoveryStarted] > 0 {
+		d.Status = "InProgress"
+	}
+	for status, n := range counts {
+		d.Details = append(d.Details, fmt.Sprintf("%s: %d", status, n))
+	}
+	slices.Sort(d.Details)
+	return d, err
+}

@@ -1,0 +1,214 @@
+package hsm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/xname"
+)
+
+// noteDiscovery is the kind of the journal's lines about discovery.
+const noteDiscovery = "discovery"
+
+// record writes what walks found, in one transaction. Walks that were
+// overtaken by another request, or whose endpoint is gone, count for nothing.
+func (s *Service) record(ctx context.Context, batch []result) error {
+	return s.db.InTx(ctx, func(ctx context.Context) error {
+		mountains, err := s.mountains(ctx, batch)
+		if err != nil {
+			return err
+		}
+		found := make(map[string]finding, len(batch))
+		outcomes := make(map[string]*result, len(batch))
+		ids := make([]string, len(batch))
+		for i := range batch {
+			e := &batch[i].walk.endpoint.RedfishEndpoint
+			ids[i], outcomes[e.ID] = e.ID, &batch[i]
+			if batch[i].err == nil {
+				found[e.ID] = mapInventory(e, batch[i].inventory, mountains[chassisBMC(e.ID)])
+			}
+		}
+		var failed []journal.Entry
+		current := map[string]bool{}
+		_, _, err = s.endpoints.Update(ctx, ids, func(e *endpoint) error {
+			r, f := outcomes[e.ID], found[e.ID]
+			if e.Walk != r.walk.endpoint.Walk || e.DiscoveryInfo.LastStatus != DiscoveryStarted {
+				return store.Unchanged
+			}
+			e.DiscoveryInfo.LastStatus = statusOf(r, &f)
+			if r.err != nil {
+				failed = append(failed, journal.Entry{Node: e.ID, Source: "hsm", Kind: noteDiscovery, Failed: true,
+					Text: "discovery failed: " + r.err.Error()})
+				return nil
+			}
+			e.DiscoveryInfo.RedfishVersion, e.UUID = r.inventory.RedfishVersion, r.inventory.UUID
+			current[e.ID] = true
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := s.journal.Append(ctx, failed...); err != nil {
+			return err
+		}
+		return s.adopt(ctx, merge(found, current))
+	})
+}
+
+func merge(found map[string]finding, current map[string]bool) finding {
+	var all finding
+	for id, f := range found {
+		if current[id] {
+			all.components = append(all.components, f.components...)
+			all.endpoints = append(all.endpoints, f.endpoints...)
+			all.interfaces = append(all.interfaces, f.interfaces...)
+		}
+	}
+	return all
+}
+
+// chassisBMC is the controller of the chassis that the name lies in.
+func chassisBMC(id string) string {
+	for ; id != ""; id = xname.Parent(id) {
+		if xname.TypeOf(id) == xname.Chassis {
+			return id + "b0"
+		}
+	}
+	return ""
+}
+
+// mountains are the chassis controllers, among those of the batch, that are
+// known endpoints.
+func (s *Service) mountains(ctx context.Context, batch []result) (map[string]bool, error) {
+	bmcs := make([]string, 0, len(batch))
+	for i := range batch {
+		bmcs = append(bmcs, chassisBMC(batch[i].walk.endpoint.ID))
+	}
+	slices.Sort(bmcs)
+	rows, err := s.endpoints.List(ctx, store.Query{Keys: slices.Compact(bmcs)})
+	known := make(map[string]bool, len(rows))
+	for i := range rows {
+		known[rows[i].ID] = true
+	}
+	return known, err
+}
+
+// adopt records findings. What people set (role, NID, enabled, addresses)
+// stays; what is no longer there loses its component endpoint and is Empty.
+func (s *Service) adopt(ctx context.Context, f finding) error {
+	if len(f.components) == 0 {
+		return nil
+	}
+	if err := s.dropVanished(ctx, f.endpoints); err != nil {
+		return err
+	}
+	if err := s.adoptComponents(ctx, f.components); err != nil {
+		return err
+	}
+	if err := s.found.Put(ctx, f.endpoints...); err != nil {
+		return err
+	}
+	if err := s.adoptInterfaces(ctx, f.interfaces); err != nil {
+		return err
+	}
+	var entries []journal.Entry
+	for i := range f.components {
+		if c := &f.components[i]; c.Type == string(xname.Node) {
+			entries = append(entries, journal.Entry{Node: c.ID, Source: "hsm", Kind: noteDiscovery,
+				Text: fmt.Sprintf("discovered at %s: power %s, processor %s", xname.Parent(c.ID), c.State, c.Arch)})
+		}
+	}
+	return s.journal.Append(ctx, entries...)
+}
+
+// dropVanished forgets what the endpoints showed before and do not show now.
+func (s *Service) dropVanished(ctx context.Context, now []ComponentEndpoint) error {
+	shown := make(map[string]bool, len(now))
+	controllers := make([]string, len(now))
+	for i := range now {
+		shown[now[i].ID], controllers[i] = true, now[i].RedfishEndpointID
+	}
+	slices.Sort(controllers)
+	controllers = slices.Compact(controllers)
+	before, err := s.found.List(ctx, store.Query{Where: []store.Match{{Column: "redfish_endpoint", In: controllers}}})
+	if err != nil {
+		return err
+	}
+	var gone []string
+	for i := range before {
+		if !shown[before[i].ID] {
+			gone = append(gone, before[i].ID)
+		}
+	}
+	if _, err := s.found.Delete(ctx, gone...); err != nil {
+		return err
+	}
+	return s.empty(ctx, gone)
+}
+
+// empty puts components that are no longer there into state Empty.
+func (s *Service) empty(ctx context.Context, ids []string) error {
+	_, _, err := s.components.Update(ctx, ids, func(c *Component) error {
+		if !set(&c.State, stateEmpty) {
+			return store.Unchanged
+		}
+		return nil
+	})
+	return err
+}
+
+func (s *Service) adoptComponents(ctx context.Context, found []Component) error {
+	byID := make(map[string]*Component, len(found))
+	ids := make([]string, len(found))
+	for i := range found {
+		ids[i], byID[found[i].ID] = found[i].ID, &found[i]
+	}
+	_, missing, err := s.components.Update(ctx, ids, func(c *Component) error {
+		if !c.rediscover(*byID[c.ID]) {
+			return store.Unchanged
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	enabled := true
+	added := make([]Component, len(missing))
+	for i, id := range missing {
+		added[i] = *byID[id]
+		added[i].Enabled = &enabled
+		added[i].defaults()
+	}
+	return s.components.Put(ctx, added...)
+}
+
+// adoptInterfaces records whose interfaces are; of known ones description and
+// addresses stay.
+func (s *Service) adoptInterfaces(ctx context.Context, found []EthernetInterface) error {
+	byID := make(map[string]*EthernetInterface, len(found))
+	ids := make([]string, len(found))
+	for i := range found {
+		ids[i], byID[found[i].ID] = found[i].ID, &found[i]
+	}
+	now := s.now().UTC()
+	_, missing, err := s.interfaces.Update(ctx, ids, func(e *EthernetInterface) error {
+		f := byID[e.ID]
+		if e.ComponentID == f.ComponentID && e.Type == f.Type {
+			return store.Unchanged
+		}
+		e.ComponentID, e.Type, e.LastUpdate = f.ComponentID, f.Type, now
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	added := make([]EthernetInterface, len(missing))
+	for i, id := range missing {
+		added[i] = *byID[id]
+		added[i].LastUpdate = now
+	}
+	return s.interfaces.Put(ctx, added...)
+}

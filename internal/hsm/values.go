@@ -1,0 +1,61 @@
+package hsm
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/drover-hpc/drover/internal/fault"
+)
+
+// Values are the words that the fields of a component may hold, in their
+// published spelling; input is matched in any letter case.
+type Values struct {
+	Arch    []string `json:"Arch,omitempty" doc:"Architectures"`
+	Class   []string `json:"Class,omitempty" doc:"Classes"`
+	Flag    []string `json:"Flag,omitempty" doc:"Flags"`
+	NetType []string `json:"NetType,omitempty" doc:"Network types"`
+	Role    []string `json:"Role,omitempty" doc:"Roles"`
+	SubRole []string `json:"SubRole,omitempty" doc:"Subroles"`
+	State   []string `json:"State,omitempty" doc:"States"`
+	Type    []string `json:"Type,omitempty" doc:"Types of components"`
+}
+
+var values = Values{
+	Arch:    []string{"X86", "ARM", "UNKNOWN", "Other"},
+	Class:   []string{"River", "Mountain", "Hill"},
+	Flag:    []string{"Unknown", "OK", "Warning", "Alert", "Locked"},
+	NetType: []string{"Sling", "Infiniband", "Ethernet", "OEM", "None"},
+	Role:    []string{"Compute", "Service", "System", "Application", "Storage", "Management"},
+	SubRole: []string{"Master", "Worker", "Storage", "UAN", "Gateway", "LNETRouter", "Visualization", "UserDefined"},
+	State:   []string{"Unknown", "Empty", "Populated", "Off", "On", "Standby", "Halt", "Ready"},
+	Type: []string{"CDU", "CabinetCDU", "CabinetPDU", "CabinetPDUNic", "CabinetPDUOutlet", "CabinetPDUPowerConnector",
+		"CabinetPDUController", "CabinetBMC", "Cabinet", "Chassis", "ChassisBMC", "CMMNic", "CMMRectifier", "CMMFpga", "CEC",
+		"ComputeModule", "RouterModule", "NodeBMC", "NodeEnclosure", "NodeEnclosurePowerSupply", "NodePowerConnector",
+		"HSNBoard", "MgmtSwitch", "MgmtSwitchConnector", "MgmtHLSwitchEnclosure", "MgmtHLSwitch", "CDUMgmtSwitch", "Node",
+		"VirtualNode", "Processor", "Drive", "StorageGroup", "NodeNic", "NodeHsnNic", "Memory", "NodeAccel",
+		"NodeAccelRiser", "NodeFpga", "HSNAsic", "RouterFpga", "RouterTOR", "RouterBMC", "HSNLink", "HSNConnector",
+		"HSNConnectorPort", "SMSBox", "System", "Partition"},
+}
+
+// spelled returns the published spelling of v, a word of the field.
+func spelled(field string, words []string, v string) (string, error) {
+	if field == "Flag" && strings.EqualFold(v, "warn") {
+		return "Warning", nil
+	}
+	i := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, v) })
+	if i < 0 {
+		return "", fault.New(fault.Invalid, "Argument was not a valid HMS %s: '%s', expected one of %s",
+			field, v, strings.Join(words, ", "))
+	}
+	return words[i], nil
+}
+
+// spell is spelled in place; an empty field stays empty.
+func spell(field string, words []string, v *string) error {
+	if *v == "" {
+		return nil
+	}
+	word, err := spelled(field, words, *v)
+	*v = word
+	return err
+}

@@ -88,7 +88,7 @@ type PageQuery struct {
 	AfterID string `query:"after_id" doc:"Return the records after this one"`
 }
 
-func (p PageQuery) page() Page { return Page{Limit: p.Limit, AfterID: p.AfterID} }
+func (p PageQuery) page() Page { return Page(p) }
 
 // optionalBool tells an absent query parameter from false.
 type optionalBool struct {

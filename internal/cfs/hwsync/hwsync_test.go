@@ -1,0 +1,88 @@
+package hwsync_test
+
+import (
+	"context"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/cfs/hwsync"
+	"github.com/drover-hpc/drover/internal/events"
+	"github.com/drover-hpc/drover/internal/hsm"
+	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+type inventory struct {
+	mu    sync.Mutex
+	nodes []hsm.Component
+	reads int
+}
+
+func (i *inventory) Components(_ context.Context, query url.Values) ([]hsm.Component, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.reads++
+	return i.nodes, nil
+}
+
+func (i *inventory) add(ids ...string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, id := range ids {
+		i.nodes = append(i.nodes, hsm.Component{ID: id, Type: "Node"})
+	}
+}
+
+func (i *inventory) count() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.reads
+}
+
+func TestNewNodesBecomeComponents(t *testing.T) {
+	hub := events.NewHub()
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "cfs.db"), hub.Changed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	service := cfs.NewService(cfs.Config{DB: db, Journal: journal.New(db, time.Now), Hub: hub})
+	nodes := &inventory{}
+	nodes.add("x0", "x1", "")
+	hour := 3600
+	if _, err := service.PatchOptions(t.Context(), cfs.OptionsPatch{HardwareSyncInterval: &hour}); err != nil {
+		t.Fatal(err)
+	}
+	agent := hwsync.New(hwsync.Config{HSM: nodes, Components: service, Hub: hub, Tables: []string{"hsm_components"}})
+	agent.Start(t.Context())
+	defer agent.Stop()
+	<-agent.Started()
+	components := func() []cfs.Component {
+		found, _, err := service.Components(t.Context(), cfs.ComponentFilter{}, cfs.ComponentDetails{}, cfs.Page{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	if got := components(); len(got) != 2 || !got[0].Enabled || got[0].Status != cfs.Unconfigured {
+		t.Fatalf("%+v", got)
+	}
+	reads := nodes.count()
+	hub.Changed("hsm_components", []string{"x0"}) // no news
+	nodes.add("x2")
+	hub.Changed("hsm_components", []string{"x2"})
+	deadline := time.Now().Add(20 * time.Second)
+	for len(components()) != 3 {
+		if time.Now().After(deadline) {
+			t.Fatal("x2 did not become a component")
+		}
+		<-time.After(time.Millisecond)
+	}
+	if got := nodes.count() - reads; got != 1 {
+		t.Errorf("HSM was read %d times for one new node", got)
+	}
+}

@@ -56,9 +56,7 @@ func (o *Operators) configure(ctx context.Context, options bos.Options, chunk []
 			o.noteConfigurationError(ctx, ids, fmt.Sprintf("Error encountered setting CFS information: %s", err))
 			continue
 		}
-		if o.ConfigurationTable == "" {
-			o.status.now(o.sight.config.changed(ids)) // nobody else will tell
-		}
+		o.status.now(o.sight.config.changed(ids))
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func New(c Config) *Operators {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	o := &Operators{Config: c, sight: newSight(c.Power, c.Configurations)}
+	o := &Operators{Config: c, sight: newSight(&c)}
 	o.statusLoops()
 	o.powerLoops()
 	o.transitionsLoop()

@@ -131,6 +131,8 @@ func (c configuration) patch(booting bool) json.RawMessage {
 
 func (b *batch) holdConfiguration(ctx context.Context) {
 	each(ctx, b, groups(b, configurationOf), "setting CFS information", func(c configuration, ids []string) error {
+		// What CFS said before must not be taken for the outcome of this boot.
+		defer b.o.sight.config.changed(ids)
 		return b.o.Configurations.Patch(ctx, ids, c.patch(true))
 	})
 }

@@ -16,18 +16,19 @@ type sight struct {
 	config *mirror[bos.Configuration]
 }
 
-func newSight(p bos.Power, c bos.Configurations) *sight {
+// newSight asks anew each time where no hints tell of changes.
+func newSight(c *Config) *sight {
 	return &sight{
-		power: newMirror(func(ctx context.Context, ids []string) (map[string]bos.PowerStatus, error) {
-			found, err := p.Status(ctx, wellFormed(ids))
+		power: newMirror(c.PowerTable != "", func(ctx context.Context, ids []string) (map[string]bos.PowerStatus, error) {
+			found, err := c.Power.Status(ctx, wellFormed(ids))
 			out := make(map[string]bos.PowerStatus, len(found))
 			for _, f := range found {
 				out[f.Node] = f
 			}
 			return out, err
 		}),
-		config: newMirror(func(ctx context.Context, ids []string) (map[string]bos.Configuration, error) {
-			found, err := c.Components(ctx, ids)
+		config: newMirror(c.ConfigurationTable != "", func(ctx context.Context, ids []string) (map[string]bos.Configuration, error) {
+			found, err := c.Configurations.Components(ctx, ids)
 			out := make(map[string]bos.Configuration, len(found))
 			for _, f := range found {
 				out[f.Node] = f
@@ -68,6 +69,7 @@ func (s *sight) of(ctx context.Context, ids []string) (map[string]bos.Observatio
 
 // mirror keeps values of another service until told that they changed.
 type mirror[T any] struct {
+	told  bool // changes are told
 	fetch func(ctx context.Context, ids []string) (map[string]T, error)
 
 	mu      sync.Mutex
@@ -82,8 +84,8 @@ type entry[T any] struct {
 	age   uint64
 }
 
-func newMirror[T any](fetch func(context.Context, []string) (map[string]T, error)) *mirror[T] {
-	return &mirror[T]{fetch: fetch, entries: map[string]*entry[T]{}}
+func newMirror[T any](told bool, fetch func(context.Context, []string) (map[string]T, error)) *mirror[T] {
+	return &mirror[T]{told: told, fetch: fetch, entries: map[string]*entry[T]{}}
 }
 
 func (m *mirror[T]) get(ctx context.Context, ids []string) (map[string]*T, error) {
@@ -121,7 +123,7 @@ func (m *mirror[T]) get(ctx context.Context, ids []string) (map[string]*T, error
 		}
 		out[id] = value
 		if e := m.entries[id]; e != nil && e.age == ages[id] {
-			e.value, e.fresh = value, value != nil
+			e.value, e.fresh = value, value != nil && m.told
 		}
 	}
 	return out, nil

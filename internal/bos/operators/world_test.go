@@ -23,7 +23,7 @@ import (
 // world stands for all services that BOS calls and for the nodes themselves.
 // Nodes that are powered on boot what BSS has, report, and are configured.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	hub     *events.Hub
 	service *bos.Service
 	db      *store.DB
@@ -63,10 +63,10 @@ const manifest = `{"artifacts":[
 	{"type":"application/vnd.cray.image.initrd","link":{"type":"s3","path":"s3://boot-images/image1/initrd","etag":"i"}},
 	{"type":"application/vnd.cray.image.rootfs.squashfs","link":{"type":"s3","path":"s3://boot-images/image1/rootfs","etag":"r"}}]}`
 
-func nodeName(i int) string { return fmt.Sprintf("x1000c0s%db0n%d", i/2, i%2) }
+func nodeName(i int) string { return fmt.Sprintf("x%dc0s%db0n%d", 1000+i/100, i%100/2, i%2) }
 
 // newWorld has n nodes, all off, with components, and running operators.
-func newWorld(t *testing.T, n int) *world {
+func newWorld(t testing.TB, n int) *world {
 	w := &world{t: t, hub: events.NewHub(), driven: map[string][]string{}, power: map[string]string{}, powerError: map[string]string{},
 		config: map[string]*bos.Configuration{}, nodes: map[string]bos.Node{}, groups: map[string][]string{},
 		tenants: map[string][]string{}, archs: map[string]string{"image1": "x86_64"},
@@ -207,7 +207,7 @@ func (w *world) setConfig(id string, change func(*bos.Configuration)) {
 	w.hub.Changed("cfs_components", []string{id})
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

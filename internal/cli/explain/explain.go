@@ -128,11 +128,16 @@ func (f *Facts) booting(a *account) {
 func (f *Facts) bootStage(a *account) {
 	script, asked := f.seen("boot-script")
 	artifact, fetched := f.seen("artifact")
-	report, reported := f.seen("report")
+	state, up := f.seen("state")
+	runs := f.Component.ActualState.BootArtifacts
 	switch {
-	case reported:
+	case runs.Kernel != "":
 		a.headline = "reported a boot that is not the one wanted."
-		a.say("%s ago: %s", span(f.Now.Sub(report.Time)), report.Text)
+		a.say("It runs %s with parameters %s", runs.Kernel, runs.KernelParameters)
+	case up && strings.Contains(state.Text, "Ready"):
+		a.headline = "is up, and its report to the boot service is missing."
+		a.say("The Hardware State Manager knew it ready %s ago.", span(f.Now.Sub(state.Time)))
+		a.advise("Does the BOS state reporter run on it, and does it reach the gateway?")
 	case fetched && artifact.Failed:
 		a.headline = "could not fetch what it should boot."
 		a.say("%s ago: %s", span(f.Now.Sub(artifact.Time)), artifact.Text)

@@ -51,12 +51,16 @@ func (m *mirror[T]) get(ctx context.Context, key string) (row T, ok bool, err er
 	return row, ok, nil
 }
 
-// view calls look with the mirror locked for reading and no row stale.
+// view calls look with the mirror locked for reading and no row older than the
+// call.
 func (m *mirror[T]) view(ctx context.Context, look func(rows map[string]T)) error {
+	m.takeHints()
+	m.mu.RLock()
+	begun := m.seq
+	m.mu.RUnlock()
 	for {
-		m.takeHints()
 		m.mu.RLock()
-		if m.complete() && len(m.stale) == 0 {
+		if m.complete() && !m.staleBefore(begun) {
 			look(m.rows)
 			m.mu.RUnlock()
 			return nil
@@ -66,6 +70,17 @@ func (m *mirror[T]) view(ctx context.Context, look func(rows map[string]T)) erro
 			return err
 		}
 	}
+}
+
+// staleBefore reports whether a row has been stale since the hint with the
+// number or an earlier one.
+func (m *mirror[T]) staleBefore(seq uint64) bool {
+	for _, since := range m.stale {
+		if since <= seq {
+			return true
+		}
+	}
+	return false
 }
 
 // fetch reads the row at its source, whatever the mirror holds.

@@ -103,7 +103,7 @@ func (s *Service) bootScript(ctx context.Context, q ScriptQuery, c client) ([]by
 	}
 	if h.Kernel == "" || c.known() && !c.component.EndpointEnabled {
 		if q.Arch == "" {
-			if any, err := s.anyUnknown(ctx); any || err != nil {
+			if some, err := s.anyUnknown(ctx); some || err != nil {
 				return s.askArch(q, c), host{}, err
 			}
 		} else if u, _, err := s.lookup(ctx, unknownPrefix+q.Arch); err != nil {
@@ -154,9 +154,9 @@ func (s *Service) lookup(ctx context.Context, name string) (host, bool, error) {
 
 // anyUnknown reports whether there is something to boot for hosts that HSM
 // does not know.
-func (s *Service) anyUnknown(ctx context.Context) (any bool, err error) {
-	err = s.hostMirror.view(ctx, func(map[string]host) { any = len(s.unknowns) > 0 })
-	return any, err
+func (s *Service) anyUnknown(ctx context.Context) (some bool, err error) {
+	err = s.hostMirror.view(ctx, func(map[string]host) { some = len(s.unknowns) > 0 })
+	return some, err
 }
 
 // noteUnknown follows the host entries to answer anyUnknown.

@@ -112,6 +112,14 @@ func TestLiteralCommands(t *testing.T) {
 	}
 }
 
+func TestMembersFile(t *testing.T) {
+	b := newBench(t)
+	b.run("cray", "hsm", "groups", "create", "--label", "g", "--members-ids", "x9", "--members-file", b.file("m", "x1, x2\nx3\n"))
+	if want := `POST /apis/smd/hsm/v2/groups {"label":"g","members":{"ids":["x1","x2","x3"]}}`; !slices.Equal(b.calls, []string{want}) {
+		t.Errorf("calls %q, want %s", b.calls, want)
+	}
+}
+
 // Power transitions ask HSM for relatives.
 func TestIncludeChildren(t *testing.T) {
 	b := newBench(t)

@@ -23,7 +23,6 @@ type Facts struct {
 type Component struct {
 	ActualState  State `json:"actual_state"`
 	DesiredState State `json:"desired_state"`
-	StagedState  State `json:"staged_state"`
 	LastAction   struct {
 		Action      string `json:"action"`
 		Failed      bool   `json:"failed"`
@@ -52,7 +51,6 @@ type State struct {
 		Initrd           string `json:"initrd"`
 	} `json:"boot_artifacts"`
 	Configuration string `json:"configuration"`
-	Session       string `json:"session"`
 }
 
 // Options are the boot service's limits, in seconds.

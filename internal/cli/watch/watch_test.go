@@ -42,23 +42,24 @@ func TestOutcome(t *testing.T) {
 	gone.Extended.Managed, gone.Extended.Successful, gone.Extended.Failed = 3, 66.67, 33.33
 	staged := snapshot("complete", nil)
 	staged.Extended.Managed, staged.Extended.Staged = 2, 100
-	for want, c := range map[string]struct {
-		s  *Snapshot
-		ok bool
+	for _, c := range []struct {
+		want string
+		s    *Snapshot
+		ok   bool
 	}{
-		"session s1 complete in 0:01:30: all 3 nodes succeeded":                        {snapshot("complete", map[string]int{stable: 3}), true},
-		"session s1 complete in 0:01:30: all 1 node succeeded":                         {snapshot("complete", map[string]int{stable: 1}), true},
-		"session s1 complete in 0:01:30: 2 of 3 nodes succeeded, 1 failed":             {snapshot("complete", map[string]int{stable: 2, failed: 1}), false},
-		"session s1 complete in 0:01:30: 1 of 2 nodes succeeded, 1 did not finish":     {snapshot("complete", map[string]int{stable: 1, "on_hold": 1}), false},
-		"session s1 is running after 0:01:30: 0 of 1 node succeeded, 1 did not finish": {snapshot("running", map[string]int{"configuring": 1}), false},
-		"session s1 complete in 0:01:30: it failed: no such template":                  {broken, false},
-		"session s1 complete in 0:01:30: it had no nodes":                              {snapshot("complete", nil), true},
-		"session s1 complete in 0:01:30: 2 of 3 nodes succeeded, 1 failed ":            {gone, false},
-		"session s1 complete in 0:01:30: staged for 2 nodes":                           {staged, true},
+		{"session s1 complete in 0:01:30: all 3 nodes succeeded", snapshot("complete", map[string]int{stable: 3}), true},
+		{"session s1 complete in 0:01:30: all 1 node succeeded", snapshot("complete", map[string]int{stable: 1}), true},
+		{"session s1 complete in 0:01:30: 2 of 3 nodes succeeded, 1 failed", snapshot("complete", map[string]int{stable: 2, failed: 1}), false},
+		{"session s1 complete in 0:01:30: 1 of 2 nodes succeeded, 1 did not finish", snapshot("complete", map[string]int{stable: 1, "on_hold": 1}), false},
+		{"session s1 is running after 0:01:30: 0 of 1 node succeeded, 1 did not finish", snapshot("running", map[string]int{"configuring": 1}), false},
+		{"session s1 complete in 0:01:30: it failed: no such template", broken, false},
+		{"session s1 complete in 0:01:30: it had no nodes", snapshot("complete", nil), true},
+		{"session s1 complete in 0:01:30: 2 of 3 nodes succeeded, 1 failed", gone, false},
+		{"session s1 complete in 0:01:30: staged for 2 nodes", staged, true},
 	} {
 		tally := Count(c.s)
-		if got := tally.Outcome(start.Add(90 * time.Second)); got != strings.TrimSpace(want) || tally.OK() != c.ok {
-			t.Errorf("got %q, ok %v; want %q, ok %v", got, tally.OK(), want, c.ok)
+		if got := tally.Outcome(start.Add(90 * time.Second)); got != c.want || tally.OK() != c.ok {
+			t.Errorf("got %q, ok %v; want %q, ok %v", got, tally.OK(), c.want, c.ok)
 		}
 	}
 }

@@ -28,12 +28,7 @@ const (
 // drive visits each component until its step is over. Between visits a
 // component costs an entry in the agenda, no goroutine.
 func (r *run) drive(ctx context.Context, members []*task) {
-	type result struct {
-		task  *task
-		again time.Duration
-		over  bool
-	}
-	results := make(chan result, visitsAtOnce)
+	results := make(chan visited, visitsAtOnce)
 	next := make(agenda, 0, len(members))
 	for _, t := range members {
 		next = append(next, visit{time.Now(), t}) // in order of time: a heap already
@@ -49,7 +44,7 @@ func (r *run) drive(ctx context.Context, members []*task) {
 				running++
 				go func() {
 					again, over := r.visit(ctx, t)
-					results <- result{t, again, over}
+					results <- visited{t, again, over}
 				}()
 				continue
 			}
@@ -277,6 +272,13 @@ type agenda []visit
 type visit struct {
 	due  time.Time
 	task *task
+}
+
+// visited is how a visit went.
+type visited struct {
+	task  *task
+	again time.Duration
+	over  bool
 }
 
 func (a agenda) Len() int           { return len(a) }

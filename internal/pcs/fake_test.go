@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/events"
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/journal"
@@ -123,6 +124,7 @@ type site struct {
 	endpoints map[string]hsm.ComponentEndpoint
 	locked    []string
 	told      []string // "x1 Off"
+	losing    int      // that many further calls of SetState fail
 	password  string
 }
 
@@ -149,10 +151,20 @@ func (s *site) LockedNodes(context.Context) ([]string, error) { return s.locked,
 func (s *site) SetState(_ context.Context, ids []string, state, _ string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.losing > 0 {
+		s.losing--
+		return fault.New(fault.Unavailable, "HSM is away")
+	}
 	for _, id := range ids {
 		s.told = append(s.told, id+" "+state)
 	}
 	return nil
+}
+
+func (s *site) lose(calls int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.losing = calls
 }
 
 func (s *site) toldHSM(line string) bool {

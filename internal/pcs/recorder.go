@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/drover-hpc/drover/internal/fault"
-	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
@@ -23,13 +21,11 @@ type recorder struct {
 	seen    map[string]time.Time // when the newest look began
 	wake    chan struct{}
 
-	news     map[string]powerNews // not told to HSM yet
+	news     map[string]powerNews  // not told to HSM yet
+	knows    map[string]PowerState // what HSM was told, or will be, since the start
 	newsWake chan struct{}
+	telling  chan struct{} // holds one element while HSM is being told
 }
-
-// powerNews is what HSM has to be told of a component: both when it was off in
-// between, because HSM takes On for a node that is Ready as no news.
-type powerNews struct{ off, on bool }
 
 const (
 	// gather is how long an observation waits for others.
@@ -40,7 +36,8 @@ const (
 func newRecorder(table *store.Table[PowerStatus], state State, now func() time.Time) *recorder {
 	return &recorder{table: table, state: state, now: now,
 		pending: map[string]observation{}, seen: map[string]time.Time{}, wake: make(chan struct{}, 1),
-		news: map[string]powerNews{}, newsWake: make(chan struct{}, 1)}
+		news: map[string]powerNews{}, knows: map[string]PowerState{}, newsWake: make(chan struct{}, 1),
+		telling: make(chan struct{}, 1)}
 }
 
 // saw takes an observation; one that is older than the newest is dropped.
@@ -75,6 +72,7 @@ func (r *recorder) forget(ctx context.Context, xnames []string) error {
 	for _, x := range xnames {
 		delete(r.pending, x)
 		delete(r.seen, x)
+		delete(r.knows, x)
 	}
 	r.mu.Unlock()
 	_, err := r.table.Delete(ctx, xnames...)
@@ -141,15 +139,10 @@ func (r *recorder) write(ctx context.Context, batch map[string]observation) erro
 	for x, o := range batch {
 		changed[x] = o.status()
 	}
-	powerWas := make(map[string]PowerState, len(old))
 	for i := range old {
-		powerWas[old[i].Xname] = old[i].PowerState
 		if now := changed[old[i].Xname]; now.same(&old[i]) {
 			delete(changed, old[i].Xname)
 		}
-	}
-	if len(changed) == 0 {
-		return nil
 	}
 	stamp := r.now().UTC().Format(time.RFC3339Nano)
 	rows := make([]PowerStatus, 0, len(changed))
@@ -157,89 +150,15 @@ func (r *recorder) write(ctx context.Context, batch map[string]observation) erro
 		row.LastUpdated = stamp
 		rows = append(rows, row)
 	}
-	if err := r.table.Put(ctx, rows...); err != nil {
-		return err
+	fresh := r.newsIn(batch)
+	offTold := r.tellOff(ctx, fresh)
+	if len(rows) > 0 {
+		if err := r.table.Put(ctx, rows...); err != nil {
+			return err
+		}
 	}
-	r.spread(rows, powerWas)
+	r.spread(fresh, offTold)
 	return nil
-}
-
-// spread notes for HSM whose power changed.
-func (r *recorder) spread(rows []PowerStatus, was map[string]PowerState) {
-	if r.state == nil {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i := range rows {
-		n := r.news[rows[i].Xname]
-		switch power := rows[i].PowerState; {
-		case power == was[rows[i].Xname] || power == PowerUndefined:
-			continue
-		case power == PowerOff:
-			n = powerNews{off: true}
-		default:
-			n.on = true
-		}
-		r.news[rows[i].Xname] = n
-	}
-	nudge(r.newsWake)
-}
-
-// tell tells HSM until ctx is done. HSM being slow or away holds up nothing else.
-func (r *recorder) tell(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-r.newsWake:
-		}
-		r.mu.Lock()
-		news := r.news
-		r.news = map[string]powerNews{}
-		r.mu.Unlock()
-		var off, on []string
-		for x, n := range news {
-			if n.off {
-				off = append(off, x)
-			}
-			if n.on {
-				on = append(on, x)
-			}
-		}
-		err := r.setState(ctx, off, "Off")
-		if err == nil {
-			err = r.setState(ctx, on, "On")
-		}
-		if err != nil && ctx.Err() == nil {
-			r.notTold(news, err)
-			pause(ctx, retryPause)
-		}
-	}
-}
-
-func (r *recorder) setState(ctx context.Context, ids []string, state string) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	return r.state.SetState(ctx, ids, state, "OK")
-}
-
-// notTold keeps news for another try, unless HSM answered and does not want it.
-func (r *recorder) notTold(news map[string]powerNews, err error) {
-	slog.Error("power states not told to HSM", "count", len(news), "error", err)
-	if !fault.Is(err, fault.Unavailable) && !httpapi.IsStatus(err, 500) && !httpapi.IsStatus(err, 503) {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for x, n := range news {
-		if now, newer := r.news[x]; newer {
-			n = powerNews{off: n.off || now.off, on: now.on}
-		}
-		r.news[x] = n
-	}
-	nudge(r.newsWake)
 }
 
 func nudge(wake chan struct{}) {

@@ -72,6 +72,36 @@ func TestRefusedResetFailsAtOnceWithTheBMCsWords(t *testing.T) {
 	w.journalHas(n0, "BMC refused On: BMC answered 409: The power supply has failed.", true)
 }
 
+// HSM is told that a node is off before anybody can act on it, and what it
+// could not be told is told later.
+func TestHSMIsToldEvenLate(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "On")
+	w.start()
+	w.eventually("first poll", func() bool { return w.site.toldHSM(n0 + " On") })
+	w.finished(w.transition("Force-Off", 5, n0))
+	w.eventually("status", func() bool { return w.status(n0).PowerState == pcs.PowerOff })
+	if !w.site.toldHSM(n0 + " Off") {
+		t.Error("the power status was there before HSM was told")
+	}
+	w.site.lose(2)
+	w.finished(w.transition("On", 5, n0))
+	w.eventually("status", func() bool { return w.status(n0).PowerState == pcs.PowerOn })
+	w.finished(w.transition("Force-Off", 5, n0))
+	w.eventually("HSM is told in the end", func() bool {
+		w.site.mu.Lock()
+		defer w.site.mu.Unlock()
+		return w.site.told[len(w.site.told)-1] == n0+" Off" && w.site.losing == 0
+	})
+
+	w.service.Stop()
+	w.site.mu.Lock()
+	w.site.told = nil // as if the process had been killed before
+	w.site.mu.Unlock()
+	w.start()
+	w.eventually("HSM is told after a restart", func() bool { return w.site.toldHSM(n0 + " Off") })
+}
+
 func TestUnreachableBMC(t *testing.T) {
 	w := newWorld(t)
 	w.add(n0, "On")
@@ -312,10 +342,9 @@ func TestBMCsAreOnWhenTheyAnswer(t *testing.T) {
 func TestPollsLeaveNodesInTransitionAlone(t *testing.T) {
 	w := newWorld(t)
 	w.add(n0, "On")
-	w.add(n1, "On")
 	w.hardware.slow[n0] = true
 	w.start(func(c *pcs.Config) { c.PollEvery = time.Millisecond })
-	w.eventually("first polls", func() bool { return w.status(n0).PowerState == pcs.PowerOn && w.status(n1).PowerState == pcs.PowerOn })
+	w.eventually("first poll", func() bool { return w.status(n0).PowerState == pcs.PowerOn })
 	w.transition("Soft-Off", 5, n0)
 	w.eventually("reset arrives", func() bool { return len(w.hardware.resetsOf(n0)) == 1 })
 	w.hardware.settle()

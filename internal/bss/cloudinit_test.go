@@ -1,6 +1,7 @@
 package bss_test
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -50,6 +51,30 @@ func instanceOf(t *testing.T, r rig) string {
 	first := get()
 	want(t, "instance ID asked for again", get(), first)
 	return strings.TrimPrefix(first, "i-")
+}
+
+// The address wanders along a chain of nodes, whatever order the hints are
+// taken in.
+func TestAddressThatMovesIsFollowed(t *testing.T) {
+	r := start(t)
+	r.put(bss.BootParameters{Hosts: []string{"Default"}, Kernel: "http://k"})
+	var macs []string
+	for n := range 4 {
+		macs = append(macs, fmt.Sprintf("aa:bb:cc:00:00:%02x", n))
+		r.hsm.node(fmt.Sprintf("x1000c0s0b0n%d", n), "Compute", n, macs[n], fmt.Sprintf("10.1.0.%d", n))
+	}
+	for round := range 20 {
+		var keys []string
+		for n := range 4 {
+			r.hsm.node(fmt.Sprintf("x1000c0s0b0n%d", n), "Compute", n, macs[n], fmt.Sprintf("10.1.0.%d", (n+round)%4))
+			keys = append(keys, hsm.MACID(macs[n]))
+		}
+		r.hub.Changed(hsm.EthernetInterfacesTable, keys)
+		for n := range 4 {
+			want(t, "owner of the address", strings.TrimSpace(r.must(200, "GET", "/meta-data?key=local-hostname", nil, forwarded, fmt.Sprintf("10.1.0.%d", (n+round)%4))),
+				fmt.Sprintf(`"x1000c0s0b0n%d"`, n))
+		}
+	}
 }
 
 func TestUserDataIsCloudConfig(t *testing.T) {

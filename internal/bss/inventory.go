@@ -69,7 +69,7 @@ type inventory struct {
 	// Further ways to find them, each guarded by the mirror that it follows.
 	nids  map[string]string          // "nid<N>" to xname: components
 	ports map[string]string          // MAC to xname: endpoints
-	ips   map[string]string          // IP to xname: nics
+	ips   map[string]string          // IP to MAC, the key of a nic: nics
 	macs  map[string]map[string]bool // xname to MACs: nics
 }
 
@@ -177,7 +177,7 @@ func (inv *inventory) byNIDName(ctx context.Context, name string) (id string, er
 
 // byIP is the xname of the node with the IP address, empty if HSM knows none.
 func (inv *inventory) byIP(ctx context.Context, ip string) (id string, err error) {
-	err = inv.nics.view(ctx, func(map[string]nic) { id = inv.ips[ip] })
+	err = inv.nics.view(ctx, func(rows map[string]nic) { id = rows[inv.ips[ip]].component })
 	return id, err
 }
 
@@ -209,33 +209,36 @@ func (inv *inventory) full(ctx context.Context, id string) (Component, error) {
 	return c, err
 }
 
-func (inv *inventory) followComponent(xname string, old, now *Component) {
+// The follow functions forget only what still points to the row that changed:
+// what moved from one row to another may be told in either order.
+
+func (inv *inventory) followComponent(id string, old, now *Component) {
 	if old != nil && old.NID != nil {
-		delete(inv.nids, nidName(*old.NID))
+		forget(inv.nids, nidName(*old.NID), id)
 	}
 	if now != nil && now.NID != nil {
-		inv.nids[nidName(*now.NID)] = xname
+		inv.nids[nidName(*now.NID)] = id
 	}
 }
 
-func (inv *inventory) followEndpoint(xname string, old, now *endpoint) {
+func (inv *inventory) followEndpoint(id string, old, now *endpoint) {
 	if old != nil {
 		for _, mac := range old.macs {
-			delete(inv.ports, hsm.MACID(mac))
+			forget(inv.ports, hsm.MACID(mac), id)
 		}
 	}
 	if now != nil {
 		for _, mac := range now.macs {
-			inv.ports[hsm.MACID(mac)] = xname
+			inv.ports[hsm.MACID(mac)] = id
 		}
 	}
 }
 
-func (inv *inventory) followNIC(_ string, old, now *nic) {
+func (inv *inventory) followNIC(id string, old, now *nic) {
 	if old != nil {
 		delete(inv.macs[old.component], old.mac)
 		for _, ip := range old.ips {
-			delete(inv.ips, ip)
+			forget(inv.ips, ip, id)
 		}
 	}
 	if now == nil || now.component == "" {
@@ -246,7 +249,13 @@ func (inv *inventory) followNIC(_ string, old, now *nic) {
 	}
 	inv.macs[now.component][now.mac] = true
 	for _, ip := range now.ips {
-		inv.ips[ip] = now.component
+		inv.ips[ip] = id
+	}
+}
+
+func forget(index map[string]string, key, value string) {
+	if index[key] == value {
+		delete(index, key)
 	}
 }
 

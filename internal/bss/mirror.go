@@ -28,9 +28,10 @@ type mirror[T any] struct {
 
 	mu       sync.RWMutex
 	rows     map[string]T
-	loadedAt time.Time // when everything was read; zero: must be
-	stale    map[string]uint64
-	seq      uint64 // of hints; a load clears only what was stale before it began
+	loadedAt time.Time         // when everything was read; zero: never
+	seq      uint64            // counts what makes rows stale
+	stale    map[string]uint64 // rows to read again, each since which seq
+	allStale uint64            // everything is to be read again since this seq; 0: it is not
 }
 
 // loadBatch bounds how many stale rows one load reads.
@@ -97,7 +98,7 @@ func (m *mirror[T]) newerThan(t time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.loadedAt.After(t) {
-		m.loadedAt = time.Time{}
+		m.markAllStale()
 	}
 }
 
@@ -113,7 +114,7 @@ func (m *mirror[T]) peek(key string) (row T, ok, fresh bool) {
 }
 
 func (m *mirror[T]) complete() bool {
-	return !m.loadedAt.IsZero() && (m.maxAge == 0 || m.now().Sub(m.loadedAt) < m.maxAge)
+	return !m.loadedAt.IsZero() && m.allStale == 0 && (m.maxAge == 0 || m.now().Sub(m.loadedAt) < m.maxAge)
 }
 
 // takeHints marks what was hinted as stale. The token of the subscription is
@@ -134,8 +135,13 @@ func (m *mirror[T]) takeHints() {
 		m.markStale(k)
 	}
 	if all {
-		m.loadedAt = time.Time{}
+		m.markAllStale()
 	}
+}
+
+func (m *mirror[T]) markAllStale() {
+	m.seq++
+	m.allStale = m.seq
 }
 
 func (m *mirror[T]) markStale(key string) {
@@ -168,18 +174,10 @@ func (m *mirror[T]) refresh(ctx context.Context, key string) error {
 	defer m.mu.Unlock()
 	if keys == nil {
 		m.loadedAt = begun
-		for k := range m.rows {
-			if _, still := rows[k]; !still {
-				m.set(k, nil)
-			}
+		if m.allStale <= seq {
+			m.allStale = 0
 		}
-		keys = make([]string, 0, len(m.stale))
-		for k := range m.stale {
-			keys = append(keys, k)
-		}
-		for k, row := range rows {
-			m.set(k, &row)
-		}
+		keys = m.allKeys(rows)
 	}
 	for _, k := range keys {
 		if row, ok := rows[k]; ok {
@@ -187,11 +185,28 @@ func (m *mirror[T]) refresh(ctx context.Context, key string) error {
 		} else {
 			m.set(k, nil)
 		}
-		if m.stale[k] <= seq {
+		if m.stale[k] <= seq { // what was hinted during the load stays stale
 			delete(m.stale, k)
 		}
 	}
 	return nil
+}
+
+// allKeys are the keys of the rows read and of those held or stale.
+func (m *mirror[T]) allKeys(rows map[string]T) []string {
+	keys := make([]string, 0, len(rows))
+	for k := range rows {
+		keys = append(keys, k)
+	}
+	for k := range m.rows {
+		if _, again := rows[k]; !again {
+			keys = append(keys, k)
+		}
+	}
+	for k := range m.stale {
+		keys = append(keys, k)
+	}
+	return keys
 }
 
 // wanted are the keys to read, nil for all.

@@ -151,6 +151,8 @@ func start(t testing.TB, configure ...func(*bss.Config)) rig {
 	return r
 }
 
+func (r rig) now() time.Time { return *r.clock }
+
 // ask makes a request and returns the answer.
 func (r rig) ask(method, path string, body any, header ...string) *httptest.ResponseRecorder {
 	r.t.Helper()

@@ -63,7 +63,7 @@ for part in kernel initrd rootfs; do
 done
 image=$("$bin" images upload "$work/image" --name demo-image --format json)
 echo "$image"
-path=$(printf '%s' "$image" | sed -n 's/.*"manifest": *"\([^"]*\)".*/\1/p')
+path=$(printf '%s' "$image" | sed -n 's/.*"path": *"\([^"]*\)".*/\1/p')
 etag=$(printf '%s' "$image" | sed -n 's/.*"etag": *"\([^"]*\)".*/\1/p')
 
 say "Describe what the nodes should run"

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/drover-hpc/drover/internal/redfish"
+)
+
+// reboot boots n nodes, then measures their reboot with configuration, and
+// the memory of the idle process.
+func reboot(ctx context.Context, n int, goal string) ([]row, error) {
+	c, err := startCluster(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	defer c.stop()
+	if err := c.prepare(ctx); err != nil {
+		return nil, err
+	}
+	boot, err := c.session(ctx, "boot")
+	if err != nil {
+		return nil, err
+	}
+	again, err := c.session(ctx, "reboot")
+	if err != nil {
+		return nil, err
+	}
+	runtime.GC()
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	return []row{
+		{fmt.Sprintf("boot and configure %d nodes that are off", n), seconds(boot), ""},
+		{fmt.Sprintf("reboot and configure %d nodes", n), seconds(again), goal},
+		{fmt.Sprintf("memory, idle, %d nodes, the simulated fleet included", n), fmt.Sprintf("%d MB", (mem.HeapInuse+mem.StackInuse)>>20), "<= 200 MB at 10,000"},
+	}, nil
+}
+
+// firstPowerOn measures from the POST of a session to the first reset that
+// reaches a BMC, for 4 nodes, the median of several.
+func firstPowerOn(ctx context.Context) ([]row, error) {
+	c, err := startCluster(ctx, 4)
+	if err != nil {
+		return nil, err
+	}
+	defer c.stop()
+	if err := c.prepare(ctx); err != nil {
+		return nil, err
+	}
+	var times []time.Duration
+	for range 5 {
+		start := time.Now()
+		if _, err := c.session(ctx, "boot"); err != nil {
+			return nil, err
+		}
+		first := time.Time{}
+		for _, n := range c.server.Fleet().Nodes() {
+			for _, r := range n.Resets() {
+				if r.Type == "On" && r.Time.After(start) && (first.IsZero() || r.Time.Before(first)) {
+					first = r.Time
+				}
+			}
+		}
+		times = append(times, first.Sub(start))
+		if _, err := c.session(ctx, "shutdown"); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(times)
+	return []row{{"session POST to first power-on, 4 nodes", seconds(times[len(times)/2]), "<= 100 ms"}}, nil
+}
+
+// components measures list and patch of 10,000 against encoding and decoding
+// the same JSON.
+func components(ctx context.Context) ([]row, error) {
+	const n = 10_000
+	c, err := startCluster(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	defer c.stop()
+	const path = "/apis/bos/v2/components"
+	var listed []map[string]any
+	list, err := median(5, func() error { return c.get(ctx, path, &listed) })
+	if err != nil {
+		return nil, err
+	}
+	var text []byte
+	plainList, err := median(5, func() error {
+		if text, err = json.Marshal(listed); err != nil {
+			return err
+		}
+		return json.Unmarshal(text, &[]map[string]any{})
+	})
+	if err != nil {
+		return nil, err
+	}
+	patches := make([]map[string]any, len(listed))
+	for i, l := range listed {
+		patches[i] = map[string]any{"id": l["id"], "error": "patched", "desired_state": map[string]any{"configuration": "c",
+			"boot_artifacts": map[string]string{"kernel": strings.Repeat("k", 80), "kernel_parameters": strings.Repeat("p", 400), "initrd": strings.Repeat("i", 80)}}}
+	}
+	body, err := json.Marshal(patches)
+	if err != nil {
+		return nil, err
+	}
+	var answer []map[string]any
+	patch, err := median(5, func() error {
+		_, err := c.api.Do(ctx, http.MethodPatch, path, nil, body, &answer)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	plainPatch, err := median(5, func() error {
+		if err := json.Unmarshal(body, &[]map[string]any{}); err != nil {
+			return err
+		}
+		text, err := json.Marshal(answer)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(text, &[]map[string]any{})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return []row{
+		{"list 10,000 components", fmt.Sprintf("%s, %.1fx of the same JSON in memory", seconds(list), ratio(list, plainList)), "<= 2x"},
+		{"patch 10,000 components in one call", fmt.Sprintf("%s, %.1fx of the same JSON in memory", seconds(patch), ratio(patch, plainPatch)), "<= 2x"},
+	}, nil
+}
+
+// bootScripts measures how many boot scripts are served a second.
+func bootScripts(ctx context.Context) ([]row, error) {
+	const nodes, each, clients = 1000, 20_000, 8
+	c, err := startCluster(ctx, nodes)
+	if err != nil {
+		return nil, err
+	}
+	defer c.stop()
+	if err := c.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := c.session(ctx, "boot"); err != nil {
+		return nil, err
+	}
+	fleet := c.server.Fleet().Nodes()
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+	start := time.Now()
+	var g errgroup.Group
+	for w := range clients {
+		g.Go(func() error {
+			for i := range each / clients {
+				resp, err := client.Get(c.server.URL() + "/apis/bss/boot/v1/bootscript?mac=" + fleet[(w+i*clients)%nodes].MAC())
+				if err != nil {
+					return err
+				}
+				if err := drain(resp); err != nil || resp.StatusCode != 200 {
+					return fmt.Errorf("boot script: %d, %w", resp.StatusCode, err)
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	rate := each / time.Since(start).Seconds()
+	return []row{{"boot scripts served, client on the same cores", fmt.Sprintf("%.0f/s", rate), ">= 20000/s"}}, nil
+}
+
+// powerTransition measures one transition over 10,000 BMCs against the same
+// requests by a bare client.
+func powerTransition(ctx context.Context) ([]row, error) {
+	const n = 10_000
+	c, err := startCluster(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	defer c.stop()
+	type location struct {
+		Xname string `json:"xname"`
+	}
+	var locations []location
+	for _, node := range c.server.Fleet().Nodes() {
+		locations = append(locations, location{node.Xname()})
+	}
+	where, err := json.Marshal(locations)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	var t struct{ TransitionID string }
+	if err := c.call(ctx, http.MethodPost, "/apis/power-control/v1/transitions", fmt.Sprintf(`{"operation":"On","location":%s}`, where), &t); err != nil {
+		return nil, err
+	}
+	if err := c.until(ctx, "the transition is complete", func() (bool, error) {
+		var now struct {
+			TransitionStatus string
+			TaskCounts       struct{ Succeeded int }
+		}
+		err := c.get(ctx, "/apis/power-control/v1/transitions/"+t.TransitionID, &now)
+		if now.TransitionStatus == "completed" && now.TaskCounts.Succeeded != n {
+			err = fmt.Errorf("%d of %d tasks succeeded", now.TaskCounts.Succeeded, n)
+		}
+		return now.TransitionStatus == "completed", err
+	}); err != nil {
+		return nil, err
+	}
+	took := time.Since(start)
+	bare, err := bareReset(ctx, c, n)
+	if err != nil {
+		return nil, err
+	}
+	return []row{{"one power transition over 10,000 BMCs",
+		fmt.Sprintf("%s, %.1fx of a bare client's same requests", seconds(took), ratio(took, bare)), "<= 1.5x"}}, nil
+}
+
+// bareReset sends what a transition sends: a look, a reset, a look.
+func bareReset(ctx context.Context, c *cluster, n int) (time.Duration, error) {
+	driver := redfish.New(512)
+	bmcs := c.server.Fleet().BMCs()
+	start := time.Now()
+	var g errgroup.Group
+	g.SetLimit(256)
+	for _, b := range bmcs[:n] {
+		g.Go(func() error {
+			login := redfish.Login{Username: b.Username, Password: b.Password}
+			const system = "/redfish/v1/Systems/Node0"
+			for _, step := range []func() error{
+				func() error { _, err := driver.PowerState(ctx, b.Address, login, system); return err },
+				func() error {
+					return driver.Reset(ctx, b.Address, login, system+"/Actions/ComputerSystem.Reset", "ForceOff")
+				},
+				func() error { _, err := driver.PowerState(ctx, b.Address, login, system); return err },
+			} {
+				if err := step(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	err := g.Wait()
+	return time.Since(start), err
+}
+
+func median(n int, do func() error) (time.Duration, error) {
+	var times []time.Duration
+	for range n {
+		start := time.Now()
+		if err := do(); err != nil {
+			return 0, err
+		}
+		times = append(times, time.Since(start))
+	}
+	slices.Sort(times)
+	return times[n/2], nil
+}
+
+func ratio(a, b time.Duration) float64 { return a.Seconds() / b.Seconds() }

@@ -1,0 +1,26 @@
+// Command drover boots and configures clusters: one binary with the services
+// (`drover serve`), the command line, and the steps of a CFS session.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/drover-hpc/drover/internal/cli"
+	"github.com/drover-hpc/drover/internal/server"
+	"github.com/drover-hpc/drover/internal/sim"
+)
+
+// version is set by the linker.
+var version = server.Version
+
+func main() {
+	sim.ReexecIfChild() // a command on a simulated node runs in a child of this binary
+	os.Exit(cli.Main(context.Background(), cli.Config{
+		Args0:    os.Args[0],
+		Version:  version,
+		Commands: []*cobra.Command{server.Command()},
+	}, os.Args[1:]))
+}

@@ -1,0 +1,119 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/sim"
+)
+
+// One cluster tells the story of the main job, act by act.
+func TestMainJob(t *testing.T) {
+	c := newCluster(t, 4)
+	c.configure("first", motd("first"))
+	c.configure("second", motd("second"))
+	c.template("one", "first")
+	c.template("two", "second")
+	nodes := c.fleet.Nodes()
+
+	t.Run("boot from off", func(t *testing.T) {
+		c.succeed(c.session("one", "Boot"))
+		for _, n := range nodes {
+			if got := c.motdOf(n.Xname()); got != "first" {
+				t.Errorf("%s: motd %q, want first", n.Xname(), got)
+			}
+			if got := c.resets(n.Xname()); got["On"] != 1 || len(got) != 1 {
+				t.Errorf("%s: resets %v, want one On", n.Xname(), got)
+			}
+		}
+		want := []string{"on_hold", "power_on_pending", "power_on_called", "configuring", "stable"}
+		if got := c.statuses(nodes[0]); !slices.Equal(got, want) {
+			t.Errorf("statuses %v, want %v", got, want)
+		}
+	})
+
+	t.Run("boot again does nothing but look", func(t *testing.T) {
+		c.succeed(c.session("one", "boot"))
+		if got := c.resets(nodes[0].Xname()); got["On"] != 1 || len(got) != 1 {
+			t.Errorf("resets %v, want still one On", got)
+		}
+	})
+
+	t.Run("reboot with a new image and configuration", func(t *testing.T) {
+		seen := len(c.statuses(nodes[0]))
+		c.succeed(c.session("two", "reboot"))
+		for _, n := range nodes {
+			if got := c.motdOf(n.Xname()); got != "second" {
+				t.Errorf("%s: motd %q, want second", n.Xname(), got)
+			}
+		}
+		want := []string{"on_hold", "power_off_pending", "power_off_gracefully_called", "power_on_pending", "power_on_called", "configuring", "stable"}
+		if got := c.statuses(nodes[0])[seen:]; !slices.Equal(got, want) {
+			t.Errorf("statuses %v, want %v", got, want)
+		}
+	})
+
+	t.Run("a reconfiguration needs no reboot", func(t *testing.T) {
+		before := c.resets(nodes[1].Xname())
+		c.drover("cfs", "v3", "components", "update", nodes[1].Xname(), "--desired-config", "first", "--enabled", "true")
+		c.eventually("the node is reconfigured", func() bool { return c.motdOf(nodes[1].Xname()) == "first" })
+		if after := c.resets(nodes[1].Xname()); len(after) != len(before) || after["On"] != before["On"] {
+			t.Errorf("resets went from %v to %v", before, after)
+		}
+	})
+
+	t.Run("shutdown", func(t *testing.T) {
+		c.succeed(c.session("two", "Shutdown"))
+		for _, n := range nodes {
+			if n.PowerState() != sim.Off {
+				t.Errorf("%s is %s", n.Xname(), n.PowerState())
+			}
+		}
+	})
+
+	t.Run("the seed commands work as typed, by the name cray too", func(t *testing.T) {
+		cray := exec.Command(strings.TrimSuffix(binary, "drover")+"cray", "hsm", "groups", "list", "--format", "json")
+		cray.Env = append(cray.Environ(), "DROVER_SERVER="+c.url(), "HOME="+c.dir)
+		out, err := cray.CombinedOutput()
+		if err != nil || !strings.HasPrefix(strings.TrimSpace(string(out)), "[") {
+			t.Errorf("cray hsm groups list: %v\n%s", err, out)
+		}
+		c.drover("bos", "v2", "sessions", "list", "--format", "json")
+		c.drover("cfs", "sessions", "list", "--tags", "bos_session=none")
+		for _, s := range c.listIn("sessions", "cfs", "v3", "sessions", "list") {
+			name := s.(map[string]any)["name"].(string)
+			if d := c.object("cfs", "v3", "sessions", "describe", name); d["name"] != name {
+				t.Errorf("described %v instead of %s", d["name"], name)
+			}
+		}
+	})
+}
+
+// statuses is the history of a component's status, as the API tells it.
+func (c *cluster) statuses(n *sim.Node) []string {
+	c.t.Helper()
+	resp, err := http.Get(c.url() + "/apis/drover/v1/nodes/" + n.Xname() + "/journal")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var entries []journal.Entry
+	if err := json.NewDecoder(resp.Body).Decode(&entries); err != nil {
+		c.t.Fatal(err)
+	}
+	var out []string
+	for _, e := range entries {
+		if e.Source != "bos" || e.Kind != "status" {
+			continue
+		}
+		if _, to, found := strings.Cut(e.Text, " -> "); found {
+			out = append(out, to)
+		}
+	}
+	return out
+}

@@ -1,0 +1,106 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// configure commits playbooks to a new git repository and makes a CFS
+// configuration of them.
+func (c *cluster) configure(name, playbook string) {
+	c.t.Helper()
+	repo := filepath.Join(c.dir, name+".git")
+	c.write(name+".git/site.yml", playbook)
+	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"add", "."},
+		{"-c", "user.name=Test", "-c", "user.email=test@example.org", "commit", "-qm", "Site"}} {
+		if out, err := exec.Command("git", append([]string{"-C", repo}, args...)...).CombinedOutput(); err != nil {
+			c.t.Fatalf("git %v: %v %s", args, err, out)
+		}
+	}
+	file := c.write(name+".json", fmt.Sprintf(
+		`{"layers":[{"name":"site","clone_url":"file://%s","branch":"main","playbook":"site.yml"}]}`, repo))
+	c.drover("cfs", "v3", "configurations", "update", name, "--file", file)
+}
+
+// motd is a playbook that leaves its text on each node.
+func motd(text string) string {
+	return fmt.Sprintf("- hosts: Compute\n  gather_facts: false\n  tasks:\n"+
+		"    - ansible.builtin.copy: {dest: /etc/motd, content: %q}\n", text)
+}
+
+// template uploads an image and makes a session template for all compute nodes.
+func (c *cluster) template(name, configuration string) {
+	c.t.Helper()
+	for _, part := range []string{"kernel", "initrd", "rootfs"} {
+		c.write(filepath.Join(name, part), strings.Repeat(part+" of "+name+"\n", 1000))
+	}
+	image := c.object("images", "upload", filepath.Join(c.dir, name), "--name", name)
+	file := c.write(name+"-template.json", fmt.Sprintf(`{"enable_cfs":true,"cfs":{"configuration":%q},"boot_sets":{"compute":
+		{"type":"s3","path":%q,"etag":%q,"kernel_parameters":"console=ttyS0 quiet","node_roles_groups":["Compute"]}}}`,
+		configuration, image["path"], image["etag"]))
+	c.drover("bos", "v2", "sessiontemplates", "create", "--file", file, name)
+}
+
+// session starts one and returns its name.
+func (c *cluster) session(template, operation string, more ...string) string {
+	c.t.Helper()
+	s := c.object(append([]string{"bos", "v2", "sessions", "create", "--template-name", template, "--operation", operation}, more...)...)
+	return s["name"].(string)
+}
+
+// finish waits for the session and returns its status.
+func (c *cluster) finish(session string) map[string]any {
+	c.t.Helper()
+	var status map[string]any
+	c.eventually("session "+session+" is complete", func() bool {
+		status = c.object("bos", "v2", "sessions", "status", "list", session)
+		return status["status"] == "complete"
+	})
+	return status
+}
+
+// succeed waits for the session and wants every node to have succeeded.
+func (c *cluster) succeed(session string) {
+	c.t.Helper()
+	status := c.finish(session)
+	if status["percent_successful"] != 100.0 || status["percent_failed"] != 0.0 {
+		c.t.Errorf("session %s: %v", session, status)
+		for _, n := range c.fleet.Nodes() {
+			c.t.Log(c.try("explain", n.Xname()))
+		}
+	}
+}
+
+func (c *cluster) component(node string) map[string]any {
+	c.t.Helper()
+	return c.object("bos", "v2", "components", "describe", node)
+}
+
+// status is the component's computed status.
+func (c *cluster) status(node string) string {
+	c.t.Helper()
+	s, _ := c.component(node)["status"].(map[string]any)
+	text, _ := s["status"].(string)
+	return text
+}
+
+// motdOf is what Ansible left on the node.
+func (c *cluster) motdOf(node string) string {
+	text, err := os.ReadFile(filepath.Join(c.fleet.Node(node).RootDir(), "etc/motd"))
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// resets counts what the node's BMC was asked for, by type.
+func (c *cluster) resets(node string) map[string]int {
+	counts := map[string]int{}
+	for _, r := range c.fleet.Node(node).Resets() {
+		counts[r.Type]++
+	}
+	return counts
+}

@@ -1,0 +1,148 @@
+package server
+
+import (
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/viper"
+
+	"github.com/drover-hpc/drover/internal/fault"
+)
+
+// Config is what a server is started with. Each field is a flag of `drover
+// serve`, an environment variable (DROVER_ and the flag's name, - as _) and a
+// key of the configuration file, in this order of precedence.
+type Config struct {
+	Listen    string `mapstructure:"listen"`
+	S3Listen  string `mapstructure:"s3-listen"`
+	Data      string `mapstructure:"data"`
+	Database  string `mapstructure:"database"`
+	Advertise string `mapstructure:"advertise"`
+	LogLevel  string `mapstructure:"log-level"`
+
+	HSM   string `mapstructure:"hsm-url"`
+	PCS   string `mapstructure:"pcs-url"`
+	BSS   string `mapstructure:"bss-url"`
+	IMS   string `mapstructure:"ims-url"`
+	TAPMS string `mapstructure:"tapms-url"`
+
+	S3Endpoint  string `mapstructure:"s3-endpoint"`
+	S3AccessKey string `mapstructure:"s3-access-key"`
+	S3SecretKey string `mapstructure:"s3-secret-key"`
+
+	SSHPort     int           `mapstructure:"ssh-port"`
+	AnsibleDir  string        `mapstructure:"ansible-config-dir"`
+	MaxSessions int           `mapstructure:"max-sessions"`
+	PollPower   time.Duration `mapstructure:"poll-power"`
+
+	Simulate     int           `mapstructure:"simulate"`
+	SimARM       bool          `mapstructure:"sim-arm"`
+	SimBootDelay time.Duration `mapstructure:"sim-boot-delay"`
+	SimOnDelay   time.Duration `mapstructure:"sim-on-delay"`
+	SimOffDelay  time.Duration `mapstructure:"sim-off-delay"`
+	SimFailure   float64       `mapstructure:"sim-boot-failures"`
+}
+
+// declare adds the flags. Their defaults are the configuration's defaults.
+func declare(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.String("config", "", "configuration `FILE` (YAML, TOML or JSON) with the names of these flags as keys")
+	f.String("listen", "127.0.0.1:8080", "`HOST:PORT` of all services")
+	f.String("s3-listen", "127.0.0.1:8081", "`HOST:PORT` of the embedded S3")
+	f.String("data", "drover-data", "`DIR` for everything that is kept")
+	f.String("database", "", "postgres://... `URL`; without it SQLite in the data directory")
+	f.String("advertise", "", "`URL` by which nodes reach this server (default: http:// and --listen)")
+	f.String("log-level", "info", "debug, info, warn or error")
+	for _, s := range []struct{ flag, name string }{{"hsm-url", "HSM"}, {"pcs-url", "PCS"}, {"bss-url", "BSS"},
+		{"ims-url", "IMS"}, {"tapms-url", "TAPMS"}} {
+		f.String(s.flag, "", "`URL` of an external "+s.name+" to use instead of the embedded one, with its path prefix")
+	}
+	f.String("s3-endpoint", "", "`URL` of an external S3 to use instead of the embedded one")
+	f.String("s3-access-key", "", "access key of the S3 service (embedded: generated)")
+	f.String("s3-secret-key", "", "secret key of the S3 service (embedded: generated)")
+	f.Int("ssh-port", 22, "`PORT` at which nodes accept SSH (with --simulate: the fleet's)")
+	f.String("ansible-config-dir", "", "`DIR` with further Ansible configurations, NAME/ansible.cfg each")
+	f.Int("max-sessions", 4*runtime.NumCPU(), "CFS sessions that run at once")
+	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
+	f.Int("simulate", 0, "start `N` simulated nodes")
+	f.Bool("sim-arm", false, "make every second simulated node an ARM node")
+	f.Duration("sim-boot-delay", 2*time.Second, "time a simulated node takes to boot")
+	f.Duration("sim-on-delay", 200*time.Millisecond, "time from PoweringOn to On of a simulated node")
+	f.Duration("sim-off-delay", 500*time.Millisecond, "time a simulated node takes to shut down gracefully")
+	f.Float64("sim-boot-failures", 0, "share of simulated boots that hang, 0 to 1")
+}
+
+// load reads flags, environment and file into a Config and checks it.
+func load(cmd *cobra.Command) (Config, error) {
+	v := viper.New()
+	v.SetEnvPrefix("DROVER")
+	v.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))
+	v.AutomaticEnv()
+	if err := v.BindPFlags(cmd.Flags()); err != nil {
+		return Config{}, err
+	}
+	if file := v.GetString("config"); file != "" {
+		v.SetConfigFile(file)
+		if err := v.ReadInConfig(); err != nil {
+			return Config{}, fault.New(fault.Invalid, "configuration file %s: %w", file, err)
+		}
+		if err := refuseUnknown(v, cmd, file); err != nil {
+			return Config{}, err
+		}
+	}
+	var c Config
+	if err := v.Unmarshal(&c); err != nil {
+		return Config{}, fault.New(fault.Invalid, "configuration: %w", err)
+	}
+	return c, c.check()
+}
+
+func refuseUnknown(v *viper.Viper, cmd *cobra.Command, file string) error {
+	for _, key := range v.AllKeys() {
+		if cmd.Flags().Lookup(key) == nil {
+			return fault.New(fault.Invalid, "configuration file %s: unknown key %q (see `drover serve --help` for the names)", file, key)
+		}
+	}
+	return nil
+}
+
+// check refuses what cannot work and makes paths absolute: the embedded S3
+// changes the working directory.
+func (c *Config) check() error {
+	data, err := filepath.Abs(c.Data)
+	if err != nil {
+		return fault.New(fault.Invalid, "data directory %q: %w", c.Data, err)
+	}
+	c.Data = data
+	if c.AnsibleDir != "" {
+		if c.AnsibleDir, err = filepath.Abs(c.AnsibleDir); err != nil {
+			return fault.New(fault.Invalid, "ansible-config-dir: %w", err)
+		}
+	}
+	switch {
+	case c.Database != "" && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://"):
+		return fault.New(fault.Invalid, "database: expected a postgres:// URL, got %q", c.Database)
+	case c.Simulate < 0 || c.Simulate > 100_000:
+		return fault.New(fault.Invalid, "simulate: expected 0 to 100000 nodes, got %d", c.Simulate)
+	case c.SimFailure < 0 || c.SimFailure > 1:
+		return fault.New(fault.Invalid, "sim-boot-failures: expected a share from 0 to 1, got %g", c.SimFailure)
+	case c.MaxSessions < 1:
+		return fault.New(fault.Invalid, "max-sessions: expected at least 1, got %d", c.MaxSessions)
+	case c.SSHPort < 1 || c.SSHPort > 65535:
+		return fault.New(fault.Invalid, "ssh-port: expected 1 to 65535, got %d", c.SSHPort)
+	case c.S3Endpoint != "" && (c.S3AccessKey == "" || c.S3SecretKey == ""):
+		return fault.New(fault.Invalid, "s3-endpoint: s3-access-key and s3-secret-key are needed with it")
+	}
+	return nil
+}
+
+// database is the source that store.Open takes.
+func (c *Config) database() string {
+	if c.Database != "" {
+		return c.Database
+	}
+	return filepath.Join(c.Data, "drover.db")
+}

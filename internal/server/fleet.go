@@ -1,0 +1,71 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/hsm"
+	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/sim"
+)
+
+// openFleet makes the simulated fleet, if one is asked for. It comes before
+// the services because they must know the port of its SSH servers.
+func (s *Server) openFleet(context.Context) error {
+	c := &s.config
+	if c.Simulate == 0 {
+		return nil
+	}
+	o := sim.Options{
+		Nodes: c.Simulate, ARMHalf: c.SimARM, Dir: filepath.Join(c.Data, "sim"), Gateway: s.URL(), RunCommands: true,
+		BootDelay: c.SimBootDelay, OnDelay: c.SimOnDelay, OffDelay: c.SimOffDelay, Now: s.now,
+	}
+	if s.opts.Fleet != nil {
+		s.opts.Fleet(&o)
+	}
+	fleet, err := sim.New(o)
+	if err != nil {
+		return err
+	}
+	if c.SimFailure > 0 {
+		for _, n := range fleet.Nodes() {
+			n.SetFaults(sim.Faults{BootFailureRate: c.SimFailure})
+		}
+	}
+	s.fleet = fleet
+	s.config.SSHPort = fleet.SSHPort()
+	s.onStop(fleet.Stop)
+	return nil
+}
+
+// startFleet sets the nodes going and makes them known, as an administrator
+// would: their BMCs to discovery, their groups to HSM.
+func (s *Server) startFleet(ctx context.Context) error {
+	if s.fleet == nil {
+		return nil
+	}
+	s.mux.Handle("/apis/drover/v1/sim/", http.StripPrefix("/apis/drover/v1/sim", sim.Handler(s.fleet)))
+	if err := s.fleet.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	if why := s.fleet.CommandsRefused(); why != "" {
+		slog.Warn("simulated nodes run no commands", "reason", why)
+	}
+	var endpoints []hsm.RedfishEndpoint
+	for _, b := range s.fleet.BMCs() {
+		endpoints = append(endpoints, hsm.RedfishEndpoint{ID: b.Xname, FQDN: b.Address, User: b.Username, Password: b.Password, RediscoverOnUpdate: true})
+	}
+	if err := s.platform.hsm.AddRedfishEndpoints(ctx, endpoints); err != nil && !known(err) {
+		return fmt.Errorf("make simulated BMCs known: %w", err)
+	}
+	return nil
+}
+
+// known tells whether err says that something exists already.
+func known(err error) bool {
+	return httpapi.IsStatus(err, http.StatusConflict) || fault.Is(err, fault.Conflict)
+}

@@ -1,0 +1,91 @@
+package server
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/drover-hpc/drover/internal/aee"
+	"github.com/drover-hpc/drover/internal/aee/local"
+	"github.com/drover-hpc/drover/internal/aee/trust"
+	"github.com/drover-hpc/drover/internal/aee/trust/publish"
+	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/bos/clients"
+	"github.com/drover-hpc/drover/internal/bos/operators"
+	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/cfs/batcher"
+	"github.com/drover-hpc/drover/internal/cfs/gitref"
+	"github.com/drover-hpc/drover/internal/cfs/hwsync"
+	"github.com/drover-hpc/drover/internal/cfs/operator"
+	"github.com/drover-hpc/drover/internal/hsm"
+	"github.com/drover-hpc/drover/internal/pcs"
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+// watched are the tables whose changes concern a session's followers.
+var watched = []string{bos.ComponentsTable, bos.SessionsTable}
+
+func (s *Server) startCFS(ctx context.Context) error {
+	executor := s.opts.Executor
+	if executor == nil {
+		var err error
+		if executor, err = s.startExecutor(ctx); err != nil {
+			return err
+		}
+	}
+	service := cfs.NewService(cfs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{},
+		Tenants: s.platform.tapms, Now: s.now})
+	cfs.Register(s.api(cfsPrefix, "CFS"), service)
+	agent := hwsync.New(hwsync.Config{Components: service, HSM: s.platform.hsm, Hub: s.hub, Tables: []string{hsm.ComponentsTable}})
+	op := operator.New(operator.Config{Sessions: service, Queue: store.NewQueue(s.db, cfs.EventsTopic, s.now),
+		Executor: executor, Hub: s.hub, MaxJobs: s.config.MaxSessions, Now: s.now})
+	batches := batcher.New(batcher.Config{DB: s.db, CFS: service, Hub: s.hub, MaxJobs: s.config.MaxSessions, Now: s.now})
+	for _, loop := range []interface {
+		Start(context.Context)
+		Stop()
+	}{agent, op, batches} {
+		loop.Start(context.WithoutCancel(ctx))
+		s.onStop(loop.Stop)
+	}
+	return nil
+}
+
+// startExecutor sets up what runs sessions as local child processes: the SSH
+// trust, the cache of repositories, the directory of jobs.
+func (s *Server) startExecutor(ctx context.Context) (cfs.Executor, error) {
+	dir := filepath.Join(s.config.Data, "trust")
+	authority, err := trust.Open(dir, s.now)
+	if err != nil {
+		return nil, err
+	}
+	published := publish.NewLoop(s.hub, authority.PublicKey(), s.platform.bss)
+	published.Start(context.WithoutCancel(ctx))
+	s.onStop(published.Stop)
+	executor, err := local.New(local.Config{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
+		Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{Gateway: s.localURL(), SSHPort: s.config.SSHPort,
+			CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: dir, ConfigDir: s.config.AnsibleDir}})
+	if err != nil {
+		return nil, err
+	}
+	s.onStop(executor.Close)
+	return executor, executor.Open()
+}
+
+func (s *Server) startBOS(ctx context.Context) error {
+	p := &s.platform
+	service := bos.NewService(bos.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Objects: clients.Objects(p.objects),
+		Images: clients.Images(p.ims), Tenants: clients.Tenants(p.tapms), Now: s.now})
+	bos.Register(s.api(bosPrefix, "BOS"), service)
+	c := operators.Config{Service: service, Hub: s.hub, Inventory: clients.Inventory(p.hsm), Power: clients.Power(p.pcs),
+		BootParameters: clients.BootParameters(p.bss), Configurations: clients.Configurations(s.client("CFS", cfsPrefix, "")),
+		ConfigurationTable: cfs.ComponentsTable, PollForeign: s.config.PCS != "", Now: s.now}
+	if s.config.PCS == "" {
+		c.PowerTable, c.TransitionTable = pcs.StatusTable, pcs.TransitionTable
+	}
+	if s.config.HSM == "" {
+		c.InventoryTable = hsm.ComponentsTable
+	}
+	ops := operators.New(c)
+	ops.Start(context.WithoutCancel(ctx))
+	s.onStop(ops.Stop)
+	return nil
+}

@@ -1,0 +1,148 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/drover-hpc/drover/internal/bss"
+	"github.com/drover-hpc/drover/internal/hsm"
+	"github.com/drover-hpc/drover/internal/ims"
+	"github.com/drover-hpc/drover/internal/pcs"
+	"github.com/drover-hpc/drover/internal/redfish"
+	"github.com/drover-hpc/drover/internal/s3"
+	"github.com/drover-hpc/drover/internal/tapms"
+)
+
+// The paths that the gateway gives the services.
+const (
+	hsmPrefix   = "/apis/smd/hsm/v2"
+	pcsPrefix   = "/apis/power-control"
+	bssPrefix   = "/apis/bss"
+	imsPrefix   = "/apis/ims"
+	tapmsPrefix = "/apis/tapms"
+	bosPrefix   = "/apis/bos"
+	cfsPrefix   = "/apis/cfs"
+)
+
+// bmcConnections bounds the connections to BMCs at any time.
+const bmcConnections = 512
+
+// platform is the services that BOS and CFS stand on, as their clients.
+type platform struct {
+	hsm        *hsm.Client
+	pcs        *pcs.Client
+	bss        *bss.Client
+	ims        *ims.Client
+	tapms      *tapms.Client
+	objects    *s3.Client
+	s3Endpoint string
+}
+
+func (s *Server) startPlatform(ctx context.Context) error {
+	c := &s.config
+	p := &s.platform
+	p.hsm = hsm.NewClient(s.client("HSM", hsmPrefix, c.HSM))
+	p.pcs = pcs.NewClient(s.client("PCS", pcsPrefix, c.PCS))
+	p.bss = bss.NewClient(s.client("BSS", bssPrefix, c.BSS))
+	p.ims = ims.NewClient(s.client("IMS", imsPrefix, c.IMS))
+	p.tapms = tapms.NewClient(s.client("TAPMS", tapmsPrefix, c.TAPMS))
+	if err := s.startS3(ctx); err != nil {
+		return err
+	}
+	bmcs := redfish.New(bmcConnections)
+	hardware := hsm.NewService(s.db, s.journal, bmcs, s.now)
+	if c.HSM == "" {
+		hsm.Register(s.api(hsmPrefix, "HSM"), hardware)
+		hardware.Start(ctx)
+		s.onStop(hardware.Stop)
+	}
+	if c.PCS == "" {
+		power := pcs.NewService(pcs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Inventory: p.hsm, Credentials: hardware,
+			BMC: bmcs, State: p.hsm, Locks: p.hsm, WakeOn: []string{hsm.ComponentEndpointsTable}, PollEvery: c.PollPower, Now: s.now})
+		pcs.Register(s.api(pcsPrefix, "PCS"), power)
+		power.Start(ctx)
+		s.onStop(power.Stop)
+	}
+	if c.BSS == "" {
+		boot := bss.NewService(bss.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Inventory: p.hsm, Presigner: p.objects,
+			ChainBase: s.URL() + bssPrefix, CloudInitBase: s.URL() + bssPrefix, Now: s.now,
+			WakeOn: []string{hsm.ComponentsTable, hsm.ComponentEndpointsTable, hsm.EthernetInterfacesTable}})
+		bss.Register(s.api(bssPrefix, "BSS"), boot)
+		boot.Start(ctx)
+		s.onStop(boot.Stop)
+	}
+	if c.IMS == "" {
+		ims.Register(s.api(imsPrefix, "IMS"), ims.NewService(ims.Config{DB: s.db, Objects: p.objects, Now: s.now}))
+	}
+	if c.TAPMS == "" {
+		tapms.Register(s.api(tapmsPrefix, "TAPMS"), tapms.NewService(s.db, s.now))
+	}
+	return nil
+}
+
+// startS3 starts the embedded object store, or takes the external one.
+func (s *Server) startS3(ctx context.Context) error {
+	c := &s.config
+	creds := s3.Credentials{AccessKey: c.S3AccessKey, SecretKey: c.S3SecretKey}
+	s.platform.s3Endpoint = c.S3Endpoint
+	if c.S3Endpoint == "" {
+		var err error
+		if creds, err = s.s3Credentials(creds); err != nil {
+			return err
+		}
+		server, err := s3.StartServer(ctx, s3.ServerConfig{Dir: filepath.Join(c.Data, "s3"), Listen: c.S3Listen,
+			Credentials: creds, Journal: s.journal})
+		if err != nil {
+			return err
+		}
+		s.onStop(server.Stop)
+		s.platform.s3Endpoint = server.Endpoint()
+	}
+	client, err := s3.NewClient(s.platform.s3Endpoint, creds)
+	if err != nil {
+		return err
+	}
+	s.platform.objects = client
+	s.mux.HandleFunc("PUT /apis/sts/token", stsToken(s.platform.s3Endpoint, creds))
+	return client.EnsureBuckets(ctx, "boot-images", "ims")
+}
+
+// s3Credentials are those given, or those of the data directory, made at the
+// first start.
+func (s *Server) s3Credentials(given s3.Credentials) (s3.Credentials, error) {
+	if given.AccessKey != "" && given.SecretKey != "" {
+		return given, nil
+	}
+	file := filepath.Join(s.config.Data, "s3-credentials.json")
+	var c s3.Credentials
+	data, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+		return c, err
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return c, fmt.Errorf("S3 credentials: %w", err)
+	}
+	c = s3.Credentials{AccessKey: "drover", SecretKey: rand.Text()}
+	data, _ = json.Marshal(c) // two strings always encode
+	return c, os.WriteFile(file, data, 0o600)
+}
+
+// stsToken answers as the token service does: credentials for the object
+// store, without an end.
+func stsToken(endpoint string, c s3.Credentials) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusCreated)
+		json.NewEncoder(w).Encode(map[string]any{"Credentials": map[string]string{ //nolint:errcheck // the client is gone
+			"AccessKeyId": c.AccessKey, "SecretAccessKey": c.SecretKey, "SessionToken": "", "EndpointURL": endpoint,
+			"Expiration": "9999-12-31T23:59:59Z",
+		}})
+	}
+}

@@ -1,0 +1,202 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/events"
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/s3"
+	"github.com/drover-hpc/drover/internal/sim"
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+// Version is what the services report as theirs.
+const Version = "0.1.0"
+
+// Options replace parts of a server, for tests and benchmarks.
+type Options struct {
+	// Executor runs CFS sessions instead of local child processes.
+	Executor cfs.Executor
+	// Program starts a step of a session: by default this binary and "aee".
+	Program []string
+	// Fleet changes the simulated fleet's options before it starts.
+	Fleet func(*sim.Options)
+}
+
+// Server is one running process of Drover.
+type Server struct {
+	config Config
+	opts   Options
+	now    func() time.Time
+
+	mux     *http.ServeMux
+	hub     *events.Hub
+	db      *store.DB
+	journal *journal.Journal
+
+	platform platform
+	fleet    *sim.Fleet
+
+	listener net.Listener
+	http     *http.Server
+	stopping chan struct{}
+	ready    atomic.Bool
+	stops    []func() // in the order of starting; Stop runs them backwards
+}
+
+// Start assembles and starts everything and returns when it answers. Whoever
+// called Start calls Stop; a failed Start has stopped what it started.
+func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
+	s := &Server{config: c, opts: o, now: time.Now, mux: http.NewServeMux(), hub: events.NewHub(), stopping: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			s.Stop()
+		}
+	}()
+	if err := os.MkdirAll(c.Data, 0o755); err != nil {
+		return nil, fault.New(fault.Invalid, "data directory: %w", err)
+	}
+	os.Remove(filepath.Join(c.Data, "url")) //nolint:errcheck // usually not there
+	if s.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		return nil, fault.New(fault.Unavailable, "listen on %s: %w", c.Listen, err)
+	}
+	s.onStop(func() { s.listener.Close() })
+	for _, step := range []func(context.Context) error{
+		s.openFleet, s.openStore, s.startPlatform, s.startCFS, s.startBOS, s.serve, s.startFleet, s.announce,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// URL is the gateway's base URL.
+func (s *Server) URL() string {
+	if s.config.Advertise != "" {
+		return s.config.Advertise
+	}
+	return s.localURL()
+}
+
+// localURL is where processes on this machine reach the gateway.
+func (s *Server) localURL() string { return "http://" + s.listener.Addr().String() }
+
+// Objects is a client of the object store.
+func (s *Server) Objects() *s3.Client { return s.platform.objects }
+
+// Fleet is the simulated fleet, nil without one.
+func (s *Server) Fleet() *sim.Fleet { return s.fleet }
+
+// Stop ends everything in the reverse order of starting. Sessions that run
+// go on; the next start takes them up.
+func (s *Server) Stop() {
+	s.ready.Store(false)
+	slices.Reverse(s.stops)
+	for _, stop := range s.stops {
+		stop()
+	}
+	s.stops = nil
+}
+
+func (s *Server) onStop(stop func()) { s.stops = append(s.stops, stop) }
+
+func (s *Server) openStore(ctx context.Context) error {
+	db, err := store.Open(ctx, s.config.database(), s.hub.Changed)
+	if err != nil {
+		return err
+	}
+	s.db = db
+	s.onStop(func() { db.Close() })
+	s.journal = journal.New(db, s.now)
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		s.journal.Run(running)
+	}()
+	s.onStop(func() { stop(); <-written })
+	return nil
+}
+
+// api returns the API of a service below its gateway prefix.
+func (s *Server) api(prefix, title string) huma.API {
+	return httpapi.New(s.mux, prefix, title, Version)
+}
+
+// client returns a client of the service below prefix: the embedded one in
+// memory, or the one at the external URL.
+func (s *Server) client(service, prefix, external string) *httpapi.Client {
+	if external != "" {
+		return httpapi.NewClient(service, external, nil)
+	}
+	c := httpapi.NewClient(service, "http://drover"+prefix, httpapi.Local(s.mux))
+	c.HTTP.Timeout = 0 // in memory nothing gets lost; bulk calls take their time
+	return c
+}
+
+func (s *Server) serve(context.Context) error {
+	s.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	s.mux.HandleFunc("GET /readyz", s.readyz)
+	s.mux.HandleFunc("GET /apis/drover/v1/sessions/{name}/events", sessionEvents(s.hub, s.stopping, watched...))
+	registerNative(s.api(nativePrefix, "Drover"), s.journal)
+	s.http = &http.Server{Handler: s.mux, ReadHeaderTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			slog.Error("listener failed", "error", err)
+		}
+	}()
+	s.onStop(func() {
+		close(s.stopping)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if s.http.Shutdown(ctx) != nil {
+			s.http.Close()
+		}
+		<-done
+	})
+	return nil
+}
+
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	err := s.db.Ping(r.Context())
+	if err == nil {
+		err = s.platform.objects.Ready(r.Context())
+	}
+	switch {
+	case err != nil:
+		httpapi.WriteProblem(w, fault.New(fault.Unavailable, "not ready: %w", err))
+	case !s.ready.Load():
+		httpapi.WriteProblem(w, fault.New(fault.Unavailable, "not ready: still starting"))
+	default:
+		fmt.Fprintln(w, "ok")
+	}
+}
+
+// announce says that everything answers, and where.
+func (s *Server) announce(context.Context) error {
+	s.ready.Store(true)
+	file := filepath.Join(s.config.Data, "url")
+	if err := os.WriteFile(file+".new", []byte(s.URL()+"\n"), 0o644); err != nil {
+		return err
+	}
+	s.onStop(func() { os.Remove(file) })
+	return os.Rename(file+".new", file)
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 	"github.com/drover-hpc/drover/internal/tapms"
 )
 
@@ -73,11 +75,35 @@ type fixture struct {
 	now     time.Time
 }
 
+// database names an empty database; TestOnPostgres puts another engine in.
+var database = func(t *testing.T) string { return filepath.Join(t.TempDir(), "cfs.db") }
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	storetest.StopPostgres()
+	os.Exit(code)
+}
+
+// The tests that depend on locks and on what a failed statement does to its
+// transaction, on the other engine.
+func TestOnPostgres(t *testing.T) {
+	sqlite := database
+	defer func() { database = sqlite }()
+	database = func(t *testing.T) string { return storetest.Postgres(t) }
+	for name, test := range map[string]func(*testing.T){
+		"life": TestComponentLife, "forms": TestComponentPatchForms, "reports": TestReportsAtTheSameTime,
+		"deletes": TestSessionDeletesAtTheSameTime, "creates": TestSessionCreatesAtTheSameTime,
+		"sources": TestSources, "filters": TestSessionFilters, "in use": TestConfigurationInUse,
+	} {
+		t.Run(name, test)
+	}
+}
+
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{t: t, hub: events.NewHub(), git: &fakeGit{heads: map[string]string{}}, mux: http.NewServeMux(),
 		now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "cfs.db"), f.hub.Changed)
+	db, err := store.Open(t.Context(), database(t), f.hub.Changed)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -271,9 +270,4 @@ func TestPathTwiceEncoded(t *testing.T) {
 	if got, want := c.Path([]string{"https://a/b"}), "/v3/sources/https:%252F%252Fa%252Fb"; got != want {
 		t.Errorf("path %s, want %s", got, want)
 	}
-}
-
-func ExampleCommand_Name() {
-	fmt.Println((&derive.Command{Groups: []string{"sessions", "status"}, Verb: "list"}).Name())
-	// Output: sessions status list
 }

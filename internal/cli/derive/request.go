@@ -152,7 +152,7 @@ func (o *Option) decode(text string) (any, error) {
 	if !o.List && o.Objects == 0 {
 		return o.scalar(text)
 	}
-	names, err := expand(text)
+	names, err := xname.Expand(text)
 	if err != nil {
 		return nil, o.invalid(err.Error() + ".")
 	}
@@ -243,22 +243,9 @@ func word(v any) string {
 	return string(text)
 }
 
-// expand splits at commas and writes brackets out. A bracket around the whole
-// is dropped: lists of numbers are often written [1-10,12].
-func expand(text string) ([]string, error) {
-	names, err := xname.Expand(text)
-	if err != nil {
-		return nil, err
-	}
-	if names == nil {
-		names = []string{}
-	}
-	return names, nil
-}
-
-// split is expand for texts that decode has accepted.
+// split expands texts that decode has accepted.
 func split(text string) []string {
-	names, _ := expand(text)
+	names, _ := xname.Expand(text)
 	return names
 }
 

@@ -18,16 +18,6 @@ type Member struct {
 	Value any
 }
 
-// Get is the value of the key, nil if there is none.
-func (o Object) Get(key string) any {
-	for _, m := range o {
-		if m.Key == key {
-			return m.Value
-		}
-	}
-	return nil
-}
-
 // Decode reads one JSON value.
 func Decode(text []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(text))

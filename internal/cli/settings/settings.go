@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -21,11 +21,14 @@ type Dir string
 func Locate(getenv func(string) string) (Dir, error) {
 	base := getenv("CRAY_CONFIG_DIR")
 	if base == "" {
-		home := getenv("HOME")
-		if home == "" {
-			return "", errors.New("neither CRAY_CONFIG_DIR nor HOME is set")
+		base = getenv("HOME")
+	}
+	if base == "" { // as in services and containers
+		u, err := user.Current()
+		if err != nil {
+			return "", fmt.Errorf("find the folder of the configurations: %w", err)
 		}
-		base = home
+		base = u.HomeDir
 	}
 	return Dir(filepath.Join(base, ".config", "cray")), nil
 }
@@ -153,7 +156,7 @@ func (c *Configuration) Set(value any, path ...string) error {
 func (c *Configuration) Unset(path ...string) bool {
 	var v any = c.Values
 	if len(path) > 1 {
-		v, _ = c.Get(slices.Clone(path[:len(path)-1])...)
+		v, _ = c.Get(path[:len(path)-1]...)
 	}
 	table, ok := v.(map[string]any)
 	if !ok {

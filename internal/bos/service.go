@@ -51,6 +51,8 @@ type Service struct {
 	tokens     *store.Table[token]
 	settings   *store.Table[settings]
 
+	gather gatherer
+
 	mu      sync.Mutex
 	stale   *events.Subscription
 	options *Options

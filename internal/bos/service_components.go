@@ -180,18 +180,22 @@ func (s *Service) PutComponents(ctx context.Context, patches []ComponentPatch, t
 // PatchComponent merges a patch into one component. A report of the actual
 // state that comes while BOS changes what the node runs is a fault.Conflict.
 func (s *Service) PatchComponent(ctx context.Context, id string, p ComponentPatch, tenant string) (Component, error) {
-	p.ID = id
-	after, err := s.patch(ctx, []ComponentPatch{p}, tenant, false, true)
-	if err != nil {
+	if err := s.mustOwn(ctx, tenant, id); err != nil {
 		return Component{}, err
 	}
-	return after[0], nil
+	p.ID = id
+	return s.patchOne(ctx, p, tenant)
+}
+
+func errBusy(id string) error {
+	return fault.Titled(fault.Conflict, "Actual state can not be updated.",
+		"BOS is currently changing the state of the node '%s', and the actual state can not be accurately recorded", id)
 }
 
 // PatchComponents merges one patch into each of many components. Unless
 // skipBad, a single one that does not exist makes all fail.
 func (s *Service) PatchComponents(ctx context.Context, patches []ComponentPatch, tenant string, skipBad bool) ([]Component, error) {
-	return s.patch(ctx, patches, tenant, skipBad, false)
+	return s.patch(ctx, patches, tenant, skipBad)
 }
 
 // PatchSession merges the patch into all components of the session.
@@ -206,13 +210,13 @@ func (s *Service) PatchSession(ctx context.Context, session string, p ComponentP
 			patches[i] = p
 			patches[i].ID = members[i].ID
 		}
-		after, err = s.patch(ctx, patches, "", true, false)
+		after, err = s.patch(ctx, patches, "", true)
 		return err
 	})
 	return after, err
 }
 
-func (s *Service) patch(ctx context.Context, patches []ComponentPatch, tenant string, skipBad, refuseReports bool) ([]Component, error) {
+func (s *Service) patch(ctx context.Context, patches []ComponentPatch, tenant string, skipBad bool) ([]Component, error) {
 	owned, err := s.owned(ctx, tenant)
 	if err != nil {
 		return nil, err
@@ -235,12 +239,7 @@ func (s *Service) patch(ctx context.Context, patches []ComponentPatch, tenant st
 	err = s.DB.InTx(ctx, func(ctx context.Context) error {
 		var missing []string
 		after, missing, err = s.Change(ctx, mine, func(c *Component) error {
-			p := byID[c.ID]
-			if refuseReports && p.ActualState != nil && !c.AcceptsReport() {
-				return fault.Titled(fault.Conflict, "Actual state can not be updated.",
-					"BOS is currently changing the state of the node '%s', and the actual state can not be accurately recorded", c.ID)
-			}
-			s.apply(c, p, booted, tenant, now)
+			s.apply(c, byID[c.ID], booted, tenant, now)
 			return nil
 		})
 		if err == nil && len(missing) > 0 && !skipBad {

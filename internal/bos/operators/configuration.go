@@ -13,7 +13,7 @@ import (
 // The configuration operator selects components that run what they should but
 // for which CFS wants another configuration, or none, and tells CFS.
 func (o *Operators) configurationLoop() {
-	o.loop("configuration", bos.Options.Polling, o.runConfiguration, bos.ComponentsTable)
+	o.configuration = o.loop("configuration", bos.Options.Polling, o.runConfiguration)
 }
 
 func (o *Operators) runConfiguration(ctx context.Context, options bos.Options, w events.Wake) error {

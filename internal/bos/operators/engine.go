@@ -39,10 +39,14 @@ type Config struct {
 // Operators run together until Stop.
 type Operators struct {
 	Config
-	loops    []*events.Loop
-	sight    *sight
-	status   *alarm
-	watching *watching
+	loops         []*events.Loop
+	sight         *sight
+	status        *alarm
+	actions       []*powerAction
+	configuration *alarm
+	watching      *watching
+	// running are the running sessions, as of the last change of any session.
+	running []bos.Session
 
 	// calls counts the batches whose calls are under way.
 	calls  sync.WaitGroup
@@ -61,10 +65,10 @@ func New(c Config) *Operators {
 		c.Log = slog.Default()
 	}
 	o := &Operators{Config: c, sight: newSight(&c)}
-	o.statusLoops()
-	o.powerLoops()
 	o.transitionsLoop()
+	o.powerLoops()
 	o.configurationLoop()
+	o.statusLoops()
 	o.setupLoop()
 	o.completionLoop()
 	o.discoveryLoop()

@@ -52,11 +52,12 @@ const (
 )
 
 func (o *Operators) powerLoops() {
-	for _, a := range []*powerAction{o.powerOn(), o.powerOffGraceful(), o.powerOffForceful()} {
+	o.actions = []*powerAction{o.powerOn(), o.powerOffGraceful(), o.powerOffForceful()}
+	for _, a := range o.actions {
 		a.slots = make(chan struct{}, slotsPerAction)
 		a.alarm = o.loop(string(a.name), bos.Options.Polling, func(ctx context.Context, options bos.Options, w events.Wake) error {
 			return o.runPower(ctx, options, a, w)
-		}, bos.ComponentsTable)
+		})
 	}
 }
 

@@ -2,9 +2,12 @@ package operators
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/events"
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
@@ -14,21 +17,23 @@ func (o *Operators) completionLoop() {
 	o.loop("session completion", bos.Options.Polling, o.runCompletion, bos.ComponentsTable, bos.SessionsTable)
 }
 
-func (o *Operators) runCompletion(ctx context.Context, _ bos.Options, _ events.Wake) error {
-	running, err := o.Service.Sessions(ctx, "", bos.SessionFilter{Status: bos.SessionRunning})
-	if err != nil {
-		return err
-	}
-	for i := range running {
-		s := &running[i]
-		active, err := o.Service.Active(ctx, s)
+func (o *Operators) runCompletion(ctx context.Context, _ bos.Options, w events.Wake) error {
+	// Keys of sessions have a slash; most hints are of components.
+	if w.All || slices.ContainsFunc(w.Keys, func(k string) bool { return strings.Contains(k, "/") }) {
+		running, err := o.Service.Sessions(ctx, "", bos.SessionFilter{Status: bos.SessionRunning})
 		if err != nil {
 			return err
 		}
-		if active == 0 {
-			if err := o.complete(ctx, s); err != nil {
-				return err
-			}
+		o.running = running
+	}
+	for i := range o.running {
+		s := &o.running[i]
+		active, err := o.Service.Active(ctx, s)
+		if err == nil && active == 0 {
+			err = o.complete(ctx, s)
+		}
+		if err != nil && !fault.Is(err, fault.NotFound) { // it may have been deleted
+			return err
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package operators
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/events"
@@ -80,9 +81,11 @@ func (o *Operators) decide(ctx context.Context, options bos.Options, chunk []bos
 		o.status.at(chunk[i].ID, d.Until)
 		if d.Component != chunk[i] {
 			moved = append(moved, chunk[i].ID)
+		} else {
+			o.route(&chunk[i], options, now)
 		}
 	}
-	_, _, err = o.Service.Change(ctx, moved, func(c *bos.Component) error {
+	after, _, err := o.Service.Change(ctx, moved, func(c *bos.Component) error {
 		d := bos.Decide(*c, seen[c.ID], options, now)
 		o.status.at(c.ID, d.Until)
 		if d.Component == *c {
@@ -91,5 +94,27 @@ func (o *Operators) decide(ctx context.Context, options bos.Options, chunk []bos
 		*c = d.Component
 		return nil
 	})
+	for i := range after {
+		o.route(&after[i], options, now)
+	}
 	return err
+}
+
+// route hands a component to the operator whose turn it is. Every change of a
+// component comes by here, so the others need not look at all changes.
+func (o *Operators) route(c *bos.Component, options bos.Options, now time.Time) {
+	if !c.Enabled {
+		return
+	}
+	if c.Computed() == bos.StatusConfiguring {
+		o.configuration.now([]string{c.ID})
+		return
+	}
+	for _, a := range o.actions {
+		due, at := c.Wants(a.name, options, now)
+		if due {
+			a.alarm.now([]string{c.ID})
+		}
+		a.alarm.at(c.ID, at)
+	}
 }

@@ -175,13 +175,13 @@ func (w *world) takeCalls() []string {
 
 func (w *world) eventually(what string, is func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	tick := time.NewTicker(2 * time.Millisecond)
+	deadline := time.Now().Add(time.Minute)
+	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !is() {
 		if time.Now().After(deadline) {
 			all, _ := w.service.Components(context.Background(), store.Query{})
-			for i := range all {
+			for i := range all[:min(len(all), 10)] {
 				w.t.Logf("%s %s %+v error %q", all[i].ID, all[i].Computed(), all[i].LastAction, all[i].Error)
 			}
 			w.t.Fatalf("timed out waiting for %s", what)

@@ -2,13 +2,10 @@ package sim
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -27,7 +24,7 @@ const (
 
 // boot begins a boot: memory is empty, the network card asks for an address.
 func (n *Node) boot(l *life) {
-	if err := os.RemoveAll(filepath.Dir(n.RootDir())); err != nil {
+	if err := n.emptyLayer(); err != nil {
 		n.fleet.opts.Log.Error("cannot empty the layer of a simulated node", "node", n.xname, "error", err)
 	}
 	n.lease(l, 0)
@@ -196,6 +193,3 @@ func (n *Node) remark(text string) {
 	defer n.mu.Unlock()
 	n.note(text)
 }
-
-// errOver says that a report no longer matters because the node is off.
-var errOver = errors.New("the node is off")

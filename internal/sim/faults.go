@@ -39,10 +39,11 @@ type Phase string
 
 // The phases.
 const (
-	PhaseOff     Phase = "off"
-	PhaseBooting Phase = "booting"
-	PhaseHung    Phase = "hung"
-	PhaseUp      Phase = "up"
+	PhaseOff      Phase = "off"
+	PhaseBooting  Phase = "booting"
+	PhaseHung     Phase = "hung"
+	PhaseUp       Phase = "up"
+	PhaseStopping Phase = "stopping"
 )
 
 // ResetRecord is one reset that the BMC was asked for, refused ones included.

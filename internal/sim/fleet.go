@@ -108,6 +108,9 @@ func (f *Fleet) listenAgain(name string, port int, addrs iter.Seq[netip.Addr]) (
 // their way: one that was booting boots again. The gateway should answer by
 // now; nodes that find it silent try again as real ones would.
 func (f *Fleet) Start(ctx context.Context) error {
+	if f.cancel != nil {
+		return errors.New("simulated fleet: started twice")
+	}
 	f.ctx, f.cancel = context.WithCancel(ctx)
 	f.refused = "commands on simulated nodes are switched off"
 	if f.opts.RunCommands {
@@ -137,6 +140,10 @@ func (f *Fleet) serve(run func() error) {
 // Stop ends everything that runs on the nodes. Their power states stay in the
 // directory as they are.
 func (f *Fleet) Stop() {
+	// The listeners themselves, too: a server that has not begun to serve yet
+	// does not know its own.
+	f.bmcListen.Close()
+	f.sshListen.Close()
 	if f.cancel != nil {
 		f.cancel()
 		f.bmcs.http.Close()
@@ -147,8 +154,6 @@ func (f *Fleet) Stop() {
 			f.nodes[i].awaitCommands()
 		}
 	}
-	f.bmcListen.Close()
-	f.sshListen.Close()
 	f.ledger.close()
 }
 

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 	"sync"
 )
@@ -49,7 +48,7 @@ type reached struct {
 	CFS bool `json:"cfs,omitempty"`
 }
 
-// life is a node's time from power-on to power-off; its end stops everything
+// life is a node's time from power-on to its shutdown; its end stops everything
 // that runs on the node.
 type life struct {
 	ctx      context.Context
@@ -76,12 +75,6 @@ func (n *Node) MAC() string { return nodeMAC(n.place) }
 // ARM tells the node's architecture.
 func (n *Node) ARM() bool { return n.fleet.opts.ARMHalf && n.place%2 == 1 }
 
-// RootDir is the node's layer: all that was written on it since power-on. It
-// exists once a command ran and keeps until the next power-on.
-func (n *Node) RootDir() string {
-	return filepath.Join(n.fleet.opts.Dir, "nodes", n.xname, "root")
-}
-
 // PowerState is the node's power as its BMC tells it.
 func (n *Node) PowerState() PowerState {
 	n.mu.Lock()
@@ -96,6 +89,8 @@ func (n *Node) Phase() Phase {
 	switch {
 	case n.state.Power == Off || n.state.Power == PoweringOn:
 		return PhaseOff
+	case n.state.Power == PoweringOff:
+		return PhaseStopping
 	case n.state.System != nil:
 		return PhaseUp
 	case n.hung:

@@ -72,6 +72,7 @@ func (n *Node) shutDown(restart bool) {
 		return
 	}
 	n.state.Restart = restart
+	n.endLife() // the system stops its services first
 	n.setPower(PoweringOff)
 	n.inTurn(n.fleet.opts.OffDelay, n.powerOff)
 }
@@ -80,16 +81,20 @@ func (n *Node) powerOff() {
 	if n.state.Power == Off {
 		return
 	}
-	if n.life != nil {
-		n.life.end()
-	}
-	n.hung, n.state.System = false, nil
+	n.endLife()
 	again := n.state.Restart
 	n.state.Restart = false
 	n.setPower(Off)
 	if again {
 		n.powerOn()
 	}
+}
+
+func (n *Node) endLife() {
+	if n.life != nil {
+		n.life.end()
+	}
+	n.hung, n.state.System = false, nil
 }
 
 func (n *Node) setPower(p PowerState) {

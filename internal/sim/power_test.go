@@ -181,3 +181,40 @@ func TestTheFleetGoesOnAfterARestart(t *testing.T) {
 		t.Error("a fault was forgotten")
 	}
 }
+
+func TestSilentNodesComeUpAndSayNothing(t *testing.T) {
+	g := newGateway()
+	f := fleet(t, g, nil)
+	f.Nodes()[0].SetFaults(sim.Faults{Silent: true})
+	reset(t, f, 0, "On")
+	up(t, f.Nodes()[0])
+	reset(t, f, 1, "On")
+	eventually(t, "its neighbour's report", func() bool { return g.count("PATCH /apis/cfs/v3/components/x1000c0s1b0n0") == 1 })
+	if n := g.count("PATCH /apis/bos/v2/components/x1000c0s0b0n0"); n != 0 {
+		t.Errorf("%d reports", n)
+	}
+}
+
+func TestEveryBootFailsAtRateOne(t *testing.T) {
+	f := fleet(t, newGateway(), nil)
+	n := f.Nodes()[0]
+	n.SetFaults(sim.Faults{BootFailureRate: 1})
+	for range 3 {
+		reset(t, f, 0, "ForceRestart")
+		eventually(t, "a hang", func() bool { return n.Phase() == sim.PhaseHung })
+	}
+}
+
+func TestBOSHearsAgainAndAgain(t *testing.T) {
+	g := newGateway()
+	script := g.script
+	g.script = func(mac string) string {
+		return strings.ReplaceAll(script(mac), "bos_update_frequency=4h", "bos_update_frequency=1s")
+	}
+	f := fleet(t, g, nil)
+	reset(t, f, 0, "On")
+	eventually(t, "three reports", func() bool { return g.count("PATCH /apis/bos/v2/components/x1000c0s0b0n0") >= 3 })
+	if n := g.count("PATCH /apis/cfs/v3/components/x1000c0s0b0n0"); n != 1 {
+		t.Errorf("%d reports to CFS, want 1", n)
+	}
+}

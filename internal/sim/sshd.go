@@ -181,34 +181,6 @@ func (s *sshServer) execute(v visit, sess ssh.Session, sftp bool) (int, error) {
 	return jail.Run(ctx, spec, jail.Streams{In: sess, Out: sess, Err: sess.Stderr()})
 }
 
-// enterLife has the life wait for a command; done must be called at its end.
-func (n *Node) enterLife(l *life) (done func(), err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if l.ctx.Err() != nil {
-		return nil, errOver
-	}
-	l.commands.Add(1)
-	return l.commands.Done, nil
-}
-
-// seed makes the node's layer when its first command comes.
-func (n *Node) seed(l *life, sys *system) error {
-	l.seeding.Lock()
-	defer l.seeding.Unlock()
-	root := n.RootDir()
-	if _, err := os.Lstat(root); err == nil {
-		return nil
-	}
-	if err := jail.Seed(root, n.xname); err != nil {
-		return err
-	}
-	n.mu.Lock()
-	trusted := sys.Trusted
-	n.mu.Unlock()
-	return os.WriteFile(filepath.Join(root, "etc/ssh/trusted-user-ca-keys.pem"), []byte(trusted+"\n"), 0o644)
-}
-
 func environment(sess ssh.Session) []string {
 	env := []string{"HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/sh",
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}

@@ -2,7 +2,8 @@
 // the host: in mount, process, host name and IPC namespaces of its own (and a
 // user namespace where the host process is not root), over a root file system
 // that is the node's own folder, with the host's system folders read-only in
-// it. The network is the host's.
+// it. The network is the host's, and nothing limits processor, memory and disk:
+// a jail keeps mistakes in, it is no place for an enemy's code.
 //
 //	Run ─► this program again (Main) ─► mounts ─► pivot_root ─► drop capabilities ─► exec the command
 //

@@ -26,20 +26,33 @@ func (s *Service) Configurations(ctx context.Context, f ConfigurationFilter, p P
 	if err != nil {
 		return nil, false, err
 	}
-	var failed error
-	return pageUnless(&failed)(readPage(ctx, s.configurations, configurationName, store.Query{}, p, func(c *Configuration) bool {
-		if f.Tenant != "" && c.TenantName != f.Tenant {
-			return false
+	var used map[string]bool
+	if f.InUse != nil {
+		if used, err = s.desired(ctx); err != nil {
+			return nil, false, err
 		}
-		if f.InUse == nil || failed != nil {
-			return true
-		}
-		users, err := s.users(ctx, c.Name)
+	}
+	return readPage(ctx, s.configurations, configurationName, store.Query{}, p, func(c *Configuration) bool {
+		return (f.Tenant == "" || c.TenantName == f.Tenant) && (f.InUse == nil || used[c.Name] == *f.InUse)
+	})
+}
+
+// desired tells which configurations some component desires; one look at an
+// index for each, for configurations are few.
+func (s *Service) desired(ctx context.Context) (map[string]bool, error) {
+	all, err := s.configurations.List(ctx, store.Query{})
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]bool, len(all))
+	for i := range all {
+		n, err := s.users(ctx, all[i].Name)
 		if err != nil {
-			failed = err
+			return nil, err
 		}
-		return (users > 0) == *f.InUse
-	}))
+		out[all[i].Name] = n > 0
+	}
+	return out, nil
 }
 
 // users counts the components that desire the configuration.
@@ -202,43 +215,19 @@ func (s *Service) DeleteConfiguration(ctx context.Context, name, tenant string) 
 	})
 }
 
+// lookup is what is to be asked of one repository.
+type lookup struct {
+	repo   Repository
+	layers []*Layer
+	names  []string
+}
+
 // resolve sets the commit of each layer that has a branch: one look-up per
 // repository, all at once, within the deadline.
 func (s *Service) resolve(ctx context.Context, c *Configuration) error {
-	sources, err := s.sources.List(ctx, store.Query{Keys: append([]string{}, c.sources()...)})
+	lookups, err := s.lookups(ctx, c)
 	if err != nil {
 		return err
-	}
-	byName := map[string]Source{}
-	for _, src := range sources {
-		byName[src.Name] = src
-	}
-	type lookup struct {
-		repo   Repository
-		layers []*Layer
-		names  []string
-	}
-	lookups := map[[2]string]*lookup{}
-	for _, l := range c.all() {
-		repo := Repository{URL: l.CloneURL}
-		if l.Source != "" {
-			src, found := byName[l.Source]
-			if !found {
-				return noSource(l.Source)
-			}
-			if repo, err = s.repository(ctx, src); err != nil {
-				return err
-			}
-		}
-		if l.Branch == "" {
-			continue
-		}
-		key := [2]string{repo.URL, l.Source}
-		if lookups[key] == nil {
-			lookups[key] = &lookup{repo: repo}
-		}
-		lookups[key].layers = append(lookups[key].layers, l)
-		lookups[key].names = append(lookups[key].names, l.Branch)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ResolveTimeout)
 	defer cancel()
@@ -258,16 +247,41 @@ func (s *Service) resolve(ctx context.Context, c *Configuration) error {
 	return group.Wait()
 }
 
-func noSource(name string) error {
-	return fault.Titled(fault.Invalid, "Source does not exist", "source '%s' does not exist", name)
+// lookups collects the layers with branches by repository and source, and
+// checks that the sources exist.
+func (s *Service) lookups(ctx context.Context, c *Configuration) (map[[2]string]*lookup, error) {
+	sources, err := s.sources.List(ctx, store.Query{Keys: append([]string{}, c.sources()...)})
+	if err != nil {
+		return nil, err
+	}
+	byName := map[string]Source{}
+	for _, src := range sources {
+		byName[src.Name] = src
+	}
+	out := map[[2]string]*lookup{}
+	for _, l := range c.all() {
+		src, found := byName[l.Source]
+		if l.Source != "" && !found {
+			return nil, noSource(l.Source)
+		}
+		if l.Branch == "" {
+			continue
+		}
+		repo := Repository{URL: l.CloneURL}
+		if l.Source != "" {
+			if repo, err = s.repository(ctx, src); err != nil {
+				return nil, err
+			}
+		}
+		key := [2]string{repo.URL, l.Source}
+		if out[key] == nil {
+			out[key] = &lookup{repo: repo}
+		}
+		out[key].layers, out[key].names = append(out[key].layers, l), append(out[key].names, l.Branch)
+	}
+	return out, nil
 }
 
-// pageUnless passes a page on unless *failed was set while it was read.
-func pageUnless(failed *error) func([]Configuration, bool, error) ([]Configuration, bool, error) {
-	return func(out []Configuration, more bool, err error) ([]Configuration, bool, error) {
-		if err == nil && *failed != nil {
-			return nil, false, *failed
-		}
-		return out, more, err
-	}
+func noSource(name string) error {
+	return fault.Titled(fault.Invalid, "Source does not exist", "source '%s' does not exist", name)
 }

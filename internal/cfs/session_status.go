@@ -37,8 +37,22 @@ func patchSession(s *Session, patch map[string]json.RawMessage, keepJob bool) er
 			return fault.Titled(fault.Invalid, "Error parsing the data provided.", "status: %w", err)
 		}
 	}
+	if err := s.patchRun(status.Session, keepJob); err != nil {
+		return err
+	}
+	for _, a := range status.Artifacts {
+		if !slices.Contains(s.Status.Artifacts, a) {
+			s.Status.Artifacts = append(s.Status.Artifacts, a)
+		}
+	}
+	return nil
+}
+
+// patchRun applies status.session: what is empty is ignored, status and
+// succeeded only advance.
+func (s *Session) patchRun(patch map[string]any, keepJob bool) error {
 	run := &s.Status.Session
-	for key, value := range status.Session {
+	for key, value := range patch {
 		text, isText := value.(string)
 		switch {
 		case value == nil || text == "" && isText:
@@ -64,11 +78,6 @@ func patchSession(s *Session, patch map[string]json.RawMessage, keepJob bool) er
 			run.StartTime = text
 		default:
 			return fault.New(fault.Invalid, "status.session has no property '%s'", key)
-		}
-	}
-	for _, a := range status.Artifacts {
-		if !slices.Contains(s.Status.Artifacts, a) {
-			s.Status.Artifacts = append(s.Status.Artifacts, a)
 		}
 	}
 	return nil

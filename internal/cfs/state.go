@@ -56,7 +56,16 @@ func (c change) apply(r *record) error {
 	if p.Enabled != nil {
 		r.Enabled = *p.Enabled
 	}
-	for k, v := range p.Tags {
+	c.tag(r)
+	if p.StateAppend == nil {
+		return nil
+	}
+	return c.append(r)
+}
+
+// tag merges the tags; an empty value removes its key.
+func (c change) tag(r *record) {
+	for k, v := range c.patch.Tags {
 		if v == "" {
 			delete(r.Tags, k)
 			continue
@@ -66,21 +75,20 @@ func (c change) apply(r *record) error {
 		}
 		r.Tags[k] = v
 	}
-	if p.StateAppend == nil {
-		return nil
-	}
-	layer, err := c.layer(StateInput(*p.StateAppend))
+}
+
+// append adds the layer of state_append.
+func (c change) append(r *record) error {
+	layer, err := c.layer(StateInput(*c.patch.StateAppend))
 	if err != nil {
 		return err
 	}
 	r.State = appendState(r.State, layer)
-	if c.countErrors {
-		switch layer.Status {
-		case LayerFailed:
-			r.ErrorCount++
-		case LayerApplied:
-			r.ErrorCount = 0
-		}
+	switch {
+	case c.countErrors && layer.Status == LayerFailed:
+		r.ErrorCount++
+	case c.countErrors && layer.Status == LayerApplied:
+		r.ErrorCount = 0
 	}
 	return nil
 }

@@ -310,7 +310,7 @@ func (w *world) journalHas(x, text string, failed bool) {
 // eventually polls the condition until it holds.
 func (w *world) eventually(what string, holds func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); {
+	for deadline := time.Now().Add(time.Minute); !holds(); {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("never: %s", what)
 		}

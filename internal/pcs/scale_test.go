@@ -47,8 +47,9 @@ func benchmarkTransition(b *testing.B, nodes int) {
 	}
 	w.start(func(c *pcs.Config) { c.BMC = redfish.New(384); c.State, c.Locks = nil, nil })
 	w.eventually("all are polled", func() bool {
-		list, err := w.client.PowerStatus(context.Background(), nil)
-		return err == nil && len(list) == nodes
+		w.hardware.mu.Lock()
+		defer w.hardware.mu.Unlock()
+		return len(w.hardware.reads) == nodes
 	})
 	for b.Loop() {
 		start := time.Now()

@@ -42,8 +42,9 @@ func TestOnAndOff(t *testing.T) {
 	if got := w.hardware.resetsOf(n1); len(got) != 1 {
 		t.Errorf("resets of the node that was on: %v", got)
 	}
+	w.eventually("status says off", func() bool { return w.status(n1).PowerState == pcs.PowerOff })
 	s := w.status(n1)
-	if s.PowerState != pcs.PowerOff || s.ManagementState != pcs.Available || s.Error != "" ||
+	if s.ManagementState != pcs.Available || s.Error != "" ||
 		!slices.Contains(s.SupportedPowerTransitions, pcs.SoftOff) || s.LastUpdated == "" {
 		t.Errorf("status %+v", s)
 	}

@@ -14,6 +14,7 @@ func BenchmarkReboot(b *testing.B) {
 	for _, n := range []int{1000, 10000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			w := newWorld(b, n)
+			w.setOptions(`{"polling_frequency":15}`)
 			w.run(bos.OperationBoot, "")
 			b.ResetTimer()
 			for b.Loop() {

@@ -106,30 +106,14 @@ func registerComponents(api huma.API, s *Service) {
 		})
 	httpapi.Handle(api, raw(operation("put_components_v3", http.MethodPut, list, "Create or replace components", 200, "components", "v3", "cli_ignore")),
 		func(ctx context.Context, in *BulkBody) (*idsOutput, error) {
-			var body []ComponentPatch
-			if err := decodeStrict(in.RawBody, &body); err != nil {
+			body, err := decodeComponents(in.RawBody)
+			if err != nil {
 				return nil, err
 			}
 			return idsOf(s.PutComponents(ctx, body))
 		})
 	httpapi.Handle(api, raw(operation("patch_components_v3", http.MethodPatch, list, "Update components", 200, "components", "v3", "cli_ignore")),
-		func(ctx context.Context, in *bulkPatchInput) (*idsOutput, error) {
-			if isList(in.RawBody) {
-				var body []ComponentPatch
-				if err := decodeStrict(in.RawBody, &body); err != nil {
-					return nil, err
-				}
-				return idsOf(s.PatchComponents(ctx, body, in.CountErrors))
-			}
-			var body filteredPatch
-			if err := decodeStrict(in.RawBody, &body); err != nil {
-				return nil, err
-			}
-			if body.Patch == nil || body.Filters == nil {
-				return nil, fault.New(fault.Invalid, "expected a list of components, or an object with 'patch' and 'filters'")
-			}
-			return idsOf(s.PatchMatching(ctx, *body.Filters, *body.Patch))
-		})
+		func(ctx context.Context, in *bulkPatchInput) (*idsOutput, error) { return idsOf(in.patch(ctx, s)) })
 	httpapi.Handle(api, operation("get_component_v3", http.MethodGet, one, "Describe a component", 200, "components", "v3"),
 		func(ctx context.Context, in *componentInput) (*componentOutput, error) {
 			c, err := s.Component(ctx, in.ID, ComponentDetails{State: in.StateDetails, Config: in.ConfigDetails})
@@ -147,6 +131,49 @@ func registerComponents(api huma.API, s *Service) {
 		})
 	httpapi.Handle(api, operation("delete_component_v3", http.MethodDelete, one, "Delete a component", 204, "components", "v3", "cli_ignore"),
 		func(ctx context.Context, in *ComponentPath) (*none, error) { return nil, s.DeleteComponent(ctx, in.ID) })
+}
+
+// patch applies the body in whichever form it has.
+func (in *bulkPatchInput) patch(ctx context.Context, s *Service) ([]Component, error) {
+	if isList(in.RawBody) {
+		body, err := decodeComponents(in.RawBody)
+		if err != nil {
+			return nil, err
+		}
+		return s.PatchComponents(ctx, body, in.CountErrors)
+	}
+	var body filteredPatch
+	if err := decodeStrict(in.RawBody, &body); err != nil {
+		return nil, err
+	}
+	if body.Patch == nil || body.Filters == nil {
+		return nil, fault.New(fault.Invalid, "expected a list of components, or an object with 'patch' and 'filters'")
+	}
+	if err := body.Patch.checkLength(); err != nil {
+		return nil, err
+	}
+	return s.PatchMatching(ctx, *body.Filters, *body.Patch)
+}
+
+func decodeComponents(body []byte) ([]ComponentPatch, error) {
+	var out []ComponentPatch
+	if err := decodeStrict(body, &out); err != nil {
+		return nil, err
+	}
+	for i := range out {
+		if err := out[i].checkLength(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// checkLength is the one rule of the v3 schema that decoding does not enforce.
+func (p *ComponentPatch) checkLength() error {
+	if p.DesiredConfig != nil && len(*p.DesiredConfig) > 60 {
+		return fault.New(fault.Invalid, "expected length <= 60 - 'desired_config'")
+	}
+	return nil
 }
 
 // raw marks an operation whose handler reads the body itself.

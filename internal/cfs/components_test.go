@@ -156,6 +156,7 @@ func TestComponentPatchForms(t *testing.T) {
 		{"PATCH", "/v3/components", `[{"id":"x0","enabled":"yes"}]`},
 		{"PATCH", "/v3/components", `[{"id":"x0","state_append":{"commit":"a_b_c"}}]`},
 		{"PATCH", "/v3/components", `{"patch":{}}`},
+		{"PATCH", "/v3/components", `[{"id":"x0","desired_config":"` + strings.Repeat("n", 61) + `"}]`},
 		{"PATCH", "/v3/components", `{"patch":{},"filters":{"status":"odd"}}`},
 		{"PATCH", "/v3/components", `{"patch":{},"filters":{"tags":"novalue"}}`},
 		{"PATCH", "/v3/components", `[{"id":"x0"}`},

@@ -42,7 +42,7 @@ type (
 	}
 	// Named names the component again, as clients may.
 	Named struct {
-		ID string `json:"ID,omitempty" hidden:"true" doc:"xname, the same as in the path"`
+		ID string `json:"ID,omitempty" readOnly:"true" hidden:"true" doc:"xname, the same as in the path"`
 	}
 	// Many names the components.
 	Many struct {

@@ -32,7 +32,7 @@ type Tenants interface {
 type Config struct {
 	DB      *store.DB
 	Journal *journal.Journal
-	Hub     *events.Hub // that DB posts hints to
+	Hub     *events.Hub // that DB posts hints to; the service itself waits for none
 	// Resolver looks branches up; package gitref has the one that runs git.
 	Resolver Resolver
 	// ResolveTimeout bounds the look-up of a configuration's branches; 0: 30 s.

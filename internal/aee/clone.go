@@ -5,7 +5,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/drover-hpc/drover/internal/cfs"
 )
+
+// atATime is how many repositories are checked out side by side.
+const atATime = 4
 
 // askpass answers git's two questions.
 const askpass = `#!/bin/sh
@@ -27,26 +35,33 @@ func Clone(ctx context.Context, dir string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var logins map[string]Login
+	if err := readJSON(d.path("logins.json"), &logins); err != nil {
+		return fmt.Errorf("read the logins of sources: %w", err)
+	}
 	ask := d.path("askpass")
 	if err := os.WriteFile(ask, []byte(askpass), 0o700); err != nil {
 		return fmt.Errorf("write askpass helper: %w", err)
 	}
-	m := mirrors{dir: settings.CacheDir, env: gitEnv(settings.CAFile, ask),
-		retries: settings.GitRetries, delay: settings.GitDelay, out: out}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atATime)
+	checkout := func(what string, l cfs.JobLayer, dir string) {
+		group.Go(func() error {
+			m := mirrors{dir: settings.CacheDir, env: gitEnv(settings.CAFile, ask, logins[l.Source]),
+				retries: settings.GitRetries, delay: settings.GitDelay, out: out}
+			if err := m.checkout(ctx, l.CloneURL, l.Commit, dir); err != nil {
+				return fmt.Errorf("clone %s: %w", what, err)
+			}
+			return nil
+		})
+	}
 	for _, l := range job.Layers {
-		if isDebug(l) {
-			continue
+		if !isDebug(l) {
+			checkout(strings.TrimSpace(fmt.Sprintf("layer %d %s", l.Index, l.Name)), l, d.layer(l.Index))
 		}
-		if err := m.checkout(ctx, l.CloneURL, l.Commit, d.layer(l.Index)); err != nil {
-			return fmt.Errorf("clone layer %d %s: %w", l.Index, l.Name, err)
-		}
-		fmt.Fprintf(out, "layer %d: %s at %s\n", l.Index, l.CloneURL, l.Commit)
 	}
-	if inv := job.Inventory; inv != nil {
-		if err := m.checkout(ctx, inv.CloneURL, inv.Commit, d.path("hosts")); err != nil {
-			return fmt.Errorf("clone additional inventory: %w", err)
-		}
-		fmt.Fprintf(out, "inventory: %s at %s\n", inv.CloneURL, inv.Commit)
+	if job.Inventory != nil {
+		checkout("additional inventory", *job.Inventory, d.path("hosts"))
 	}
-	return nil
+	return group.Wait()
 }

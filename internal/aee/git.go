@@ -53,9 +53,6 @@ func (m mirrors) checkout(ctx context.Context, url, commit, dir string) error {
 	if _, err := m.git(ctx, "clone", "--quiet", "--shared", "--no-checkout", "--", mirror, dir); err != nil {
 		return err
 	}
-	if _, err := m.git(ctx, "-C", dir, "remote", "set-url", "origin", url); err != nil {
-		return err
-	}
 	_, err = m.git(ctx, "-C", dir, "checkout", "--quiet", "--detach", hash)
 	return err
 }
@@ -187,13 +184,16 @@ func (m mirrors) git(ctx context.Context, args ...string) (string, error) {
 }
 
 // gitEnv is the environment for git: no questions, English words, the site's
-// certificates, credentials from VCS_USERNAME and VCS_PASSWORD by askpass.
-func gitEnv(caFile, askpass string) []string {
+// certificates, and the login by askpass; without one that of the environment.
+func gitEnv(caFile, askpass string, login Login) []string {
 	env := append(os.Environ(), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0")
 	if caFile != "" {
 		env = append(env, "GIT_SSL_CAINFO="+caFile)
 	}
-	if os.Getenv("VCS_USERNAME") != "" {
+	if login.Username != "" {
+		env = append(env, "VCS_USERNAME="+login.Username, "VCS_PASSWORD="+login.Password)
+	}
+	if login.Username != "" || os.Getenv("VCS_USERNAME") != "" {
 		env = append(env, "GIT_ASKPASS="+askpass)
 	}
 	return env

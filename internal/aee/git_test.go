@@ -11,7 +11,7 @@ import (
 )
 
 func newMirrors(t *testing.T) mirrors {
-	return mirrors{dir: filepath.Join(t.TempDir(), "cache"), env: gitEnv("", ""), out: io.Discard}
+	return mirrors{dir: filepath.Join(t.TempDir(), "cache"), env: gitEnv("", "", Login{}), out: io.Discard}
 }
 
 func TestSecondCheckoutNeedsNoRepository(t *testing.T) {

@@ -33,7 +33,7 @@ func TestDynamicInventoryAsAnsibleReadsIt(t *testing.T) {
 	s := newSite(t)
 	s.hsm = hsmAnswers()
 	dir := t.TempDir() + "/job"
-	if err := Create(dir, cfs.Job{ID: "j", Target: cfs.TargetDynamic}, s.Settings); err != nil {
+	if err := Create(dir, cfs.Job{ID: "j", Target: cfs.TargetDynamic}, s.Settings, nil); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
@@ -82,7 +82,7 @@ func TestEachFailedQueryFailsTheInventory(t *testing.T) {
 		s.hsm = hsmAnswers()
 		delete(s.hsm, path)
 		dir := t.TempDir() + "/job"
-		if err := Create(dir, cfs.Job{ID: "j", Target: cfs.TargetDynamic}, s.Settings); err != nil {
+		if err := Create(dir, cfs.Job{ID: "j", Target: cfs.TargetDynamic}, s.Settings, nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := Inventory(t.Context(), dir, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), path) {

@@ -40,9 +40,16 @@ type Supervisor struct {
 	Started time.Time `json:"started"`
 }
 
-// Create makes the directory of a job. The whole directory appears at once;
-// an error that is fs.ErrExist means that it was there before.
-func Create(dir string, job cfs.Job, settings Settings) error {
+// Login is a user name and password for git.
+type Login struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+}
+
+// Create makes the directory of a job; logins are those of its sources, by
+// name. The whole directory appears at once; an error that is fs.ErrExist
+// means that it was there before.
+func Create(dir string, job cfs.Job, settings Settings, logins map[string]Login) error {
 	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".new-")
 	if err != nil {
 		return fmt.Errorf("create job directory: %w", err)
@@ -52,11 +59,10 @@ func Create(dir string, job cfs.Job, settings Settings) error {
 	if err := os.Mkdir(d.path("log"), 0o700); err != nil {
 		return fmt.Errorf("create job directory: %w", err)
 	}
-	if err := writeJSON(d.path("job.json"), job); err != nil {
-		return err
-	}
-	if err := writeJSON(d.path("settings.json"), settings); err != nil {
-		return err
+	for name, content := range map[string]any{"job.json": job, "settings.json": settings, "logins.json": logins} {
+		if err := writeJSON(d.path(name), content); err != nil {
+			return err
+		}
 	}
 	if _, err := os.Lstat(dir); err == nil {
 		return fmt.Errorf("create job directory %s: %w", dir, os.ErrExist)

@@ -166,7 +166,7 @@ func (s *site) run(t *testing.T, job cfs.Job) (Dir, Result) {
 	if job.ID == "" {
 		job.ID, job.Session = "cfs-1", "session-1"
 	}
-	if err := Create(dir, job, s.Settings); err != nil {
+	if err := Create(dir, job, s.Settings, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := Supervise(t.Context(), dir, stepProgram()); err != nil {

@@ -1,9 +1,13 @@
 package aee
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -201,5 +205,36 @@ func TestStepsThatFailSayWhy(t *testing.T) {
 				t.Errorf("%+v\nexpected step %s to say %q", result, c.step, c.says)
 			}
 		})
+	}
+}
+
+func TestSourceUsesItsOwnLogin(t *testing.T) {
+	t.Setenv("VCS_USERNAME", "everyone")
+	t.Setenv("VCS_PASSWORD", "known")
+	var mu sync.Mutex
+	logins := map[string]bool{}
+	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, ok := r.BasicAuth(); ok {
+			mu.Lock()
+			logins[r.URL.Path+" "+user+" "+password] = true
+			mu.Unlock()
+		}
+		w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	t.Cleanup(host.Close)
+	dir := filepath.Join(t.TempDir(), "job")
+	for name, source := range map[string]string{"private": "s1", "shared": ""} {
+		job := cfs.Job{ID: "j", Layers: []cfs.JobLayer{{CloneURL: host.URL + "/" + name, Source: source, Commit: strings.Repeat("ab", 20)}}}
+		if err := Create(dir+name, job, newSite(t).Settings, map[string]Login{"s1": {Username: "u1", Password: "it's $p1"}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := Clone(t.Context(), dir+name, io.Discard); err == nil || !strings.Contains(err.Error(), "Authentication failed") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	want := map[string]bool{"/private/info/refs u1 it's $p1": true, "/shared/info/refs everyone known": true}
+	if diff := cmp.Diff(want, logins); diff != "" {
+		t.Error(diff)
 	}
 }

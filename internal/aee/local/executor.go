@@ -29,6 +29,9 @@ type Config struct {
 	Program []string
 	// Settings go with each job.
 	Settings aee.Settings
+	// Repository gives the credentials of a source; cfs.Service.Repository does.
+	// nil: sources have none.
+	Repository func(ctx context.Context, source string) (cfs.Repository, error)
 	// Parallel is how many jobs run at a time; further ones wait. Jobs that
 	// may be held for debugging do not count. 0: twice the processors, at least 4.
 	Parallel int
@@ -79,9 +82,16 @@ func New(cfg Config) (*Executor, error) {
 		}
 		cfg.Program = []string{self, "aee"}
 	}
-	var err error
-	if cfg.Dir, err = filepath.Abs(cfg.Dir); err != nil {
-		return nil, err
+	s := &cfg.Settings // whose paths must mean the same to every process
+	for _, path := range []*string{&cfg.Dir, &s.CacheDir, &s.TrustDir, &s.ConfigDir, &s.CAFile} {
+		if *path == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*path)
+		if err != nil {
+			return nil, err
+		}
+		*path = abs
 	}
 	if cfg.Parallel == 0 {
 		cfg.Parallel = max(4, 2*runtime.NumCPU())
@@ -145,11 +155,18 @@ func (e *Executor) Close() {
 }
 
 // Start implements cfs.Executor.
-func (e *Executor) Start(_ context.Context, job cfs.Job) error {
+func (e *Executor) Start(ctx context.Context, job cfs.Job) error {
 	if !validID.MatchString(job.ID) {
 		return fault.New(fault.Invalid, "job id %q: expected lower-case letters, digits, '-' and '.'", job.ID)
 	}
-	err := aee.Create(string(e.dir(job.ID)), job, e.cfg.Settings)
+	if _, err := os.Stat(string(e.dir(job.ID))); err == nil {
+		return nil
+	}
+	logins, err := e.logins(ctx, job)
+	if err != nil {
+		return err
+	}
+	err = aee.Create(string(e.dir(job.ID)), job, e.cfg.Settings, logins)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
@@ -159,6 +176,28 @@ func (e *Executor) Start(_ context.Context, job cfs.Job) error {
 	e.enqueue(job.ID)
 	e.dispatch()
 	return nil
+}
+
+// logins are the credentials of the job's sources.
+func (e *Executor) logins(ctx context.Context, job cfs.Job) (map[string]aee.Login, error) {
+	logins := map[string]aee.Login{}
+	layers := job.Layers
+	if job.Inventory != nil {
+		layers = append(slices.Clone(layers), *job.Inventory)
+	}
+	for _, l := range layers {
+		if l.Source == "" || e.cfg.Repository == nil {
+			continue
+		}
+		r, err := e.cfg.Repository(ctx, l.Source)
+		if err != nil {
+			return nil, fmt.Errorf("credentials of source %s: %w", l.Source, err)
+		}
+		if r.Secret != nil {
+			logins[l.Source] = aee.Login{Username: r.Secret.Username, Password: r.Secret.Password}
+		}
+	}
+	return logins, nil
 }
 
 // State implements cfs.Executor.

@@ -264,7 +264,7 @@ func TestReusedProcessIDIsNotTheSupervisor(t *testing.T) {
 	b := newBench(t, nil)
 	b.Close()
 	dir := b.dir("cfs-1")
-	if err := aee.Create(string(dir), cfs.Job{ID: "cfs-1"}, aee.Settings{}); err != nil {
+	if err := aee.Create(string(dir), cfs.Job{ID: "cfs-1"}, aee.Settings{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	// This process has the id now; the supervisor started at another time.
@@ -334,4 +334,32 @@ func TestOldRecordsGo(t *testing.T) {
 	}
 	b.until("cfs-1", cfs.JobLost)
 	b.until("cfs-2", cfs.JobSucceeded)
+}
+
+func TestLoginsOfSourcesAreTheOwnersAlone(t *testing.T) {
+	b := newBench(t, func(c *Config) {
+		c.Repository = func(_ context.Context, source string) (cfs.Repository, error) {
+			if source != "s1" {
+				return cfs.Repository{}, fmt.Errorf("no source %s", source)
+			}
+			return cfs.Repository{Secret: &cfs.Secret{Username: "u", Password: "p"}}, nil
+		}
+	})
+	with := func(id, source string) cfs.Job {
+		return cfs.Job{ID: id, Passthrough: "block", Layers: []cfs.JobLayer{{CloneURL: "x", Source: source}}}
+	}
+	if err := b.Start(t.Context(), with("cfs-2", "s2")); err == nil {
+		t.Error("a job started without its source's login")
+	}
+	if err := b.Start(t.Context(), with("cfs-1", "s1")); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(string(b.dir("cfs-1")), "logins.json")
+	text, err := os.ReadFile(path)
+	if err != nil || string(text) != `{"s1":{"username":"u","password":"p"}}` {
+		t.Errorf("%s, %v", text, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
 }

@@ -80,6 +80,9 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 		"DISABLE_STATE_RECORDING="+pythonBool(!job.RecordState || isDebug(l)),
 		"CFS_UNREPORTED="+unreported,
 	)
+	if isDebug(l) {
+		cmd.Env = append(cmd.Env, "ANSIBLE_DISPLAY_OK_HOSTS=True") // else debug_facts shows nothing
+	}
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = 2 * time.Second

@@ -162,13 +162,16 @@ func TestNothingIsReportedWithoutRecording(t *testing.T) {
 }
 
 func TestDebugLayers(t *testing.T) {
-	for playbook, want := range map[string]cfs.JobPhase{"noop.yaml": cfs.JobSucceeded, "fail.yaml": cfs.JobFailed} {
+	for playbook, want := range map[string]cfs.JobPhase{"noop.yaml": cfs.JobSucceeded, "facts.yaml": cfs.JobSucceeded, "fail.yaml": cfs.JobFailed} {
 		t.Run(playbook, func(t *testing.T) {
 			s := newSite(t)
 			dir, result := s.run(t, cfs.Job{Target: cfs.TargetSpec, Groups: localHosts("a"), Inventory: localVars(t), RecordState: true,
 				Layers: []cfs.JobLayer{{Name: "_debug", Playbook: playbook}}})
 			if result.Phase != want || len(s.reports) != 0 {
 				t.Errorf("%+v, reports %v\n%s", result, s.reports, readTail(dir.Log(StepAnsible), 1<<20))
+			}
+			if playbook == "facts.yaml" && !strings.Contains(readTail(dir.Log(StepAnsible), 1<<20), "python_version") {
+				t.Error("no facts are shown")
 			}
 		})
 	}

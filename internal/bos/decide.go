@@ -63,7 +63,7 @@ func move(c *Component, seen Observation, o Options, now time.Time) (until time.
 		return poweringOn(c, o, now)
 	case wantOff:
 		c.enterPhase(PhaseOff, now)
-	case c.Matches():
+	case c.Matches() && c.Status.Phase != PhaseOff: // what is going down does not run what it says
 		return configuring(c, seen.Config, o, now)
 	case calledOn && now.Sub(c.LastAction.LastUpdated) <= o.BootWait():
 		c.enterPhase(PhaseOn, now)

@@ -112,8 +112,9 @@ func (o *Operators) loop(name string, resync func(bos.Options) time.Duration, ru
 			hinted = append(hinted, t)
 		}
 	}
-	l := &events.Loop{Name: "bos " + name, Hub: o.Hub, Tables: hinted, Log: o.Log}
-	a := &alarm{loop: l, set: map[string]time.Time{}}
+	a := &alarm{hub: o.Hub, topic: "bos operator " + name, set: map[string]time.Time{}}
+	l := &events.Loop{Name: "bos " + name, Hub: o.Hub, Tables: append(hinted, a.topic), Log: o.Log}
+	a.loop = l
 	l.Resync = func() time.Duration {
 		options, err := o.Service.Options(context.Background())
 		if err != nil {
@@ -133,11 +134,13 @@ func (o *Operators) loop(name string, resync func(bos.Options) time.Duration, ru
 	return a
 }
 
-// alarm sets a loop's timers, each only once.
+// alarm wakes a loop: at a time, each key only once, or now.
 type alarm struct {
-	loop *events.Loop
-	mu   sync.Mutex
-	set  map[string]time.Time
+	loop  *events.Loop
+	hub   *events.Hub
+	topic string
+	mu    sync.Mutex
+	set   map[string]time.Time
 }
 
 func (a *alarm) at(key string, t time.Time) {
@@ -155,11 +158,10 @@ func (a *alarm) at(key string, t time.Time) {
 	}
 }
 
-// now has the keys looked at without delay.
+// now has the keys looked at without delay, all together.
 func (a *alarm) now(keys []string) {
-	now := time.Now()
-	for _, k := range keys {
-		a.loop.At(k, now)
+	if len(keys) > 0 {
+		a.hub.Changed(a.topic, keys)
 	}
 }
 

@@ -2,7 +2,6 @@ package operators
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bos/bootset"
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/journal"
 )
 
@@ -168,7 +168,7 @@ func (p *planner) named(ctx context.Context, b *bootset.BootSet) (map[string]boo
 		}
 	}
 	if len(foreign) > 0 {
-		return nil, errors.New("The session template includes nodes which do not exist or are not available to this tenant: " + //nolint:staticcheck // ST1005: the published text
+		return nil, fault.New(fault.Invalid, "The session template includes nodes which do not exist or are not available to this tenant: %s",
 			strings.Join(foreign, ","))
 	}
 	for _, kind := range []struct {

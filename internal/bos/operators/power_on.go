@@ -11,6 +11,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bos/bootset"
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
@@ -79,9 +80,9 @@ func (b *batch) project(ctx context.Context) {
 	each(ctx, b, byKernel, "tagging images", func(kernel string, _ []string) error {
 		switch id := bootset.ImageID(kernel); id {
 		case "":
-			return fmt.Errorf("Unable to extract IMS ID from kernel path: %s", kernel) //nolint:staticcheck // ST1005: the published text
+			return fault.New(fault.Invalid, "Unable to extract IMS ID from kernel path: %s", kernel)
 		case "deleted":
-			return fmt.Errorf("Kernel path appears to refer to soft-deleted IMS image: '%s'", kernel) //nolint:staticcheck // ST1005: the published text
+			return fault.New(fault.Invalid, "Kernel path appears to refer to soft-deleted IMS image: '%s'", kernel)
 		default:
 			return b.o.Service.Images.Project(ctx, id)
 		}

@@ -122,7 +122,7 @@ func (s *setup) record(ctx context.Context, options bos.Options, session *bos.Se
 // write makes the session running and the nodes its own, all or nothing.
 func (s *setup) write(ctx context.Context, session *bos.Session, targets map[string]bos.Target) error {
 	if len(targets) == 0 {
-		return errors.New(errNoNodes)
+		return fault.New(fault.Invalid, errNoNodes)
 	}
 	now := s.Now()
 	ids := make([]string, 0, len(targets))
@@ -142,7 +142,7 @@ func (s *setup) write(ctx context.Context, session *bos.Session, targets map[str
 			return err
 		}
 		if len(after) == 0 {
-			return errors.New(errNoComponents)
+			return fault.New(fault.Invalid, errNoComponents)
 		}
 		if len(missing) > 0 {
 			slog.Warn("nodes without a BOS component are left out", "session", session.Name, "nodes", missing)

@@ -76,13 +76,14 @@ func (o *Operators) decide(ctx context.Context, options bos.Options, chunk []bos
 	}
 	now := o.Now()
 	var moved []string
+	var still []bos.Component
 	for i := range chunk {
 		d := bos.Decide(chunk[i], seen[chunk[i].ID], options, now)
 		o.status.at(chunk[i].ID, d.Until)
 		if d.Component != chunk[i] {
 			moved = append(moved, chunk[i].ID)
 		} else {
-			o.route(&chunk[i], options, now)
+			still = append(still, chunk[i])
 		}
 	}
 	after, _, err := o.Service.Change(ctx, moved, func(c *bos.Component) error {
@@ -94,27 +95,29 @@ func (o *Operators) decide(ctx context.Context, options bos.Options, chunk []bos
 		*c = d.Component
 		return nil
 	})
-	for i := range after {
-		o.route(&after[i], options, now)
-	}
+	o.route(append(still, after...), options, now)
 	return err
 }
 
-// route hands a component to the operator whose turn it is. Every change of a
+// route hands components to the operators whose turn it is. Every change of a
 // component comes by here, so the others need not look at all changes.
-func (o *Operators) route(c *bos.Component, options bos.Options, now time.Time) {
-	if !c.Enabled {
-		return
-	}
-	if c.Computed() == bos.StatusConfiguring {
-		o.configuration.now([]string{c.ID})
-		return
-	}
-	for _, a := range o.actions {
-		due, at := c.Wants(a.name, options, now)
-		if due {
-			a.alarm.now([]string{c.ID})
+func (o *Operators) route(list []bos.Component, options bos.Options, now time.Time) {
+	turn := map[*alarm][]string{}
+	for i := range list {
+		c := &list[i]
+		if c.Enabled && c.Computed() == bos.StatusConfiguring {
+			turn[o.configuration] = append(turn[o.configuration], c.ID)
+			continue
 		}
-		a.alarm.at(c.ID, at)
+		for _, a := range o.actions {
+			due, at := c.Wants(a.name, options, now)
+			if due {
+				turn[a.alarm] = append(turn[a.alarm], c.ID)
+			}
+			a.alarm.at(c.ID, at)
+		}
+	}
+	for whose, ids := range turn {
+		whose.now(ids)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -58,6 +59,7 @@ type cluster struct {
 	s3     string
 	fleet  *sim.Fleet
 	server *exec.Cmd
+	ended  <-chan struct{} // closed when the server has
 	log    *os.File
 }
 
@@ -101,6 +103,12 @@ func (c *cluster) start() {
 	if err := c.server.Start(); err != nil {
 		c.t.Fatal(err)
 	}
+	ended := make(chan struct{})
+	go func() {
+		c.server.Wait()
+		close(ended)
+	}()
+	c.ended = ended
 	c.eventually("the server is ready", func() bool {
 		_, err := os.Stat(filepath.Join(data, "url"))
 		return err == nil
@@ -110,12 +118,14 @@ func (c *cluster) start() {
 // kill ends the server as a power cut would.
 func (c *cluster) kill() {
 	c.server.Process.Kill()
-	c.server.Wait()
+	<-c.ended
 }
 
 func (c *cluster) stop() {
-	c.server.Process.Signal(syscall.SIGTERM)
-	c.server.Wait()
+	if c.ended != nil {
+		c.server.Process.Signal(syscall.SIGTERM)
+		<-c.ended
+	}
 	c.fleet.Stop()
 	if c.t.Failed() {
 		if text, err := os.ReadFile(c.log.Name()); err == nil {
@@ -201,10 +211,11 @@ func (c *cluster) eventually(what string, holds func() bool) {
 		if time.Now().After(deadline) {
 			c.t.Fatalf("waited %s in vain until %s", patience, what)
 		}
-		if c.server != nil && c.server.ProcessState != nil {
+		select {
+		case <-c.ended:
 			c.t.Fatalf("the server ended while waiting until %s", what)
+		case <-time.After(20 * time.Millisecond):
 		}
-		<-time.After(20 * time.Millisecond)
 	}
 }
 
@@ -221,14 +232,19 @@ func (c *cluster) write(name, text string) string {
 	return path
 }
 
+// freeAddress picks a port below those that the kernel gives to outgoing
+// connections: the server must get the same one again after it was killed.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port found")
+	return ""
 }
 
 func (c *cluster) remove(path string) {

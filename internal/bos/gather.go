@@ -93,7 +93,7 @@ func (s *Service) applyAll(ctx context.Context, batch []*single) error {
 			changed = true
 		}
 		if !changed {
-			return store.Unchanged
+			return store.ErrUnchanged
 		}
 		return nil
 	})

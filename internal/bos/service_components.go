@@ -13,7 +13,7 @@ import (
 
 // Change alters the components with the keys in one transaction, together
 // with a line in the journal for each status that changes. alter may return
-// store.Unchanged. Keys without a component are returned as missing.
+// store.ErrUnchanged. Keys without a component are returned as missing.
 func (s *Service) Change(ctx context.Context, keys []string, alter func(c *Component) error) (after []Component, missing []string, err error) {
 	if len(keys) == 0 {
 		return nil, nil, nil

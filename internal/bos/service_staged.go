@@ -41,7 +41,7 @@ func (s *Service) ApplyStaged(ctx context.Context, nodes []string, tenant string
 			name := c.StagedState.Session
 			if name == "" {
 				out.Ignored = append(out.Ignored, c.ID)
-				return store.Unchanged
+				return store.ErrUnchanged
 			}
 			session, err := s.stagedSession(ctx, sessions, name, tenant)
 			if err != nil {

@@ -112,7 +112,7 @@ func (s *Service) PatchTemplate(ctx context.Context, name, tenant string, p Temp
 		same := false
 		_, err = s.templates.UpdateOne(ctx, key(tenant, name), func(now *Template) error {
 			if same = equalJSON(now, &old); !same {
-				return store.Unchanged
+				return store.ErrUnchanged
 			}
 			*now = t
 			return nil

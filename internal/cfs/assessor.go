@@ -85,7 +85,7 @@ func (s *Service) reassess(ctx context.Context, configurations []string) error {
 			return err
 		}
 		if status == r.Status {
-			return store.Unchanged
+			return store.ErrUnchanged
 		}
 		r.Status = status
 		return nil

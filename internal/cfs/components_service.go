@@ -178,7 +178,7 @@ func (s *Service) CreateComponents(ctx context.Context, ids []string) (int, erro
 	}
 	var fresh []record
 	err := s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
-		_, missing, err := s.components.Update(ctx, ids, func(*record) error { return store.Unchanged })
+		_, missing, err := s.components.Update(ctx, ids, func(*record) error { return store.ErrUnchanged })
 		if err != nil {
 			return err
 		}
@@ -270,7 +270,7 @@ func (s *Service) patch(ctx context.Context, ids []string, of func(*record) (pat
 		_, missing, err := s.components.Update(ctx, ids, func(r *record) error {
 			patches, countErrors := of(r)
 			if len(patches) == 0 {
-				return store.Unchanged
+				return store.ErrUnchanged
 			}
 			before := r.Component
 			for _, p := range patches {

@@ -301,9 +301,9 @@ func TestPatchJoinsTransaction(t *testing.T) {
 		if _, err := f.service.PatchComponents(ctx, []cfs.ComponentPatch{{ID: "x0", ErrorCount: &n}}, false); err != nil {
 			return err
 		}
-		return store.Unchanged
+		return store.ErrUnchanged
 	})
-	if err != store.Unchanged {
+	if err != store.ErrUnchanged {
 		t.Fatal(err)
 	}
 	if got := f.want(200, "GET", "/v3/components/x0", "").object(t)["error_count"]; got != 0.0 {

@@ -111,7 +111,7 @@ func (s *Service) SaveRuns(ctx context.Context, runs []Run) error {
 			session.follow(run.State)
 			after := session.Status.Session
 			if before.Status == after.Status && before.Succeeded == after.Succeeded {
-				return store.Unchanged
+				return store.ErrUnchanged
 			}
 			lines = append(lines, run.tell(before.Status, after)...)
 			return nil

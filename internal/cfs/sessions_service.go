@@ -231,7 +231,7 @@ func (s *Service) remove(ctx context.Context, names []string, match func(*Sessio
 	if len(names) == 0 {
 		return []string{}, nil
 	}
-	locked, _, err := s.sessions.Update(ctx, names, func(*Session) error { return store.Unchanged })
+	locked, _, err := s.sessions.Update(ctx, names, func(*Session) error { return store.ErrUnchanged })
 	if err != nil {
 		return nil, err
 	}

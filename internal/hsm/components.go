@@ -94,7 +94,7 @@ func (s *Service) AddComponents(ctx context.Context, components []Component, for
 	return s.db.InTx(ctx, func(ctx context.Context) error {
 		_, missing, err := s.components.Update(ctx, ids, func(c *Component) error {
 			if !force {
-				return store.Unchanged
+				return store.ErrUnchanged
 			}
 			c.replaceBy(given[c.ID])
 			return nil
@@ -169,7 +169,7 @@ func (s *Service) change(ctx context.Context, ids []string, alter func(*Componen
 	}
 	_, _, err = s.components.Update(ctx, keys, func(c *Component) error {
 		if !alter(c) {
-			return store.Unchanged
+			return store.ErrUnchanged
 		}
 		return nil
 	})

@@ -241,7 +241,7 @@ func (s *Service) Discover(ctx context.Context, ids []string, force bool) error 
 		}
 		asked, _, err := s.endpoints.Update(ctx, keys, func(e *endpoint) error {
 			if !e.ask(s.now(), force) {
-				return store.Unchanged
+				return store.ErrUnchanged
 			}
 			return nil
 		})

@@ -30,7 +30,7 @@ func (s *Service) Act(ctx context.Context, p Parameters, model string, act lockA
 		_, _, err = s.components.Update(ctx, ids, func(c *Component) error {
 			if reason := act(c); reason != "" {
 				failed = append(failed, Failure{c.ID, reason})
-				return store.Unchanged
+				return store.ErrUnchanged
 			}
 			done = append(done, c.ID)
 			return nil
@@ -127,7 +127,7 @@ func (s *Service) Reserve(ctx context.Context, p Parameters, model string, minut
 			} else {
 				made = append(made, s.newReservation(c.ID, expires))
 			}
-			return store.Unchanged
+			return store.ErrUnchanged
 		})
 		if err != nil {
 			return err

@@ -36,7 +36,7 @@ func (s *Service) record(ctx context.Context, batch []result) error {
 		_, _, err = s.endpoints.Update(ctx, ids, func(e *endpoint) error {
 			r, f := outcomes[e.ID], found[e.ID]
 			if e.Walk != r.walk.endpoint.Walk || e.DiscoveryInfo.LastStatus != DiscoveryStarted {
-				return store.Unchanged
+				return store.ErrUnchanged
 			}
 			e.DiscoveryInfo.LastStatus = statusOf(r, &f)
 			if r.err != nil {
@@ -153,7 +153,7 @@ func (s *Service) dropVanished(ctx context.Context, now []ComponentEndpoint) err
 func (s *Service) empty(ctx context.Context, ids []string) error {
 	_, _, err := s.components.Update(ctx, ids, func(c *Component) error {
 		if !set(&c.State, stateEmpty) {
-			return store.Unchanged
+			return store.ErrUnchanged
 		}
 		return nil
 	})
@@ -168,7 +168,7 @@ func (s *Service) adoptComponents(ctx context.Context, found []Component) error 
 	}
 	_, missing, err := s.components.Update(ctx, ids, func(c *Component) error {
 		if !c.rediscover(*byID[c.ID]) {
-			return store.Unchanged
+			return store.ErrUnchanged
 		}
 		return nil
 	})
@@ -197,7 +197,7 @@ func (s *Service) adoptInterfaces(ctx context.Context, found []EthernetInterface
 	_, missing, err := s.interfaces.Update(ctx, ids, func(e *EthernetInterface) error {
 		f := byID[e.ID]
 		if e.ComponentID == f.ComponentID && e.Type == f.Type {
-			return store.Unchanged
+			return store.ErrUnchanged
 		}
 		e.ComponentID, e.Type, e.LastUpdate = f.ComponentID, f.Type, now
 		return nil

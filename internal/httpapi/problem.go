@@ -77,14 +77,13 @@ func init() {
 		if status == http.StatusUnprocessableEntity {
 			status = http.StatusBadRequest
 		}
-		for _, err := range errs {
+		if len(errs) > 0 && errs[0] != nil { // one is enough to act on
 			var d huma.ErrorDetailer
-			if errors.As(err, &d) {
+			if errors.As(errs[0], &d) {
 				msg = fieldMessage(d.ErrorDetail())
-			} else if err != nil {
-				msg += ": " + err.Error()
+			} else {
+				msg += ": " + errs[0].Error()
 			}
-			break // the first one is enough to act on
 		}
 		return NewProblem(status, "", msg)
 	}

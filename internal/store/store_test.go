@@ -234,7 +234,7 @@ func testUpdate(t *testing.T, f *fixture) {
 	f.takeHints("conformance")
 	after, missing, err := f.docs.Update(ctx, []string{"z", "b", "a", "a", "y"}, func(d *doc) error {
 		if d.Key == "b" {
-			return store.Unchanged
+			return store.ErrUnchanged
 		}
 		d.N++
 		return nil

@@ -49,9 +49,9 @@ func NewTable[T any](db *DB, spec Spec[T]) *Table[T] {
 // Name is the table's name, as it appears in hints.
 func (t *Table[T]) Name() string { return t.spec.Name }
 
-// Unchanged is what the function given to Update returns to leave a document
+// ErrUnchanged is what the function given to Update returns to leave a document
 // as it is.
-var Unchanged = errors.New("unchanged")
+var ErrUnchanged = errors.New("unchanged")
 
 // Insert adds documents of which none may exist: a key that does gives a
 // fault.Conflict and nothing is written.
@@ -84,7 +84,7 @@ func (t *Table[T]) Put(ctx context.Context, docs ...T) error {
 // Update reads the documents with the keys, lets change alter each and writes
 // back those it altered, all in one transaction. Duplicate keys count once. It
 // returns the documents in key order as they are afterwards, and the keys that
-// have no document. change may return Unchanged to leave a document; any other
+// have no document. change may return ErrUnchanged to leave a document; any other
 // error rolls everything back.
 func (t *Table[T]) Update(ctx context.Context, keys []string, change func(doc *T) error) (after []T, missing []string, err error) {
 	if len(keys) == 0 { // to a Query nil keys are all keys
@@ -100,7 +100,7 @@ func (t *Table[T]) Update(ctx context.Context, keys []string, change func(doc *T
 		for i := range after {
 			before := t.spec.Key(&after[i])
 			switch err := change(&after[i]); {
-			case errors.Is(err, Unchanged):
+			case errors.Is(err, ErrUnchanged):
 				continue
 			case err != nil:
 				return err

@@ -74,7 +74,7 @@ func (o *Operators) runStateCleanup(ctx context.Context, options bos.Options, _ 
 	}
 	_, _, err = o.Service.Change(ctx, expired, func(c *bos.Component) error {
 		if !c.ActualState.Expired(oldest) {
-			return store.Unchanged
+			return store.ErrUnchanged
 		}
 		c.ForgetActual(now)
 		return nil

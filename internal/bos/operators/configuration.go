@@ -64,7 +64,7 @@ func (o *Operators) configure(ctx context.Context, options bos.Options, chunk []
 func (o *Operators) noteConfigurationError(ctx context.Context, ids []string, why string) {
 	_, _, err := o.Service.Change(ctx, ids, func(c *bos.Component) error {
 		if c.Computed() != bos.StatusConfiguring || c.Error == why {
-			return store.Unchanged
+			return store.ErrUnchanged
 		}
 		c.Error = why
 		return nil

@@ -104,7 +104,7 @@ func (o *Operators) act(ctx context.Context, options bos.Options, a *powerAction
 	now := o.Now()
 	_, _, err := o.Service.Change(ctx, ids, func(c *bos.Component) error {
 		if due, _ := c.Wants(a.name, options, now); !due {
-			return store.Unchanged
+			return store.ErrUnchanged
 		}
 		if c.Claim(a.name, b.claim, options, now) {
 			b.nodes = append(b.nodes, *c)
@@ -160,7 +160,7 @@ func (b *batch) refuse(ctx context.Context, ids []string, why string) {
 	retryAt := b.o.Now().Add(b.options.Polling())
 	_, _, err := b.o.Service.Change(ctx, ids, func(c *bos.Component) error {
 		if !c.Holds(b.claim, b.action.name) {
-			return store.Unchanged
+			return store.ErrUnchanged
 		}
 		c.Refused(why, retryAt)
 		return nil

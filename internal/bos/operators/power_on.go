@@ -144,7 +144,7 @@ func (b *batch) noteTokens(ctx context.Context, tokens map[string]string) {
 	still := map[string]bool{}
 	_, _, err := b.o.Service.Change(ctx, b.ids(), func(c *bos.Component) error {
 		if !c.Holds(b.claim, b.action.name) || !c.Enabled {
-			return store.Unchanged
+			return store.ErrUnchanged
 		}
 		still[c.ID] = true
 		c.DesiredState.BSSToken = tokens[c.ID]

@@ -48,7 +48,7 @@ func (o *Operators) complete(ctx context.Context, s *bos.Session) error {
 		now := o.Now()
 		r, err := o.Service.ChangeSession(ctx, s.Name, s.Tenant, func(r *bos.Session) error {
 			if r.Status.Status != bos.SessionRunning {
-				return store.Unchanged
+				return store.ErrUnchanged
 			}
 			r.Status.Status, r.Status.EndTime = bos.SessionComplete, now
 			return nil

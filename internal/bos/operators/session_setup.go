@@ -94,7 +94,7 @@ func (s *setup) record(ctx context.Context, options bos.Options, session *bos.Se
 	if later {
 		_, err := s.Service.ChangeSession(ctx, session.Name, session.Tenant, func(r *bos.Session) error {
 			if r.Status.Status != bos.SessionPending {
-				return store.Unchanged
+				return store.ErrUnchanged
 			}
 			r.Tries++
 			r.RetryAt = now.Add(options.Polling())
@@ -107,7 +107,7 @@ func (s *setup) record(ctx context.Context, options bos.Options, session *bos.Se
 	return s.Service.DB.InTx(ctx, func(ctx context.Context) error {
 		_, err := s.Service.ChangeSession(ctx, session.Name, session.Tenant, func(r *bos.Session) error {
 			if r.Status.Status != bos.SessionPending {
-				return store.Unchanged
+				return store.ErrUnchanged
 			}
 			r.Status.Status, r.Status.EndTime, r.Status.Error = bos.SessionComplete, now, why.Error()
 			return nil

@@ -90,7 +90,7 @@ func (o *Operators) decide(ctx context.Context, options bos.Options, chunk []bos
 		d := bos.Decide(*c, seen[c.ID], options, now)
 		o.status.at(c.ID, d.Until)
 		if d.Component == *c {
-			return store.Unchanged
+			return store.ErrUnchanged
 		}
 		*c = d.Component
 		return nil

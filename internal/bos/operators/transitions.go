@@ -114,7 +114,7 @@ func (o *Operators) inspect(ctx context.Context, id string, w *watched) error {
 	retryAt := o.Now().Add(bmcPause)
 	_, _, err = o.Service.Change(ctx, ids, func(c *bos.Component) error {
 		if !c.Holds(w.claims[c.ID], w.action.name) || c.Computed() != w.action.called {
-			return store.Unchanged
+			return store.ErrUnchanged
 		}
 		c.Failed(fmt.Sprintf("PCS could not %s: %s", w.action.words, failed[c.ID]), retryAt)
 		return nil

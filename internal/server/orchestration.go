@@ -25,16 +25,19 @@ import (
 var watched = []string{bos.ComponentsTable, bos.SessionsTable}
 
 func (s *Server) startCFS(ctx context.Context) error {
-	executor := s.opts.Executor
-	if executor == nil {
-		var err error
-		if executor, err = s.startExecutor(ctx); err != nil {
-			return err
-		}
+	trusted, err := s.startTrust(ctx)
+	if err != nil {
+		return err
 	}
 	service := cfs.NewService(cfs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{},
 		Tenants: s.platform.tapms, Now: s.now})
 	cfs.Register(s.api(cfsPrefix, "CFS"), service)
+	executor := s.opts.Executor
+	if executor == nil {
+		if executor, err = s.startExecutor(trusted, service); err != nil {
+			return err
+		}
+	}
 	agent := hwsync.New(hwsync.Config{Components: service, HSM: s.platform.hsm, Hub: s.hub, Tables: []string{hsm.ComponentsTable}})
 	op := operator.New(operator.Config{Sessions: service, Queue: store.NewQueue(s.db, cfs.EventsTopic, s.now),
 		Executor: executor, Hub: s.hub, MaxJobs: s.config.MaxSessions, Now: s.now})
@@ -49,20 +52,25 @@ func (s *Server) startCFS(ctx context.Context) error {
 	return nil
 }
 
-// startExecutor sets up what runs sessions as local child processes: the SSH
-// trust, the cache of repositories, the directory of jobs.
-func (s *Server) startExecutor(ctx context.Context) (cfs.Executor, error) {
-	dir := filepath.Join(s.config.Data, "trust")
+// startTrust keeps the SSH authority's public key where nodes look for it, and
+// returns the authority's directory.
+func (s *Server) startTrust(ctx context.Context) (dir string, err error) {
+	dir = filepath.Join(s.config.Data, "trust")
 	authority, err := trust.Open(dir, s.now)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	published := publish.NewLoop(s.hub, authority.PublicKey(), s.platform.bss)
 	published.Start(context.WithoutCancel(ctx))
 	s.onStop(published.Stop)
+	return dir, nil
+}
+
+// startExecutor sets up what runs sessions as local child processes.
+func (s *Server) startExecutor(trusted string, service *cfs.Service) (cfs.Executor, error) {
 	executor, err := local.New(local.Config{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
-		Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{Gateway: s.localURL(), SSHPort: s.config.SSHPort,
-			CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: dir, ConfigDir: s.config.AnsibleDir}})
+		Repository: service.Repository, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{Gateway: s.localURL(), SSHPort: s.config.SSHPort,
+			CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,9 @@ func (s *Server) startPlatform(ctx context.Context) error {
 		power := pcs.NewService(pcs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Inventory: p.hsm, Credentials: hardware,
 			BMC: bmcs, State: p.hsm, Locks: p.hsm, WakeOn: []string{hsm.ComponentEndpointsTable}, PollEvery: c.PollPower, Now: s.now})
 		pcs.Register(s.api(pcsPrefix, "PCS"), power)
-		power.Start(ctx)
+		if err := power.Start(ctx); err != nil {
+			return err
+		}
 		s.onStop(power.Stop)
 	}
 	if c.BSS == "" {

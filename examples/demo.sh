@@ -82,9 +82,15 @@ cat >"$work/template.json" <<JSON
 JSON
 show bos v2 sessiontemplates create --file "$work/template.json" demo --format json
 
+say "Boot them without configuration first, so that there is something to reboot"
+sed 's/"enable_cfs": true/"enable_cfs": false/' "$work/template.json" >"$work/bare.json"
+"$bin" bos v2 sessiontemplates create --file "$work/bare.json" bare --format json >/dev/null
+show bos v2 sessions create --name boot-1 --template-name bare --operation Boot --format json >/dev/null
+show watch boot-1
+
 say "Reboot and configure them all"
-show bos v2 sessions create --name demo-1 --template-name demo --operation Reboot --format json
-show watch demo-1
+show bos v2 sessions create --name reboot-1 --template-name demo --operation Reboot --format json
+show watch reboot-1
 
 say "What each node says"
 show bos v2 components list --format json | grep -E '"(id|status)": "' | paste - - | sed 's/[",]//g'
@@ -98,7 +104,7 @@ if [ -n "${KEEP:-}" ]; then
 	cat <<TEXT
   export DROVER_SERVER=$DROVER_SERVER
   bin/drover bos v2 components list
-  bin/drover bos v2 sessions create --template-name demo --operation shutdown --name demo-2 && bin/drover watch demo-2
+  bin/drover bos v2 sessions create --template-name demo --operation shutdown --name stop-1 && bin/drover watch stop-1
   bin/drover explain x1000c0s5b0n0
   $DROVER_SERVER/apis/bos/docs
   data and logs: $work

@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path/filepath"
+	"strings"
 
+	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/sim"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // openFleet makes the simulated fleet, if one is asked for. It comes before
@@ -62,6 +66,41 @@ func (s *Server) startFleet(ctx context.Context) error {
 	if err := s.platform.hsm.AddRedfishEndpoints(ctx, endpoints); err != nil && !known(err) {
 		return fmt.Errorf("make simulated BMCs known: %w", err)
 	}
+	groups := &events.Loop{Name: "simulated groups", Hub: s.hub, Tables: []string{hsm.ComponentsTable}, Run: s.groupFleet}
+	groups.Start(context.WithoutCancel(ctx))
+	s.onStop(groups.Stop)
+	return nil
+}
+
+// groupFleet puts the simulated nodes into HSM groups by architecture and
+// cabinet, once discovery has found them all.
+func (s *Server) groupFleet(ctx context.Context, _ events.Wake) error {
+	nodes := s.fleet.Nodes()
+	if s.grouped {
+		return nil
+	}
+	found, err := s.platform.hsm.Components(ctx, url.Values{"type": {string(xname.Node)}})
+	if err != nil || len(found) < len(nodes) {
+		return err
+	}
+	groups := map[string][]string{}
+	for _, n := range nodes {
+		arch := "x86_64"
+		if n.ARM() {
+			arch = "aarch64"
+		}
+		cabinet, _, _ := strings.Cut(n.Xname(), "c")
+		for _, label := range []string{arch, "cabinet_" + cabinet} {
+			groups[label] = append(groups[label], n.Xname())
+		}
+	}
+	for label, members := range groups {
+		err := s.platform.hsm.CreateGroup(ctx, hsm.Group{Label: label, Description: "simulated nodes", Members: hsm.Members{IDs: members}})
+		if err != nil && !known(err) {
+			return fmt.Errorf("group simulated nodes: %w", err)
+		}
+	}
+	s.grouped = true
 	return nil
 }
 

@@ -51,6 +51,7 @@ type Server struct {
 
 	platform platform
 	fleet    *sim.Fleet
+	grouped  bool // the fleet's HSM groups exist
 
 	listener net.Listener
 	http     *http.Server

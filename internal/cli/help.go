@@ -111,14 +111,13 @@ func flagRows(flags *pflag.FlagSet) (rows [][2]string) {
 		if f.Shorthand != "" {
 			name = "-" + f.Shorthand + ", " + name
 		}
+		kind, text := pflag.UnquoteUsage(f) // the word in backquotes, else the type
 		if f.NoOptDefVal == "" {
-			kind := strings.ToUpper(f.Value.Type())
-			if kind == "STRING" {
+			if kind == "string" {
 				kind = "TEXT"
 			}
-			name += " " + kind
+			name += " " + strings.ToUpper(kind)
 		}
-		text := f.Usage
 		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" && f.Value.Type() != "count" && f.DefValue != "[]" {
 			text += " [default: " + f.DefValue + "]"
 		}

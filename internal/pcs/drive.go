@@ -190,7 +190,7 @@ func (r *run) notAccepted(t *task, err error) (again time.Duration, over bool) {
 	if refused := refusal(err); refused != nil {
 		words := refused.Error()
 		r.note(t, "bmc-answer", true, "BMC refused %s: %s", step.resetType, words)
-		return r.fallBack(t, "The BMC refused "+step.resetType+": "+words, words)
+		return r.fallBack(t, "The BMC refused "+step.resetType, words)
 	}
 	if again, ok := r.tryAgain(t); ok {
 		t.unsure = true

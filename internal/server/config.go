@@ -53,7 +53,7 @@ func declare(cmd *cobra.Command) {
 	f.String("listen", "127.0.0.1:8080", "`HOST:PORT` of all services")
 	f.String("s3-listen", "127.0.0.1:8081", "`HOST:PORT` of the embedded S3")
 	f.String("data", "drover-data", "`DIR` for everything that is kept")
-	f.String("database", "", "postgres://... `URL`; without it SQLite in the data directory")
+	f.String("database", "", "`URL` of a PostgreSQL database (postgres://...); without it SQLite in the data directory")
 	f.String("advertise", "", "`URL` by which nodes reach this server (default: http:// and --listen)")
 	f.String("log-level", "info", "debug, info, warn or error")
 	for _, s := range []struct{ flag, name string }{{"hsm-url", "HSM"}, {"pcs-url", "PCS"}, {"bss-url", "BSS"},

@@ -65,7 +65,7 @@ type BulkBody struct {
 
 type bulkPatchInput struct {
 	BulkBody
-	CountErrors bool `query:"count_errors" doc:"Extension: each appended layer that failed adds one to error_count, applied sets it to 0"`
+	CountErrors bool `query:"count_errors" doc:"Extension: each appended layer that failed adds one to error_count, applied sets it to 0; the same report of the same session counts once"`
 }
 
 // ComponentPath names a component.

@@ -207,8 +207,8 @@ func (s *Service) PatchComponent(ctx context.Context, id string, p ComponentPatc
 
 // PatchComponents applies the patches in order, all or none; each names its
 // component, which must exist. countErrors has the server keep the error
-// counts: each appended layer that failed adds one, applied sets zero. It
-// returns the components changed, in the order of their ids.
+// counts: each appended layer that failed adds one, applied sets zero; the same
+// report of the same session counts once, however often it comes. It returns the components changed, in the order of their ids.
 func (s *Service) PatchComponents(ctx context.Context, patches []ComponentPatch, countErrors bool) ([]Component, error) {
 	of := make(map[string][]ComponentPatch, len(patches))
 	ids := make([]string, 0, len(patches))
@@ -317,24 +317,48 @@ type writer struct {
 	*assessor
 	journal *journal.Journal
 	lines   []journal.Entry
+	began   map[string]string // of sessions that were asked for
 }
 
 func (s *Service) newWriter(ctx context.Context) (*writer, error) {
 	a, err := s.newAssessor(ctx)
-	return &writer{assessor: a, journal: s.cfg.Journal}, err
+	return &writer{assessor: a, journal: s.cfg.Journal, began: map[string]string{}}, err
 }
 
 // change applies ch to r, which was before.
 func (w *writer) change(ctx context.Context, r *record, before Component, ch change) error {
+	var err error
+	if appended := ch.patch.StateAppend; appended != nil && ch.countErrors {
+		if ch.began, err = w.sessionBegan(ctx, appended.SessionName); err != nil {
+			return err
+		}
+	}
 	if err := ch.apply(r); err != nil {
 		return err
 	}
-	var err error
 	if r.Status, err = w.status(ctx, r); err != nil {
 		return err
 	}
 	w.lines = append(w.lines, tell(before, r.Component, ch.patch)...)
 	return nil
+}
+
+// sessionBegan is when the session was created, as timestamp has it; "" if
+// there is no such session.
+func (w *writer) sessionBegan(ctx context.Context, name string) (string, error) {
+	if at, asked := w.began[name]; asked || name == "" {
+		return at, nil
+	}
+	session, err := w.s.sessions.Get(ctx, name)
+	switch {
+	case err == nil:
+		w.began[name] = session.Status.Session.StartTime + "Z"
+	case fault.Is(err, fault.NotFound):
+		w.began[name] = ""
+	default:
+		return "", err
+	}
+	return w.began[name], nil
 }
 
 func (w *writer) finish(ctx context.Context) error { return w.journal.Append(ctx, w.lines...) }
@@ -351,7 +375,7 @@ func tell(before, after Component, p ComponentPatch) []journal.Entry {
 		line.Text = "applied layers forgotten; all will run again"
 		out = append(out, line)
 	}
-	if p.StateAppend != nil {
+	if p.StateAppend != nil && !slices.Equal(before.State, after.State) {
 		l := after.State[len(after.State)-1]
 		line.Text = "playbook " + l.Playbook + " of " + l.CloneURL + " at " + short(l.Commit) + " " + string(l.Status)
 		line.Failed, line.Session = l.Status == LayerFailed, l.SessionName

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,23 +50,17 @@ func TestComponentLife(t *testing.T) {
 	f.configuration("c", "a", "b")
 	f.want(200, "PUT", "/v3/components/x0", `{}`)
 	f.status("x0", "unconfigured")
+	session := 0
 	report := func(playbook, status string) {
 		t.Helper()
-		f.want(200, "PATCH", "/v3/components?count_errors=true", fmt.Sprintf(
-			`[{"id":"x0","state_append":{"clone_url":"https://git/repo","playbook":"%s.yml","commit":"%s","status":"%s","session_name":"s"}}]`,
-			playbook, commitOf("main"), status))
-	}
-	errors := func(want float64) {
-		t.Helper()
-		if got := f.want(200, "GET", "/v3/components/x0", "").object(t)["error_count"]; got != want {
-			t.Errorf("error_count %v, want %v", got, want)
-		}
+		session++
+		f.report("x0", playbook, status, fmt.Sprint("s", session))
 	}
 	f.want(200, "PATCH", "/v3/components/x0", `{"desired_config":"c","enabled":true}`)
 	f.status("x0", "pending")
 	report("a", "failed")
 	report("a", "failed")
-	errors(2)
+	f.errors("x0", 2)
 	f.status("x0", "pending")
 	report("a", "failed")
 	f.status("x0", "failed") // the default policy is 3
@@ -78,7 +71,7 @@ func TestComponentLife(t *testing.T) {
 	f.status("x0", "pending")
 	report("a", "applied")
 	report("b", "incomplete")
-	errors(0)
+	f.errors("x0", 0)
 	f.status("x0", "pending")
 	report("b", "skipped")
 	f.status("x0", "configured")
@@ -241,26 +234,6 @@ func TestComponentsV2(t *testing.T) {
 }
 
 // Reports from many sessions at the same time lose nothing.
-func TestReportsAtTheSameTime(t *testing.T) {
-	f := newFixture(t)
-	f.want(200, "PUT", "/v3/components/x0", `{}`)
-	var group sync.WaitGroup
-	for i := range 20 {
-		group.Go(func() {
-			err := f.client.ReportComponents(t.Context(), []cfs.Report{{ID: "x0", StateAppend: cfs.AppendInput{
-				CloneURL: "u", Playbook: fmt.Sprintf("p%d", i), Commit: "c", Status: "failed", SessionName: "s"}}})
-			if err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	group.Wait()
-	c, err := f.client.Component(t.Context(), "x0")
-	if err != nil || c.ErrorCount != 20 || len(c.State) != 20 {
-		t.Errorf("%d errors, %d layers, %v", c.ErrorCount, len(c.State), err)
-	}
-}
-
 func TestCreateComponentsLeavesThoseThatExist(t *testing.T) {
 	f := newFixture(t)
 	f.want(200, "PUT", "/v3/components/x0", `{"enabled":false,"error_count":7}`)

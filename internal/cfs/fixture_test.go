@@ -92,7 +92,8 @@ func TestOnPostgres(t *testing.T) {
 	database = func(t *testing.T) string { return storetest.Postgres(t) }
 	for name, test := range map[string]func(*testing.T){
 		"life": TestComponentLife, "forms": TestComponentPatchForms, "reports": TestReportsAtTheSameTime,
-		"deletes": TestSessionDeletesAtTheSameTime, "creates": TestSessionCreatesAtTheSameTime,
+		"same report": TestSameReportAtTheSameTimeCountsOnce,
+		"deletes":     TestSessionDeletesAtTheSameTime, "creates": TestSessionCreatesAtTheSameTime,
 		"sources": TestSources, "filters": TestSessionFilters, "in use": TestConfigurationInUse,
 	} {
 		t.Run(name, test)
@@ -182,5 +183,21 @@ func (f *fixture) status(id, want string) {
 	}
 	if got := f.want(200, "GET", "/v3/components?ids="+id+"&status="+want, "").text; !strings.Contains(got, `"id":"`+id+`"`) {
 		f.t.Fatalf("%s is not listed as %s: %s", id, want, got)
+	}
+}
+
+// report is what the Ansible plugin sends for one component.
+func (f *fixture) report(id, playbook, status, session string) {
+	f.t.Helper()
+	f.want(200, "PATCH", "/v3/components?count_errors=true", fmt.Sprintf(
+		`[{"id":"%s","state_append":{"clone_url":"https://git/repo","playbook":"%s.yml","commit":"%s","status":"%s","session_name":"%s"}}]`,
+		id, playbook, commitOf("main"), status, session))
+}
+
+// errors checks a component's error count.
+func (f *fixture) errors(id string, want int) {
+	f.t.Helper()
+	if got := f.want(200, "GET", "/v3/components/"+id, "").object(f.t)["error_count"]; got != float64(want) {
+		f.t.Errorf("error_count of %s is %v, want %d", id, got, want)
 	}
 }

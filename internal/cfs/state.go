@@ -25,8 +25,12 @@ type change struct {
 	patch ComponentPatch
 	now   time.Time
 	// countErrors has each appended layer move the error count: failed adds
-	// one, applied sets it to zero.
+	// one, applied sets it to zero. A report that comes again, because its
+	// answer was lost, changes nothing.
 	countErrors bool
+	// began is when the session of the appended layer was created; "" if it is
+	// not there.
+	began string
 }
 
 // apply puts the patch onto the record. It is the rule of PATCH; PUT applies
@@ -83,6 +87,9 @@ func (c change) append(r *record) error {
 	if err != nil {
 		return err
 	}
+	if c.countErrors && c.reported(r.State, layer) {
+		return nil
+	}
 	r.State = appendState(r.State, layer)
 	switch {
 	case c.countErrors && layer.Status == LayerFailed:
@@ -91,6 +98,18 @@ func (c change) append(r *record) error {
 		r.ErrorCount = 0
 	}
 	return nil
+}
+
+// reported tells whether the state has this report already. A session runs a
+// layer once, so it is the same if session, layer and end are; but not if the
+// entry is from an earlier session of the name. A report that names no session
+// is always new.
+func (c change) reported(state []StateLayer, l StateLayer) bool {
+	return l.SessionName != "" && slices.ContainsFunc(state, func(o StateLayer) bool {
+		since := o.LastUpdated >= c.began
+		o.LastUpdated = l.LastUpdated
+		return o == l && since
+	})
 }
 
 // layers is the state that replaces old; a layer that is in old already keeps

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -14,6 +14,7 @@ import (
 	"github.com/drover-hpc/drover/internal/aee/plugin"
 	"github.com/drover-hpc/drover/internal/aee/trust"
 	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -46,7 +47,7 @@ func Inventory(ctx context.Context, dir string, out io.Writer) error {
 	if err := issueKey(d, job, settings); err != nil {
 		return err
 	}
-	inv, err := generate(ctx, d, job, newHardware(settings.Gateway, http.DefaultTransport), out)
+	inv, err := generate(ctx, d, job, hardware(settings.Gateway), out)
 	if err != nil {
 		return fmt.Errorf("inventory of target %s: %w", job.Target, err)
 	}
@@ -78,16 +79,16 @@ type group struct {
 
 type hostVars map[string]any
 
-func generate(ctx context.Context, d Dir, job cfs.Job, hw hardware, out io.Writer) (inventory, error) {
+func generate(ctx context.Context, d Dir, job cfs.Job, client *hsm.Client, out io.Writer) (inventory, error) {
 	switch job.Target {
 	case "dynamic", "":
-		fleet, err := hw.read(ctx)
+		fleet, err := readFleet(ctx, client)
 		if err != nil {
 			return nil, err
 		}
 		return fleet.inventory(out), nil
 	case "spec":
-		return specInventory(ctx, job.Groups, hw)
+		return specInventory(ctx, job.Groups, client)
 	case "repo":
 		if job.Inventory == nil {
 			return nil, errors.New("the configuration and the options name no additional inventory, which target repo needs")
@@ -117,51 +118,41 @@ func (inv inventory) write(d Dir) error {
 
 // specInventory has the session's own groups. Members that are nodes get their
 // address from HSM.
-func specInventory(ctx context.Context, groups []cfs.TargetGroup, hw hardware) (inventory, error) {
-	var addresses map[string]string
-	for _, g := range groups {
-		if addresses == nil && slices.ContainsFunc(g.Members, isNode) {
-			var err error
-			if addresses, err = hw.addresses(ctx); err != nil {
-				return nil, err
-			}
+func specInventory(ctx context.Context, groups []cfs.TargetGroup, client *hsm.Client) (inventory, error) {
+	var known map[string]string
+	if slices.ContainsFunc(groups, func(g cfs.TargetGroup) bool { return slices.ContainsFunc(g.Members, isNode) }) {
+		var err error
+		if known, err = addresses(ctx, client); err != nil {
+			return nil, err
 		}
 	}
 	inv := inventory{}
 	for _, g := range groups {
-		inv[g.Name] = hostGroup(g.Members, addresses)
+		inv[g.Name] = hostGroup(g.Members, known)
 	}
 	return inv, nil
 }
 
 func isNode(name string) bool { return xname.TypeOf(name) == xname.Node }
 
-// fleet is what HSM knows that matters to an inventory.
-type fleet struct {
-	groups     map[string][]string
-	partitions map[string][]string
-	nodes      []node
-	addresses  map[string]string // xname to IP address
-}
-
-type node struct{ id, role, subRole string }
-
 // inventory groups the nodes: HSM groups, over them partitions of the same
 // name, over both roles and <Role>_<SubRole>. What Ansible would not take as a
 // group's name is left out, with a word to out.
 func (f fleet) inventory(out io.Writer) inventory {
 	members := map[string][]string{}
-	for _, source := range []map[string][]string{f.groups, f.partitions, f.roles()} {
-		for name, ids := range source {
-			if validGroup(name) {
-				members[name] = ids
-			} else {
-				fmt.Fprintf(out, "left out group %q: not a name that Ansible takes\n", name)
-			}
-		}
+	for _, g := range f.groups {
+		members[g.Label] = g.Members.IDs
 	}
+	for _, p := range f.partitions {
+		members[p.Name] = p.Members.IDs
+	}
+	maps.Copy(members, f.roles())
 	all := &group{Children: map[string]*group{}}
 	for name, ids := range members {
+		if !validGroup(name) {
+			fmt.Fprintf(out, "left out group %q: not a name that Ansible takes\n", name)
+			continue
+		}
 		all.Children[name] = hostGroup(ids, f.addresses)
 	}
 	return inventory{"all": all}
@@ -170,13 +161,13 @@ func (f fleet) inventory(out io.Writer) inventory {
 func (f fleet) roles() map[string][]string {
 	roles := map[string][]string{}
 	for _, n := range f.nodes {
-		if n.role == "" {
+		if n.Role == "" {
 			continue
 		}
-		roles[n.role] = append(roles[n.role], n.id)
-		if n.subRole != "" {
-			name := n.role + "_" + n.subRole
-			roles[name] = append(roles[name], n.id)
+		roles[n.Role] = append(roles[n.Role], n.ID)
+		if n.SubRole != "" {
+			name := n.Role + "_" + n.SubRole
+			roles[name] = append(roles[name], n.ID)
 		}
 	}
 	return roles

@@ -93,7 +93,7 @@ func TestEachFailedQueryFailsTheInventory(t *testing.T) {
 
 func TestSpecInventoryAsksHSMOnlyForNodes(t *testing.T) {
 	s := newSite(t) // HSM refuses everything
-	hw := newHardware(s.Gateway, nil)
+	hw := hardware(s.Gateway)
 	inv, err := specInventory(t.Context(), []cfs.TargetGroup{{Name: "g", Members: []string{"localhost"}}}, hw)
 	if err != nil || inv["g"].Hosts["localhost"] == nil {
 		t.Errorf("%v, %v", inv, err)

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"net"
+	"net/netip"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -16,12 +18,13 @@ import (
 // serve`, an environment variable (DROVER_ and the flag's name, - as _) and a
 // key of the configuration file, in this order of precedence.
 type Config struct {
-	Listen    string `mapstructure:"listen"`
-	S3Listen  string `mapstructure:"s3-listen"`
-	Data      string `mapstructure:"data"`
-	Database  string `mapstructure:"database"`
-	Advertise string `mapstructure:"advertise"`
-	LogLevel  string `mapstructure:"log-level"`
+	Listen      string `mapstructure:"listen"`
+	S3Listen    string `mapstructure:"s3-listen"`
+	Data        string `mapstructure:"data"`
+	Database    string `mapstructure:"database"`
+	Advertise   string `mapstructure:"advertise"`
+	S3Advertise string `mapstructure:"s3-advertise"`
+	LogLevel    string `mapstructure:"log-level"`
 
 	HSM   string `mapstructure:"hsm-url"`
 	PCS   string `mapstructure:"pcs-url"`
@@ -55,6 +58,7 @@ func declare(cmd *cobra.Command) {
 	f.String("data", "drover-data", "`DIR` for everything that is kept")
 	f.String("database", "", "`URL` of a PostgreSQL database (postgres://...); without it SQLite in the data directory")
 	f.String("advertise", "", "`URL` by which nodes reach this server (default: http:// and --listen)")
+	f.String("s3-advertise", "", "`URL` by which nodes reach the embedded S3 (default: http:// and --s3-listen)")
 	f.String("log-level", "info", "debug, info, warn or error")
 	for _, s := range []struct{ flag, name string }{{"hsm-url", "HSM"}, {"pcs-url", "PCS"}, {"bss-url", "BSS"},
 		{"ims-url", "IMS"}, {"tapms-url", "TAPMS"}} {
@@ -125,6 +129,10 @@ func (c *Config) check() error {
 	switch {
 	case c.Database != "" && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://"):
 		return fault.New(fault.Invalid, "database: expected a postgres:// URL, got %q", c.Database)
+	case c.Advertise == "" && anyAddress(c.Listen):
+		return fault.New(fault.Invalid, "listen: %s is every address of this machine; say with advertise by which URL nodes reach it", c.Listen)
+	case c.S3Endpoint == "" && c.S3Advertise == "" && anyAddress(c.S3Listen):
+		return fault.New(fault.Invalid, "s3-listen: %s is every address of this machine; say with s3-advertise by which URL nodes reach it", c.S3Listen)
 	case c.Simulate < 0 || c.Simulate > 100_000:
 		return fault.New(fault.Invalid, "simulate: expected 0 to 100000 nodes, got %d", c.Simulate)
 	case c.SimFailure < 0 || c.SimFailure > 1:
@@ -137,6 +145,13 @@ func (c *Config) check() error {
 		return fault.New(fault.Invalid, "s3-endpoint: s3-access-key and s3-secret-key are needed with it")
 	}
 	return nil
+}
+
+// anyAddress tells whether host:port names no address in particular.
+func anyAddress(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	addr, bad := netip.ParseAddr(host)
+	return err == nil && (host == "" || bad == nil && addr.IsUnspecified())
 }
 
 // database is the source that store.Open takes.

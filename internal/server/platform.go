@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -104,7 +105,7 @@ func (s *Server) startS3(ctx context.Context) error {
 			return err
 		}
 		s.onStop(server.Stop)
-		s.platform.s3Endpoint = server.Endpoint()
+		s.platform.s3Endpoint = cmp.Or(c.S3Advertise, server.Endpoint())
 	}
 	client, err := s3.NewClient(s.platform.s3Endpoint, creds)
 	if err != nil {

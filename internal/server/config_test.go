@@ -1,0 +1,65 @@
+package server
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/drover-hpc/drover/internal/fault"
+)
+
+// loaded is the configuration that the arguments of `drover serve` give.
+func loaded(t *testing.T, args ...string) (Config, error) {
+	t.Helper()
+	cmd := Command()
+	if err := cmd.ParseFlags(args); err != nil {
+		t.Fatal(err)
+	}
+	return load(cmd)
+}
+
+func TestFlagWinsOverEnvironmentOverFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "drover.yaml")
+	if err := os.WriteFile(file, []byte("listen: 127.0.0.1:1\ns3-listen: 127.0.0.1:2\nsimulate: 3\nsim-boot-delay: 7s\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DROVER_S3_LISTEN", "127.0.0.1:22")
+	t.Setenv("DROVER_SIMULATE", "33")
+	c, err := loaded(t, "--config", file, "--simulate", "333")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:1" || c.S3Listen != "127.0.0.1:22" || c.Simulate != 333 || c.SimBootDelay.Seconds() != 7 {
+		t.Errorf("%+v", c)
+	}
+	if !filepath.IsAbs(c.Data) {
+		t.Errorf("data directory %s is not absolute", c.Data)
+	}
+}
+
+func TestRefusedConfigurationsNameTheKey(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "drover.yaml")
+	if err := os.WriteFile(file, []byte("lisen: x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for says, args := range map[string][]string{
+		`unknown key "lisen"`: {"--config", file},
+		"configuration file":  {"--config", file + ".missing"},
+		"simulate":            {"--simulate", "-1"},
+		"database":            {"--database", "mysql://x"},
+		"sim-boot-failures":   {"--sim-boot-failures", "1.5"},
+		"max-sessions":        {"--max-sessions", "0"},
+		"ssh-port":            {"--ssh-port", "70000"},
+		"s3-access-key":       {"--s3-endpoint", "http://s3.example.org"},
+		"with advertise":      {"--listen", ":8080"},
+		"with s3-advertise":   {"--s3-listen", "0.0.0.0:8081"},
+	} {
+		if _, err := loaded(t, args...); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v: %v; want it to say %q", args, err, says)
+		}
+	}
+	if _, err := loaded(t, "--listen", "0.0.0.0:8080", "--advertise", "http://admin:8080"); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,105 @@
+package server
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/sim"
+)
+
+func TestMain(m *testing.M) {
+	sim.ReexecIfChild()
+	os.Exit(m.Run())
+}
+
+func testConfig(t *testing.T) Config {
+	t.Helper()
+	return Config{Listen: "127.0.0.1:0", S3Listen: "127.0.0.1:0", Data: t.TempDir(), SSHPort: 22, MaxSessions: 2, PollPower: time.Minute}
+}
+
+func TestStartStopStart(t *testing.T) {
+	c := testConfig(t)
+	for range 2 { // the second finds the first one's data
+		s, err := Start(t.Context(), c, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path, want := range map[string]int{
+			"/livez": 200, "/readyz": 200, "/apis/bos/v2/healthz": 200, "/apis/cfs/healthz": 200, "/apis/smd/hsm/v2/service/ready": 200,
+			"/apis/power-control/v1/health": 200, "/apis/bss/boot/v1/service/status": 200, "/apis/ims/v3/images": 200,
+			"/apis/tapms/v1alpha3/tenants": 200, "/apis/bos/openapi.json": 200, "/apis/drover/v1/nodes/x0c0s0b0n0/journal": 200, "/nowhere": 404,
+		} {
+			resp, err := http.Get(s.URL() + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != want {
+				t.Errorf("GET %s: %d, want %d", path, resp.StatusCode, want)
+			}
+		}
+		if _, err := Start(t.Context(), c, Options{}); !fault.Is(err, fault.Conflict) {
+			t.Errorf("a second server on the same data: %v, want a conflict", err)
+		}
+		if url, err := os.ReadFile(filepath.Join(c.Data, "url")); err != nil || strings.TrimSpace(string(url)) != s.URL() {
+			t.Errorf("url file has %q, %v", url, err)
+		}
+		s.Stop()
+		if _, err := os.Stat(filepath.Join(c.Data, "url")); !os.IsNotExist(err) {
+			t.Errorf("url file after the stop: %v", err)
+		}
+	}
+}
+
+func TestFailedStartReleasesWhatItTook(t *testing.T) {
+	c := testConfig(t)
+	first, err := Start(t.Context(), c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := testConfig(t)
+	taken.Listen = strings.TrimPrefix(first.URL(), "http://")
+	if _, err := Start(t.Context(), taken, Options{}); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("listening on a taken port: %v", err)
+	}
+	first.Stop()
+	again, err := Start(t.Context(), taken, Options{})
+	if err != nil {
+		t.Fatalf("the next start: %v", err)
+	}
+	again.Stop()
+}
+
+func TestSessionEventsTellOfChanges(t *testing.T) {
+	s, err := Start(t.Context(), testConfig(t), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+"/apis/drover/v1/sessions/x/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	const event = "data: {}\n\n"
+	for range 2 { // one to begin with, one for the change
+		got := make([]byte, len(event))
+		if _, err := io.ReadFull(resp.Body, got); err != nil || string(got) != event {
+			t.Fatalf("read %q, %v", got, err)
+		}
+		s.hub.Changed(watched[0], []string{"x"})
+	}
+}

@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
-	"net/http"
 	"os/exec"
 	"slices"
 	"strings"
@@ -19,16 +17,16 @@ func TestMainJob(t *testing.T) {
 	c.configure("second", motd("second"))
 	c.template("one", "first")
 	c.template("two", "second")
-	nodes := c.fleet.Nodes()
+	nodes := c.nodes
 
 	t.Run("boot from off", func(t *testing.T) {
 		c.succeed(c.session("one", "Boot"))
 		for _, n := range nodes {
-			if got := c.motdOf(n.Xname()); got != "first" {
-				t.Errorf("%s: motd %q, want first", n.Xname(), got)
+			if got := c.motdOf(n); got != "first" {
+				t.Errorf("%s: motd %q, want first", n, got)
 			}
-			if got := c.resets(n.Xname()); got["On"] != 1 || len(got) != 1 {
-				t.Errorf("%s: resets %v, want one On", n.Xname(), got)
+			if got := c.resets(n); got["On"] != 1 || len(got) != 1 {
+				t.Errorf("%s: resets %v, want one On", n, got)
 			}
 		}
 		want := []string{"on_hold", "power_on_pending", "power_on_called", "configuring", "stable"}
@@ -39,7 +37,7 @@ func TestMainJob(t *testing.T) {
 
 	t.Run("boot again does nothing but look", func(t *testing.T) {
 		c.succeed(c.session("one", "boot"))
-		if got := c.resets(nodes[0].Xname()); got["On"] != 1 || len(got) != 1 {
+		if got := c.resets(nodes[0]); got["On"] != 1 || len(got) != 1 {
 			t.Errorf("resets %v, want still one On", got)
 		}
 	})
@@ -48,8 +46,8 @@ func TestMainJob(t *testing.T) {
 		seen := len(c.statuses(nodes[0]))
 		c.succeed(c.session("two", "reboot"))
 		for _, n := range nodes {
-			if got := c.motdOf(n.Xname()); got != "second" {
-				t.Errorf("%s: motd %q, want second", n.Xname(), got)
+			if got := c.motdOf(n); got != "second" {
+				t.Errorf("%s: motd %q, want second", n, got)
 			}
 		}
 		want := []string{"on_hold", "power_off_pending", "power_off_gracefully_called", "power_on_pending", "power_on_called", "configuring", "stable"}
@@ -59,10 +57,10 @@ func TestMainJob(t *testing.T) {
 	})
 
 	t.Run("a reconfiguration needs no reboot", func(t *testing.T) {
-		before := c.resets(nodes[1].Xname())
-		c.drover("cfs", "v3", "components", "update", nodes[1].Xname(), "--desired-config", "first", "--enabled", "true")
-		c.eventually("the node is reconfigured", func() bool { return c.motdOf(nodes[1].Xname()) == "first" })
-		if after := c.resets(nodes[1].Xname()); len(after) != len(before) || after["On"] != before["On"] {
+		before := c.resets(nodes[1])
+		c.drover("cfs", "v3", "components", "update", nodes[1], "--desired-config", "first", "--enabled", "true")
+		c.eventually("the node is reconfigured", func() bool { return c.motdOf(nodes[1]) == "first" })
+		if after := c.resets(nodes[1]); len(after) != len(before) || after["On"] != before["On"] {
 			t.Errorf("resets went from %v to %v", before, after)
 		}
 	})
@@ -70,8 +68,8 @@ func TestMainJob(t *testing.T) {
 	t.Run("shutdown", func(t *testing.T) {
 		c.succeed(c.session("two", "Shutdown"))
 		for _, n := range nodes {
-			if n.PowerState() != sim.Off {
-				t.Errorf("%s is %s", n.Xname(), n.PowerState())
+			if power := c.view(n).Power; power != sim.Off {
+				t.Errorf("%s is %s", n, power)
 			}
 		}
 	})
@@ -95,17 +93,10 @@ func TestMainJob(t *testing.T) {
 }
 
 // statuses is the history of a component's status, as the API tells it.
-func (c *cluster) statuses(n *sim.Node) []string {
+func (c *cluster) statuses(node string) []string {
 	c.t.Helper()
-	resp, err := http.Get(c.url() + "/apis/drover/v1/nodes/" + n.Xname() + "/journal")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer resp.Body.Close()
 	var entries []journal.Entry
-	if err := json.NewDecoder(resp.Body).Decode(&entries); err != nil {
-		c.t.Fatal(err)
-	}
+	c.get("/apis/drover/v1/nodes/"+node+"/journal", &entries)
 	var out []string
 	for _, e := range entries {
 		if e.Source != "bos" || e.Kind != "status" {

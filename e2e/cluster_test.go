@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/sim"
+	"github.com/drover-hpc/drover/internal/sim/jail"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
 // binary is the drover under test, built once; buildFlags has -race when the
@@ -37,6 +39,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	defer storetest.StopPostgres()
 	binary = filepath.Join(dir, "drover")
 	args := append([]string{"build", "-o", binary}, buildFlags...)
 	build := exec.Command("go", append(args, "../cmd/drover")...)
@@ -57,7 +60,9 @@ type cluster struct {
 	dir    string
 	listen string
 	s3     string
-	fleet  *sim.Fleet
+	flags  []string   // of the server, besides those that all have
+	fleet  *sim.Fleet // nil: the server simulates one itself
+	nodes  []string
 	server *exec.Cmd
 	ended  <-chan struct{} // closed when the server has
 	log    *os.File
@@ -66,29 +71,70 @@ type cluster struct {
 // patience bounds every wait: a machine under load is slow, a hang is longer.
 const patience = 3 * time.Minute
 
-func newCluster(t *testing.T, nodes int) *cluster {
+// stopsWithin is what SIGTERM may take; a service manager gives no more.
+const stopsWithin = 30 * time.Second
+
+// newCluster is a cluster whose fleet lives in the test; flags go to the server.
+func newCluster(t *testing.T, nodes int, flags ...string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, dir: t.TempDir(), listen: freeAddress(t), s3: freeAddress(t)}
-	log, err := os.Create(filepath.Join(c.dir, "server.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.log = log
+	c := prepare(t, flags)
+	var err error
 	c.fleet, err = sim.New(sim.Options{Nodes: nodes, Dir: filepath.Join(c.dir, "fleet"), Gateway: c.url(), RunCommands: true,
 		BootDelay: 100 * time.Millisecond, OnDelay: 50 * time.Millisecond, OffDelay: 100 * time.Millisecond, Pace: 0.1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.stop)
 	if err := c.fleet.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if why := c.fleet.CommandsRefused(); why != "" {
 		t.Skip(why)
 	}
+	for _, n := range c.fleet.Nodes() {
+		c.nodes = append(c.nodes, n.Xname())
+	}
+	c.flags = append(c.flags, "--ssh-port", fmt.Sprint(c.fleet.SSHPort()))
 	c.start()
 	c.discover()
 	return c
+}
+
+// newSimulation is a cluster whose server simulates the fleet itself.
+func newSimulation(t *testing.T, nodes int) *cluster {
+	t.Helper()
+	if err := jail.Probe(t.TempDir()); err != nil {
+		t.Skip(err)
+	}
+	c := prepare(t, []string{"--simulate", fmt.Sprint(nodes),
+		"--sim-boot-delay", "100ms", "--sim-on-delay", "50ms", "--sim-off-delay", "100ms"})
+	c.start()
+	for _, n := range c.views() {
+		c.nodes = append(c.nodes, n.Xname)
+	}
+	c.known()
+	return c
+}
+
+func prepare(t *testing.T, flags []string) *cluster {
+	t.Helper()
+	c := &cluster{t: t, dir: t.TempDir(), listen: freeAddress(t), s3: freeAddress(t), flags: flags}
+	log, err := os.Create(filepath.Join(c.dir, "server.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.log = log
+	t.Cleanup(c.stop)
+	return c
+}
+
+// act is a subtest on the cluster.
+func (c *cluster) act(name string, do func()) {
+	outer := c.t
+	defer func() { c.t = outer }()
+	outer.Run(name, func(t *testing.T) {
+		c.t = t
+		do()
+	})
 }
 
 func (c *cluster) url() string { return "http://" + c.listen }
@@ -96,8 +142,8 @@ func (c *cluster) url() string { return "http://" + c.listen }
 func (c *cluster) start() {
 	c.t.Helper()
 	data := filepath.Join(c.dir, "data")
-	c.server = exec.Command(binary, "serve", "--listen", c.listen, "--s3-listen", c.s3, "--data", data,
-		"--ssh-port", fmt.Sprint(c.fleet.SSHPort()), "--poll-power", "2s")
+	c.server = exec.Command(binary, append([]string{"serve", "--listen", c.listen, "--s3-listen", c.s3, "--data", data,
+		"--poll-power", "2s"}, c.flags...)...)
 	c.server.Stdout, c.server.Stderr = c.log, c.log
 	os.Remove(filepath.Join(data, "url"))
 	if err := c.server.Start(); err != nil {
@@ -121,12 +167,34 @@ func (c *cluster) kill() {
 	<-c.ended
 }
 
-func (c *cluster) stop() {
-	if c.ended != nil {
-		c.server.Process.Signal(syscall.SIGTERM)
+// terminate ends the server as an administrator does; it must say that it went
+// well, and soon.
+func (c *cluster) terminate() {
+	c.t.Helper()
+	c.server.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-c.ended:
+	case <-time.After(stopsWithin):
+		c.server.Process.Signal(syscall.SIGQUIT) // the log gets all stacks
 		<-c.ended
+		c.t.Errorf("the server did not stop within %s", stopsWithin)
 	}
-	c.fleet.Stop()
+	if !c.server.ProcessState.Success() {
+		c.t.Errorf("the server stopped with: %v", c.server.ProcessState)
+	}
+}
+
+func (c *cluster) stop() {
+	if c.server != nil {
+		select {
+		case <-c.ended: // killed
+		default:
+			c.terminate()
+		}
+	}
+	if c.fleet != nil {
+		c.fleet.Stop()
+	}
 	if c.t.Failed() {
 		if text, err := os.ReadFile(c.log.Name()); err == nil {
 			c.t.Logf("server log:\n%s", tail(text, 8000))
@@ -146,9 +214,15 @@ func (c *cluster) discover() {
 	}
 	b := c.fleet.BMCs()[0]
 	c.drover(append(args, "--username", b.Username, "--password", b.Password)...)
-	n := len(c.fleet.Nodes())
+	c.known()
+}
+
+// known waits until BOS and CFS know every node.
+func (c *cluster) known() {
+	c.t.Helper()
 	c.eventually("BOS and CFS know every node", func() bool {
-		return len(c.list("bos", "v2", "components", "list")) == n && len(c.listIn("components", "cfs", "v3", "components", "list")) == n
+		return len(c.list("bos", "v2", "components", "list")) == len(c.nodes) &&
+			len(c.listIn("components", "cfs", "v3", "components", "list")) == len(c.nodes)
 	})
 }
 
@@ -214,7 +288,7 @@ func (c *cluster) eventually(what string, holds func() bool) {
 		select {
 		case <-c.ended:
 			c.t.Fatalf("the server ended while waiting until %s", what)
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(2 * time.Millisecond):
 		}
 	}
 }
@@ -247,9 +321,9 @@ func freeAddress(t *testing.T) string {
 	return ""
 }
 
-func (c *cluster) remove(path string) {
+func (c *cluster) remove(name string) {
 	c.t.Helper()
-	if err := os.Remove(path); err != nil {
+	if err := os.Remove(filepath.Join(c.dir, name)); err != nil {
 		c.t.Fatal(err)
 	}
 }

@@ -1,11 +1,16 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/drover-hpc/drover/internal/sim"
 )
 
 // configure commits playbooks to a new git repository and makes a CFS
@@ -68,15 +73,17 @@ func (c *cluster) succeed(session string) {
 	status := c.finish(session)
 	if status["percent_successful"] != 100.0 || status["percent_failed"] != 0.0 {
 		c.t.Errorf("session %s: %v", session, status)
-		for _, n := range c.fleet.Nodes() {
-			c.t.Log(c.try("explain", n.Xname()))
+		for _, n := range c.nodes {
+			c.t.Log(c.try("explain", n))
 		}
 	}
 }
 
 func (c *cluster) component(node string) map[string]any {
 	c.t.Helper()
-	return c.object("bos", "v2", "components", "describe", node)
+	var v map[string]any
+	c.get("/apis/bos/v2/components/"+node, &v)
+	return v
 }
 
 // status is the component's computed status.
@@ -87,9 +94,25 @@ func (c *cluster) status(node string) string {
 	return text
 }
 
+// get asks the server itself, where a command would take too long.
+func (c *cluster) get(path string, out any) {
+	c.t.Helper()
+	resp, err := http.Get(c.url() + path)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		c.t.Fatalf("GET %s: %s", path, resp.Status)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		c.t.Fatalf("GET %s: %v", path, err)
+	}
+}
+
 // motdOf is what Ansible left on the node.
 func (c *cluster) motdOf(node string) string {
-	text, err := os.ReadFile(filepath.Join(c.fleet.Node(node).RootDir(), "etc/motd"))
+	text, err := os.ReadFile(filepath.Join(c.view(node).Layer, "etc/motd"))
 	if err != nil {
 		return ""
 	}
@@ -99,8 +122,35 @@ func (c *cluster) motdOf(node string) string {
 // resets counts what the node's BMC was asked for, by type.
 func (c *cluster) resets(node string) map[string]int {
 	counts := map[string]int{}
-	for _, r := range c.fleet.Node(node).Resets() {
+	for _, r := range c.view(node).Resets {
 		counts[r.Type]++
 	}
 	return counts
+}
+
+// view is the node as only a simulation shows it.
+func (c *cluster) view(node string) (v sim.NodeView) {
+	c.t.Helper()
+	c.simulation("/nodes/"+node, &v)
+	return v
+}
+
+func (c *cluster) views() (list []sim.NodeView) {
+	c.t.Helper()
+	c.simulation("/nodes", &list)
+	return list
+}
+
+// simulation asks the fleet, wherever it lives.
+func (c *cluster) simulation(path string, out any) {
+	c.t.Helper()
+	if c.fleet == nil {
+		c.get("/apis/drover/v1/sim"+path, out)
+		return
+	}
+	answer := httptest.NewRecorder()
+	sim.Handler(c.fleet).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+	if err := json.NewDecoder(answer.Body).Decode(out); err != nil {
+		c.t.Fatal(err)
+	}
 }

@@ -1,48 +1,247 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/drover-hpc/drover/internal/aee"
+	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/sim"
 )
 
-// The server dies in mid-session, at several moments, and the next one
-// finishes: nothing is lost, and no node is driven twice.
-func TestKilledServerFinishesTheSession(t *testing.T) {
-	for _, moment := range []struct {
-		name    string
-		reached func(c *cluster, node string) bool
-	}{
-		{"right after the request", func(*cluster, string) bool { return true }},
-		{"while nodes power on", func(c *cluster, node string) bool { return c.resets(node)["On"] > 0 }},
-		{"while Ansible runs", func(c *cluster, node string) bool { return c.motdOf(node) == "begun" }},
-	} {
-		t.Run(moment.name, func(t *testing.T) {
+// moment tells whether the time has come to end the server; it must come by
+// in each reboot of the node.
+type moment func(c *cluster, node string) bool
+
+func atOnce(*cluster, string) bool { return true }
+
+// rebootStatuses are those of a reboot in their order.
+var rebootStatuses = []string{"on_hold", "power_off_pending", "power_off_gracefully_called", "power_off_forcefully_called",
+	"power_on_pending", "power_on_called", "configuring"}
+
+// status is the moment at which the node has come that far in the session. Some
+// statuses last but milliseconds: then it is soon after.
+func status(name string) moment {
+	return func(c *cluster, node string) bool {
+		now := c.status(node)
+		return slices.Index(rebootStatuses, now) >= slices.Index(rebootStatuses, name)
+	}
+}
+
+// batchHeld is the moment at which the node waits for a session to be made.
+func batchHeld(c *cluster, node string) bool {
+	var component struct {
+		Enabled bool                    `json:"enabled"`
+		Status  cfs.ConfigurationStatus `json:"configuration_status"`
+	}
+	c.get("/apis/cfs/v3/components/"+node, &component)
+	return component.Enabled && component.Status == cfs.Pending
+}
+
+func sessionMade(c *cluster, _ string) bool { return len(c.openRuns()) > 0 }
+
+func ansibleRuns(c *cluster, node string) bool { return c.motdOf(node) == "begun" }
+
+// The server dies in mid-session, at many moments, once or again, and the next
+// one finishes: nothing is lost, and no node is driven twice.
+func TestKilledServerFinishesTheReboot(t *testing.T) {
+	for _, chapter := range [][]struct {
+		name  string
+		kills []moment
+	}{{
+		{"right after the request", []moment{atOnce}},
+		{"as nodes are to go off", []moment{status("power_off_pending")}},
+		{"as nodes go off", []moment{status("power_off_gracefully_called")}},
+		{"as nodes are off", []moment{status("power_on_pending")}},
+		{"as nodes go on", []moment{status("power_on_called")}},
+	}, {
+		{"as nodes are up", []moment{status("configuring")}},
+		{"while a batch is held", []moment{batchHeld}},
+		{"once a CFS session is made", []moment{sessionMade}},
+		{"while Ansible runs", []moment{ansibleRuns}},
+		{"twice at once", []moment{status("power_off_gracefully_called"), atOnce}},
+		{"again and again", []moment{atOnce, status("power_on_called"), sessionMade, ansibleRuns, atOnce}},
+	}} {
+		t.Run(chapter[0].name+" and later", func(t *testing.T) {
 			t.Parallel()
 			c := newCluster(t, 3)
-			gate := c.write("gate/closed", "")
-			c.configure("site", fmt.Sprintf("- hosts: Compute\n  gather_facts: false\n  tasks:\n"+
-				"    - ansible.builtin.copy: {dest: /etc/motd, content: begun}\n"+
-				"    - ansible.builtin.wait_for: {path: %q, state: absent, timeout: 120}\n      delegate_to: localhost\n      connection: local\n"+
-				"    - ansible.builtin.copy: {dest: /etc/motd, content: done}\n", gate))
-			c.template("one", "site")
-			session := c.session("one", "reboot")
-			node := c.fleet.Nodes()[0].Xname()
-			c.eventually("the moment has come", func() bool { return moment.reached(c, node) })
-			c.kill()
-			c.remove(gate)
-			c.start()
-			c.succeed(session)
-			for _, n := range c.fleet.Nodes() {
-				if got := c.motdOf(n.Xname()); got != "done" {
-					t.Errorf("%s: motd %q, want done", n.Xname(), got)
-				}
-				if got := c.resets(n.Xname()); got["On"] != 1 {
-					t.Errorf("%s: resets %v, want one On", n.Xname(), got)
-				}
-			}
-			if n := len(c.listIn("sessions", "cfs", "v3", "sessions", "list")); n > 3 {
-				t.Errorf("%d CFS sessions for 3 nodes", n)
+			gate := c.gated()
+			c.succeed(c.session("one", "boot"))
+			for _, act := range chapter {
+				c.act(act.name, func() {
+					before := c.allResets()
+					c.write(gate, "")
+					session := c.session("one", "reboot")
+					for _, reached := range act.kills {
+						c.eventually("the moment has come", func() bool { return reached(c, c.nodes[0]) })
+						c.kill()
+						c.start()
+					}
+					c.remove(gate)
+					c.succeed(session)
+					c.drivenOnce(session, before, "GracefulShutdown", "On")
+				})
 			}
 		})
 	}
+}
+
+// A node that ignores the shutdown is forced off, whenever the server dies.
+func TestKilledServerForcesOff(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 2)
+	c.drover("bos", "v2", "options", "update", "--max-power-off-wait-time", "3")
+	c.gated()
+	c.succeed(c.session("one", "boot"))
+	for _, n := range c.fleet.Nodes() {
+		n.SetFaults(sim.Faults{IgnoreSoftOff: true})
+	}
+	for _, kill := range []struct {
+		name    string
+		reached moment
+	}{
+		{"while the node ignores the shutdown", status("power_off_gracefully_called")},
+		{"as the power is cut", status("power_off_forcefully_called")},
+	} {
+		c.act(kill.name, func() {
+			before := c.allResets()
+			session := c.session("one", "reboot")
+			c.eventually("the moment has come", func() bool { return kill.reached(c, c.nodes[0]) })
+			c.kill()
+			c.start()
+			c.succeed(session)
+			c.drivenOnce(session, before, "GracefulShutdown", "ForceOff", "On")
+		})
+	}
+}
+
+// What a stopped server leaves running goes on, and the next one takes it up.
+func TestPlaybookSurvivesTheServer(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 2)
+	gate := c.gated()
+	c.write(gate, "")
+	session := c.session("one", "boot")
+	c.eventually("Ansible runs", func() bool { return ansibleRuns(c, c.nodes[0]) && ansibleRuns(c, c.nodes[1]) })
+	before := c.supervisors()
+	c.terminate()
+	for _, s := range before {
+		if !s.Alive() {
+			t.Errorf("the job of process %d ended with the server", s.PID)
+		}
+	}
+	c.start()
+	c.remove(gate)
+	c.succeed(session)
+	if after := c.supervisors(); !slices.Equal(after, before) {
+		t.Errorf("jobs were %v before and %v after the restart", before, after)
+	}
+	c.drivenOnce(session, map[string]map[string]int{}, "On")
+}
+
+// gated makes the template "one", whose playbook waits on each node, once it
+// has begun, while the file exists that is returned, relative to c.dir.
+func (c *cluster) gated() string {
+	c.t.Helper()
+	gate := "gate/closed"
+	c.configure("site", fmt.Sprintf("- hosts: Compute\n  gather_facts: false\n  tasks:\n"+
+		"    - ansible.builtin.copy: {dest: /etc/motd, content: begun}\n"+
+		"    - ansible.builtin.wait_for: {path: %q, state: absent, timeout: 120, sleep: 1}\n      delegate_to: localhost\n      connection: local\n"+
+		"    - ansible.builtin.copy: {dest: /etc/motd, content: done}\n", filepath.Join(c.dir, gate)))
+	c.template("one", "site")
+	return gate
+}
+
+func (c *cluster) allResets() map[string]map[string]int {
+	all := map[string]map[string]int{}
+	for _, n := range c.nodes {
+		all[n] = c.resets(n)
+	}
+	return all
+}
+
+// drivenOnce wants that each BMC got these resets and no others since before,
+// and that each node was configured to the end in one CFS session.
+func (c *cluster) drivenOnce(session string, before map[string]map[string]int, resets ...string) {
+	c.t.Helper()
+	want := map[string]int{}
+	for _, r := range resets {
+		want[r] = 1
+	}
+	runs := c.runsOf(session)
+	for _, n := range c.nodes {
+		got := c.resets(n)
+		for kind := range got {
+			got[kind] -= before[n][kind]
+			if got[kind] != want[kind] {
+				c.t.Errorf("%s: %d times %s since the session began, want %d", n, got[kind], kind, want[kind])
+			}
+		}
+		for kind := range want {
+			if got[kind] == 0 {
+				c.t.Errorf("%s: no %s", n, kind)
+			}
+		}
+		if got := c.motdOf(n); got != "done" {
+			c.t.Errorf("%s: motd %q, want done", n, got)
+		}
+		var of []string
+		for _, r := range runs {
+			if slices.Contains(strings.Split(r.Ansible.Limit, ","), n) {
+				of = append(of, r.Name)
+			}
+		}
+		if len(of) != 1 {
+			c.t.Errorf("%s: CFS sessions %v, want one", n, of)
+		}
+	}
+}
+
+// cfsSession is a session of CFS.
+type cfsSession struct {
+	Name    string
+	Tags    map[string]string
+	Ansible struct{ Limit string }
+	Status  struct{ Session struct{ Status string } }
+}
+
+func (c *cluster) runs() []cfsSession {
+	var answer struct{ Sessions []cfsSession }
+	c.get("/apis/cfs/v3/sessions?limit=1000", &answer)
+	return answer.Sessions
+}
+
+// runsOf are those that configure for the BOS session.
+func (c *cluster) runsOf(session string) []cfsSession {
+	return slices.DeleteFunc(c.runs(), func(r cfsSession) bool { return r.Tags["bos_session"] != session })
+}
+
+func (c *cluster) openRuns() []cfsSession {
+	return slices.DeleteFunc(c.runs(), func(r cfsSession) bool { return r.Status.Session.Status == "complete" })
+}
+
+// supervisors are the processes that run, or ran, jobs.
+func (c *cluster) supervisors() (list []aee.Supervisor) {
+	c.t.Helper()
+	files, _ := filepath.Glob(filepath.Join(c.dir, "data/jobs/*/supervisor.json"))
+	for _, file := range files {
+		var s aee.Supervisor
+		text, err := os.ReadFile(file)
+		if err == nil {
+			err = json.Unmarshal(text, &s)
+		}
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		list = append(list, s)
+	}
+	if len(list) == 0 {
+		c.t.Fatal("no job runs")
+	}
+	return list
 }

@@ -36,6 +36,8 @@ type Power interface {
 	// Transition asks for On, Soft-Off or Force-Off and returns its ID.
 	Transition(ctx context.Context, operation string, nodes []string, deadlineMinutes int) (string, error)
 	Describe(ctx context.Context, id string) (Transition, error)
+	// Abort has the transition end soon: Describe tells when it has.
+	Abort(ctx context.Context, id string) error
 	// Since returns the IDs of the transitions of the operation created at the
 	// time or later.
 	Since(ctx context.Context, operation string, at time.Time) ([]string, error)

@@ -51,6 +51,12 @@ func (c *Client) Describe(ctx context.Context, id string) (Transition, error) {
 	return out, err
 }
 
+// Abort has a transition send nothing more and end soon.
+func (c *Client) Abort(ctx context.Context, id string) error {
+	_, err := c.http.Do(ctx, http.MethodDelete, "/v1/transitions/"+url.PathEscape(id), nil, nil, nil)
+	return err
+}
+
 // Transitions returns all transitions without their tasks.
 func (c *Client) Transitions(ctx context.Context) ([]Transition, error) {
 	var out struct{ Transitions []Transition }

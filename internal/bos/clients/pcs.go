@@ -44,6 +44,8 @@ func (p power) Describe(ctx context.Context, id string) (bos.Transition, error) 
 	return out, err
 }
 
+func (p power) Abort(ctx context.Context, id string) error { return p.pcs.Abort(ctx, id) }
+
 func (p power) Since(ctx context.Context, operation string, at time.Time) ([]string, error) {
 	all, err := p.pcs.Transitions(ctx)
 	var out []string

@@ -21,6 +21,9 @@ type powerAction struct {
 	// called is the one that they get by it.
 	pending []string
 	called  string
+	// overtakes are the operations whose transitions give way: PCS lets one at
+	// a time drive a node.
+	overtakes []string
 	// prepare does what must be done before the call to PCS, and takes nodes
 	// out of the batch for which it failed; nil is nothing.
 	prepare func(ctx context.Context, b *batch)
@@ -128,6 +131,7 @@ func (b *batch) carryOut(ctx context.Context) {
 	if b.action.prepare != nil {
 		b.action.prepare(ctx, b)
 	}
+	b.overtake(ctx)
 	if len(b.nodes) == 0 || ctx.Err() != nil {
 		return
 	}

@@ -7,5 +7,6 @@ import "github.com/drover-hpc/drover/internal/bos"
 func (o *Operators) powerOffForceful() *powerAction {
 	return &powerAction{name: bos.PoweringOffHard, operation: "Force-Off", words: "power off forcefully",
 		pending: []string{bos.StatusPowerOffGently, bos.StatusPowerOffHard}, called: bos.StatusPowerOffHard,
-		minutes: func(bos.Options) int { return 1 }}
+		overtakes: []string{"Soft-Off", "Force-Off"},
+		minutes:   func(bos.Options) int { return 1 }}
 }

@@ -11,7 +11,7 @@ import (
 func (o *Operators) powerOffGraceful() *powerAction {
 	return &powerAction{name: bos.PoweringOffGently, operation: "Soft-Off", words: "power off gracefully",
 		pending: []string{bos.StatusPowerOffPending, bos.StatusPowerOffGently}, called: bos.StatusPowerOffGently,
-		minutes: minutesToPowerOff}
+		overtakes: []string{"Soft-Off"}, minutes: minutesToPowerOff}
 }
 
 // minutesToPowerOff gives PCS the time after which the node is forced off.

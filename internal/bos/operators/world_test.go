@@ -277,6 +277,7 @@ func (w pcsWorld) Transition(ctx context.Context, op string, nodes []string, _ i
 	w.calls = append(w.calls, "PCS "+op)
 	id := fmt.Sprintf("transition-%d", len(w.transitions))
 	t := bos.Transition{ID: id, Operation: op, Done: true}
+	busy := w.busy()
 	var changed []string
 	for _, n := range nodes {
 		w.driven[n] = append(w.driven[n], op)
@@ -284,8 +285,13 @@ func (w pcsWorld) Transition(ctx context.Context, op string, nodes []string, _ i
 			t.Tasks = append(t.Tasks, bos.Task{Node: n, Done: true, Failed: true, Text: words})
 			continue
 		}
-		t.Tasks = append(t.Tasks, bos.Task{Node: n, Done: true})
+		if busy[n] {
+			t.Tasks = append(t.Tasks, bos.Task{Node: n, Done: true, Failed: true, Text: "another transition drives the component"})
+			continue
+		}
+		t.Tasks = append(t.Tasks, bos.Task{Node: n, Done: !w.deaf[n]})
 		if w.deaf[n] {
+			t.Done = false
 			continue
 		}
 		if op == "On" {
@@ -311,6 +317,34 @@ func (w pcsWorld) Describe(_ context.Context, id string) (bos.Transition, error)
 		return t, fault.New(fault.NotFound, "no transition %s", id)
 	}
 	return t, nil
+}
+
+// busy are the nodes that transitions drive. The caller holds the lock.
+func (w *world) busy() map[string]bool {
+	nodes := map[string]bool{}
+	for _, t := range w.transitions {
+		for _, task := range t.Tasks {
+			nodes[task.Node] = nodes[task.Node] || !task.Done
+		}
+	}
+	return nodes
+}
+
+func (w pcsWorld) Abort(_ context.Context, id string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t, known := w.transitions[id]
+	if !known {
+		return fault.New(fault.NotFound, "no transition %s", id)
+	}
+	t.Done, t.Tasks = true, slices.Clone(t.Tasks)
+	for i := range t.Tasks {
+		if task := &t.Tasks[i]; !task.Done {
+			task.Done, task.Failed, task.Text = true, true, "Transition aborted"
+		}
+	}
+	w.transitions[id] = t
+	return nil
 }
 
 func (w pcsWorld) Since(_ context.Context, op string, at time.Time) ([]string, error) {

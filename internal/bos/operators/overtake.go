@@ -1,0 +1,64 @@
+package operators
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/bos"
+)
+
+const (
+	// lastsLonger is by how much PCS's patience with a shutdown, in whole
+	// minutes and counted from its own start, may exceed that of BOS.
+	lastsLonger = 2 * time.Minute
+	// abortWithin and abortLook are how long and how often is looked whether an
+	// aborted transition has ended.
+	abortWithin = 5 * time.Second
+	abortLook   = 20 * time.Millisecond
+)
+
+// overtake ends the transitions that still drive nodes of the batch: those of
+// an earlier try, for which BOS has waited long enough, or of a session that
+// is replaced. All nodes of a transition were asked at the same time, so it
+// is over for all of them. What it sent stays sent.
+func (b *batch) overtake(ctx context.Context) {
+	for _, operation := range b.action.overtakes {
+		ids, err := b.o.Power.Since(ctx, operation, b.o.Now().Add(-b.options.PowerOffWait()-lastsLonger))
+		for i := 0; err == nil && i < len(ids); i++ {
+			err = b.abort(ctx, ids[i])
+		}
+		if err != nil && ctx.Err() == nil { // PCS may refuse nodes, and says so
+			b.o.Log.Warn("earlier power actions not ended", "operation", operation, "error", err)
+		}
+	}
+}
+
+// abort ends the transition if it drives a node of the batch, and waits for it.
+func (b *batch) abort(ctx context.Context, id string) error {
+	t, err := b.o.Power.Describe(ctx, id)
+	if err != nil || t.Done || !slices.ContainsFunc(t.Tasks, b.awaits) {
+		return err
+	}
+	if err := b.o.Power.Abort(ctx, id); err != nil {
+		return fmt.Errorf("abort transition %s: %w", id, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, abortWithin)
+	defer cancel()
+	look := time.NewTicker(abortLook)
+	defer look.Stop()
+	for !t.Done && err == nil {
+		select {
+		case <-look.C:
+			t, err = b.o.Power.Describe(ctx, id)
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	return err
+}
+
+func (b *batch) awaits(t bos.Task) bool {
+	return !t.Done && slices.ContainsFunc(b.nodes, func(c bos.Component) bool { return c.ID == t.Node })
+}

@@ -18,7 +18,10 @@ type Wake struct {
 }
 
 // Loop runs a function when something it depends on changes. Runs never
-// overlap; hints that arrive meanwhile are collected for the next run.
+// overlap; hints that arrive meanwhile are collected for the next run. After a
+// run a loop rests as long as the run took, at most maxRest: of hints that
+// stream in many are handled together, and a lone hint after a quiet while
+// waits for nothing.
 type Loop struct {
 	// Name appears in logs.
 	Name string
@@ -42,8 +45,12 @@ type Loop struct {
 	stopped chan struct{}
 }
 
-// retryPause is the wait before a failed run is repeated.
-const retryPause = time.Second
+const (
+	// retryPause is the wait before a failed run is repeated.
+	retryPause = time.Second
+	// maxRest bounds the rest after a run.
+	maxRest = 100 * time.Millisecond
+)
 
 // Start begins to run; the first run is Wake.All. It returns at once.
 func (l *Loop) Start(ctx context.Context) {
@@ -105,6 +112,7 @@ func (l *Loop) loop(ctx context.Context, sub *Subscription) {
 	first := true
 	resync := l.resyncAt()
 	for {
+		began := time.Now()
 		err := l.Run(ctx, wake)
 		if ctx.Err() != nil {
 			return
@@ -122,10 +130,28 @@ func (l *Loop) loop(ctx context.Context, sub *Subscription) {
 			pause = retryPause
 		} else {
 			wake = Wake{}
+			if !rest(ctx, min(time.Since(began), maxRest)) {
+				return
+			}
 		}
 		if !l.wait(ctx, sub, &wake, resync, pause) {
 			return
 		}
+	}
+}
+
+// rest waits for d; it returns false if ctx is done before.
+func rest(ctx context.Context, d time.Duration) bool {
+	if d < time.Millisecond { // not worth a timer
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 

@@ -86,8 +86,10 @@ func (a *Agent) sync(ctx context.Context, w events.Wake) error {
 	if err != nil {
 		return err
 	}
-	a.known = make(map[string]bool, len(ids))
-	for _, id := range append(ids, w.Keys...) {
+	if a.known == nil || w.All {
+		a.known = make(map[string]bool, len(ids))
+	}
+	for _, id := range append(ids, w.Keys...) { // BMCs and the like need no second look either
 		a.known[id] = true
 	}
 	if created > 0 {

@@ -95,18 +95,20 @@ func (o *Operators) decide(ctx context.Context, options bos.Options, chunk []bos
 		*c = d.Component
 		return nil
 	})
-	o.route(append(still, after...), options, now)
+	o.route(append(still, after...), seen, options, now)
 	return err
 }
 
 // route hands components to the operators whose turn it is. Every change of a
 // component comes by here, so the others need not look at all changes.
-func (o *Operators) route(list []bos.Component, options bos.Options, now time.Time) {
+func (o *Operators) route(list []bos.Component, seen map[string]bos.Observation, options bos.Options, now time.Time) {
 	turn := map[*alarm][]string{}
 	for i := range list {
 		c := &list[i]
 		if c.Enabled && c.Computed() == bos.StatusConfiguring {
-			turn[o.configuration] = append(turn[o.configuration], c.ID)
+			if cfs := seen[c.ID].Config; cfs != nil && c.NeedsConfiguring(*cfs) {
+				turn[o.configuration] = append(turn[o.configuration], c.ID)
+			}
 			continue
 		}
 		for _, a := range o.actions {

@@ -30,16 +30,21 @@ var measures = []struct {
 	{"components: list and patch", components},
 	{"boot scripts", bootScripts},
 	{"power transition", powerTransition},
+	{"CFS session", ansibleSession},
 }
 
 func main() {
 	sim.ReexecIfChild()
+	stepOfSession()
 	only := flag.String("only", "", "run only the measures whose name contains this")
 	verbose := flag.Bool("v", false, "show the server's log")
+	cpuprofile := flag.String("cpuprofile", "", "write a CPU profile of the measured part to the file")
+	memprofile := flag.String("memprofile", "", "write a profile of the live heap, taken when memory is measured, to the file")
 	flag.Parse()
 	if !*verbose {
 		slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	}
+	profiles.cpu, profiles.heap = *cpuprofile, *memprofile
 	if err := run(context.Background(), *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,9 +31,8 @@ func startCluster(ctx context.Context, nodes int) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{dir: dir}
 	executor := newNullExecutor()
-	c.server, err = server.Start(ctx, server.Config{
+	s, err := server.Start(ctx, server.Config{
 		Listen: "127.0.0.1:0", S3Listen: "127.0.0.1:0", Data: filepath.Join(dir, "data"), Simulate: nodes,
 		SSHPort: 22, MaxSessions: 16, PollPower: time.Hour,
 	}, server.Options{Executor: executor, Fleet: func(o *sim.Options) { o.RunCommands = false }})
@@ -40,14 +40,19 @@ func startCluster(ctx context.Context, nodes int) (*cluster, error) {
 		os.RemoveAll(dir)
 		return nil, err
 	}
-	c.api = httpapi.NewClient("Drover", c.server.URL(), nil)
-	c.api.HTTP.Timeout = 5 * time.Minute
+	c := newCluster(dir, s)
 	executor.serve(c.api)
 	if err := c.until(ctx, "all nodes are known", func() (bool, error) { return c.known(ctx, nodes) }); err != nil {
 		c.stop()
 		return nil, err
 	}
 	return c, nil
+}
+
+func newCluster(dir string, s *server.Server) *cluster {
+	c := &cluster{dir: dir, server: s, api: httpapi.NewClient("Drover", s.URL(), nil)}
+	c.api.HTTP.Timeout = 5 * time.Minute
+	return c
 }
 
 func (c *cluster) stop() {
@@ -102,10 +107,8 @@ func (c *cluster) until(ctx context.Context, what string, holds func() (bool, er
 // prepare makes an image, a configuration and the template "t" of all nodes.
 func (c *cluster) prepare(ctx context.Context) error {
 	repo := filepath.Join(c.dir, "repo.git")
-	script := `git init -q -b main "$0" && cd "$0" && echo '- hosts: all' > site.yml && git add . &&
-		git -c user.name=Bench -c user.email=bench@example.org commit -qm Bench`
-	if out, err := exec.CommandContext(ctx, "sh", "-c", script, repo).CombinedOutput(); err != nil {
-		return fmt.Errorf("make repository: %w: %s", err, out)
+	if err := commitFiles(ctx, repo, map[string]string{"site.yml": "- hosts: all\n"}); err != nil {
+		return err
 	}
 	err := c.call(ctx, http.MethodPut, "/apis/cfs/v3/configurations/bench",
 		fmt.Sprintf(`{"layers":[{"name":"site","clone_url":"file://%s","branch":"main","playbook":"site.yml"}]}`, repo), nil)
@@ -118,6 +121,21 @@ func (c *cluster) prepare(ctx context.Context) error {
 	}
 	return c.call(ctx, http.MethodPut, "/apis/bos/v2/sessiontemplates/t", fmt.Sprintf(`{"enable_cfs":true,"cfs":{"configuration":"bench"},
 		"boot_sets":{"all":{"type":"s3","path":%q,"kernel_parameters":"quiet","node_roles_groups":["Compute"]}}}`, manifest), nil)
+}
+
+// commitFiles makes a git repository of the files.
+func commitFiles(ctx context.Context, repo string, files map[string]string) error {
+	for name, text := range files {
+		path := filepath.Join(repo, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			return err
+		}
+	}
+	script := `git init -q -b main "$0" && cd "$0" && git add . && git -c user.name=Bench -c user.email=bench@example.org commit -qm Bench`
+	if out, err := exec.CommandContext(ctx, "sh", "-c", script, repo).CombinedOutput(); err != nil {
+		return fmt.Errorf("make repository: %w: %s", err, out)
+	}
+	return nil
 }
 
 // uploadImage stores a tiny image and returns its manifest's URL.

@@ -15,6 +15,7 @@ const maxBody = 256 << 20
 // New returns an API whose routes mux serves below prefix, the path that the
 // gateway gives the service, such as "/apis/bos". Paths of operations leave it
 // out. Its OpenAPI document is at <prefix>/openapi.json, a page at <prefix>/docs.
+// What no operation serves is answered with a problem.
 func New(mux *http.ServeMux, prefix, title, version string) huma.API {
 	config := huma.Config{
 		OpenAPI: &huma.OpenAPI{
@@ -28,6 +29,7 @@ func New(mux *http.ServeMux, prefix, title, version string) huma.API {
 		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
 		DefaultFormat: "application/json",
 	}
+	mux.HandleFunc(prefix+"/", unrouted(mux, prefix+"/"))
 	return humago.NewWithPrefix(mux, prefix, config)
 }
 
@@ -39,6 +41,10 @@ func Handle[I, O any](api huma.API, op huma.Operation, handler func(context.Cont
 	}
 	if op.BodyReadTimeout == 0 {
 		op.BodyReadTimeout = time.Minute
+	}
+	if op.Path == "/" {
+		op.Path = exactRoot
+		defer describeRoot(api)
 	}
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)

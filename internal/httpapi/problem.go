@@ -78,6 +78,9 @@ func init() {
 			status = http.StatusBadRequest
 		}
 		if len(errs) > 0 && errs[0] != nil { // one is enough to act on
+			if p, ok := errs[0].(*Problem); ok {
+				return p
+			}
 			var d huma.ErrorDetailer
 			if errors.As(errs[0], &d) {
 				msg = fieldMessage(d.ErrorDetail())

@@ -56,13 +56,13 @@ func (in *componentInput) check() error {
 // Bulk bodies are decoded and checked once, by decodePatches.
 type putComponentsInput struct {
 	TenantHeader
-	RawBody []byte `contentType:"application/json"`
+	httpapi.RawJSON
 }
 
 type patchComponentsInput struct {
 	TenantHeader
-	SkipBadIDs bool   `query:"skip_bad_ids" default:"false" doc:"Leave out components that do not exist instead of changing none"`
-	RawBody    []byte `contentType:"application/json"`
+	httpapi.RawJSON
+	SkipBadIDs bool `query:"skip_bad_ids" default:"false" doc:"Leave out components that do not exist instead of changing none"`
 }
 
 type componentOutput struct{ Body ComponentRecord }

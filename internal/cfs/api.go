@@ -51,9 +51,9 @@ type healthOutput struct {
 }
 
 func registerService(api huma.API, s *Service) {
-	for path, id := range map[string]string{"/{$}": "get_version", "/versions": "get_versions", "/v2": "get_versions_v2", "/v3": "get_versions_v3"} {
+	for path, id := range map[string]string{"/": "get_version", "/versions": "get_versions", "/v2": "get_versions_v2", "/v3": "get_versions_v3"} {
 		httpapi.Handle(api, huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: "Get the version of the service",
-			Tags: []string{"version"}, Hidden: path == "/{$}"},
+			Tags: []string{"version"}},
 			func(context.Context, *struct{}) (*versionOutput, error) {
 				return &versionOutput{version{Major: "1", Minor: "31", Patch: "1"}}, nil
 			})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -59,9 +60,7 @@ type idsOutput struct {
 
 // BulkBody leaves the body to the handler: decoding it twice, once to
 // validate, would take longer than the change.
-type BulkBody struct {
-	RawBody []byte `contentType:"application/json"`
-}
+type BulkBody struct{ httpapi.RawJSON }
 
 type bulkPatchInput struct {
 	BulkBody
@@ -94,6 +93,7 @@ type filteredPatch struct {
 
 func registerComponents(api huma.API, s *Service) {
 	const list, one = "/v3/components", "/v3/components/{component_id}"
+	defer describeBulk[ComponentPatch, filteredPatch](api, list)
 	httpapi.Handle(api, operation("get_components_v3", http.MethodGet, list, "List components", 200, "components", "v3"),
 		func(ctx context.Context, in *componentsInput) (*componentsOutput, error) {
 			found, more, err := s.Components(ctx, in.filter(), ComponentDetails{State: in.StateDetails, Config: in.ConfigDetails}, in.page())
@@ -174,6 +174,17 @@ func (p *ComponentPatch) checkLength() error {
 		return fault.New(fault.Invalid, "expected length <= 60 - 'desired_config'")
 	}
 	return nil
+}
+
+// describeBulk documents the bodies that handlers decode themselves: a list of
+// P, and for PATCH also the filtered form F.
+func describeBulk[P, F any](api huma.API, path string) {
+	r := api.OpenAPI().Components.Schemas
+	list := r.Schema(reflect.TypeFor[[]P](), true, "")
+	item := api.OpenAPI().Paths[path]
+	item.Put.RequestBody.Content["application/json"].Schema = list
+	item.Patch.RequestBody.Content["application/json"].Schema = &huma.Schema{
+		OneOf: []*huma.Schema{r.Schema(reflect.TypeFor[F](), true, ""), list}}
 }
 
 // raw marks an operation whose handler reads the body itself.

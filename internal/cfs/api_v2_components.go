@@ -95,11 +95,11 @@ func (p componentPatchV2) v3() ComponentPatch {
 type filteredPatchV2 struct {
 	Patch   *componentPatchV2 `json:"patch"`
 	Filters *struct {
-		IDs        string `json:"ids"`
-		Status     string `json:"status"`
-		Enabled    *bool  `json:"enabled"`
-		ConfigName string `json:"configName"`
-		Tags       string `json:"tags"`
+		IDs        string `json:"ids,omitempty"`
+		Status     string `json:"status,omitempty"`
+		Enabled    *bool  `json:"enabled,omitempty"`
+		ConfigName string `json:"configName,omitempty"`
+		Tags       string `json:"tags,omitempty"`
 	} `json:"filters"`
 }
 
@@ -128,6 +128,7 @@ type componentV2Output struct{ Body componentV2 }
 
 func registerComponentsV2(api huma.API, s *Service) {
 	const list, one = "/v2/components", "/v2/components/{component_id}"
+	defer describeBulk[componentPatchV2, filteredPatchV2](api, list)
 	httpapi.Handle(api, operation("get_components_v2", http.MethodGet, list, "List components", 200, "components", "v2"),
 		func(ctx context.Context, in *componentsV2Input) (*componentsV2Output, error) {
 			return allV2(whole(s.Components(ctx, ComponentFilter{IDs: in.IDs, Status: in.Status, Enabled: in.Enabled.value,

@@ -115,7 +115,7 @@ type (
 	}
 	manySoftwareStatuses struct {
 		Many
-		SoftwareStatusPatch
+		SoftwareStatus *string `json:"SoftwareStatus" doc:"New software status, free text"`
 	}
 	oneRole struct {
 		Named
@@ -165,7 +165,10 @@ func registerComponentPatches(api huma.API, s *Service) {
 		})
 	handleMany(api, "SoftwareStatus", "Set the software status of components",
 		func(ctx context.Context, p *manySoftwareStatuses) error {
-			return s.SetSoftwareStatus(ctx, p.ComponentIDs, p.SoftwareStatus)
+			if p.SoftwareStatus == nil {
+				return fault.New(fault.Invalid, "Missing SoftwareStatus")
+			}
+			return s.SetSoftwareStatus(ctx, p.ComponentIDs, *p.SoftwareStatus)
 		})
 
 	handleOne(api, "Role", "Set a component's role", 204, func(p *oneRole) string { return p.ID },

@@ -177,6 +177,7 @@ func TestPatches(t *testing.T) {
 	b.refused("PATCH", node+"FlagOnly", `{"Flag":"pirate"}`, 400, "HMS Flag")
 	b.refused("PATCH", "/State/Components/bogus/FlagOnly", `{"Flag":"OK"}`, 400, "invalid xname ID")
 	b.refused("PATCH", bulk+"StateData", `{"State":"On"}`, 400, "Missing IDs")
+	b.refused("PATCH", bulk+"SoftwareStatus", `{`+two+`}`, 400, "Missing SoftwareStatus")
 }
 
 func TestDeletingAComponentEndsItsMemberships(t *testing.T) {

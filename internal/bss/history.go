@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
@@ -36,8 +37,7 @@ type history struct {
 	mu      sync.Mutex
 	pending map[string]EndpointAccess
 
-	cancel context.CancelFunc
-	done   chan struct{}
+	writer *events.Loop
 }
 
 func newHistory(db *store.DB, now func() time.Time) *history {
@@ -94,36 +94,20 @@ func (h *history) flush(ctx context.Context) error {
 	return h.table.Put(ctx, batch...)
 }
 
+// start has accesses written now and then until stop.
 func (h *history) start(ctx context.Context) {
-	ctx, h.cancel = context.WithCancel(ctx)
-	h.done = make(chan struct{})
-	go func() {
-		defer close(h.done)
-		tick := time.NewTicker(historyFlush)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				h.flushOrLog(ctx)
-			}
-		}
-	}()
+	h.writer = &events.Loop{Name: "bss endpoint history", Resync: func() time.Duration { return historyFlush },
+		Run: func(ctx context.Context, _ events.Wake) error { return h.flush(context.WithoutCancel(ctx)) }}
+	h.writer.Start(ctx)
 }
 
 // stop ends the writing and writes the rest.
 func (h *history) stop() {
-	if h.cancel == nil {
+	if h.writer == nil {
 		return
 	}
-	h.cancel()
-	<-h.done
-	h.flushOrLog(context.Background())
-}
-
-func (h *history) flushOrLog(ctx context.Context) {
-	if err := h.flush(context.WithoutCancel(ctx)); err != nil {
+	h.writer.Stop()
+	if err := h.flush(context.Background()); err != nil {
 		slog.Error("endpoint history lost", "error", err)
 	}
 }

@@ -25,7 +25,8 @@ type Wake struct {
 type Loop struct {
 	// Name appears in logs.
 	Name string
-	// Hub and Tables are the hints to wake on.
+	// Hub and Tables are the hints to wake on; a loop that only looks now and
+	// then has neither.
 	Hub    *Hub
 	Tables []string
 	// Resync is the time between runs with Wake.All, asked anew each time;
@@ -58,6 +59,9 @@ func (l *Loop) Start(ctx context.Context) {
 	l.mu.Lock()
 	l.ensure()
 	l.mu.Unlock()
+	if l.Hub == nil {
+		l.Hub = NewHub()
+	}
 	sub := l.Hub.Subscribe(l.Tables...)
 	go func() {
 		defer close(l.stopped)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/redfish"
@@ -45,7 +46,7 @@ type Service struct {
 	interfaces   *store.Table[EthernetInterface]
 
 	discovery *discovery
-	reaper    *reaper
+	reaper    *events.Loop
 }
 
 // NewService returns the service on db. Start makes it discover.
@@ -81,7 +82,8 @@ func NewService(db *store.DB, j *journal.Journal, walker Walker, now func() time
 				{Column: "component", Of: func(e *EthernetInterface) string { return e.ComponentID }}}}),
 	}
 	s.discovery = newDiscovery(s, walker)
-	s.reaper = &reaper{service: s}
+	s.reaper = &events.Loop{Name: "hsm expired reservations", Resync: func() time.Duration { return reapEvery },
+		Run: func(ctx context.Context, _ events.Wake) error { return s.reap(ctx) }}
 	return s
 }
 
@@ -96,12 +98,12 @@ func nidColumn(c *Component) string {
 // unfinished, and to end expired reservations. It returns at once.
 func (s *Service) Start(ctx context.Context) {
 	s.discovery.start(ctx)
-	s.reaper.start(ctx)
+	s.reaper.Start(ctx)
 }
 
 // Stop ends what Start began and waits for it.
 func (s *Service) Stop() {
-	s.reaper.stop()
+	s.reaper.Stop()
 	s.discovery.stop()
 }
 

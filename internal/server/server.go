@@ -70,7 +70,7 @@ func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 			s.Stop()
 		}
 	}()
-	if err := os.MkdirAll(c.Data, 0o755); err != nil {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil { // it holds passwords of BMCs and keys
 		return nil, fault.New(fault.Invalid, "data directory: %w", err)
 	}
 	if err := s.lockData(); err != nil {

@@ -146,6 +146,12 @@ func (c *Client) RedfishEndpoints(ctx context.Context) ([]RedfishEndpoint, error
 	return out.RedfishEndpoints, err
 }
 
+// MoveRedfishEndpoint tells the controller's new address.
+func (c *Client) MoveRedfishEndpoint(ctx context.Context, xname, fqdn string) error {
+	_, err := c.http.Do(ctx, http.MethodPatch, "/Inventory/RedfishEndpoints/"+url.PathEscape(xname), nil, map[string]string{"FQDN": fqdn}, nil)
+	return err
+}
+
 // Discover asks for the discovery of the endpoints, nil for all; it does not
 // wait.
 func (c *Client) Discover(ctx context.Context, xnames []string) error {

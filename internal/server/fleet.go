@@ -59,17 +59,41 @@ func (s *Server) startFleet(ctx context.Context) error {
 	if why := s.fleet.CommandsRefused(); why != "" {
 		slog.Warn("simulated nodes run no commands", "reason", why)
 	}
-	var endpoints []hsm.RedfishEndpoint
-	for _, b := range s.fleet.BMCs() {
-		endpoints = append(endpoints, hsm.RedfishEndpoint{ID: b.Xname, FQDN: b.Address, User: b.Username, Password: b.Password, RediscoverOnUpdate: true})
-	}
-	if err := s.platform.hsm.AddRedfishEndpoints(ctx, endpoints); err != nil && !known(err) {
+	if err := s.introduceFleet(ctx); err != nil {
 		return fmt.Errorf("make simulated BMCs known: %w", err)
 	}
 	groups := &events.Loop{Name: "simulated groups", Hub: s.hub, Tables: []string{hsm.ComponentsTable}, Run: s.groupFleet}
 	groups.Start(context.WithoutCancel(ctx))
 	s.onStop(groups.Stop)
 	return nil
+}
+
+// introduceFleet adds the BMCs that HSM does not know from an earlier start, and
+// tells it those whose address is another now.
+func (s *Server) introduceFleet(ctx context.Context) error {
+	earlier, err := s.platform.hsm.RedfishEndpoints(ctx)
+	if err != nil {
+		return err
+	}
+	addresses := make(map[string]string, len(earlier))
+	for _, e := range earlier {
+		addresses[e.ID] = e.FQDN
+	}
+	var fresh []hsm.RedfishEndpoint
+	for _, b := range s.fleet.BMCs() {
+		switch address, is := addresses[b.Xname]; {
+		case !is:
+			fresh = append(fresh, hsm.RedfishEndpoint{ID: b.Xname, FQDN: b.Address, User: b.Username, Password: b.Password, RediscoverOnUpdate: true})
+		case address != b.Address:
+			if err := s.platform.hsm.MoveRedfishEndpoint(ctx, b.Xname, b.Address); err != nil {
+				return err
+			}
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	return s.platform.hsm.AddRedfishEndpoints(ctx, fresh)
 }
 
 // groupFleet puts the simulated nodes into HSM groups by architecture and

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -101,5 +102,39 @@ func TestSessionEventsTellOfChanges(t *testing.T) {
 			t.Fatalf("read %q, %v", got, err)
 		}
 		s.hub.Changed(watched[0], []string{"x"})
+	}
+}
+
+func TestFleetThatGrewAndMoved(t *testing.T) {
+	c := testConfig(t)
+	c.Simulate = 2
+	s, err := Start(t.Context(), c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Stop()
+	port := filepath.Join(c.Data, "sim", "bmc.port") // as if the old one were taken
+	if err := os.Remove(port); err != nil {
+		t.Fatal(err)
+	}
+	c.Simulate = 3
+	if s, err = Start(t.Context(), c, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	want := map[string]string{}
+	for _, b := range s.Fleet().BMCs() {
+		want[b.Xname] = b.Address
+	}
+	endpoints, err := s.platform.hsm.RedfishEndpoints(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, e := range endpoints {
+		got[e.ID] = e.FQDN
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("HSM has the BMCs at %v, they are at %v", got, want)
 	}
 }

@@ -45,6 +45,9 @@ func (c *Component) Claim(a Action, id string, o Options, now time.Time) (claime
 	if c.Error != "" {
 		c.Engine.LastError, c.Error = c.Error, ""
 	}
+	if a == PoweringOn { // it is off: only a report of this boot says what it runs
+		c.ActualState = ActualState{LastUpdated: now}
+	}
 	c.LastAction = LastAction{Action: a, LastUpdated: now}
 	c.Engine.Claim, c.Engine.Unsent, c.Engine.RetryAt = id, false, time.Time{}
 	return true

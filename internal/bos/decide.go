@@ -141,15 +141,15 @@ func finish(c *Component, now time.Time) {
 	c.Engine = Engine{Tenant: c.Engine.Tenant, StagedTenant: c.Engine.StagedTenant, PhaseSince: c.Engine.PhaseSince}
 }
 
-// blind says why the component cannot be judged, or nothing. A node that runs
-// what it should and waits for CFS needs no power state.
+// blind says why the component cannot be judged, or nothing. A node that has
+// reported what it should run since it was powered on needs no power state.
 func (seen Observation) blind(c *Component) string {
 	switch {
 	case seen.Power == nil:
 		return "Component information was not returned by pcs"
 	case seen.Config == nil:
 		return "Component information was not returned by cfs"
-	case c.Status.Phase == PhaseConfigure && c.Matches():
+	case c.Matches() && (c.Status.Phase == PhaseConfigure || c.Computed() == StatusPowerOnCalled):
 		return ""
 	case seen.Power.Error != "":
 		return "PCS cannot tell whether the node is on: " + seen.Power.Error

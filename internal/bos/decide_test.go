@@ -116,6 +116,8 @@ func TestDecide(t *testing.T) {
 		"BMC silent for long":       {onHold("undefined", "configured").with(func(s *situation) { s.c.Engine.BlindSince = t0.Add(-time.Hour) }), "failed false: PCS cannot tell whether the node is on: its power state is undefined"},
 		"PCS error":                 {on.with(func(s *situation) { s.seen.Power.Error = "no route" }), "on_hold true: PCS cannot tell whether the node is on: no route until +2m0s"},
 		"BMC silent, configuring":   {onHold("undefined", "pending").with(both(matching, func(s *situation) { s.c.Status = Status{Phase: PhaseConfigure} })), "configuring true"},
+		"BMC silent, but reported":  {onHold("undefined", "pending").with(both(matching, called(time.Minute))), "configuring true"},
+		"BMC silent, booting":       {onHold("undefined", "pending").with(called(time.Minute)), "power_on_called true: PCS cannot tell whether the node is on: its power state is undefined until +2m0s"},
 		"seen again":                {off.with(func(s *situation) { s.c.Engine.BlindSince, s.c.Error = t0, "blind" }), "power_on_pending true"},
 		"failed by the retry limit": {off.with(func(s *situation) { s.c.Status = Status{PhaseOn, StatusFailed}; s.c.Error = "e" }), "failed false: e"},
 		"failed and now blind":      {off.with(func(s *situation) { s.c.Status = Status{PhaseOn, StatusFailed}; s.c.Error = "e"; s.seen.Power = nil }), "failed false: e"},

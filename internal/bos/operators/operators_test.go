@@ -163,6 +163,20 @@ func TestNodeThatHangsAtBootIsRetried(t *testing.T) {
 	}
 }
 
+func TestNodeThatLostPowerMustReportAgain(t *testing.T) {
+	w := newWorld(t, 1)
+	w.setOptions(`{"max_boot_wait_time":1,"default_retry_policy":1}`)
+	w.putTemplate("t", bos.Template{BootSets: bos.BootSets{{Name: "compute", BootSet: bootset.BootSet{
+		Path: "s3://boot-images/image1/manifest.json", Type: "s3", NodeRolesGroups: []string{"Compute"}}}}})
+	successful(t, w.run(bos.OperationBoot, ""), 1)
+	w.with(func() { w.silent[nodeName(0)] = true })
+	w.setPower(nodeName(0), "off")
+	st := w.run(bos.OperationBoot, "")
+	if c := w.component(nodeName(0)); st.PercentFailed != 100 || !strings.Contains(c.Error, "did not report") {
+		t.Errorf("status %+v, error %q", st, c.Error)
+	}
+}
+
 func TestConfigurationThatFails(t *testing.T) {
 	w := newWorld(t, 2)
 	w.cfsOutcome[nodeName(0)] = "failed"

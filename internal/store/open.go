@@ -17,6 +17,7 @@ type DB struct {
 	read    *sql.DB
 	write   *sql.DB // the same as read on PostgreSQL; a single connection on SQLite
 	changed func(table string, keys []string)
+	group   *group // nil on PostgreSQL
 }
 
 // Open opens the database that source names and brings its schema up to date:
@@ -62,7 +63,9 @@ func openSQLite(path string) (*DB, error) {
 	}
 	read.SetMaxOpenConns(max(4, runtime.NumCPU()))
 	read.SetMaxIdleConns(max(4, runtime.NumCPU()))
-	return &DB{dialect: sqliteDialect{}, read: read, write: write}, nil
+	db := &DB{dialect: sqliteDialect{}, read: read, write: write}
+	db.group = &group{db: db}
+	return db, nil
 }
 
 func openPostgres(url string) (*DB, error) {
@@ -81,6 +84,11 @@ func (db *DB) Ping(ctx context.Context) error { return db.read.PingContext(ctx) 
 // Close releases the connections.
 func (db *DB) Close() error {
 	err := db.read.Close()
+	if db.group != nil {
+		if gerr := db.group.close(); err == nil {
+			err = gerr
+		}
+	}
 	if db.write != db.read {
 		if werr := db.write.Close(); err == nil {
 			err = werr

@@ -8,7 +8,7 @@ import (
 
 // tx is a write transaction and what it changed so far.
 type tx struct {
-	conn    *sql.Conn
+	conn    connection
 	changed map[string]map[string]bool
 }
 
@@ -24,10 +24,13 @@ func txOf(ctx context.Context) *tx {
 // is posted. A call inside a transaction joins it.
 //
 // On SQLite there is one writer at a time: do must not wait for anything but
-// the database.
+// the database. Calls that come at the same time are committed together.
 func (db *DB) InTx(ctx context.Context, do func(ctx context.Context) error) (err error) {
 	if txOf(ctx) != nil {
 		return do(ctx)
+	}
+	if db.group != nil {
+		return db.group.run(ctx, do)
 	}
 	conn, err := db.write.Conn(ctx)
 	if err != nil {
@@ -46,14 +49,19 @@ func (db *DB) InTx(ctx context.Context, do func(ctx context.Context) error) (err
 	if err := begun.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	for table, keys := range t.changed {
+	db.post(t.changed)
+	return nil
+}
+
+// post hints at what was committed.
+func (db *DB) post(changed map[string]map[string]bool) {
+	for table, keys := range changed {
 		list := make([]string, 0, len(keys))
 		for k := range keys {
 			list = append(list, k)
 		}
 		db.changed(table, list)
 	}
-	return nil
 }
 
 func (t *tx) note(table string, keys ...string) {
@@ -65,6 +73,12 @@ func (t *tx) note(table string, keys ...string) {
 	for _, k := range keys {
 		m[k] = true
 	}
+}
+
+// connection is the writer's.
+type connection interface {
+	querier
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
 // querier is a connection inside a transaction or the pool of readers.

@@ -1,0 +1,263 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// group lets the transactions of concurrent callers share one transaction of
+// SQLite, which has one writer: begin, commit and the pages that all of them
+// touch are then paid once. Each caller works in a savepoint of its own, in its
+// own goroutine, so that its error or panic undoes its part only; its hints
+// leave, and its call returns, after the common commit.
+//
+//	first: begin, savepoint, do, release ─► next: savepoint, do, release ─► ... ─► last: commit ─► all return
+type group struct {
+	db *DB
+
+	mu      sync.Mutex
+	busy    bool // somebody has the turn
+	waiting []*member
+
+	// What follows belongs to who has the turn.
+	conn  *sql.Conn // open from the first transaction to close
+	stmts map[string]*sql.Stmt
+	begun *sql.Tx
+	since time.Time
+	done  []*member // whose parts wait for the commit
+}
+
+// member is a caller's part in a group.
+type member struct {
+	tx    *tx
+	turn  chan struct{}
+	ended chan error
+}
+
+const (
+	// maxMembers and maxGrouping bound what the first member waits for.
+	maxMembers  = 64
+	maxGrouping = 20 * time.Millisecond
+	// maxStatements bounds the statements kept prepared.
+	maxStatements = 500
+)
+
+// run is InTx on SQLite. A context that ends while do runs does not interrupt
+// it: SQLite would roll the other members' parts back as well.
+func (g *group) run(ctx context.Context, do func(ctx context.Context) error) error {
+	m := &member{turn: make(chan struct{}, 1), ended: make(chan error, 1)}
+	if err := g.wait(ctx, m); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		g.pass()
+		return err
+	}
+	if err := g.part(context.WithoutCancel(ctx), m, do); err != nil {
+		return err
+	}
+	return <-m.ended
+}
+
+// wait returns when m has the turn, or with an error when ctx ends before.
+func (g *group) wait(ctx context.Context, m *member) error {
+	g.mu.Lock()
+	if !g.busy {
+		g.busy = true
+		g.mu.Unlock()
+		return nil
+	}
+	g.waiting = append(g.waiting, m)
+	g.mu.Unlock()
+	select {
+	case <-m.turn:
+		return nil
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	i := slices.Index(g.waiting, m)
+	if i >= 0 {
+		g.waiting = slices.Delete(g.waiting, i, i+1)
+	}
+	g.mu.Unlock()
+	if i < 0 { // the turn has come meanwhile
+		<-m.turn
+		g.pass()
+	}
+	return ctx.Err()
+}
+
+// part does the caller's part and gives the turn away, whatever happens.
+func (g *group) part(ctx context.Context, m *member, do func(ctx context.Context) error) error {
+	defer g.pass()
+	if err := g.begin(ctx); err != nil {
+		return err
+	}
+	m.tx = &tx{conn: g, changed: map[string]map[string]bool{}}
+	if _, err := g.ExecContext(ctx, "SAVEPOINT part"); err != nil {
+		g.fail(err)
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	whole := false
+	defer func() {
+		if whole {
+			return
+		}
+		_, undone := g.ExecContext(ctx, "ROLLBACK TO part")
+		if undone == nil {
+			_, undone = g.ExecContext(ctx, "RELEASE part")
+		}
+		if undone != nil {
+			g.fail(undone)
+		}
+	}()
+	if err := do(context.WithValue(ctx, txKey{}, m.tx)); err != nil {
+		return err
+	}
+	if _, err := g.ExecContext(ctx, "RELEASE part"); err != nil {
+		return fmt.Errorf("end transaction: %w", err)
+	}
+	whole = true
+	g.done = append(g.done, m)
+	return nil
+}
+
+func (g *group) begin(ctx context.Context) (err error) {
+	if g.begun != nil {
+		return nil
+	}
+	if g.conn == nil {
+		if g.conn, err = g.db.write.Conn(ctx); err != nil {
+			return fmt.Errorf("connect to database: %w", err)
+		}
+		g.stmts = map[string]*sql.Stmt{}
+	}
+	if g.begun, err = g.conn.BeginTx(ctx, nil); err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	g.since = time.Now()
+	return nil
+}
+
+// pass gives the turn to who waits, after the commit if it is time for it.
+func (g *group) pass() {
+	g.mu.Lock()
+	more := len(g.waiting) > 0
+	g.mu.Unlock()
+	if g.begun != nil && (!more || len(g.done) >= maxMembers || time.Since(g.since) > maxGrouping) {
+		g.commit()
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.waiting) == 0 {
+		if g.begun != nil { // who waited has given up meanwhile
+			g.commit()
+		}
+		g.busy = false
+		return
+	}
+	next := g.waiting[0]
+	g.waiting = g.waiting[1:]
+	next.turn <- struct{}{}
+}
+
+// commit ends the transaction and tells the members how.
+func (g *group) commit() {
+	if err := g.begun.Commit(); err != nil {
+		g.fail(fmt.Errorf("commit: %w", err))
+		return
+	}
+	changed := map[string]map[string]bool{}
+	for _, m := range g.done {
+		for table, keys := range m.tx.changed {
+			if changed[table] == nil {
+				changed[table] = keys
+				continue
+			}
+			for k := range keys {
+				changed[table][k] = true
+			}
+		}
+	}
+	members := g.done
+	g.begun, g.done = nil, nil
+	g.db.post(changed)
+	for _, m := range members {
+		m.ended <- nil
+	}
+}
+
+// fail rolls everything back that is not committed; all members get the error.
+func (g *group) fail(err error) {
+	if g.begun == nil {
+		return
+	}
+	g.begun.Rollback() //nolint:errcheck // what could be done about it
+	for _, m := range g.done {
+		m.ended <- err
+	}
+	g.begun, g.done = nil, nil
+}
+
+// ExecContext and QueryContext run statements on the writer's connection, each
+// prepared once: rows must be closed before the same statement runs again.
+func (g *group) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	stmt, err := g.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.ExecContext(ctx, args...)
+}
+
+func (g *group) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	stmt, err := g.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
+// prepare returns the statement, as prepared before if it was.
+func (g *group) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	if stmt := g.stmts[query]; stmt != nil {
+		return stmt, nil
+	}
+	if len(g.stmts) >= maxStatements {
+		for text, stmt := range g.stmts {
+			stmt.Close()
+			delete(g.stmts, text)
+		}
+	}
+	stmt, err := g.conn.PrepareContext(ctx, query)
+	if err == nil {
+		g.stmts[query] = stmt
+	}
+	return stmt, err
+}
+
+// close gives the connection back, when nobody has the turn any more.
+func (g *group) close() error {
+	m := &member{turn: make(chan struct{}, 1)}
+	if err := g.wait(context.Background(), m); err != nil {
+		return err
+	}
+	defer g.pass()
+	if g.begun != nil {
+		g.commit()
+	}
+	if g.conn == nil {
+		return nil
+	}
+	var errs []error
+	for _, stmt := range g.stmts {
+		errs = append(errs, stmt.Close())
+	}
+	errs = append(errs, g.conn.Close())
+	g.conn, g.stmts = nil, nil
+	return errors.Join(errs...)
+}

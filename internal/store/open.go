@@ -18,6 +18,7 @@ type DB struct {
 	write   *sql.DB // the same as read on PostgreSQL; a single connection on SQLite
 	changed func(table string, keys []string)
 	group   *group // nil on PostgreSQL
+	readers readers
 }
 
 // Open opens the database that source names and brings its schema up to date:
@@ -65,6 +66,7 @@ func openSQLite(path string) (*DB, error) {
 	read.SetMaxIdleConns(max(4, runtime.NumCPU()))
 	db := &DB{dialect: sqliteDialect{}, read: read, write: write}
 	db.group = &group{db: db}
+	db.readers = readers{db: read, prepare: true}
 	return db, nil
 }
 
@@ -75,7 +77,7 @@ func openPostgres(url string) (*DB, error) {
 	}
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)
-	return &DB{dialect: postgresDialect{}, read: db, write: db}, nil
+	return &DB{dialect: postgresDialect{}, read: db, write: db, readers: readers{db: db}}, nil
 }
 
 // Ping reports whether the database answers.

@@ -90,5 +90,5 @@ func (db *DB) reader(ctx context.Context) querier {
 	if t := txOf(ctx); t != nil {
 		return t.conn
 	}
-	return db.read
+	return &db.readers
 }

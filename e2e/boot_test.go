@@ -12,6 +12,7 @@ import (
 
 // One cluster tells the story of the main job, act by act.
 func TestMainJob(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 4)
 	c.configure("first", motd("first"))
 	c.configure("second", motd("second"))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/sim"
 )
@@ -11,6 +12,7 @@ import (
 // Each node of one cluster has a trouble of its own; the last one has none and
 // must not suffer from the others'.
 func TestTroubledNodes(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 4)
 	refused, hangs, unconfigurable, fine := c.fleet.Nodes()[0], c.fleet.Nodes()[1], c.fleet.Nodes()[2], c.fleet.Nodes()[3]
 	const words = "Insufficient power budget in chassis 0"
@@ -70,32 +72,69 @@ func TestTroubledNodes(t *testing.T) {
 	})
 }
 
-func TestBadInputChangesNothing(t *testing.T) {
-	c := newCluster(t, 1)
-	node := c.fleet.Nodes()[0].Xname()
-	before := c.drover("bos", "v2", "components", "describe", node)
-	for _, bad := range []struct {
-		args []string
-		says string
-	}{
-		{[]string{"bos", "v2", "sessions", "create", "--template-name", "nope", "--operation", "boot"}, "nope"},
-		{[]string{"bos", "v2", "sessions", "create", "--template-name", "nope", "--operation", "explode"}, "--operation"},
-		{[]string{"bos", "v2", "sessions", "create", "--operation", "boot"}, "--template-name"},
-		{[]string{"bos", "v2", "sessiontemplates", "create", "--file", c.write("bad.json", `{"boot_sets":{"c":{"type":"s3"}}}`), "bad"}, "path"},
-		{[]string{"bos", "v2", "options", "update", "--max-boot-wait-time", "-1"}, "max_boot_wait_time"},
-		{[]string{"cfs", "v3", "sessions", "create", "--name", "UPPER", "--configuration-name", "x"}, "name"},
-		{[]string{"cfs", "v3", "components", "describe", "x9c9"}, "x9c9"},
-		{[]string{"serve", "--simulate", "-3"}, "simulate"},
-		{[]string{"serve", "--database", "mysql://x"}, "database"},
-	} {
-		if out, err := c.try(bad.args...); err == nil || !strings.Contains(err.Error(), bad.says) {
-			t.Errorf("drover %s: %v (printed %q); want an error that names %s", strings.Join(bad.args, " "), err, out, bad.says)
+// A node that comes up and tells nobody is tried as often as the retry policy
+// says, and explained as what it is.
+func TestSilentNode(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 2)
+	silent, fine := c.fleet.Nodes()[0], c.nodes[1]
+	silent.SetFaults(sim.Faults{Silent: true})
+	c.drover("bos", "v2", "options", "update", "--max-boot-wait-time", "4", "--default-retry-policy", "2")
+	c.gated()
+	status := c.finish(c.session("one", "boot"))
+	if status["percent_successful"] != 50.0 || status["percent_failed"] != 50.0 {
+		t.Errorf("status %v, want half and half", status)
+	}
+	if got := c.status(silent.Xname()); got != "failed" {
+		t.Errorf("status %s, want failed", got)
+	}
+	if got := c.resets(silent.Xname())["On"]; got != 2 {
+		t.Errorf("powered on %d times, want 2 as the retry policy says", got)
+	}
+	if got := c.motdOf(fine); got != "done" {
+		t.Errorf("%s: motd %q, want done", fine, got)
+	}
+	explained := c.drover("explain", silent.Xname())
+	for _, says := range []string{silent.Xname() + " failed.", "did not report what it booted within 4s"} {
+		if !strings.Contains(explained, says) {
+			t.Errorf("explain does not say %q but:\n%s", says, explained)
 		}
 	}
-	if after := c.drover("bos", "v2", "components", "describe", node); after != before {
-		t.Errorf("component changed from\n%s\nto\n%s", before, after)
+	if strings.Contains(explained, "BMC does not answer") {
+		t.Errorf("explain blames the BMC:\n%s", explained)
 	}
-	if n := len(c.list("bos", "v2", "sessions", "list")) + len(c.list("bos", "v2", "sessiontemplates", "list")); n != 0 {
-		t.Errorf("%d sessions and templates came of bad input", n)
+}
+
+// A BMC that falls silent in mid-boot: a node that reports all the same has
+// booted; one that does not has failed, and it is said why.
+func TestUnreachableBMC(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3)
+	reports, hangs, fine := c.fleet.Nodes()[0], c.fleet.Nodes()[1], c.fleet.Nodes()[2]
+	c.drover("bos", "v2", "options", "update", "--max-power-on-wait-time", "8")
+	c.gated()
+	reports.SetFaults(sim.Faults{SlowBoot: 6 * time.Second})
+	hangs.SetFaults(sim.Faults{HangBoot: 10})
+	session := c.session("one", "boot")
+	for _, n := range []*sim.Node{reports, hangs} {
+		c.eventually("the node boots", func() bool { return n.Phase() != sim.PhaseOff && c.status(n.Xname()) == "power_on_called" })
+		f := n.Faults()
+		f.UnreachableBMC = true
+		n.SetFaults(f)
+	}
+	c.finish(session)
+	if got := c.motdOf(reports.Xname()); got != "done" {
+		t.Errorf("%s: motd %q, want done", reports.Xname(), got)
+	}
+	for n, want := range map[*sim.Node]string{reports: "stable", hangs: "failed", fine: "stable"} {
+		if got := c.status(n.Xname()); got != want {
+			t.Errorf("%s: status %s, want %s", n.Xname(), got, want)
+		}
+		if got := c.resets(n.Xname()); got["On"] != 1 || len(got) != 1 {
+			t.Errorf("%s: resets %v, want one On", n.Xname(), got)
+		}
+	}
+	if text := c.drover("explain", hangs.Xname()); !strings.Contains(text, "BMC does not answer") {
+		t.Errorf("explain does not name the BMC:\n%s", text)
 	}
 }

@@ -1,9 +1,6 @@
 package xname
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // Type is the kind of component that a name's shape tells, spelled as the
 // Hardware State Manager spells it. The zero Type is no xname.
@@ -37,15 +34,15 @@ const (
 // that it allows. "xcsbn" is x#c#s#b#n#.
 var patterns = map[string]struct {
 	typ Type
-	num *regexp.Regexp
+	num func(number string) bool
 }{
-	"s":       {System, only("0")},
+	"s":       {System, digitIn('0', '0')},
 	"x":       {Cabinet, upTo4},
 	"xc":      {Chassis, chassis},
-	"xcb":     {ChassisBMC, only("0")},
+	"xcb":     {ChassisBMC, digitIn('0', '0')},
 	"xcbi":    {"CMMNic", digit0to3},
 	"xct":     {"CMMRectifier", digit},
-	"xcf":     {"CMMFpga", only("0")},
+	"xcf":     {"CMMFpga", digitIn('0', '0')},
 	"xcs":     {ComputeModule, anyNumber},
 	"xcr":     {RouterModule, anyNumber},
 	"xcrb":    {RouterBMC, anyNumber},
@@ -53,8 +50,8 @@ var patterns = map[string]struct {
 	"xcra":    {"HSNAsic", digit0to3},
 	"xcral":   {"HSNLink", anyNumber},
 	"xcrj":    {"HSNConnector", positive},
-	"xcrjp":   {"HSNConnectorPort", regexp.MustCompile(`^[0-2]$`)},
-	"xcrf":    {"RouterFpga", regexp.MustCompile(`^[01]$`)},
+	"xcrjp":   {"HSNConnectorPort", digitIn('0', '2')},
+	"xcrf":    {"RouterFpga", digitIn('0', '1')},
 	"xcrt":    {"RouterTOR", anyNumber},
 	"xcsb":    {NodeBMC, anyNumber},
 	"xcsbn":   {Node, anyNumber},
@@ -67,7 +64,7 @@ var patterns = map[string]struct {
 	"xcsbnh":  {"NodeHsnNic", digit0to3},
 	"xcsbng":  {"StorageGroup", anyNumber},
 	"xcsbngk": {"Drive", anyNumber},
-	"xcsbf":   {"NodeFpga", only("0")},
+	"xcsbf":   {"NodeFpga", digitIn('0', '0')},
 	"xcse":    {NodeEnclosure, anyNumber},
 	"xcset":   {"NodeEnclosurePowerSupply", anyNumber},
 	"xcsj":    {"NodePowerConnector", oneOrTwo},
@@ -75,10 +72,10 @@ var patterns = map[string]struct {
 	"xcw":     {MgmtSwitch, positive},
 	"xcwj":    {"MgmtSwitchConnector", positive},
 	"xch":     {"MgmtHLSwitchEnclosure", positive},
-	"xchs":    {HLSwitch, regexp.MustCompile(`^[1-9]$`)},
-	"xb":      {"CabinetBMC", only("0")},
-	"xe":      {"CEC", regexp.MustCompile(`^[01]$`)},
-	"xd":      {"CabinetCDU", regexp.MustCompile(`^[01]$`)},
+	"xchs":    {HLSwitch, digitIn('1', '9')},
+	"xb":      {"CabinetBMC", digitIn('0', '0')},
+	"xe":      {"CEC", digitIn('0', '1')},
+	"xd":      {"CabinetCDU", digitIn('0', '1')},
 	"xm":      {PDUController, digit0to3},
 	"xmi":     {"CabinetPDUNic", digit0to3},
 	"xmp":     {"CabinetPDU", chassis},
@@ -91,36 +88,61 @@ var patterns = map[string]struct {
 }
 
 var (
-	anyNumber = regexp.MustCompile(`^\d+$`)
-	digit     = regexp.MustCompile(`^\d$`)
-	digit0to3 = regexp.MustCompile(`^[0-3]$`)
-	oneOrTwo  = regexp.MustCompile(`^[12]$`)
-	chassis   = regexp.MustCompile(`^[0-7]$`)
-	positive  = regexp.MustCompile(`^[1-9]\d*$`)
-	upTo4     = regexp.MustCompile(`^\d{1,4}$`)
-
-	whole = regexp.MustCompile(`^(?:[a-z]+\d+)+$`)
-	part  = regexp.MustCompile(`([a-z]+)(\d+)`)
-	hard  = regexp.MustCompile(`^p\d+\.\d+$`)
+	digit     = digitIn('0', '9')
+	digit0to3 = digitIn('0', '3')
+	oneOrTwo  = digitIn('1', '2')
+	chassis   = digitIn('0', '7')
 )
 
-func only(s string) *regexp.Regexp { return regexp.MustCompile("^" + s + "$") }
+func digitIn(first, last byte) func(string) bool {
+	return func(n string) bool { return len(n) == 1 && first <= n[0] && n[0] <= last }
+}
+
+func anyNumber(string) bool  { return true }
+func positive(n string) bool { return n[0] != '0' }
+func upTo4(n string) bool    { return len(n) <= 4 }
+
+// next splits the first letters and the number behind them from s; ok is false
+// if s does not begin with both.
+func next(s string) (letters, number, rest string, ok bool) {
+	i := 0
+	for i < len(s) && 'a' <= s[i] && s[i] <= 'z' {
+		i++
+	}
+	j := i
+	for j < len(s) && '0' <= s[j] && s[j] <= '9' {
+		j++
+	}
+	return s[:i], s[i:j], s[j:], i > 0 && j > i
+}
 
 // Normalize trims blanks, lower-cases, and strips leading zeros from every
 // number. It does not check that the result is an xname.
 func Normalize(s string) string {
 	s = strings.ToLower(strings.TrimSpace(s))
-	if !whole.MatchString(s) {
+	zeros := false
+	for rest := s; rest != ""; {
+		_, number, behind, ok := next(rest)
+		if !ok {
+			return s
+		}
+		zeros = zeros || number[0] == '0' && len(number) > 1
+		rest = behind
+	}
+	if !zeros {
 		return s
 	}
-	return part.ReplaceAllStringFunc(s, func(p string) string {
-		m := part.FindStringSubmatch(p)
-		n := strings.TrimLeft(m[2], "0")
-		if n == "" {
-			n = "0"
+	var out strings.Builder
+	for rest := s; rest != ""; {
+		letters, number, behind, _ := next(rest)
+		for len(number) > 1 && number[0] == '0' {
+			number = number[1:]
 		}
-		return m[1] + n
-	})
+		out.WriteString(letters)
+		out.WriteString(number)
+		rest = behind
+	}
+	return out.String()
 }
 
 // TypeOf is the type of a normalised name, Invalid if its shape is none.
@@ -128,20 +150,31 @@ func TypeOf(s string) Type {
 	if t, ok := pseudo[s]; ok {
 		return t
 	}
-	if hard.MatchString(s) {
+	if isHardPartition(s) {
 		return Partition
 	}
-	if !whole.MatchString(s) {
-		return Invalid
-	}
-	letters, last := "", ""
-	for _, m := range part.FindAllStringSubmatch(s, -1) {
-		letters, last = letters+m[1], m[2]
-		if p, known := patterns[letters]; known && !p.num.MatchString(last) {
+	letters := make([]byte, 0, 16)
+	for rest := s; rest != ""; {
+		word, number, behind, ok := next(rest)
+		if !ok {
 			return Invalid
 		}
+		letters = append(letters, word...)
+		if p, known := patterns[string(letters)]; known && !p.num(number) {
+			return Invalid
+		}
+		rest = behind
 	}
-	return patterns[letters].typ
+	return patterns[string(letters)].typ
+}
+
+// isHardPartition tells names such as p1.2.
+func isHardPartition(s string) bool {
+	letters, _, rest, ok := next(s)
+	if !ok || letters != "p" || len(rest) < 2 || rest[0] != '.' {
+		return false
+	}
+	return strings.Trim(rest[1:], "0123456789") == ""
 }
 
 var pseudo = map[string]Type{"all": "All", "all_comp": "AllComp", "all_svc": "AllSvc"}
@@ -150,14 +183,18 @@ var pseudo = map[string]Type{"all": "All", "all_comp": "AllComp", "all_svc": "Al
 func IsNode(s string) bool { return TypeOf(s) == Node }
 
 // Parent strips the last letters and number: the parent of x1c0s0b0n0 is
-// x1c0s0b0, that of x1 is s0, that of s0 is empty.
+// x1c0s0b0, that of x1 is s0, that of s0 is empty, and so is that of a name
+// that does not end so.
 func Parent(s string) string {
 	if s == "s0" {
 		return ""
 	}
 	p := strings.TrimRight(strings.TrimRight(s, "0123456789"), "abcdefghijklmnopqrstuvwxyz")
-	if p == "" {
+	switch p {
+	case "":
 		return "s0"
+	case s:
+		return ""
 	}
 	return p
 }

@@ -16,7 +16,7 @@ func TestTypeOf(t *testing.T) {
 		"x1000c0s7b1n1": Node, "x1000c0s7b1n0v2": VirtualNode, "x1000c0s7e0": NodeEnclosure, "x1000c0r3b0": RouterBMC,
 		"x1000c0r3e0": HSNBoard, "x3000m0": PDUController, "x3000m0p0j1": PDUOutlet, "x3000m0p0v0": Invalid, "x3000c0w14": MgmtSwitch,
 		"x3000c0h33s1": HLSwitch, "d0w1": CDUMgmtSwitch, "p1": Partition, "p1.2": Partition, "sms1": "SMSBox",
-		"nid000001": Invalid, "": Invalid, "x": Invalid, "x1000c0s0b0n0!": Invalid, "x9999c9s0b0n0": Invalid, "all": "All",
+		"nid000001": Invalid, "": Invalid, "x": Invalid, "x1000c0s0b0n0!": Invalid, "x9999c9s0b0n0": Invalid, "all": "All", "p1.": Invalid, "p1.x": Invalid, "p01.02": Partition, "x3000c0w0": Invalid, "0x1": Invalid,
 	} {
 		if got := TypeOf(name); got != want {
 			t.Errorf("TypeOf(%q) = %q, want %q", name, got, want)
@@ -26,7 +26,7 @@ func TestTypeOf(t *testing.T) {
 
 func TestNormalize(t *testing.T) {
 	for in, want := range map[string]string{
-		" X1000C00S01B0N0 ": "x1000c0s1b0n0", "x0": "x0", "x00": "x0", "Some-Thing07": "some-thing07", "nid000012": "nid12",
+		" X1000C00S01B0N0 ": "x1000c0s1b0n0", "x0": "x0", "x00": "x0", "Some-Thing07": "some-thing07", "nid000012": "nid12", "x007c000s010": "x7c0s10", "x01-": "x01-", "01": "01", "": "",
 	} {
 		if got := Normalize(in); got != want {
 			t.Errorf("Normalize(%q) = %q, want %q", in, got, want)
@@ -44,6 +44,11 @@ func TestParentChain(t *testing.T) {
 	}
 	if !Within("x1c0s0b0n0", "x1c0") || Within("x1c0s0b0n0", "x1c0s1") {
 		t.Error("Within mistakes ancestors")
+	}
+	for _, malformed := range []string{"x-", "x1c0-", "-", "x1c0s0b0n0!"} {
+		if Within(malformed, "x1c0") {
+			t.Errorf("%q is not within x1c0", malformed)
+		}
 	}
 }
 

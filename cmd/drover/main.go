@@ -17,7 +17,7 @@ import (
 var version = server.Version
 
 func main() {
-	sim.ReexecIfChild() // a command on a simulated node runs in a child of this binary
+	sim.ReexecIfChild() // the SFTP server of a simulated node is this binary too
 	os.Exit(cli.Main(context.Background(), cli.Config{
 		Args0:    os.Args[0],
 		Version:  version,

@@ -1,8 +1,8 @@
 package sim
 
-import "github.com/drover-hpc/drover/internal/sim/jail"
+import "github.com/drover-hpc/drover/internal/sim/jail/sftpd"
 
-// ReexecIfChild must be the first call of main and of TestMain: commands on
-// simulated nodes run through this same program. It returns unless the process
-// was started for that.
-func ReexecIfChild() { jail.Main() }
+// ReexecIfChild must be the first call of main and of TestMain: the SFTP
+// servers of simulated nodes are this same program. It returns unless the
+// process was started for that.
+func ReexecIfChild() { sftpd.Main() }

@@ -5,7 +5,7 @@
 // it. The network is the host's, and nothing limits processor, memory and disk:
 // a jail keeps mistakes in, it is no place for an enemy's code.
 //
-//	Run ─► this program again (Main) ─► mounts ─► pivot_root ─► drop capabilities ─► exec the command
+//	Run ─► this program again (init) ─► mounts ─► pivot_root ─► drop capabilities ─► exec the command
 //
 // What a command sees:
 //

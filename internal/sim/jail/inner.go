@@ -4,26 +4,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 
-	"github.com/pkg/sftp"
 	"golang.org/x/sys/unix"
 )
 
-// Main must be called first in main: it returns at once unless this process is
-// the inner side of Run, and then never.
-func Main() {
-	switch os.Args[0] {
-	case jailName:
+// init is the inner side of Run. It does not wait for main: by then all that
+// the program imports would have been initialised, for each command on a node.
+func init() {
+	if os.Args[0] == jailName {
 		fmt.Fprintln(os.Stderr, "simulated node:", enter())
 		os.Exit(brokenExit)
-	case sftpName:
-		os.Exit(serveSFTP())
 	}
 }
 
@@ -51,7 +46,7 @@ func enter() error {
 	}
 	argv, path := spec.Argv, sftpProgram
 	if sftp {
-		argv = []string{sftpName}
+		argv = []string{SFTPName}
 	} else {
 		path = argv[0]
 	}
@@ -246,22 +241,3 @@ func dropPrivileges() error {
 	}
 	return unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0)
 }
-
-// serveSFTP runs inside the jail, on the standard streams.
-func serveSFTP() int {
-	server, err := sftp.NewServer(standardStreams{}, sftp.WithServerWorkingDirectory("/root"))
-	if err == nil {
-		err = server.Serve()
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		fmt.Fprintln(os.Stderr, "simulated node: sftp:", err)
-		return 1
-	}
-	return 0
-}
-
-type standardStreams struct{}
-
-func (standardStreams) Read(p []byte) (int, error)  { return os.Stdin.Read(p) }
-func (standardStreams) Write(p []byte) (int, error) { return os.Stdout.Write(p) }
-func (standardStreams) Close() error                { return nil }

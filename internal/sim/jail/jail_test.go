@@ -11,10 +11,11 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/sim/jail"
+	"github.com/drover-hpc/drover/internal/sim/jail/sftpd"
 )
 
 func TestMain(m *testing.M) {
-	jail.Main()
+	sftpd.Main()
 	os.Exit(m.Run())
 }
 

@@ -34,10 +34,13 @@ type Streams struct {
 	Terminal *os.File
 }
 
-// The names under which this program calls itself.
+// SFTPName is the name under which the SFTP server of a jail is started: this
+// program, whose main calls sftpd.Main.
+const SFTPName = "drover-simulated-node-sftp"
+
 const (
+	// jailName is the name of the inner program.
 	jailName = "drover-simulated-node"
-	sftpName = "drover-simulated-node-sftp"
 	// specFile is the descriptor on which the inner program finds its Spec.
 	specFile = 3
 	// brokenExit is the status of an inner program that could not build the jail.

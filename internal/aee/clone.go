@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -43,12 +45,27 @@ func Clone(ctx context.Context, dir string, out io.Writer) error {
 	if err := os.WriteFile(ask, []byte(askpass), 0o700); err != nil {
 		return fmt.Errorf("write askpass helper: %w", err)
 	}
+	if err := checkoutAll(ctx, d, job, settings, out, func(source string) []string { return gitEnv(settings.CAFile, ask, logins[source]) }); err != nil {
+		return err
+	}
+	if err := trimMirrors(settings.CacheDir, filepath.Dir(dir), settings.MaxMirrors); err != nil {
+		fmt.Fprintln(out, err) // costs disk space, not the session
+	}
+	return nil
+}
+
+// checkoutAll makes the checkouts side by side; env is that of git for a source.
+func checkoutAll(ctx context.Context, d Dir, job cfs.Job, settings Settings, out io.Writer, env func(source string) []string) error {
+	unlock, err := lock(filepath.Join(settings.CacheDir, useLock), syscall.LOCK_SH)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atATime)
 	checkout := func(what string, l cfs.JobLayer, dir string) {
 		group.Go(func() error {
-			m := mirrors{dir: settings.CacheDir, env: gitEnv(settings.CAFile, ask, logins[l.Source]),
-				retries: settings.GitRetries, delay: settings.GitDelay, out: out}
+			m := mirrors{dir: settings.CacheDir, env: env(l.Source), retries: settings.GitRetries, delay: settings.GitDelay, out: out}
 			if err := m.checkout(ctx, l.CloneURL, l.Commit, dir); err != nil {
 				return fmt.Errorf("clone %s: %w", what, err)
 			}

@@ -17,6 +17,9 @@ import (
 	"time"
 )
 
+// newMirror begins the names of mirrors that are not whole yet.
+const newMirror = ".new-"
+
 // mirrors is the cache of bare repositories, one per clone URL, that all jobs
 // share. A commit that is there costs no network.
 type mirrors struct {
@@ -49,6 +52,10 @@ func (m mirrors) checkout(ctx context.Context, url, commit, dir string) error {
 	if err != nil {
 		return err
 	}
+	now := time.Now()
+	if err := os.Chtimes(mirror, now, now); err != nil { // trimMirrors goes by it
+		return fmt.Errorf("note the use of a mirror: %w", err)
+	}
 	// The mirror's objects are borrowed: nothing is copied, mirrors are never pruned.
 	if _, err := m.git(ctx, "clone", "--quiet", "--shared", "--no-checkout", "--", mirror, dir); err != nil {
 		return err
@@ -67,7 +74,7 @@ func (m mirrors) obtain(ctx context.Context, url, commit string) (mirror, hash s
 			return mirror, hash, nil
 		}
 	}
-	unlock, err := lock(mirror + ".lock")
+	unlock, err := lock(mirror+".lock", syscall.LOCK_EX)
 	if err != nil {
 		return "", "", err
 	}
@@ -114,7 +121,7 @@ func (m mirrors) create(ctx context.Context, url, mirror string) error {
 	if err := os.MkdirAll(m.dir, 0o700); err != nil {
 		return fmt.Errorf("create mirror: %w", err)
 	}
-	tmp, err := os.MkdirTemp(m.dir, ".new-")
+	tmp, err := os.MkdirTemp(m.dir, newMirror)
 	if err != nil {
 		return fmt.Errorf("create mirror: %w", err)
 	}
@@ -197,26 +204,4 @@ func gitEnv(caFile, askpass string, login Login) []string {
 		env = append(env, "GIT_ASKPASS="+askpass)
 	}
 	return env
-}
-
-// lock takes the file's lock, waiting for it.
-func lock(path string) (unlock func(), err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("lock mirror: %w", err)
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock mirror: %w", err)
-	}
-	for {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
-		if err != syscall.EINTR {
-			break
-		}
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock mirror %s: %w", path, err)
-	}
-	return func() { f.Close() }, nil
 }

@@ -12,6 +12,8 @@ type Settings struct {
 	CAFile string `json:"ca_file,omitempty"`
 	// CacheDir holds the bare mirrors of repositories, shared by all jobs.
 	CacheDir string `json:"cache_dir"`
+	// MaxMirrors is how many mirrors stay there, apart from those in use; 0: 256.
+	MaxMirrors int `json:"max_mirrors,omitempty"`
 	// TrustDir is the directory of trust.Open; empty: sessions get no SSH key.
 	TrustDir string `json:"trust_dir,omitempty"`
 	// ConfigDir holds the site's Ansible configurations as NAME/ansible.cfg.
@@ -38,6 +40,9 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.ReportTimeout == 0 {
 		s.ReportTimeout = 5 * time.Minute
+	}
+	if s.MaxMirrors == 0 {
+		s.MaxMirrors = 256
 	}
 	if s.MaxLog == 0 {
 		s.MaxLog = 8 << 20

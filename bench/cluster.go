@@ -26,7 +26,7 @@ type cluster struct {
 	api    *httpapi.Client
 }
 
-func startCluster(ctx context.Context, nodes int) (*cluster, error) {
+func startCluster(ctx context.Context, nodes int, changes ...func(*sim.Options)) (*cluster, error) {
 	dir, err := os.MkdirTemp("", "drover-bench-")
 	if err != nil {
 		return nil, err
@@ -35,7 +35,12 @@ func startCluster(ctx context.Context, nodes int) (*cluster, error) {
 	s, err := server.Start(ctx, server.Config{
 		Listen: "127.0.0.1:0", S3Listen: "127.0.0.1:0", Data: filepath.Join(dir, "data"), Simulate: nodes,
 		SSHPort: 22, MaxSessions: 16, PollPower: time.Hour,
-	}, server.Options{Executor: executor, Fleet: func(o *sim.Options) { o.RunCommands = false }})
+	}, server.Options{Executor: executor, Fleet: func(o *sim.Options) {
+		o.RunCommands = false
+		for _, change := range changes {
+			change(o)
+		}
+	}})
 	if err != nil {
 		os.RemoveAll(dir)
 		return nil, err

@@ -30,10 +30,12 @@ var measures = []struct {
 	{"components: list and patch", components},
 	{"boot scripts", bootScripts},
 	{"power transition", powerTransition},
+	{"CFS session", ansibleSession},
 }
 
 func main() {
 	sim.ReexecIfChild()
+	stepOfSession()
 	only := flag.String("only", "", "run only the measures whose name contains this")
 	verbose := flag.Bool("v", false, "show the server's log")
 	cpuprofile := flag.String("cpuprofile", "", "write a CPU profile of the measured part to the file")

@@ -11,10 +11,10 @@ func TestBadInputChangesNothing(t *testing.T) {
 	c := newCluster(t, 1)
 	node := c.nodes[0]
 	create := func(name, template string) []string {
-		return []string{"bos", "v2", "sessiontemplates", "create", "--file", c.write(name, template), "bad"}
+		return []string{"bos", "v2", "sessiontemplates", "create", "--file", c.write("template-"+name, template), "bad"}
 	}
 	configure := func(name, configuration string) []string {
-		return []string{"cfs", "v3", "configurations", "update", "bad", "--file", c.write(name, configuration)}
+		return []string{"cfs", "v3", "configurations", "update", "bad", "--file", c.write("configuration-"+name, configuration)}
 	}
 	serve := func(name, config string) []string {
 		return []string{"serve", "--data", c.dir + "/other", "--config", c.write(name, config)}
@@ -55,7 +55,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{[]string{"discover", "--password", "p", "127.0.0.1:[9-1]=x1000c0s0b0"}, "9-1"},
 		{[]string{"explain", "x1000c0"}, "x1000c0"},
 		{[]string{"watch", "nope"}, "nope"},
-		{[]string{"power", "on", "nonsense"}, "nonsense"},
+		{[]string{"power", "transition", "on", "--xnames", "x1000c0s[7-b0n0"}, "x1000c0s[7-b0n0"},
 		{[]string{"images", "upload", c.dir + "/missing", "--name", "bad"}, "missing"},
 
 		{[]string{"serve", "--simulate", "-3"}, "simulate"},

@@ -74,7 +74,11 @@ func (a *app) images() *cobra.Command {
 // imageFiles finds the parts among the files, or the files of the one folder.
 func imageFiles(args []string) (map[string]string, error) {
 	paths := args
-	if info, err := os.Stat(args[0]); len(args) == 1 && err == nil && info.IsDir() {
+	info, err := os.Stat(args[0])
+	if err != nil {
+		return nil, failed("%v", err)
+	}
+	if len(args) == 1 && info.IsDir() {
 		entries, err := os.ReadDir(args[0])
 		if err != nil {
 			return nil, err

@@ -37,8 +37,8 @@ func Clone(ctx context.Context, dir string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var logins map[string]Login
-	if err := readJSON(d.path("logins.json"), &logins); err != nil {
+	logins, err := readJSON[map[string]Login](d.path("logins.json"))
+	if err != nil {
 		return fmt.Errorf("read the logins of sources: %w", err)
 	}
 	ask := d.path("askpass")

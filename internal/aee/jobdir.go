@@ -73,27 +73,24 @@ func Create(dir string, job cfs.Job, settings Settings, logins map[string]Login)
 	return nil
 }
 
-// Job and Settings are what Create was given; Settings has its defaults filled in.
-func (d Dir) Job() (job cfs.Job, err error) { return job, readJSON(d.path("job.json"), &job) }
+// Job returns what Create was given.
+func (d Dir) Job() (cfs.Job, error) { return readJSON[cfs.Job](d.path("job.json")) }
 
-// Settings returns the site's settings with the defaults filled in.
+// Settings returns what Create was given, with the defaults filled in.
 func (d Dir) Settings() (Settings, error) {
-	var s Settings
-	err := readJSON(d.path("settings.json"), &s)
+	s, err := readJSON[Settings](d.path("settings.json"))
 	return s.withDefaults(), err
 }
 
 // Supervisor, Steps and Result return what is recorded so far; an error that
 // is fs.ErrNotExist means nothing yet.
-func (d Dir) Supervisor() (s Supervisor, err error) {
-	return s, readJSON(d.path("supervisor.json"), &s)
-}
+func (d Dir) Supervisor() (Supervisor, error) { return readJSON[Supervisor](d.path("supervisor.json")) }
 
 // Steps returns the steps begun so far, in order.
-func (d Dir) Steps() (s []Step, err error) { return s, readJSON(d.path("steps.json"), &s) }
+func (d Dir) Steps() ([]Step, error) { return readJSON[[]Step](d.path("steps.json")) }
 
 // Result returns how the job ended.
-func (d Dir) Result() (r Result, err error) { return r, readJSON(d.path("result.json"), &r) }
+func (d Dir) Result() (Result, error) { return readJSON[Result](d.path("result.json")) }
 
 // SetResult records how the job ended.
 func (d Dir) SetResult(r Result) error { return writeJSON(d.path("result.json"), r) }
@@ -131,13 +128,13 @@ func writeJSON(path string, v any) error {
 	return nil
 }
 
-func readJSON(path string, v any) error {
+func readJSON[T any](path string) (v T, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return err
+		return v, err
 	}
-	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
+	if err := json.Unmarshal(data, &v); err != nil {
+		return v, fmt.Errorf("read %s: %w", path, err)
 	}
-	return nil
+	return v, nil
 }

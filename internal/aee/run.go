@@ -135,12 +135,22 @@ func failureMessage(d Dir, step string, err error) string {
 	return fmt.Sprintf("%s (%v): %s", step, err, trimLines(text))
 }
 
+const usage = "usage: drover aee run|clone|inventory|ansible|teardown --job DIR"
+
 // Run is the command "drover aee": args are the step's name (or "run") and
 // "--job DIR". program is the command line up to and including "aee", with
 // which "run" starts the steps. The result is the exit status.
 func Run(ctx context.Context, program, args []string, stdout, stderr io.Writer) int {
-	if len(args) != 3 || args[1] != "--job" || args[2] == "" {
-		fmt.Fprintln(stderr, "usage: drover aee run|clone|inventory|ansible|teardown --job DIR")
+	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
+		fmt.Fprintln(stdout, usage)
+		return 0
+	}
+	if len(args) != 3 || args[1] != "--job" {
+		fmt.Fprintln(stderr, usage)
+		return 2
+	}
+	if info, err := os.Stat(args[2]); err != nil || !info.IsDir() {
+		fmt.Fprintf(stderr, "no job directory %q\n", args[2])
 		return 2
 	}
 	var err error
@@ -156,7 +166,8 @@ func Run(ctx context.Context, program, args []string, stdout, stderr io.Writer) 
 	case StepTeardown:
 		err = Teardown(ctx, args[2], stdout)
 	default:
-		err = fmt.Errorf("no step %q: expected run, clone, inventory, ansible or teardown", args[0])
+		fmt.Fprintf(stderr, "no step %q\n%s\n", args[0], usage)
+		return 2
 	}
 	if err == nil {
 		return 0

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
@@ -44,10 +45,14 @@ func (c *Client) Transition(ctx context.Context, op string, xnames []string, dea
 	return out.TransitionID, err
 }
 
-// Describe returns a transition with its tasks.
+// Describe returns a transition with its tasks; fault.NotFound if there is
+// none (any more).
 func (c *Client) Describe(ctx context.Context, id string) (Transition, error) {
 	var out Transition
 	_, err := c.http.Do(ctx, http.MethodGet, "/v1/transitions/"+url.PathEscape(id), nil, nil, &out)
+	if httpapi.IsStatus(err, http.StatusNotFound) {
+		err = fault.New(fault.NotFound, "transition %s does not exist: %w", id, err)
+	}
 	return out, err
 }
 

@@ -221,15 +221,22 @@ func powerTransition(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	if err := c.until(ctx, "the transition is complete", func() (bool, error) {
-		var now struct {
-			TransitionStatus string
-			TaskCounts       struct{ Succeeded int }
+		var all struct {
+			Transitions []struct {
+				TransitionID, TransitionStatus string
+				TaskCounts                     struct{ Succeeded int }
+			}
 		}
-		err := c.get(ctx, "/apis/power-control/v1/transitions/"+t.TransitionID, &now)
-		if now.TransitionStatus == "completed" && now.TaskCounts.Succeeded != n {
-			err = fmt.Errorf("%d of %d tasks succeeded", now.TaskCounts.Succeeded, n)
+		err := c.get(ctx, "/apis/power-control/v1/transitions", &all) // without the 10,000 tasks
+		for _, now := range all.Transitions {
+			if now.TransitionID == t.TransitionID && now.TransitionStatus == "completed" {
+				if now.TaskCounts.Succeeded != n {
+					err = fmt.Errorf("%d of %d tasks succeeded", now.TaskCounts.Succeeded, n)
+				}
+				return true, err
+			}
 		}
-		return now.TransitionStatus == "completed", err
+		return false, err
 	}); err != nil {
 		return nil, err
 	}

@@ -105,7 +105,12 @@ func (n *Node) setPower(p PowerState) {
 }
 
 // inTurn runs do (with n.mu held) after d, unless the power changed meanwhile.
+// What takes no time waits for no worker: those may all be busy with booting.
 func (n *Node) inTurn(d time.Duration, do func()) {
+	if d <= 0 {
+		do()
+		return
+	}
 	turn := n.turn
 	n.fleet.clock.after(d, func() {
 		n.mu.Lock()

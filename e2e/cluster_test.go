@@ -192,6 +192,7 @@ func (c *cluster) stop() {
 			c.terminate()
 		}
 	}
+	c.endJobs()
 	if c.fleet != nil {
 		c.fleet.Stop()
 	}
@@ -201,6 +202,19 @@ func (c *cluster) stop() {
 		}
 	}
 	c.log.Close()
+}
+
+// endJobs waits for what outlives a server, before its files go. After a
+// failure, which may have left a job waiting, it ends it.
+func (c *cluster) endJobs() {
+	for _, s := range c.supervisors() {
+		if c.t.Failed() && s.Alive() {
+			syscall.Kill(-s.PID, syscall.SIGKILL) // a process group of its own
+		}
+		for deadline := time.Now().Add(stopsWithin); s.Alive() && time.Now().Before(deadline); {
+			<-time.After(2 * time.Millisecond)
+		}
+	}
 }
 
 func tail(text []byte, n int) []byte { return text[max(0, len(text)-n):] }

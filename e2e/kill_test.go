@@ -137,6 +137,9 @@ func TestPlaybookSurvivesTheServer(t *testing.T) {
 	session := c.session("one", "boot")
 	c.eventually("Ansible runs", func() bool { return ansibleRuns(c, c.nodes[0]) && ansibleRuns(c, c.nodes[1]) })
 	before := c.supervisors()
+	if len(before) == 0 {
+		t.Fatal("no job runs")
+	}
 	c.terminate()
 	for _, s := range before {
 		if !s.Alive() {
@@ -277,9 +280,6 @@ func (c *cluster) supervisors() (list []aee.Supervisor) {
 			c.t.Fatal(err)
 		}
 		list = append(list, s)
-	}
-	if len(list) == 0 {
-		c.t.Fatal("no job runs")
 	}
 	return list
 }

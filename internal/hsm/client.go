@@ -160,6 +160,6 @@ func (c *Client) Discover(ctx context.Context, xnames []string) error {
 }
 
 // MACID is the ID of the interface with the MAC: lower case, no separators.
-func MACID(mac string) string {
-	return strings.ToLower(strings.NewReplacer(":", "", "-", "", ".", "").Replace(mac))
-}
+func MACID(mac string) string { return strings.ToLower(separators.Replace(mac)) }
+
+var separators = strings.NewReplacer(":", "", "-", "", ".", "")

@@ -123,6 +123,7 @@ func TestKilledServerForcesOff(t *testing.T) {
 					t.Errorf("%s: resets %v", n, got)
 				}
 			}
+			c.configured()
 			c.configuredOnce(session)
 		})
 	}
@@ -212,6 +213,14 @@ func (c *cluster) resetsSince(before map[string]map[string]int) map[string]map[s
 // and that each node was configured to the end in one CFS session.
 func (c *cluster) drivenOnce(session string, before map[string]map[string]int, resets ...string) {
 	c.t.Helper()
+	c.resetOnce(before, resets...)
+	c.configuredOnce(session)
+}
+
+// resetOnce wants that each BMC got these resets and no others since before,
+// and that each node was configured to the end.
+func (c *cluster) resetOnce(before map[string]map[string]int, resets ...string) {
+	c.t.Helper()
 	want := map[string]int{}
 	for _, r := range resets {
 		want[r] = 1
@@ -221,16 +230,23 @@ func (c *cluster) drivenOnce(session string, before map[string]map[string]int, r
 			c.t.Errorf("%s: resets %v since the session began, want %v", n, got, want)
 		}
 	}
-	c.configuredOnce(session)
+	c.configured()
+}
+
+// configured wants that the playbook came to its end on each node.
+func (c *cluster) configured() {
+	c.t.Helper()
+	for _, n := range c.nodes {
+		if got := c.motdOf(n); got != "done" {
+			c.t.Errorf("%s: motd %q, want done", n, got)
+		}
+	}
 }
 
 func (c *cluster) configuredOnce(session string) {
 	c.t.Helper()
 	runs := c.runsOf(session)
 	for _, n := range c.nodes {
-		if got := c.motdOf(n); got != "done" {
-			c.t.Errorf("%s: motd %q, want done", n, got)
-		}
 		var of []string
 		for _, r := range runs {
 			if slices.Contains(strings.Split(r.Ansible.Limit, ","), n) {

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/journal"
-	"github.com/drover-hpc/drover/internal/sim"
 )
 
 // One cluster tells the story of the main job, act by act.
@@ -69,7 +69,7 @@ func TestMainJob(t *testing.T) {
 	t.Run("shutdown", func(t *testing.T) {
 		c.succeed(c.session("two", "Shutdown"))
 		for _, n := range nodes {
-			if power := c.view(n).Power; power != sim.Off {
+			if power := c.view(n).Power; power != bmc.Off {
 				t.Errorf("%s is %s", n, power)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/node"
 )
 
@@ -27,8 +28,24 @@ func (n *Node) boot(l *life) {
 	if err := n.emptyLayer(); err != nil {
 		n.fleet.opts.Log.Error("cannot empty the layer of a simulated node", "node", n.xname, "error", err)
 	}
+	if n.bootTarget() == bmc.Disk {
+		n.remark("nothing to boot: it was told to boot from its disk and has none")
+		return
+	}
 	n.lease(l, 0)
 	n.netboot(l, n.firstScript())
+}
+
+// bootTarget is where this boot is from; an override for one boot is used up.
+func (n *Node) bootTarget() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	target, left := n.state.Boot.Next()
+	if left != n.state.Boot {
+		n.state.Boot = left
+		n.save()
+	}
+	return target
 }
 
 // lease has HSM know the node's address, as the DHCP server sees to it.

@@ -9,8 +9,8 @@
 //
 // An idle node costs memory and nothing else: waiting is an entry in the
 // fleet's clock, work is done by a few workers. All BMCs share one listening
-// socket and all SSH servers another; which one is meant follows from the
-// address that was dialled.
+// socket and all SSH servers another (package loopback); Redfish is package
+// bmc's.
 //
 // Commands run on a node (package jail) share the host's network but see none
 // of its files except the system folders, read-only. What they write is the

@@ -23,17 +23,6 @@ type Faults struct {
 	Silent bool `json:"silent,omitempty"`
 }
 
-// PowerState is the node's power as Redfish spells it.
-type PowerState string
-
-// The power states.
-const (
-	Off         PowerState = "Off"
-	PoweringOn  PowerState = "PoweringOn"
-	On          PowerState = "On"
-	PoweringOff PowerState = "PoweringOff"
-)
-
 // Phase is how far a powered node has come.
 type Phase string
 
@@ -56,13 +45,4 @@ type ResetRecord struct {
 type Event struct {
 	Time time.Time `json:"time"`
 	Text string    `json:"text"`
-}
-
-// BMC is what an administrator knows of a management controller.
-type BMC struct {
-	Xname string
-	// Address is host:port, to be spoken to in plain HTTP.
-	Address  string
-	Username string
-	Password string
 }

@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 
+	"github.com/drover-hpc/drover/internal/bmc"
+	"github.com/drover-hpc/drover/internal/loopback"
 	"github.com/drover-hpc/drover/internal/sim/jail"
 )
 
@@ -26,7 +26,7 @@ type Fleet struct {
 	clock     *clock
 	ledger    *ledger
 	artifacts artifacts
-	bmcs      *bmcServer
+	bmcs      *bmc.Face
 	ssh       *sshServer
 	bmcListen net.Listener
 	sshListen net.Listener
@@ -55,10 +55,10 @@ func New(opts Options) (*Fleet, error) {
 	f.artifacts.now = opts.Now
 	for i := range f.nodes {
 		n := &f.nodes[i]
-		n.fleet, n.place, n.xname, n.state.Power = f, i, nodeXname(i, opts.NodesPerBMC), Off
+		n.fleet, n.place, n.xname, n.state.Power = f, i, nodeXname(i, opts.NodesPerBMC), bmc.Off
 		f.index[n.xname] = i
 	}
-	f.bmcs = newBMCServer(f)
+	f.bmcs = bmc.NewFace(f.controller, opts.Username, opts.Password)
 	var err error
 	if f.ledger, err = openLedger(opts.Dir, f.nodes); err != nil {
 		return nil, err
@@ -74,34 +74,16 @@ func New(opts Options) (*Fleet, error) {
 }
 
 func (f *Fleet) listen() (err error) {
-	f.bmcListen, err = f.listenAgain("bmc.port", f.opts.BMCPort, loopbacks(bmcNet, f.bmcCount()))
+	f.bmcListen, err = loopback.ListenAgain(filepath.Join(f.opts.Dir, "bmc.port"), f.opts.BMCPort, bmcNet, f.bmcCount())
 	if err != nil {
 		return fmt.Errorf("simulated BMCs: %w", err)
 	}
-	f.sshListen, err = f.listenAgain("ssh.port", f.opts.SSHPort, loopbacks(nodeNet, len(f.nodes)))
+	f.sshListen, err = loopback.ListenAgain(filepath.Join(f.opts.Dir, "ssh.port"), f.opts.SSHPort, nodeNet, len(f.nodes))
 	if err != nil {
 		f.bmcListen.Close()
 		return fmt.Errorf("simulated SSH servers: %w", err)
 	}
 	return nil
-}
-
-// listenAgain prefers the port that the file remembers: services know the
-// BMCs by it.
-func (f *Fleet) listenAgain(name string, port int, addrs iter.Seq[netip.Addr]) (net.Listener, error) {
-	file := filepath.Join(f.opts.Dir, name)
-	if text, err := os.ReadFile(file); err == nil && port == 0 {
-		if last, err := strconv.Atoi(string(text)); err == nil {
-			if l, err := listen(last, addrs); err == nil {
-				return l, nil
-			}
-		}
-	}
-	l, err := listen(port, addrs)
-	if err != nil {
-		return nil, err
-	}
-	return l, os.WriteFile(file, []byte(strconv.Itoa(listenerPort(l))), 0o600)
 }
 
 // Start serves the BMCs and the nodes' SSH, and lets nodes go on that were on
@@ -120,7 +102,7 @@ func (f *Fleet) Start(ctx context.Context) error {
 		}
 	}
 	f.clock.start(f.ctx)
-	f.serve(func() error { return f.bmcs.http.Serve(f.bmcListen) })
+	f.serve(func() error { return f.bmcs.Serve(f.bmcListen) })
 	f.serve(func() error { return f.ssh.server.Serve(f.sshListen) })
 	for i := range f.nodes {
 		f.nodes[i].resume()
@@ -146,7 +128,7 @@ func (f *Fleet) Stop() {
 	f.sshListen.Close()
 	if f.cancel != nil {
 		f.cancel()
-		f.bmcs.http.Close()
+		f.bmcs.Close()
 		f.ssh.server.Close()
 		f.serving.Wait()
 		f.clock.wait()
@@ -161,17 +143,17 @@ func (f *Fleet) Stop() {
 func (f *Fleet) CommandsRefused() string { return f.refused }
 
 // BMCs lists the management controllers, in the order of their xnames.
-func (f *Fleet) BMCs() []BMC {
-	list := make([]BMC, f.bmcCount())
+func (f *Fleet) BMCs() []bmc.Account {
+	list := make([]bmc.Account, f.bmcCount())
 	for i := range list {
-		addr := netip.AddrPortFrom(bmcAddress(i), uint16(listenerPort(f.bmcListen)))
-		list[i] = BMC{Xname: bmcXname(i), Address: addr.String(), Username: f.opts.Username, Password: f.opts.Password}
+		addr := netip.AddrPortFrom(bmcAddress(i), uint16(loopback.Port(f.bmcListen)))
+		list[i] = bmc.Account{Xname: bmcXname(i), Address: addr.String(), Username: f.opts.Username, Password: f.opts.Password}
 	}
 	return list
 }
 
 // SSHPort is the port on which every node answers SSH, at its own address.
-func (f *Fleet) SSHPort() int { return listenerPort(f.sshListen) }
+func (f *Fleet) SSHPort() int { return loopback.Port(f.sshListen) }
 
 // Node returns the node, nil if there is none of that name.
 func (f *Fleet) Node(xname string) *Node {

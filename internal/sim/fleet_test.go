@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/sim"
 )
@@ -168,7 +169,7 @@ func TestANodeBootsAsRealOnesDo(t *testing.T) {
 	g := newGateway()
 	f := fleet(t, g, nil)
 	n := f.Node("x1000c0s1b0n0")
-	if n.PowerState() != sim.Off {
+	if n.PowerState() != bmc.Off {
 		t.Fatalf("a new node is %s", n.PowerState())
 	}
 	reset(t, f, 1, "On")
@@ -185,14 +186,14 @@ func TestANodeBootsAsRealOnesDo(t *testing.T) {
 			t.Errorf("the node never called %s", want)
 		}
 	}
-	if n.Phase() != sim.PhaseUp || n.PowerState() != sim.On {
+	if n.Phase() != sim.PhaseUp || n.PowerState() != bmc.On {
 		t.Errorf("node is %s, %s", n.Phase(), n.PowerState())
 	}
-	if f.Node("x1000c0s0b0n0").PowerState() != sim.Off {
+	if f.Node("x1000c0s0b0n0").PowerState() != bmc.Off {
 		t.Error("another node is not off any more")
 	}
 	reset(t, f, 1, "GracefulShutdown")
-	eventually(t, "off", func() bool { return n.PowerState() == sim.Off })
+	eventually(t, "off", func() bool { return n.PowerState() == bmc.Off })
 	if r := n.Resets(); len(r) != 2 || r[0].Type != "On" || r[1].Type != "GracefulShutdown" {
 		t.Errorf("resets: %v", r)
 	}

@@ -7,21 +7,22 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
 // NodeView is a node as the control interface shows it.
 type NodeView struct {
-	Xname   string        `json:"xname"`
-	Power   PowerState    `json:"power"`
-	Phase   Phase         `json:"phase"`
-	Address string        `json:"address"`
-	MAC     string        `json:"mac"`
-	Layer   string        `json:"layer"`
-	Faults  Faults        `json:"faults"`
-	Resets  []ResetRecord `json:"resets,omitempty"`
-	Events  []Event       `json:"events,omitempty"`
+	Xname   string         `json:"xname"`
+	Power   bmc.PowerState `json:"power"`
+	Phase   Phase          `json:"phase"`
+	Address string         `json:"address"`
+	MAC     string         `json:"mac"`
+	Layer   string         `json:"layer"`
+	Faults  Faults         `json:"faults"`
+	Resets  []ResetRecord  `json:"resets,omitempty"`
+	Events  []Event        `json:"events,omitempty"`
 }
 
 // Handler is the control interface of a fleet: what only a simulation allows.

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/bmc"
 )
 
 // ledger is the file that keeps the nodes' states and resets: a line for each
@@ -100,7 +102,7 @@ func (l *ledger) rewrite(nodes []Node) error {
 		for _, r := range n.resets {
 			out.Encode(entry{Node: i, Reset: &r}) //nolint:errcheck // Flush reports it
 		}
-		if n.state != (state{Power: Off}) {
+		if n.state != (state{Power: bmc.Off}) {
 			out.Encode(entry{Node: i, State: &n.state}) //nolint:errcheck // Flush reports it
 		}
 	}

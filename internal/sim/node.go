@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"sync"
+
+	"github.com/drover-hpc/drover/internal/bmc"
 )
 
 // Node is one simulated node. Its methods are safe for concurrent use.
@@ -23,12 +25,14 @@ type Node struct {
 
 // state is what of a node survives a restart of the fleet.
 type state struct {
-	Power PowerState `json:"power"`
+	Power bmc.PowerState `json:"power"`
 	// Restart has the node powered on again once it is off.
 	Restart bool `json:"restart,omitempty"`
 	// System is what runs on the node; nil until it is up.
 	System *system `json:"system,omitempty"`
 	Faults *Faults `json:"faults,omitempty"`
+	// Boot is the boot source override.
+	Boot bmc.BootOverride `json:"boot,omitzero"`
 }
 
 // system is what a node took from its kernel command line and from BSS.
@@ -75,21 +79,14 @@ func (n *Node) MAC() string { return nodeMAC(n.place) }
 // ARM tells the node's architecture.
 func (n *Node) ARM() bool { return n.fleet.opts.ARMHalf && n.place%2 == 1 }
 
-// PowerState is the node's power as its BMC tells it.
-func (n *Node) PowerState() PowerState {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.state.Power
-}
-
 // Phase is how far the node has come since power-on.
 func (n *Node) Phase() Phase {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
-	case n.state.Power == Off || n.state.Power == PoweringOn:
+	case n.state.Power == bmc.Off || n.state.Power == bmc.PoweringOn:
 		return PhaseOff
-	case n.state.Power == PoweringOff:
+	case n.state.Power == bmc.PoweringOff:
 		return PhaseStopping
 	case n.state.System != nil:
 		return PhaseUp

@@ -3,65 +3,17 @@ package sim
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/bmc"
 )
-
-// resetTypes are the resets that a BMC offers for its systems.
-var resetTypes = []string{"On", "ForceOff", "GracefulShutdown", "GracefulRestart", "ForceRestart"}
-
-// refusal is why a BMC does not do what it was asked.
-type refusal struct {
-	status  int
-	message string
-}
-
-// reset does what the BMC was asked, or says why not. A reset that finds the
-// node where it leads to, or on its way, is accepted and changes nothing.
-func (n *Node) reset(kind string) *refusal {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	record := ResetRecord{n.fleet.opts.Now(), kind}
-	n.resets = keepLast(n.resets, record, keptResets)
-	n.fleet.ledger.reset(n.place, record)
-
-	powersOn := kind != "ForceOff" && kind != "GracefulShutdown"
-	if words := n.faults().RefusePowerOn; powersOn && words != "" {
-		n.note("BMC refused " + kind + ": " + words)
-		return &refusal{orElse(n.faults().RefuseStatus, http.StatusInternalServerError), words}
-	}
-	n.note("BMC was asked for " + kind)
-	running := n.state.Power == On
-	switch {
-	case kind == "ForceOff":
-		n.state.Restart = false
-		n.powerOff()
-	case kind == "ForceRestart" && n.state.Power != Off:
-		n.state.Restart = true
-		n.powerOff()
-	case kind == "GracefulShutdown" && running:
-		n.shutDown(false)
-	case kind == "GracefulRestart" && running:
-		n.shutDown(true)
-	case powersOn && n.state.Power == Off:
-		n.powerOn()
-	}
-	return nil
-}
-
-func orElse(n, otherwise int) int {
-	if n == 0 {
-		return otherwise
-	}
-	return n
-}
 
 // The methods below are called with n.mu held.
 
 func (n *Node) powerOn() {
-	n.setPower(PoweringOn)
+	n.setPower(bmc.PoweringOn)
 	n.inTurn(n.fleet.opts.OnDelay, func() {
-		n.setPower(On)
+		n.setPower(bmc.On)
 		n.live((*Node).boot)
 	})
 }
@@ -73,18 +25,18 @@ func (n *Node) shutDown(restart bool) {
 	}
 	n.state.Restart = restart
 	n.endLife() // the system stops its services first
-	n.setPower(PoweringOff)
+	n.setPower(bmc.PoweringOff)
 	n.inTurn(n.fleet.opts.OffDelay, n.powerOff)
 }
 
 func (n *Node) powerOff() {
-	if n.state.Power == Off {
+	if n.state.Power == bmc.Off {
 		return
 	}
 	n.endLife()
 	again := n.state.Restart
 	n.state.Restart = false
-	n.setPower(Off)
+	n.setPower(bmc.Off)
 	if again {
 		n.powerOn()
 	}
@@ -97,7 +49,7 @@ func (n *Node) endLife() {
 	n.hung, n.state.System = false, nil
 }
 
-func (n *Node) setPower(p PowerState) {
+func (n *Node) setPower(p bmc.PowerState) {
 	n.turn++
 	n.state.Power = p
 	n.note(fmt.Sprintf("power is %s", p))
@@ -141,15 +93,15 @@ func (n *Node) resume() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch n.state.Power {
-	case PoweringOn:
+	case bmc.PoweringOn:
 		n.powerOn()
-	case On:
+	case bmc.On:
 		if n.state.System == nil {
 			n.live((*Node).boot)
 			return
 		}
 		n.live((*Node).runOn)
-	case PoweringOff:
+	case bmc.PoweringOff:
 		n.inTurn(n.fleet.opts.OffDelay, n.powerOff)
 	}
 }

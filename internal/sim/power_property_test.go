@@ -13,6 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
@@ -22,28 +23,28 @@ const (
 
 // model is what a node should do, told by time stamps instead of timers.
 type model struct {
-	power   PowerState
+	power   bmc.PowerState
 	since   time.Time // of the power state
 	restart bool
 }
 
-func (m *model) become(p PowerState, at time.Time) { m.power, m.since = p, at }
+func (m *model) become(p bmc.PowerState, at time.Time) { m.power, m.since = p, at }
 
 func (m *model) off(at time.Time) {
-	m.become(Off, at)
+	m.become(bmc.Off, at)
 	if m.restart {
 		m.restart = false
-		m.become(PoweringOn, at)
+		m.become(bmc.PoweringOn, at)
 	}
 }
 
 func (m *model) advance(now time.Time) {
 	for {
 		switch {
-		case m.power == PoweringOff && !now.Before(m.since.Add(offDelay)):
+		case m.power == bmc.PoweringOff && !now.Before(m.since.Add(offDelay)):
 			m.off(m.since.Add(offDelay))
-		case m.power == PoweringOn && !now.Before(m.since.Add(onDelay)):
-			m.become(On, m.since.Add(onDelay))
+		case m.power == bmc.PoweringOn && !now.Before(m.since.Add(onDelay)):
+			m.become(bmc.On, m.since.Add(onDelay))
 		default:
 			return
 		}
@@ -54,22 +55,22 @@ func (m *model) reset(kind string, now time.Time) {
 	switch {
 	case kind == "ForceOff":
 		m.restart = false
-		if m.power != Off {
-			m.become(Off, now)
+		if m.power != bmc.Off {
+			m.become(bmc.Off, now)
 		}
-	case m.power == Off && kind != "GracefulShutdown":
-		m.become(PoweringOn, now)
+	case m.power == bmc.Off && kind != "GracefulShutdown":
+		m.become(bmc.PoweringOn, now)
 	case kind == "ForceRestart":
 		m.restart = true
 		m.off(now)
-	case kind == "GracefulShutdown" && m.power == On, kind == "GracefulRestart" && m.power == On:
+	case kind == "GracefulShutdown" && m.power == bmc.On, kind == "GracefulRestart" && m.power == bmc.On:
 		m.restart = kind == "GracefulRestart"
-		m.become(PoweringOff, now)
+		m.become(bmc.PoweringOff, now)
 	}
 }
 
 func (m *model) up(now time.Time) bool {
-	return m.power == On && !now.Before(m.since.Add(bootDelay))
+	return m.power == bmc.On && !now.Before(m.since.Add(bootDelay))
 }
 
 type step struct {
@@ -83,7 +84,7 @@ func TestPowerFollowsTheModel(t *testing.T) {
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		steps := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) step {
-			return step{rapid.SampledFrom(resetTypes).Draw(rt, "reset"),
+			return step{rapid.SampledFrom(bmc.ResetTypes).Draw(rt, "reset"),
 				time.Duration(rapid.SampledFrom([]int{0, 1, 4, 5, 6, 19, 20, 25, 61, 90}).Draw(rt, "pause")) * time.Second}
 		}), 1, 12).Draw(rt, "steps")
 		run++
@@ -105,9 +106,9 @@ func follow(t *testing.T, dir string, steps []step) string {
 	defer f.Stop()
 	f.ctx, f.cancel = context.WithCancel(t.Context())
 	f.clock.start(f.ctx)
-	n, m := &f.nodes[0], &model{power: Off, since: time.Now()}
+	n, m := &f.nodes[0], &model{power: bmc.Off, since: time.Now()}
 	for i, s := range steps {
-		n.reset(s.reset)
+		n.Reset(s.reset)
 		m.reset(s.reset, time.Now())
 		time.Sleep(s.pause)
 		synctest.Wait()

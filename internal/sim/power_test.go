@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/sim"
 )
 
@@ -28,7 +29,7 @@ func TestRefusedPowerOn(t *testing.T) {
 	if status != 409 || answer.Error.Message != "power supply 2 is missing" || answer.Error.Info[0].Message != "power supply 2 is missing" {
 		t.Errorf("answered %d %s", status, text)
 	}
-	if n.PowerState() != sim.Off || len(n.Resets()) != 1 {
+	if n.PowerState() != bmc.Off || len(n.Resets()) != 1 {
 		t.Errorf("node is %s after %d resets", n.PowerState(), len(n.Resets()))
 	}
 	n.SetFaults(sim.Faults{})
@@ -64,7 +65,7 @@ func TestResetIsCheckedAndAuthorised(t *testing.T) {
 			t.Errorf("with authorization %q: %d", auth, resp.StatusCode)
 		}
 	}
-	if n := f.Nodes()[0]; n.PowerState() != sim.Off || len(n.Resets()) != 0 {
+	if n := f.Nodes()[0]; n.PowerState() != bmc.Off || len(n.Resets()) != 0 {
 		t.Errorf("bad requests changed the node: %s, %v", n.PowerState(), n.Resets())
 	}
 }
@@ -88,18 +89,18 @@ func TestShutdowns(t *testing.T) {
 		faults sim.Faults
 		resets []string
 		off    time.Duration // OffDelay
-		want   sim.PowerState
+		want   bmc.PowerState
 	}{
-		{"graceful takes its time", sim.Faults{}, []string{"GracefulShutdown"}, never, sim.PoweringOff},
-		{"graceful ends off", sim.Faults{}, []string{"GracefulShutdown"}, 0, sim.Off},
-		{"forced is at once", sim.Faults{}, []string{"ForceOff"}, never, sim.Off},
-		{"forced overtakes graceful", sim.Faults{}, []string{"GracefulShutdown", "ForceOff"}, never, sim.Off},
-		{"ignored", sim.Faults{IgnoreSoftOff: true}, []string{"GracefulShutdown"}, 0, sim.On},
-		{"forced when ignored", sim.Faults{IgnoreSoftOff: true}, []string{"GracefulShutdown", "ForceOff"}, 0, sim.Off},
-		{"on while going down is late", sim.Faults{}, []string{"GracefulShutdown", "On"}, never, sim.PoweringOff},
-		{"forced restart", sim.Faults{}, []string{"ForceRestart"}, never, sim.On},
-		{"graceful restart", sim.Faults{}, []string{"GracefulRestart"}, 0, sim.On},
-		{"forced off calls off a restart", sim.Faults{}, []string{"GracefulRestart", "ForceOff"}, never, sim.Off},
+		{"graceful takes its time", sim.Faults{}, []string{"GracefulShutdown"}, never, bmc.PoweringOff},
+		{"graceful ends off", sim.Faults{}, []string{"GracefulShutdown"}, 0, bmc.Off},
+		{"forced is at once", sim.Faults{}, []string{"ForceOff"}, never, bmc.Off},
+		{"forced overtakes graceful", sim.Faults{}, []string{"GracefulShutdown", "ForceOff"}, never, bmc.Off},
+		{"ignored", sim.Faults{IgnoreSoftOff: true}, []string{"GracefulShutdown"}, 0, bmc.On},
+		{"forced when ignored", sim.Faults{IgnoreSoftOff: true}, []string{"GracefulShutdown", "ForceOff"}, 0, bmc.Off},
+		{"on while going down is late", sim.Faults{}, []string{"GracefulShutdown", "On"}, never, bmc.PoweringOff},
+		{"forced restart", sim.Faults{}, []string{"ForceRestart"}, never, bmc.On},
+		{"graceful restart", sim.Faults{}, []string{"GracefulRestart"}, 0, bmc.On},
+		{"forced off calls off a restart", sim.Faults{}, []string{"GracefulRestart", "ForceOff"}, never, bmc.Off},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := fleet(t, newGateway(), func(o *sim.Options) { o.OffDelay = c.off })
@@ -122,7 +123,7 @@ func TestHungBoot(t *testing.T) {
 	n.SetFaults(sim.Faults{HangBoot: 1})
 	reset(t, f, 0, "On")
 	eventually(t, "a hang", func() bool { return n.Phase() == sim.PhaseHung })
-	if n.PowerState() != sim.On || g.count("PATCH /apis/bos/v2/components/x1000c0s0b0n0") != 0 {
+	if n.PowerState() != bmc.On || g.count("PATCH /apis/bos/v2/components/x1000c0s0b0n0") != 0 {
 		t.Error("a hung node is on and silent")
 	}
 	reset(t, f, 0, "ForceRestart")
@@ -169,9 +170,9 @@ func TestTheFleetGoesOnAfterARestart(t *testing.T) {
 		t.Error("a node that was up told CFS to start over")
 	}
 	for i, want := range []struct {
-		power  sim.PowerState
+		power  bmc.PowerState
 		resets int
-	}{{sim.On, 1}, {sim.On, 1}, {sim.Off, 2}, {sim.Off, 0}} {
+	}{{bmc.On, 1}, {bmc.On, 1}, {bmc.Off, 2}, {bmc.Off, 0}} {
 		n := f.Nodes()[i]
 		if n.PowerState() != want.power || len(n.Resets()) != want.resets {
 			t.Errorf("%s is %s after resets %v, want %v", n.Xname(), n.PowerState(), n.Resets(), want)

@@ -10,6 +10,7 @@ import (
 	"github.com/stmcginnis/gofish"
 	"github.com/stmcginnis/gofish/schemas"
 
+	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/redfish"
 	"github.com/drover-hpc/drover/internal/sim"
 )
@@ -39,7 +40,7 @@ func TestGofishDrivesABMC(t *testing.T) {
 				t.Fatal(err)
 			}
 			up(t, f.Node("x1000c0s1b0n1"))
-			if f.Node("x1000c0s1b0n0").PowerState() != sim.Off {
+			if f.Node("x1000c0s1b0n0").PowerState() != bmc.Off {
 				t.Error("the other node was powered on")
 			}
 			c.Logout()

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -78,11 +77,7 @@ type visit struct {
 // connect drops connections to nodes that are not up, and ends the others with
 // the node's life.
 func (s *sshServer) connect(ctx ssh.Context, conn net.Conn) net.Conn {
-	addr, err := netip.ParseAddrPort(conn.LocalAddr().String())
-	if err != nil {
-		return nil
-	}
-	i := loopbackIndex(nodeNet, addr.Addr())
+	i := nodeNet.IndexOf(conn.LocalAddr())
 	if i < 0 || i >= len(s.fleet.nodes) {
 		return nil
 	}

@@ -2,8 +2,10 @@ package sim
 
 import (
 	"fmt"
-	"iter"
 	"net/netip"
+	"strconv"
+
+	"github.com/drover-hpc/drover/internal/loopback"
 )
 
 const (
@@ -12,9 +14,9 @@ const (
 	firstCabinet      = 1000
 	// maxNodes keeps the BMCs' addresses (127.101.0.1 and on) below the
 	// nodes' (127.111.0.1 and on), and those inside 127/8.
-	maxNodes = 500_000
-	bmcNet   = 101
-	nodeNet  = 111
+	maxNodes              = 500_000
+	bmcNet   loopback.Net = 101
+	nodeNet  loopback.Net = 111
 )
 
 // Node i sits on BMC i/perBMC as n(i%perBMC); BMC j in slot j, always b0.
@@ -28,34 +30,8 @@ func nodeXname(node, perBMC int) string {
 	return fmt.Sprintf("%sn%d", bmcXname(node/perBMC), node%perBMC)
 }
 
-func bmcAddress(bmc int) netip.Addr   { return loopback(bmcNet, bmc) }
-func nodeAddress(node int) netip.Addr { return loopback(nodeNet, node) }
-
-// loopback counts from 127.<net>.0.1; more than 65535 go on in the next net.
-func loopback(net, i int) netip.Addr {
-	i++
-	return netip.AddrFrom4([4]byte{127, byte(net + i>>16), byte(i >> 8), byte(i)})
-}
-
-// loopbacks are the first count addresses of the net.
-func loopbacks(net, count int) iter.Seq[netip.Addr] {
-	return func(yield func(netip.Addr) bool) {
-		for i := range count {
-			if !yield(loopback(net, i)) {
-				return
-			}
-		}
-	}
-}
-
-// loopbackIndex is the inverse of loopback; negative for a foreign address.
-func loopbackIndex(net int, addr netip.Addr) int {
-	b := addr.Unmap().As4()
-	if b[0] != 127 || int(b[1]) < net {
-		return -1
-	}
-	return (int(b[1])-net)<<16 + int(b[2])<<8 + int(b[3]) - 1
-}
+func bmcAddress(bmc int) netip.Addr   { return bmcNet.Address(bmc) }
+func nodeAddress(node int) netip.Addr { return nodeNet.Address(node) }
 
 // nodeMAC and bmcMAC are locally administered addresses, distinct for each.
 func nodeMAC(node int) string { return mac(0xd0, node) }
@@ -69,3 +45,5 @@ func mac(kind byte, i int) string {
 func uuid(kind byte, i int) string {
 	return fmt.Sprintf("d20e0000-%02x00-4000-8000-%012x", kind, i)
 }
+
+func serial(i int) string { return "SN" + strconv.Itoa(i) }

@@ -1,10 +1,6 @@
 package sim
 
-import (
-	"net"
-	"net/netip"
-	"testing"
-)
+import "testing"
 
 func TestAddressesAndNamesAreDistinct(t *testing.T) {
 	seen := map[string]bool{}
@@ -15,7 +11,7 @@ func TestAddressesAndNamesAreDistinct(t *testing.T) {
 			}
 			seen[s] = true
 		}
-		if loopbackIndex(101, bmcAddress(i)) != i || loopbackIndex(111, nodeAddress(i)) != i {
+		if bmcNet.Index(bmcAddress(i)) != i || nodeNet.Index(nodeAddress(i)) != i {
 			t.Fatalf("address of %d leads elsewhere", i)
 		}
 	}
@@ -26,38 +22,5 @@ func TestAddressesAndNamesAreDistinct(t *testing.T) {
 	}
 	if got := nodeXname(3, 2); got != "x1000c0s1b0n1" {
 		t.Errorf("node 3 of two a BMC is %s", got)
-	}
-}
-
-// The way for kernels that do not bind sockets to a device.
-func TestAListenerForEachAddress(t *testing.T) {
-	l, err := listenEach(0, loopbacks(101, 3))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	for i := range 3 {
-		checkReach(t, l, i)
-	}
-	l.Close()
-	if _, err := l.Accept(); err == nil {
-		t.Error("accepts after it was closed")
-	}
-}
-
-func checkReach(t *testing.T, l net.Listener, i int) {
-	t.Helper()
-	go func() {
-		if c, err := net.Dial("tcp", netip.AddrPortFrom(loopback(101, i), uint16(listenerPort(l))).String()); err == nil {
-			c.Close()
-		}
-	}()
-	c, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if got := c.LocalAddr().(*net.TCPAddr).AddrPort().Addr(); loopbackIndex(101, got) != i {
-		t.Errorf("reached %v instead of %d", got, i)
 	}
 }

@@ -1,9 +1,9 @@
-package sim
+package bmc
 
 // The resources that hardly change, with {names} of what does.
 
 const serviceRoot = `{"@odata.id":"{root}","@odata.type":"#ServiceRoot.v1_9_0.ServiceRoot","Id":"RootService","Name":"Root Service",
-"RedfishVersion":"1.11.0","UUID":"{uuid}","Vendor":"Drover","Product":"Simulated BMC",
+"RedfishVersion":"1.11.0","UUID":"{uuid}","Vendor":"Drover","Product":"{model}",
 "Systems":{"@odata.id":"{root}/Systems"},"Chassis":{"@odata.id":"{root}/Chassis"},"Managers":{"@odata.id":"{root}/Managers"},
 "AccountService":{"@odata.id":"{root}/AccountService"},"SessionService":{"@odata.id":"{root}/SessionService"},
 "EventService":{"@odata.id":"{root}/EventService"},"Tasks":{"@odata.id":"{root}/Tasks"},"UpdateService":{"@odata.id":"{root}/UpdateService"},
@@ -11,22 +11,25 @@ const serviceRoot = `{"@odata.id":"{root}","@odata.type":"#ServiceRoot.v1_9_0.Se
 "Links":{"Sessions":{"@odata.id":"{root}/SessionService/Sessions"}}}`
 
 const systemText = `{"@odata.id":"{path}","@odata.type":"#ComputerSystem.v1_13_0.ComputerSystem","Id":"{id}","Name":"{id}",
-"SystemType":"Physical","Manufacturer":"Drover","Model":"Simulated node","SerialNumber":"SN{serial}","PartNumber":"SIM-1","UUID":"{uuid}",
-"BiosVersion":"sim.1","PowerState":"{power}","Status":{"State":"{status}","Health":"OK"},
-"ProcessorSummary":{"Count":1,"Model":"Simulated processor"},"MemorySummary":{"TotalSystemMemoryGiB":256},
-"Boot":{"BootSourceOverrideEnabled":"Disabled","BootSourceOverrideTarget":"None"},
+"SystemType":"Physical","Manufacturer":"{manufacturer}","Model":"{model}","SerialNumber":"{serial}","PartNumber":"{model}","UUID":"{uuid}",
+"BiosVersion":"{bios}","PowerState":"{power}","Status":{"State":"{status}","Health":"OK"},
+"ProcessorSummary":{"Count":1,"Model":"{processor}"},"MemorySummary":{"TotalSystemMemoryGiB":{memory}},
+"Boot":{"BootSourceOverrideEnabled":"{enabled}","BootSourceOverrideTarget":"{target}",
+"BootSourceOverrideEnabled@Redfish.AllowableValues":["Disabled","Once","Continuous"],
+"BootSourceOverrideTarget@Redfish.AllowableValues":["None","Pxe","Hdd"]},
 "EthernetInterfaces":{"@odata.id":"{path}/EthernetInterfaces"},"Processors":{"@odata.id":"{path}/Processors"},"Memory":{"@odata.id":"{path}/Memory"},
+"LogServices":{"@odata.id":"{path}/LogServices"},
 "Links":{"Chassis":[{"@odata.id":"{root}/Chassis/Enclosure"}],"ManagedBy":[{"@odata.id":"{root}/Managers/BMC"}]},
 "Actions":{"#ComputerSystem.Reset":{"target":"{path}/Actions/ComputerSystem.Reset",
 "ResetType@Redfish.AllowableValues":["On","ForceOff","GracefulShutdown","GracefulRestart","ForceRestart"]}}}`
 
 var services = map[string]string{
 	"/Chassis/Enclosure": `{"@odata.id":"{root}/Chassis/Enclosure","@odata.type":"#Chassis.v1_14_0.Chassis","Id":"Enclosure","Name":"Enclosure",
-"ChassisType":"RackMount","Manufacturer":"Drover","Model":"Simulated enclosure","SerialNumber":"EN{serial}","PowerState":"On",
+"ChassisType":"RackMount","Manufacturer":"Drover","Model":"{model} enclosure","SerialNumber":"EN{serial}","PowerState":"On",
 "Status":{"State":"Enabled","Health":"OK"},"Links":{"ComputerSystems":{systems},"ManagedBy":[{"@odata.id":"{root}/Managers/BMC"}]}}`,
 
 	"/Managers/BMC": `{"@odata.id":"{root}/Managers/BMC","@odata.type":"#Manager.v1_10_0.Manager","Id":"BMC","Name":"BMC","ManagerType":"BMC",
-"Manufacturer":"Drover","Model":"Simulated BMC","SerialNumber":"MC{serial}","FirmwareVersion":"sim.1","UUID":"{uuid}","ServiceEntryPointUUID":"{uuid}","PowerState":"On",
+"Manufacturer":"Drover","Model":"{model}","SerialNumber":"MC{serial}","FirmwareVersion":"1","UUID":"{uuid}","ServiceEntryPointUUID":"{uuid}","PowerState":"On",
 "Status":{"State":"Enabled","Health":"OK"},"EthernetInterfaces":{"@odata.id":"{root}/Managers/BMC/EthernetInterfaces"},
 "Links":{"ManagerForServers":{systems},"ManagerForChassis":[{"@odata.id":"{root}/Chassis/Enclosure"}]},
 "Actions":{"#Manager.Reset":{"target":"{root}/Managers/BMC/Actions/Manager.Reset","ResetType@Redfish.AllowableValues":["GracefulRestart","ForceRestart"]}}}`,

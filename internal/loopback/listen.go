@@ -1,4 +1,4 @@
-package sim
+package loopback
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"syscall"
 	"time"
@@ -14,10 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listen opens port (0: any) for all the loopback addresses: one socket bound
-// to the loopback device, which no packet from outside reaches; where the
+// Listen opens port (0: any) for the first count machines of the net: one socket
+// bound to the loopback device, which no packet from outside reaches; where the
 // kernel refuses that, a socket for each address.
-func listen(port int, addrs iter.Seq[netip.Addr]) (net.Listener, error) {
+func Listen(port int, n Net, count int) (net.Listener, error) {
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var err error
 		if ctl := c.Control(func(fd uintptr) { err = unix.BindToDevice(int(fd), "lo") }); ctl != nil {
@@ -29,7 +30,28 @@ func listen(port int, addrs iter.Seq[netip.Addr]) (net.Listener, error) {
 	if err == nil || errors.Is(err, unix.EADDRINUSE) {
 		return l, err
 	}
-	return listenEach(port, addrs)
+	return listenEach(port, n.Addresses(count))
+}
+
+// ListenAgain is Listen on the port that the file remembers from the last time,
+// if port is 0 and that one is free: services know machines by it.
+func ListenAgain(file string, port int, n Net, count int) (net.Listener, error) {
+	if text, err := os.ReadFile(file); err == nil && port == 0 {
+		if last, err := strconv.Atoi(string(text)); err == nil {
+			if l, err := Listen(last, n, count); err == nil {
+				return l, nil
+			}
+		}
+	}
+	l, err := Listen(port, n, count)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(file, []byte(strconv.Itoa(Port(l))), 0o600); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
 }
 
 func listenEach(port int, addrs iter.Seq[netip.Addr]) (net.Listener, error) {
@@ -40,7 +62,7 @@ func listenEach(port int, addrs iter.Seq[netip.Addr]) (net.Listener, error) {
 			m.Close()
 			return nil, fmt.Errorf("listen on loopback addresses one by one: %w", err)
 		}
-		port = listenerPort(l)
+		port = Port(l)
 		m.all = append(m.all, l)
 	}
 	for _, l := range m.all {
@@ -49,7 +71,8 @@ func listenEach(port int, addrs iter.Seq[netip.Addr]) (net.Listener, error) {
 	return m, nil
 }
 
-func listenerPort(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
+// Port is the port that the listener has.
+func Port(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
 
 const acceptPause = 50 * time.Millisecond
 

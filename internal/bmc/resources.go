@@ -1,0 +1,217 @@
+package bmc
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// What a controller has:
+//
+//	/redfish/v1 ─┬─ Systems/Node0 ─┬─ EthernetInterfaces/ManagementEthernet
+//	             │                 ├─ Processors/CPU0
+//	             │                 └─ LogServices/HostLogger/Entries
+//	             ├─ Chassis/Enclosure
+//	             ├─ Managers/BMC ──── EthernetInterfaces/eth0
+//	             └─ AccountService, SessionService/Sessions, EventService/Subscriptions, Tasks, UpdateService
+const (
+	rootPath     = "/redfish/v1"
+	sessionsPath = rootPath + "/SessionService/Sessions"
+	managerReset = rootPath + "/Managers/BMC/Actions/Manager.Reset"
+	systemReset  = "/Actions/ComputerSystem.Reset"
+	hostLogger   = "/LogServices/HostLogger"
+)
+
+var managerResetTypes = []string{GracefulRestart, ForceRestart}
+
+// system splits a path below Systems into the system and the rest.
+func (c Controller) system(path string) (s System, rest string) {
+	tail, ok := strings.CutPrefix(path, rootPath+"/Systems/Node")
+	if !ok {
+		return nil, ""
+	}
+	number, rest, found := strings.Cut(tail, "/")
+	i, err := strconv.Atoi(number)
+	if err != nil || i < 0 || i >= len(c.Systems) || number != strconv.Itoa(i) {
+		return nil, ""
+	}
+	if found {
+		rest = "/" + rest
+	}
+	return c.Systems[i], rest
+}
+
+// resource is the JSON at the path, empty if there is nothing.
+func (c Controller) resource(path string, query url.Values) string {
+	if s, rest := c.system(path); s != nil {
+		return systemResource(s, path, rest, query)
+	}
+	below, ok := strings.CutPrefix(path, rootPath)
+	if !ok {
+		if path == "/redfish" {
+			return `{"v1":"/redfish/v1/"}`
+		}
+		return ""
+	}
+	switch below {
+	case "":
+		return c.fill(serviceRoot)
+	case "/odata":
+		return `{"@odata.context":"/redfish/v1/$metadata","value":[{"name":"Service","kind":"Singleton","url":"/redfish/v1/"},` +
+			`{"name":"Systems","kind":"Singleton","url":"/redfish/v1/Systems"}]}`
+	case "/$metadata":
+		return `<?xml version="1.0" encoding="UTF-8"?><edmx:Edmx xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx" Version="4.0"/>`
+	case "/Systems":
+		return collection(path, "ComputerSystem", c.systems())
+	case "/Chassis":
+		return collection(path, "Chassis", []string{path + "/Enclosure"})
+	case "/Managers":
+		return collection(path, "Manager", []string{path + "/BMC"})
+	case "/Managers/BMC/EthernetInterfaces":
+		return collection(path, "EthernetInterface", []string{path + "/eth0"})
+	case "/EventService/Subscriptions":
+		return collection(path, "EventDestination", nil)
+	case "/AccountService/Accounts":
+		return collection(path, "ManagerAccount", nil)
+	case "/Tasks/Tasks":
+		return collection(path, "Task", nil)
+	case "/Managers/BMC/EthernetInterfaces/eth0":
+		return interfaceResource(path, "eth0", "BMC network interface", c.MAC)
+	}
+	return c.fill(services[below])
+}
+
+func systemResource(s System, path, rest string, query url.Values) string {
+	switch rest {
+	case "":
+		return systemItself(s, path)
+	case "/EthernetInterfaces":
+		return collection(path, "EthernetInterface", []string{path + "/ManagementEthernet"})
+	case "/EthernetInterfaces/ManagementEthernet":
+		return interfaceResource(path, "ManagementEthernet", "Node maintenance network", s.Hardware().MAC)
+	case "/Processors":
+		return collection(path, "Processor", []string{path + "/CPU0"})
+	case "/Processors/CPU0":
+		return processorResource(s.Hardware(), path)
+	case "/Memory":
+		return collection(path, "Memory", nil)
+	case "/LogServices":
+		return collection(path, "LogService", []string{path + "/HostLogger"})
+	case hostLogger:
+		return fmt.Sprintf(`{"@odata.id":%q,"@odata.type":"#LogService.v1_1_0.LogService","Id":"HostLogger","Name":"Host Logger Service",`+
+			`"Description":"What the machine wrote on its serial console","Entries":{"@odata.id":%q}}`, path, path+"/Entries")
+	case hostLogger + "/Entries":
+		return consoleResource(path, s.Console(), query)
+	}
+	return ""
+}
+
+func processorResource(h Hardware, path string) string {
+	arch, set := "x86", "x86-64"
+	if h.ARM {
+		arch, set = "ARM", "ARM-A64"
+	}
+	return fmt.Sprintf(`{"@odata.id":%q,"@odata.type":"#Processor.v1_7_0.Processor","Id":"CPU0","Name":"Processor",`+
+		`"ProcessorType":"CPU","ProcessorArchitecture":%q,"InstructionSet":%q,"Manufacturer":%q,"Model":%q,`+
+		`"TotalCores":%d,"TotalThreads":%d,"Status":{"State":"Enabled","Health":"OK"}}`, path, arch, set, h.Manufacturer, h.Processor, h.Cores, h.Threads)
+}
+
+func systemItself(s System, path string) string {
+	h, power, boot := s.Hardware(), s.PowerState(), s.BootOverride()
+	status := "Enabled"
+	switch power {
+	case Off:
+		status = "Disabled"
+	case PoweringOn:
+		status = "Starting"
+	}
+	enabled, target := Disabled, None
+	if boot.Enabled != "" {
+		enabled, target = boot.Enabled, boot.Target
+	}
+	return strings.NewReplacer("{path}", path, "{id}", path[strings.LastIndexByte(path, '/')+1:], "{power}", string(power), "{status}", status,
+		"{manufacturer}", h.Manufacturer, "{model}", h.Model, "{serial}", h.SerialNumber, "{uuid}", h.UUID, "{bios}", h.BIOS,
+		"{processor}", h.Processor, "{memory}", strconv.FormatFloat(h.MemoryGiB, 'f', -1, 64), "{enabled}", enabled, "{target}", target,
+		"{root}", rootPath).Replace(systemText)
+}
+
+// consoleResource are the lines of the console, in the form that OpenBMC gives
+// them; $skip and $top choose among them.
+func consoleResource(path string, lines []string, query url.Values) string {
+	type entry struct {
+		ID       string `json:"@odata.id"`
+		Type     string `json:"@odata.type"`
+		Number   string `json:"Id"`
+		Name     string
+		Entry    string `json:"EntryType"`
+		Format   string `json:"OemRecordFormat"`
+		Severity string
+		Message  string
+	}
+	skip, top := number(query, "$skip", 0, len(lines)), number(query, "$top", len(lines), len(lines))
+	end := min(skip+top, len(lines))
+	entries := make([]entry, 0, end-skip)
+	for i := skip; i < end; i++ {
+		n := strconv.Itoa(i)
+		entries = append(entries, entry{path + "/" + n, "#LogEntry.v1_4_0.LogEntry", n, "Host Logger Entry", "Oem", "Host Logger Entry", "OK", lines[i]})
+	}
+	answer := map[string]any{"@odata.id": path, "@odata.type": "#LogEntryCollection.LogEntryCollection", "Name": "HostLogger Entries",
+		"Members@odata.count": len(lines), "Members": entries}
+	if end < len(lines) {
+		answer["Members@odata.nextLink"] = fmt.Sprintf("%s?$skip=%d&$top=%d", path, end, top)
+	}
+	text, _ := json.Marshal(answer) // maps and strings always encode
+	return string(text)
+}
+
+// number is a query parameter between 0 and most.
+func number(query url.Values, name string, otherwise, most int) int {
+	n, err := strconv.Atoi(query.Get(name))
+	if err != nil || n < 0 {
+		n = otherwise
+	}
+	return min(n, most)
+}
+
+func (c Controller) systems() []string {
+	paths := make([]string, len(c.Systems))
+	for i := range paths {
+		paths[i] = fmt.Sprintf("%s/Systems/Node%d", rootPath, i)
+	}
+	return paths
+}
+
+// fill puts the controller's own values into a text of this package.
+func (c Controller) fill(text string) string {
+	return strings.NewReplacer("{model}", c.Model, "{uuid}", c.UUID, "{serial}", c.SerialNumber, "{root}", rootPath,
+		"{systems}", references(c.systems())).Replace(text)
+}
+
+func collection(path, of string, members []string) string {
+	return fmt.Sprintf(`{"@odata.id":%q,"@odata.type":"#%sCollection.%sCollection","Name":%q,"Members@odata.count":%d,"Members":%s}`,
+		path, of, of, of+" Collection", len(members), references(members))
+}
+
+func references(paths []string) string {
+	type ref struct {
+		ID string `json:"@odata.id"`
+	}
+	refs := make([]ref, len(paths))
+	for i, p := range paths {
+		refs[i].ID = p
+	}
+	text, _ := json.Marshal(refs) // strings always encode
+	return string(text)
+}
+
+func interfaceResource(path, id, description, mac string) string {
+	return fmt.Sprintf(`{"@odata.id":%q,"@odata.type":"#EthernetInterface.v1_6_0.EthernetInterface","Id":%q,"Name":%q,"Description":%q,`+
+		`"InterfaceEnabled":true,"MACAddress":%q,"PermanentMACAddress":%q,"Status":{"State":"Enabled","Health":"OK"}}`,
+		path, id, id, description, mac, mac)
+}
+
+func sessionResource(path, id, user string) string {
+	return fmt.Sprintf(`{"@odata.id":%q,"@odata.type":"#Session.v1_2_1.Session","Id":%q,"Name":"User Session","UserName":%q}`, path, id, user)
+}

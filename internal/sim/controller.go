@@ -1,0 +1,104 @@
+package sim
+
+import (
+	"net/http"
+	"net/netip"
+
+	"github.com/drover-hpc/drover/internal/bmc"
+)
+
+// controller is the BMC at the address.
+func (f *Fleet) controller(addr netip.Addr) (bmc.Controller, bool) {
+	i := bmcNet.Index(addr)
+	if i < 0 || i >= f.bmcCount() {
+		return bmc.Controller{}, false
+	}
+	per := f.opts.NodesPerBMC
+	nodes := f.nodes[i*per : min((i+1)*per, len(f.nodes))]
+	c := bmc.Controller{Number: i, Model: "Simulated BMC", SerialNumber: serial(i), UUID: uuid(2, i), MAC: bmcMAC(i),
+		Systems: make([]bmc.System, len(nodes))}
+	for j := range nodes {
+		c.Systems[j] = &nodes[j]
+		c.Unreachable = c.Unreachable || nodes[j].Faults().UnreachableBMC
+	}
+	return c, true
+}
+
+// Hardware is what the BMC tells of the node.
+func (n *Node) Hardware() bmc.Hardware {
+	return bmc.Hardware{Manufacturer: "Drover", Model: "Simulated node", SerialNumber: serial(n.place), UUID: uuid(1, n.place), BIOS: "sim.1",
+		MAC: n.MAC(), ARM: n.ARM(), Processor: "Simulated processor", Cores: 64, Threads: 128, MemoryGiB: 256}
+}
+
+// PowerState is the node's power as its BMC tells it.
+func (n *Node) PowerState() bmc.PowerState {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.state.Power
+}
+
+// Reset does what the BMC was asked, or says why not. A reset that finds the
+// node where it leads to, or on its way, is accepted and changes nothing.
+func (n *Node) Reset(kind string) *bmc.Refusal {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	record := ResetRecord{n.fleet.opts.Now(), kind}
+	n.resets = keepLast(n.resets, record, keptResets)
+	n.fleet.ledger.reset(n.place, record)
+
+	powersOn := kind != bmc.ForceOff && kind != bmc.GracefulShutdown
+	if words := n.faults().RefusePowerOn; powersOn && words != "" {
+		n.note("BMC refused " + kind + ": " + words)
+		return &bmc.Refusal{Status: orElse(n.faults().RefuseStatus, http.StatusInternalServerError), Message: words}
+	}
+	n.note("BMC was asked for " + kind)
+	running := n.state.Power == bmc.On
+	switch {
+	case kind == bmc.ForceOff:
+		n.state.Restart = false
+		n.powerOff()
+	case kind == bmc.ForceRestart && n.state.Power != bmc.Off:
+		n.state.Restart = true
+		n.powerOff()
+	case kind == bmc.GracefulShutdown && running:
+		n.shutDown(false)
+	case kind == bmc.GracefulRestart && running:
+		n.shutDown(true)
+	case powersOn && n.state.Power == bmc.Off:
+		n.powerOn()
+	}
+	return nil
+}
+
+func orElse(n, otherwise int) int {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}
+
+// BootOverride is what the node boots instead of the network.
+func (n *Node) BootOverride() bmc.BootOverride {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.state.Boot
+}
+
+// SetBootOverride holds from the next boot on.
+func (n *Node) SetBootOverride(o bmc.BootOverride) *bmc.Refusal {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.state.Boot = o
+	n.save()
+	return nil
+}
+
+// Console is what happened to the node, for want of a serial line.
+func (n *Node) Console() []string {
+	events := n.Events()
+	lines := make([]string, len(events))
+	for i, e := range events {
+		lines[i] = e.Text
+	}
+	return lines
+}

@@ -52,23 +52,29 @@ func (a *app) images() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			image, err := s.uploadImage(cmd.Context(), name, arch, files)
+			image, err := s.uploadImage(cmd.Context(), newImage{Name: name, Arch: arch}, files)
 			if err != nil {
 				return err
 			}
-			if asked {
-				return s.print(image)
-			}
-			fmt.Fprintf(a.Stdout, "image     %s\nmanifest  %s\netag      %s\n", image.ID, image.Path, image.ETag)
-			return nil
+			return s.printImage(image, asked)
 		})
 	cmd.Long = "Upload an image and register it with the Image Management Service.\n\n" +
 		"DIR holds kernel (or vmlinuz...), initrd, rootfs (or *.squashfs) and, if wanted, boot_parameters; or name the files."
 	cmd.Flags().StringVar(&name, "name", "", "name of the image")
 	cmd.Flags().StringVar(&arch, "arch", "x86_64", "x86_64 or aarch64")
 	top := group("images", "Boot images")
-	top.AddCommand(cmd)
+	top.AddCommand(cmd, a.buildImage())
 	return top
+}
+
+// printImage prints the image as a record if a format was asked for, else as
+// lines for people.
+func (s *session) printImage(image *uploaded, asked bool) error {
+	if asked {
+		return s.print(image)
+	}
+	_, err := fmt.Fprintf(s.app.Stdout, "image     %s\nmanifest  %s\netag      %s\nroot      %s\n", image.ID, image.Path, image.ETag, image.Root)
+	return err
 }
 
 // imageFiles finds the parts among the files, or the files of the one folder.
@@ -151,20 +157,40 @@ type uploaded struct {
 	Name string `json:"name"`
 	Path string `json:"path"`
 	ETag string `json:"etag"`
+	// Root are the kernel parameters by which a node finds this root file
+	// system and no other: rd.live.etag is what its store has to answer.
+	Root string `json:"root"`
+}
+
+// rootParameters are the kernel parameters for a root file system.
+func rootParameters(rootfs link) string {
+	return "root=live:" + rootfs.Path + " rd.live.etag=" + rootfs.ETag
+}
+
+// newImage is what the Image Management Service makes a record from.
+type newImage struct {
+	Name     string      `json:"name"`
+	Arch     string      `json:"arch"`
+	Metadata *annotation `json:"metadata,omitempty"`
+}
+
+type annotation struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
 }
 
 // uploadImage registers the image, uploads its files and the manifest, and
 // links them. When something fails the record is removed again.
-func (s *session) uploadImage(ctx context.Context, name, arch string, files map[string]string) (*uploaded, error) {
+func (s *session) uploadImage(ctx context.Context, image newImage, files map[string]string) (*uploaded, error) {
 	client, err := s.store(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var record struct{ ID string }
-	if err := s.call(ctx, "POST", "/apis/ims/v3/images", map[string]any{"name": name, "arch": arch}, &record); err != nil {
+	if err := s.call(ctx, "POST", "/apis/ims/v3/images", image, &record); err != nil {
 		return nil, err
 	}
-	out := &uploaded{ID: record.ID, Name: name}
+	out := &uploaded{ID: record.ID, Name: image.Name}
 	if err := s.fillImage(ctx, client, out, files); err != nil {
 		clean := context.WithoutCancel(ctx)
 		return nil, errors.Join(err, s.call(clean, "DELETE", "/apis/ims/v3/images/"+out.ID, nil, nil))
@@ -184,8 +210,11 @@ func (s *session) fillImage(ctx context.Context, client *minio.Client, image *up
 		if err != nil {
 			return storeError(err)
 		}
-		m.Artifacts = append(m.Artifacts, artifact{Type: p.mime, MD5: o.MD5,
-			Link: link{Type: "s3", Path: "s3://" + imageBucket + "/" + key, ETag: o.ETag}})
+		stored := link{Type: "s3", Path: "s3://" + imageBucket + "/" + key, ETag: o.ETag}
+		m.Artifacts = append(m.Artifacts, artifact{Type: p.mime, MD5: o.MD5, Link: stored})
+		if p.name == "rootfs" {
+			image.Root = rootParameters(stored)
+		}
 	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {

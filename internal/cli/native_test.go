@@ -261,7 +261,7 @@ func TestArtifactsAndImages(t *testing.T) {
 		}
 		head, _ := client.Head(t.Context(), "s3://boot-images/1234/manifest.json")
 		want := `PATCH /apis/ims/v3/images/1234 {"link":{"type":"s3","path":"s3://boot-images/1234/manifest.json","etag":"` + head.ETag + `"}}`
-		if !slices.Contains(b.calls, want) || !slices.Contains(b.calls, `POST /apis/ims/v3/images {"arch":"aarch64","name":"n"}`) {
+		if !slices.Contains(b.calls, want) || !slices.Contains(b.calls, `POST /apis/ims/v3/images {"name":"n","arch":"aarch64"}`) {
 			t.Errorf("no %s among\n%s", want, strings.Join(b.calls, "\n"))
 		}
 		run("drover images upload "+filepath.Join(dir, "README")+" --name n", "Error: no kernel among the files")

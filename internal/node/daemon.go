@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -28,9 +29,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if d.Xname == "" {
 		return ErrNoIdentity
 	}
-	go d.insist(ctx, RetryWait, d.ReportReady)
+	go d.insist(ctx, RetryWait, "HSM knows that the node is ready", d.ReportReady)
 	go d.configure(ctx)
-	if err := d.insist(ctx, RetryWait, d.ReportBOS); err != nil {
+	if err := d.insist(ctx, RetryWait, "BOS knows the boot", d.ReportBOS); err != nil {
 		return err
 	}
 	period := d.BOSPeriod()
@@ -38,39 +39,43 @@ func (d *Daemon) Run(ctx context.Context) error {
 		if err := d.wait(ctx, next); err != nil {
 			return err
 		}
-		if err := d.insist(ctx, RetryWait, d.ReportBOS); err != nil {
+		if err := d.insist(ctx, RetryWait, "", d.ReportBOS); err != nil {
 			return err
 		}
 	}
 }
 
 func (d *Daemon) configure(ctx context.Context) {
-	err := d.insist(ctx, TrustWait, func(ctx context.Context) error {
-		if d.Trusted == nil {
-			return nil
-		}
-		key, err := d.FetchTrust(ctx)
+	if d.Trusted != nil {
+		err := d.insist(ctx, TrustWait, "sshd trusts the authority of CFS", func(ctx context.Context) error {
+			key, err := d.FetchTrust(ctx)
+			if err != nil {
+				return err
+			}
+			return d.Trusted(key)
+		})
 		if err != nil {
-			return err
+			return
 		}
-		return d.Trusted(key)
-	})
-	if err == nil {
-		d.insist(ctx, RetryWait, d.ReportCFS) //nolint:errcheck // fails only when ctx is done
 	}
+	d.insist(ctx, RetryWait, "CFS knows that the node wants to be configured", d.ReportCFS) //nolint:errcheck // fails only when ctx is done
 }
 
-// insist tries until it works or ctx is done, whose error it returns.
-func (d *Daemon) insist(ctx context.Context, pause func(try int) time.Duration, try func(context.Context) error) error {
+// insist tries until it works, which is logged as done unless that is empty,
+// or ctx is done, whose error it returns.
+func (d *Daemon) insist(ctx context.Context, pause func(try int) time.Duration, done string, try func(context.Context) error) error {
 	for n := 0; ; n++ {
 		if err := d.wait(ctx, pause(n)); err != nil {
 			return err
 		}
 		err := try(ctx)
 		if err == nil {
+			if done != "" {
+				d.log().Info(done)
+			}
 			return nil
 		}
-		d.log().Warn("will try again", "error", err, "in", pause(n+1))
+		d.log().Warn(fmt.Sprintf("%v; again in %v", err, pause(n+1)))
 	}
 }
 

@@ -2,6 +2,8 @@ package aee
 
 import (
 	"context"
+	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -21,32 +23,69 @@ type fleet struct {
 	groups     []hsm.Group
 	partitions []hsm.Partition
 	nodes      []hsm.Component
-	addresses  map[string]string // xname to IP address
+	where      whereabouts
 }
 
 // readFleet makes the queries side by side. All must succeed: with a part of
 // the facts, nodes would be left out and nobody told.
-func readFleet(ctx context.Context, client *hsm.Client) (f fleet, err error) {
+func readFleet(ctx context.Context, client *hsm.Client, ports map[string]int) (f fleet, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) { f.groups, err = client.Groups(ctx); return err })
 	g.Go(func() (err error) { f.partitions, err = client.Partitions(ctx); return err })
 	g.Go(func() (err error) { f.nodes, err = client.Components(ctx, url.Values{"type": {"Node"}}); return err })
-	g.Go(func() (err error) { f.addresses, err = addresses(ctx, client); return err })
+	g.Go(func() (err error) { f.where, err = find(ctx, client, ports); return err })
 	err = g.Wait()
 	return f, err
 }
 
-// addresses returns the first IP address of each component that has one.
-func addresses(ctx context.Context, client *hsm.Client) (map[string]string, error) {
+// whereabouts is how nodes are reached over SSH.
+type whereabouts struct {
+	addresses map[string]string // xname to IP address
+	ports     map[netip.Prefix]int
+}
+
+// find asks for the first IP address of each component that has one. ports are
+// those of Settings.
+func find(ctx context.Context, client *hsm.Client, ports map[string]int) (whereabouts, error) {
+	w := whereabouts{addresses: map[string]string{}, ports: map[netip.Prefix]int{}}
+	for network, port := range ports {
+		prefix, err := netip.ParsePrefix(network)
+		if err != nil {
+			return w, fmt.Errorf("SSH port %d of network %q: %w", port, network, err)
+		}
+		w.ports[prefix] = port
+	}
 	list, err := client.EthernetInterfaces(ctx, nil)
 	if err != nil {
-		return nil, err
+		return w, err
 	}
-	addresses := make(map[string]string, len(list))
 	for _, e := range list {
-		if e.ComponentID != "" && len(e.IPAddresses) > 0 && addresses[e.ComponentID] == "" {
-			addresses[e.ComponentID] = e.IPAddresses[0].IPAddress
+		if e.ComponentID != "" && len(e.IPAddresses) > 0 && w.addresses[e.ComponentID] == "" {
+			w.addresses[e.ComponentID] = e.IPAddresses[0].IPAddress
 		}
 	}
-	return addresses, nil
+	return w, nil
+}
+
+// vars tell Ansible what it must know to reach the node.
+func (w whereabouts) vars(id string) hostVars {
+	vars := hostVars{}
+	address := w.addresses[id]
+	if address == "" {
+		return vars
+	}
+	vars["ansible_host"] = address
+	if len(w.ports) == 0 {
+		return vars
+	}
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return vars
+	}
+	for network, port := range w.ports {
+		if network.Contains(addr) {
+			vars["ansible_port"] = port
+		}
+	}
+	return vars
 }

@@ -47,7 +47,7 @@ func Inventory(ctx context.Context, dir string, out io.Writer) error {
 	if err := issueKey(d, job, settings); err != nil {
 		return err
 	}
-	inv, err := generate(ctx, d, job, hardware(settings.Gateway), out)
+	inv, err := generate(ctx, d, job, hardware(settings.Gateway), settings.SSHPorts, out)
 	if err != nil {
 		return fmt.Errorf("inventory of target %s: %w", job.Target, err)
 	}
@@ -79,16 +79,16 @@ type group struct {
 
 type hostVars map[string]any
 
-func generate(ctx context.Context, d Dir, job cfs.Job, client *hsm.Client, out io.Writer) (inventory, error) {
+func generate(ctx context.Context, d Dir, job cfs.Job, client *hsm.Client, ports map[string]int, out io.Writer) (inventory, error) {
 	switch job.Target {
 	case "dynamic", "":
-		fleet, err := readFleet(ctx, client)
+		fleet, err := readFleet(ctx, client, ports)
 		if err != nil {
 			return nil, err
 		}
 		return fleet.inventory(out), nil
 	case "spec":
-		return specInventory(ctx, job.Groups, client)
+		return specInventory(ctx, job.Groups, client, ports)
 	case "repo":
 		if job.Inventory == nil {
 			return nil, errors.New("the configuration and the options name no additional inventory, which target repo needs")
@@ -118,11 +118,11 @@ func (inv inventory) write(d Dir) error {
 
 // specInventory has the session's own groups. Members that are nodes get their
 // address from HSM.
-func specInventory(ctx context.Context, groups []cfs.TargetGroup, client *hsm.Client) (inventory, error) {
-	var known map[string]string
+func specInventory(ctx context.Context, groups []cfs.TargetGroup, client *hsm.Client, ports map[string]int) (inventory, error) {
+	var known whereabouts
 	if slices.ContainsFunc(groups, func(g cfs.TargetGroup) bool { return slices.ContainsFunc(g.Members, isNode) }) {
 		var err error
-		if known, err = addresses(ctx, client); err != nil {
+		if known, err = find(ctx, client, ports); err != nil {
 			return nil, err
 		}
 	}
@@ -153,7 +153,7 @@ func (f fleet) inventory(out io.Writer) inventory {
 			fmt.Fprintf(out, "left out group %q: not a name that Ansible takes\n", name)
 			continue
 		}
-		all.Children[name] = hostGroup(ids, f.addresses)
+		all.Children[name] = hostGroup(ids, f.where)
 	}
 	return inventory{"all": all}
 }
@@ -173,14 +173,10 @@ func (f fleet) roles() map[string][]string {
 	return roles
 }
 
-func hostGroup(ids []string, addresses map[string]string) *group {
+func hostGroup(ids []string, where whereabouts) *group {
 	g := &group{Hosts: make(map[string]hostVars, len(ids))}
 	for _, id := range ids {
-		vars := hostVars{}
-		if a := addresses[id]; a != "" {
-			vars["ansible_host"] = a
-		}
-		g.Hosts[id] = vars
+		g.Hosts[id] = where.vars(id)
 	}
 	return g
 }

@@ -94,13 +94,14 @@ func TestEachFailedQueryFailsTheInventory(t *testing.T) {
 func TestSpecInventoryAsksHSMOnlyForNodes(t *testing.T) {
 	s := newSite(t) // HSM refuses everything
 	hw := hardware(s.Gateway)
-	inv, err := specInventory(t.Context(), []cfs.TargetGroup{{Name: "g", Members: []string{"localhost"}}}, hw)
+	inv, err := specInventory(t.Context(), []cfs.TargetGroup{{Name: "g", Members: []string{"localhost"}}}, hw, nil)
 	if err != nil || inv["g"].Hosts["localhost"] == nil {
 		t.Errorf("%v, %v", inv, err)
 	}
 	s.hsm = map[string]string{"/Inventory/EthernetInterfaces": `[{"ComponentID":"x1000c0s0b0n0","IPAddresses":[{"IPAddress":"127.0.0.7"}]}]`}
-	inv, err = specInventory(t.Context(), []cfs.TargetGroup{{Name: "g", Members: []string{"x1000c0s0b0n0"}}}, hw)
-	if err != nil || inv["g"].Hosts["x1000c0s0b0n0"]["ansible_host"] != "127.0.0.7" {
+	inv, err = specInventory(t.Context(), []cfs.TargetGroup{{Name: "g", Members: []string{"x1000c0s0b0n0"}}}, hw,
+		map[string]int{"127.0.0.0/24": 2200, "10.0.0.0/8": 22})
+	if host := inv["g"].Hosts["x1000c0s0b0n0"]; err != nil || host["ansible_host"] != "127.0.0.7" || host["ansible_port"] != 2200 {
 		t.Errorf("%v, %v", inv, err)
 	}
 }

@@ -20,6 +20,9 @@ type Settings struct {
 	ConfigDir string `json:"config_dir,omitempty"`
 	// SSHPort is the nodes' SSH port; 0: Ansible's default.
 	SSHPort int `json:"ssh_port,omitempty"`
+	// SSHPorts are those of the networks, written as 10.1.0.0/16, in which it is
+	// another.
+	SSHPorts map[string]int `json:"ssh_ports,omitempty"`
 	// GitRetries is how often a clone or fetch is repeated after the first
 	// try, GitDelay the pause before each. 0 means 60 times and 10 s; a
 	// negative GitRetries means never.

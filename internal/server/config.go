@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 
 	"github.com/drover-hpc/drover/internal/fault"
@@ -40,6 +42,7 @@ type Config struct {
 	AnsibleDir  string        `mapstructure:"ansible-config-dir"`
 	MaxSessions int           `mapstructure:"max-sessions"`
 	PollPower   time.Duration `mapstructure:"poll-power"`
+	BootRetry   time.Duration `mapstructure:"boot-retry"`
 
 	Simulate     int           `mapstructure:"simulate"`
 	SimARM       bool          `mapstructure:"sim-arm"`
@@ -47,6 +50,17 @@ type Config struct {
 	SimOnDelay   time.Duration `mapstructure:"sim-on-delay"`
 	SimOffDelay  time.Duration `mapstructure:"sim-off-delay"`
 	SimFailure   float64       `mapstructure:"sim-boot-failures"`
+
+	Virtual Virtual `mapstructure:"virtual"`
+}
+
+// Virtual is a section of the configuration file; its flags begin with its
+// name, and the number of nodes is --virtual alone.
+type Virtual struct {
+	Nodes  int    `mapstructure:"nodes"`
+	Memory int    `mapstructure:"memory"` // MiB of each node
+	CPUs   int    `mapstructure:"cpus"`
+	Accel  string `mapstructure:"accel"`
 }
 
 // declare adds the flags. Their defaults are the configuration's defaults.
@@ -71,21 +85,46 @@ func declare(cmd *cobra.Command) {
 	f.String("ansible-config-dir", "", "`DIR` with further Ansible configurations, NAME/ansible.cfg each")
 	f.Int("max-sessions", 4*runtime.NumCPU(), "CFS sessions that run at once")
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
+	f.Duration("boot-retry", 30*time.Second, "pause in boot scripts before a node that could not boot tries again")
 	f.Int("simulate", 0, "start `N` simulated nodes")
 	f.Bool("sim-arm", false, "make every second simulated node an ARM node")
 	f.Duration("sim-boot-delay", 2*time.Second, "time a simulated node takes to boot")
 	f.Duration("sim-on-delay", 200*time.Millisecond, "time from PoweringOn to On of a simulated node")
 	f.Duration("sim-off-delay", 500*time.Millisecond, "time a simulated node takes to shut down gracefully")
 	f.Float64("sim-boot-failures", 0, "share of simulated boots that hang, 0 to 1")
+	f.Int("virtual", 0, "start `N` virtual nodes: QEMU machines that boot for real")
+	f.Int("virtual-memory", 384, "memory of each virtual node, in `MiB`")
+	f.Int("virtual-cpus", 1, "processors of each virtual node")
+	f.String("virtual-accel", "tcg", "what runs virtual nodes: tcg (everywhere) or kvm (where the host has it)")
+}
+
+// section is the one of the configuration file that is no flag.
+const section = "virtual"
+
+// keyOf is the flag's key in the configuration file.
+func keyOf(flag string) string {
+	if flag == section {
+		return section + ".nodes"
+	}
+	if rest, ok := strings.CutPrefix(flag, section+"-"); ok {
+		return section + "." + rest
+	}
+	return flag
+}
+
+// bind ties each flag to its key and to its environment variable.
+func bind(v *viper.Viper, flags *pflag.FlagSet) (err error) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		key, variable := keyOf(f.Name), "DROVER_"+strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		err = errors.Join(err, v.BindPFlag(key, f), v.BindEnv(key, variable))
+	})
+	return err
 }
 
 // load reads flags, environment and file into a Config and checks it.
 func load(cmd *cobra.Command) (Config, error) {
 	v := viper.New()
-	v.SetEnvPrefix("DROVER")
-	v.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))
-	v.AutomaticEnv()
-	if err := v.BindPFlags(cmd.Flags()); err != nil {
+	if err := bind(v, cmd.Flags()); err != nil {
 		return Config{}, err
 	}
 	if file := v.GetString("config"); file != "" {
@@ -105,8 +144,13 @@ func load(cmd *cobra.Command) (Config, error) {
 }
 
 func refuseUnknown(v *viper.Viper, cmd *cobra.Command, file string) error {
+	known := map[string]bool{}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { known[keyOf(f.Name)] = true })
 	for _, key := range v.AllKeys() {
-		if cmd.Flags().Lookup(key) == nil {
+		switch {
+		case key == section:
+			return fault.New(fault.Invalid, "configuration file %s: %s is a section: expected %s: {nodes: N}", file, section, section)
+		case !known[key]:
 			return fault.New(fault.Invalid, "configuration file %s: unknown key %q (see `drover serve --help` for the names)", file, key)
 		}
 	}
@@ -137,6 +181,10 @@ func (c *Config) check() error {
 		return fault.New(fault.Invalid, "simulate: expected 0 to 100000 nodes, got %d", c.Simulate)
 	case c.SimFailure < 0 || c.SimFailure > 1:
 		return fault.New(fault.Invalid, "sim-boot-failures: expected a share from 0 to 1, got %g", c.SimFailure)
+	case c.Virtual.Nodes > 0 && (c.BSS != "" || c.S3Endpoint != ""):
+		return fault.New(fault.Invalid, "virtual: virtual nodes reach this server only: expected no bss-url and no s3-endpoint")
+	case c.BootRetry < time.Second:
+		return fault.New(fault.Invalid, "boot-retry: expected at least 1s, got %s", c.BootRetry)
 	case c.MaxSessions < 1:
 		return fault.New(fault.Invalid, "max-sessions: expected at least 1, got %d", c.MaxSessions)
 	case c.SSHPort < 1 || c.SSHPort > 65535:

@@ -38,6 +38,28 @@ func TestFlagWinsOverEnvironmentOverFile(t *testing.T) {
 	}
 }
 
+func TestVirtualNodesAreASection(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "drover.yaml")
+	if err := os.WriteFile(file, []byte("virtual:\n  nodes: 2\n  memory: 512\n  cpus: 3\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DROVER_VIRTUAL_CPUS", "4")
+	c, err := loaded(t, "--config", file, "--virtual-memory", "1024")
+	if want := (Virtual{Nodes: 2, Memory: 1024, CPUs: 4, Accel: "tcg"}); err != nil || c.Virtual != want {
+		t.Errorf("%+v, %v; want %+v", c.Virtual, err, want)
+	}
+	t.Setenv("DROVER_VIRTUAL", "7")
+	if c, err = loaded(t); err != nil || c.Virtual.Nodes != 7 {
+		t.Errorf("%+v, %v", c.Virtual, err)
+	}
+	if err := os.WriteFile(file, []byte("virtual: 2\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loaded(t, "--config", file); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "virtual is a section") {
+		t.Errorf("a number instead of the section: %v", err)
+	}
+}
+
 func TestRefusedConfigurationsNameTheKey(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "drover.yaml")
 	if err := os.WriteFile(file, []byte("lisen: x\n"), 0o644); err != nil {
@@ -53,6 +75,8 @@ func TestRefusedConfigurationsNameTheKey(t *testing.T) {
 		"ssh-port":            {"--ssh-port", "70000"},
 		"s3-access-key":       {"--s3-endpoint", "http://s3.example.org"},
 		"with advertise":      {"--listen", ":8080"},
+		"no bss-url":          {"--virtual", "1", "--bss-url", "http://bss.example.org"},
+		"boot-retry":          {"--boot-retry", "0s"},
 		"with s3-advertise":   {"--s3-listen", "0.0.0.0:8081"},
 	} {
 		if _, err := loaded(t, args...); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says) {

@@ -9,11 +9,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/node"
 	"github.com/drover-hpc/drover/internal/sim"
+	"github.com/drover-hpc/drover/internal/virtual"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -25,8 +28,11 @@ func (s *Server) openFleet(context.Context) error {
 		return nil
 	}
 	o := sim.Options{
-		Nodes: c.Simulate, ARMHalf: c.SimARM, Dir: filepath.Join(c.Data, "sim"), Gateway: s.URL(), RunCommands: true,
+		Nodes: c.Simulate, ARMHalf: c.SimARM, Dir: filepath.Join(c.Data, "sim"), Gateway: s.localURL(), RunCommands: true,
 		BootDelay: c.SimBootDelay, OnDelay: c.SimOnDelay, OffDelay: c.SimOffDelay, Now: s.now,
+	}
+	if c.Virtual.Nodes > 0 {
+		o.HTTP = s.nodeClient()
 	}
 	if s.opts.Fleet != nil {
 		s.opts.Fleet(&o)
@@ -46,31 +52,83 @@ func (s *Server) openFleet(context.Context) error {
 	return nil
 }
 
-// startFleet sets the nodes going and makes them known, as an administrator
-// would: their BMCs to discovery, their groups to HSM.
-func (s *Server) startFleet(ctx context.Context) error {
-	if s.fleet == nil {
+// openVirtual makes the virtual fleet, if one is asked for. It comes after the
+// object store, whose port its nodes' network must know, and before CFS, which
+// must know the port of their SSH servers.
+func (s *Server) openVirtual(context.Context) error {
+	c := &s.config.Virtual
+	if c.Nodes == 0 {
 		return nil
 	}
-	s.mux.Handle("/apis/drover/v1/sim/", http.StripPrefix("/apis/drover/v1/sim", sim.Handler(s.fleet)))
-	if err := s.fleet.Start(context.WithoutCancel(ctx)); err != nil {
+	reach, err := s.reach()
+	if err != nil {
 		return err
 	}
-	if why := s.fleet.CommandsRefused(); why != "" {
-		slog.Warn("simulated nodes run no commands", "reason", why)
+	agent := &node.Agent{Gateway: s.localURL(), HTTP: http.DefaultClient}
+	fleet, err := virtual.New(virtual.Options{Nodes: c.Nodes, Dir: filepath.Join(s.config.Data, "virtual"), Gateway: s.nodeURL(), Reach: reach,
+		Lease: agent.LeaseAddress, Memory: c.Memory, CPUs: c.CPUs, Accel: c.Accel})
+	if err != nil {
+		return err
 	}
-	if err := s.introduceFleet(ctx); err != nil {
-		return fmt.Errorf("make simulated BMCs known: %w", err)
+	s.virtual = fleet
+	s.onStop(fleet.Stop)
+	return nil
+}
+
+// fleetNode is what the server must know of a node that it brings itself.
+type fleetNode interface {
+	Xname() string
+	ARM() bool
+}
+
+// fleets are the nodes and BMCs that the server brings itself.
+func (s *Server) fleets() (nodes []fleetNode, bmcs []bmc.Account) {
+	if s.fleet != nil {
+		for _, n := range s.fleet.Nodes() {
+			nodes = append(nodes, n)
+		}
+		bmcs = append(bmcs, s.fleet.BMCs()...)
 	}
-	groups := &events.Loop{Name: "simulated groups", Hub: s.hub, Tables: []string{hsm.ComponentsTable}, Run: s.groupFleet}
+	if s.virtual != nil {
+		for _, n := range s.virtual.Nodes() {
+			nodes = append(nodes, n)
+		}
+		bmcs = append(bmcs, s.virtual.BMCs()...)
+	}
+	return nodes, bmcs
+}
+
+// startFleets sets the nodes going and makes them known, as an administrator
+// would: their BMCs to discovery, their groups to HSM.
+func (s *Server) startFleets(ctx context.Context) error {
+	if s.fleet != nil {
+		s.mux.Handle("/apis/drover/v1/sim/", http.StripPrefix("/apis/drover/v1/sim", sim.Handler(s.fleet)))
+		if err := s.fleet.Start(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+		if why := s.fleet.CommandsRefused(); why != "" {
+			slog.Warn("simulated nodes run no commands", "reason", why)
+		}
+	}
+	if s.virtual != nil {
+		s.virtual.Start()
+	}
+	nodes, bmcs := s.fleets()
+	if len(nodes) == 0 {
+		return nil
+	}
+	if err := s.introduce(ctx, bmcs); err != nil {
+		return fmt.Errorf("make the fleet's BMCs known: %w", err)
+	}
+	groups := &events.Loop{Name: "fleet groups", Hub: s.hub, Tables: []string{hsm.ComponentsTable}, Run: s.groupFleets}
 	groups.Start(context.WithoutCancel(ctx))
 	s.onStop(groups.Stop)
 	return nil
 }
 
-// introduceFleet adds the BMCs that HSM does not know from an earlier start, and
+// introduce adds the BMCs that HSM does not know from an earlier start, and
 // tells it those whose address is another now.
-func (s *Server) introduceFleet(ctx context.Context) error {
+func (s *Server) introduce(ctx context.Context, bmcs []bmc.Account) error {
 	earlier, err := s.platform.hsm.RedfishEndpoints(ctx)
 	if err != nil {
 		return err
@@ -80,7 +138,7 @@ func (s *Server) introduceFleet(ctx context.Context) error {
 		addresses[e.ID] = e.FQDN
 	}
 	var fresh []hsm.RedfishEndpoint
-	for _, b := range s.fleet.BMCs() {
+	for _, b := range bmcs {
 		switch address, is := addresses[b.Xname]; {
 		case !is:
 			fresh = append(fresh, hsm.RedfishEndpoint{ID: b.Xname, FQDN: b.Address, User: b.Username, Password: b.Password, RediscoverOnUpdate: true})
@@ -96,13 +154,13 @@ func (s *Server) introduceFleet(ctx context.Context) error {
 	return s.platform.hsm.AddRedfishEndpoints(ctx, fresh)
 }
 
-// groupFleet puts the simulated nodes into HSM groups by architecture and
+// groupFleets puts the server's own nodes into HSM groups by architecture and
 // cabinet, once discovery has found them all.
-func (s *Server) groupFleet(ctx context.Context, _ events.Wake) error {
-	nodes := s.fleet.Nodes()
+func (s *Server) groupFleets(ctx context.Context, _ events.Wake) error {
 	if s.grouped {
 		return nil
 	}
+	nodes, _ := s.fleets()
 	found, err := s.platform.hsm.Components(ctx, url.Values{"type": {string(xname.Node)}})
 	if err != nil || len(found) < len(nodes) {
 		return err
@@ -119,9 +177,9 @@ func (s *Server) groupFleet(ctx context.Context, _ events.Wake) error {
 		}
 	}
 	for label, members := range groups {
-		err := s.platform.hsm.CreateGroup(ctx, hsm.Group{Label: label, Description: "simulated nodes", Members: hsm.Members{IDs: members}})
+		err := s.platform.hsm.CreateGroup(ctx, hsm.Group{Label: label, Description: "nodes of this server", Members: hsm.Members{IDs: members}})
 		if err != nil && !known(err) {
-			return fmt.Errorf("group simulated nodes: %w", err)
+			return fmt.Errorf("group the fleet's nodes: %w", err)
 		}
 	}
 	s.grouped = true

@@ -19,6 +19,7 @@ import (
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/pcs"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/virtual"
 )
 
 // watched are the tables whose changes concern a session's followers.
@@ -69,13 +70,22 @@ func (s *Server) startTrust(ctx context.Context) (dir string, err error) {
 // startExecutor sets up what runs sessions as local child processes.
 func (s *Server) startExecutor(trusted string, service *cfs.Service) (cfs.Executor, error) {
 	executor, err := local.New(local.Config{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
-		Repository: service.Repository, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{Gateway: s.localURL(), SSHPort: s.config.SSHPort,
+		Repository: service.Repository, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{Gateway: s.localURL(), SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
 			CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
 	if err != nil {
 		return nil, err
 	}
 	s.onStop(executor.Close)
 	return executor, executor.Open()
+}
+
+// sshPorts are the ports of networks in which nodes do not answer SSH at the
+// usual one.
+func (s *Server) sshPorts() map[string]int {
+	if s.virtual == nil {
+		return nil
+	}
+	return map[string]int{virtual.Addresses().String(): s.virtual.SSHPort()}
 }
 
 func (s *Server) startBOS(ctx context.Context) error {

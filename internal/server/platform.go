@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/drover-hpc/drover/internal/bss"
 	"github.com/drover-hpc/drover/internal/hsm"
@@ -42,7 +43,10 @@ type platform struct {
 	ims        *ims.Client
 	tapms      *tapms.Client
 	objects    *s3.Client
-	s3Endpoint string
+	s3Endpoint string // where clients reach the object store
+	s3Local    string // where this process does
+	// presigner makes URLs that nodes can fetch.
+	presigner *s3.Client
 }
 
 func (s *Server) startPlatform(ctx context.Context) error {
@@ -73,8 +77,8 @@ func (s *Server) startPlatform(ctx context.Context) error {
 		s.onStop(power.Stop)
 	}
 	if c.BSS == "" {
-		boot := bss.NewService(bss.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Inventory: p.hsm, Presigner: p.objects,
-			ChainBase: s.URL() + bssPrefix, CloudInitBase: s.URL() + bssPrefix, Now: s.now,
+		boot := bss.NewService(bss.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Inventory: p.hsm, Presigner: p.presigner,
+			ChainBase: s.nodeURL() + bssPrefix, CloudInitBase: s.nodeURL() + bssPrefix, RetrySleep: c.BootRetry, Now: s.now,
 			WakeOn: []string{hsm.ComponentsTable, hsm.ComponentEndpointsTable, hsm.EthernetInterfacesTable}})
 		bss.Register(s.api(bssPrefix, "BSS"), boot)
 		boot.Start(ctx)
@@ -92,8 +96,9 @@ func (s *Server) startPlatform(ctx context.Context) error {
 // startS3 starts the embedded object store, or takes the external one.
 func (s *Server) startS3(ctx context.Context) error {
 	c := &s.config
+	p := &s.platform
 	creds := s3.Credentials{AccessKey: c.S3AccessKey, SecretKey: c.S3SecretKey}
-	s.platform.s3Endpoint = c.S3Endpoint
+	p.s3Local, p.s3Endpoint = c.S3Endpoint, c.S3Endpoint
 	if c.S3Endpoint == "" {
 		var err error
 		if creds, err = s.s3Credentials(creds); err != nil {
@@ -105,15 +110,18 @@ func (s *Server) startS3(ctx context.Context) error {
 			return err
 		}
 		s.onStop(server.Stop)
-		s.platform.s3Endpoint = cmp.Or(c.S3Advertise, server.Endpoint())
+		p.s3Local = "http://" + fromHere(strings.TrimPrefix(server.Endpoint(), "http://"))
+		p.s3Endpoint = cmp.Or(c.S3Advertise, p.s3Local)
 	}
-	client, err := s3.NewClient(s.platform.s3Endpoint, creds)
-	if err != nil {
+	var err error
+	if p.objects, err = s3.NewClient(p.s3Local, creds); err != nil {
 		return err
 	}
-	s.platform.objects = client
-	s.mux.HandleFunc("PUT /apis/sts/token", stsToken(s.platform.s3Endpoint, creds))
-	return client.EnsureBuckets(ctx, "boot-images", "ims")
+	if p.presigner, err = s3.NewClient(s.nodeS3(), creds); err != nil {
+		return err
+	}
+	s.mux.HandleFunc("PUT /apis/sts/token", stsToken(p.s3Endpoint, creds))
+	return p.objects.EnsureBuckets(ctx, "boot-images", "ims")
 }
 
 // s3Credentials are those given, or those of the data directory, made at the

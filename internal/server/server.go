@@ -24,6 +24,7 @@ import (
 	"github.com/drover-hpc/drover/internal/s3"
 	"github.com/drover-hpc/drover/internal/sim"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/virtual"
 )
 
 // Version is what the services report as theirs.
@@ -51,8 +52,9 @@ type Server struct {
 	journal *journal.Journal
 
 	platform platform
-	fleet    *sim.Fleet
-	grouped  bool // the fleet's HSM groups exist
+	fleet    *sim.Fleet     // nil without one
+	virtual  *virtual.Fleet // nil without one
+	grouped  bool           // the fleets' HSM groups exist
 
 	listener net.Listener
 	http     *http.Server
@@ -82,7 +84,7 @@ func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	}
 	s.onStop(func() { s.listener.Close() })
 	for _, step := range []func(context.Context) error{
-		s.openFleet, s.openStore, s.startPlatform, s.startCFS, s.startBOS, s.serve, s.startFleet, s.announce,
+		s.openFleet, s.openStore, s.startPlatform, s.openVirtual, s.startCFS, s.startBOS, s.serve, s.startFleets, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -90,17 +92,6 @@ func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	}
 	return s, nil
 }
-
-// URL is the gateway's base URL.
-func (s *Server) URL() string {
-	if s.config.Advertise != "" {
-		return s.config.Advertise
-	}
-	return s.localURL()
-}
-
-// localURL is where processes on this machine reach the gateway.
-func (s *Server) localURL() string { return "http://" + s.listener.Addr().String() }
 
 // Objects is a client of the object store.
 func (s *Server) Objects() *s3.Client { return s.platform.objects }

@@ -1,0 +1,117 @@
+package server
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/virtual"
+)
+
+// URL is where clients reach the gateway.
+func (s *Server) URL() string {
+	if s.config.Advertise != "" {
+		return s.config.Advertise
+	}
+	return s.localURL()
+}
+
+// localURL is where processes on this machine reach the gateway.
+func (s *Server) localURL() string { return "http://" + fromHere(s.listener.Addr().String()) }
+
+// fromHere is where this machine reaches what listens at host:port.
+func fromHere(listen string) string {
+	if !anyAddress(listen) {
+		return listen
+	}
+	_, port, _ := net.SplitHostPort(listen)
+	return net.JoinHostPort("127.0.0.1", port)
+}
+
+// nodeURL is where nodes reach the gateway: as advertised; virtual nodes find
+// what listens on this machine only at an address of their network.
+func (s *Server) nodeURL() string {
+	return s.asNodesSee(s.config.Advertise, s.localURL())
+}
+
+// nodeS3 is where nodes reach the object store.
+func (s *Server) nodeS3() string {
+	if s.config.S3Endpoint != "" {
+		return s.config.S3Endpoint
+	}
+	return s.asNodesSee(s.config.S3Advertise, s.platform.s3Local)
+}
+
+func (s *Server) asNodesSee(advertised, local string) string {
+	if advertised != "" || s.config.Virtual.Nodes == 0 {
+		return firstOf(advertised, local)
+	}
+	u, err := url.Parse(local)
+	if err != nil {
+		return local // a listener's own address always is a URL
+	}
+	u.Host = net.JoinHostPort(virtual.Services.String(), u.Port())
+	return u.String()
+}
+
+func firstOf(advertised, local string) string {
+	if advertised != "" {
+		return advertised
+	}
+	return local
+}
+
+// reach is what virtual nodes must be led to.
+func (s *Server) reach() ([]virtual.Reach, error) {
+	var list []virtual.Reach
+	for _, service := range []struct{ flag, inside, outside string }{
+		{"advertise", s.nodeURL(), s.localURL()}, {"s3-advertise", s.nodeS3(), s.platform.s3Local},
+	} {
+		inside, err := addressOf(service.inside)
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "%s: %s: virtual nodes resolve no names: expected http:// and an IPv4 address", service.flag, service.inside)
+		}
+		outside, _ := url.Parse(service.outside)
+		list = append(list, virtual.Reach{Inside: inside, Outside: outside.Host})
+	}
+	return list, nil
+}
+
+// addressOf is the address and port of an http:// URL.
+func addressOf(text string) (netip.AddrPort, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	port := 80
+	if u.Port() != "" {
+		if port, err = strconv.Atoi(u.Port()); err != nil {
+			return netip.AddrPort{}, err
+		}
+	}
+	return netip.AddrPortFrom(addr, uint16(port)), nil
+}
+
+// nodeClient makes the calls of simulated nodes, which live on this machine but
+// follow the URLs that all nodes are given.
+func (s *Server) nodeClient() *http.Client {
+	dialer := &net.Dialer{}
+	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 128, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if list, err := s.reach(); err == nil {
+			for _, r := range list {
+				if r.Inside.String() == address {
+					address = r.Outside
+				}
+			}
+		}
+		return dialer.DialContext(ctx, network, address)
+	}}}
+}

@@ -2,6 +2,7 @@ package bmc_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/stmcginnis/gofish/schemas"
 
 	"github.com/drover-hpc/drover/internal/bmc"
+	"github.com/drover-hpc/drover/internal/redfish"
 )
 
 // machine is a System that does as it is told.
@@ -46,7 +48,7 @@ func (m *machine) Reset(kind string) *bmc.Refusal {
 
 // connect returns the machine as a client that knows nothing of this program
 // finds it.
-func connect(t *testing.T, m *machine) (*gofish.APIClient, *schemas.ComputerSystem) {
+func connect(t *testing.T, m *machine) (_ *gofish.APIClient, _ *schemas.ComputerSystem, address string) {
 	t.Helper()
 	face := bmc.NewFace(func(netip.Addr) (bmc.Controller, bool) {
 		return bmc.Controller{Model: "Controller", UUID: "d20e0000-0200-4000-8000-000000000000", Systems: []bmc.System{m}}, true
@@ -65,12 +67,12 @@ func connect(t *testing.T, m *machine) (*gofish.APIClient, *schemas.ComputerSyst
 	if err != nil || len(systems) != 1 {
 		t.Fatalf("systems: %v, %v", systems, err)
 	}
-	return c, systems[0]
+	return c, systems[0], l.Addr().String()
 }
 
 func TestBootSourceOverride(t *testing.T) {
 	m := &machine{power: bmc.Off}
-	_, s := connect(t, m)
+	_, s, _ := connect(t, m)
 	if s.Boot.BootSourceOverrideEnabled != schemas.DisabledBootSourceOverrideEnabled || s.Boot.BootSourceOverrideTarget != schemas.NoneBootSource {
 		t.Errorf("without an override: %+v", s.Boot)
 	}
@@ -108,7 +110,7 @@ func TestConsoleIsALogOfItsLines(t *testing.T) {
 	for i := range 5 {
 		m.console = append(m.console, fmt.Sprintf("line %d", i))
 	}
-	c, s := connect(t, m)
+	c, s, address := connect(t, m)
 	services, err := s.LogServices()
 	if err != nil || len(services) != 1 {
 		t.Fatalf("log services: %v, %v", services, err)
@@ -124,6 +126,17 @@ func TestConsoleIsALogOfItsLines(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, m.console) {
 		t.Errorf("entries %q", got)
+	}
+	login := redfish.Login{Username: "root", Password: "secret"}
+	for lines, want := range map[int][]string{2: m.console[3:], 5: m.console, 9: m.console} {
+		got, err := redfish.New(1).Console(t.Context(), address, login, "/redfish/v1/Systems/Node0", lines)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("the driver's last %d lines: %q, %v", lines, got, err)
+		}
+	}
+	var refused *redfish.Error
+	if _, err := redfish.New(1).Console(t.Context(), address, login, "/redfish/v1/Systems/Node7", 1); !errors.As(err, &refused) || refused.Status != http.StatusNotFound {
+		t.Errorf("the console of a system that is not there: %v", err)
 	}
 	resp, err := c.Get("/redfish/v1/Systems/Node0/LogServices/HostLogger/Entries?$skip=3&$top=9")
 	if err != nil {
@@ -141,7 +154,7 @@ func TestConsoleIsALogOfItsLines(t *testing.T) {
 
 func TestRefusedResetCarriesTheWords(t *testing.T) {
 	m := &machine{refuse: &bmc.Refusal{Status: http.StatusInternalServerError, Message: "fan 3 is broken"}}
-	_, s := connect(t, m)
+	_, s, _ := connect(t, m)
 	if _, err := s.Reset(schemas.OnResetType); err == nil || !strings.Contains(err.Error(), "fan 3 is broken") {
 		t.Errorf("refused: %v", err)
 	}

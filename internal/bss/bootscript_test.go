@@ -37,7 +37,7 @@ func TestBootScriptLineByLine(t *testing.T) {
 	if got := r.ask("GET", "/boot/v1/bootscript?mac="+mac, nil).Header().Get("Content-Type"); !strings.HasPrefix(got, "text/plain") {
 		t.Errorf("content type %s", got)
 	}
-	want(t, "journal", fmt.Sprint(r.told(node)[:1]), "[bss boot-script failed=false: boot script served (kernel s3://boot-images/i/kernel, token "+token+")]")
+	want(t, "journal", fmt.Sprint(r.told(node)[:1]), "[bss boot-script failed=false: boot script served (kernel s3://boot-images/i/kernel, token "+token+", retry 2)]")
 }
 
 func TestKernelWithoutInitrd(t *testing.T) {

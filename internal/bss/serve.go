@@ -87,7 +87,11 @@ func (s *Service) BootScript(ctx context.Context, q ScriptQuery) ([]byte, error)
 		return nil, err
 	}
 	if h.Kernel != "" {
-		entry.Text = "boot script served (kernel " + h.Kernel + ", token " + h.Token + ")"
+		entry.Text = "boot script served (kernel " + h.Kernel + ", token " + h.Token
+		if q.Retry > 0 {
+			entry.Text += ", retry " + strconv.Itoa(q.Retry)
+		}
+		entry.Text += ")"
 		s.cfg.Journal.Note(entry)
 		s.history.note(c.component.ID, bootscriptEndpoint)
 	}

@@ -76,6 +76,12 @@ func (s *session) facts(ctx context.Context, node string) (*explain.Facts, error
 	if len(power.Status) > 0 {
 		f.Power = &power.Status[0]
 	}
+	if f.AsksForConsole() {
+		var console struct{ Lines []string }
+		if s.get(ctx, consolePath(node, explain.ConsoleLines), &console) == nil { // many BMCs keep none
+			f.Console = console.Lines
+		}
+	}
 	f.Now = time.Now().UTC()
 	return f, nil
 }

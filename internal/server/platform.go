@@ -47,6 +47,7 @@ type platform struct {
 	s3Local    string // where this process does
 	// presigner makes URLs that nodes can fetch.
 	presigner *s3.Client
+	consoles  consoles
 }
 
 func (s *Server) startPlatform(ctx context.Context) error {
@@ -62,6 +63,7 @@ func (s *Server) startPlatform(ctx context.Context) error {
 	}
 	bmcs := redfish.New(bmcConnections)
 	hardware := hsm.NewService(s.db, s.journal, bmcs, s.now)
+	p.consoles = consoles{inventory: p.hsm, credentials: hardware, bmcs: bmcs}
 	if c.HSM == "" {
 		hsm.Register(s.api(hsmPrefix, "HSM"), hardware)
 		hardware.Start(ctx)

@@ -165,7 +165,9 @@ func (s *Server) serve(context.Context) error {
 	s.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	s.mux.HandleFunc("GET /readyz", s.readyz)
 	s.mux.HandleFunc("GET /apis/drover/v1/sessions/{name}/events", sessionEvents(s.hub, s.stopping, watched...))
-	registerNative(s.api(nativePrefix, "Drover"), s.journal)
+	native := s.api(nativePrefix, "Drover")
+	registerNative(native, s.journal)
+	registerConsole(native, s.platform.consoles)
 	s.http = &http.Server{Handler: s.mux, ReadHeaderTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
 	done := make(chan struct{})
 	go func() {

@@ -2,16 +2,20 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/sim"
 )
 
@@ -136,5 +140,53 @@ func TestFleetThatGrewAndMoved(t *testing.T) {
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("HSM has the BMCs at %v, they are at %v", got, want)
+	}
+}
+
+// What a BMC keeps of a node's console is read through it.
+func TestConsole(t *testing.T) {
+	c := testConfig(t)
+	c.Simulate = 1
+	s, err := Start(t.Context(), c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	node := s.Fleet().Nodes()[0]
+	node.Reset(bmc.ForceOff)
+	sub := s.hub.Subscribe(hsm.ComponentEndpointsTable)
+	defer sub.Close()
+	var console struct{ Lines []string }
+	for {
+		resp, err := http.Get(s.URL() + "/apis/drover/v1/nodes/" + node.Xname() + "/console")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode == http.StatusOK {
+			err = json.NewDecoder(resp.Body).Decode(&console)
+			resp.Body.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+		resp.Body.Close()
+		select { // until it is discovered
+		case <-sub.Ready():
+			sub.Take()
+		case <-time.After(time.Minute):
+			t.Fatalf("GET console: %s", resp.Status)
+		}
+	}
+	if !slices.Contains(console.Lines, "BMC was asked for ForceOff") {
+		t.Errorf("console %q", console.Lines)
+	}
+	resp, err := http.Get(s.URL() + "/apis/drover/v1/nodes/x9c0s0b0n0/console")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusNotFound || !strings.Contains(string(text), "discover it first") {
+		t.Errorf("a node that nobody knows: %s %s", resp.Status, text)
 	}
 }

@@ -36,6 +36,9 @@ func Explain(f *Facts) []string {
 	if story := f.story(); len(story) > 0 {
 		lines = append(append(lines, "", "What happened"), story...)
 	}
+	if console := f.console(); len(console) > 0 {
+		lines = append(append(lines, "", "Last on its console"), console...)
+	}
 	if len(a.advice) > 0 {
 		lines = append(lines, "", "What to do")
 		for _, s := range a.advice {
@@ -145,6 +148,7 @@ func (f *Facts) bootStage(a *account) {
 		a.headline = "is starting its operating system."
 		a.say("It fetched its last file %s ago; its report is missing.", span(f.Now.Sub(artifact.Time)))
 		a.advise("If it stays so, look at its console: is the state reporter in the image, does the network come up?")
+		a.advise("  drover console %s", f.Node)
 	case asked && script.Failed:
 		a.headline = "asked for its boot script and got none."
 		a.say("%s ago: %s", span(f.Now.Sub(script.Time)), script.Text)

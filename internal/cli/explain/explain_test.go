@@ -64,6 +64,11 @@ func TestExplain(t *testing.T) {
 			[]string{"asked for its boot script and got none.", "1m0s ago: ! this host not configured", "bootparameters list --name x1c0s0b0n0"}, nil},
 		"artifacts": {facts("power_on_called", with(called, entry(time.Minute, "bss", "boot-script", "served"), entry(50*time.Second, "s3", "artifact", "fetched s3://b/initrd"))),
 			[]string{"is starting its operating system.", "It fetched its last file 50s ago"}, []string{"went wrong"}},
+		"console": {facts("power_on_called", with(called, entry(time.Minute, "bss", "boot-script", "served"), entry(50*time.Second, "s3", "artifact", "fetched s3://b/initrd")),
+			func(f *Facts) {
+				f.Console = []string{"1", "2", "3", "4", "5", "6", "Kernel panic - not syncing: " + strings.Repeat("x", 200)}
+			}),
+			[]string{"Last on its console\n  | 2\n", "  | Kernel panic - not syncing: xxx", "xxx...", "drover console x1c0s0b0n0"}, []string{"  | 1\n"}},
 		"missing artifact": {facts("power_on_called", with(called, entry(time.Minute, "s3", "artifact", "! could not fetch s3://b/kernel: 404 Not Found"))),
 			[]string{"could not fetch what it should boot.", "404 Not Found", "The last thing that went wrong, 1m0s ago, by s3"}, nil},
 		"wrong boot": {facts("power_on_called", with(called), func(f *Facts) { f.Component.ActualState.BootArtifacts.Kernel = "s3://old" }),

@@ -15,6 +15,9 @@ type Facts struct {
 	Power     *Power
 	Config    *Config
 	Journal   []journal.Entry // oldest first
+	// Console are the last lines of the serial console, if they were asked for
+	// and the BMC keeps them.
+	Console []string
 	// Unknown are the services that gave no answer, and what they said.
 	Unknown map[string]string
 }
@@ -83,6 +86,22 @@ type Layer struct {
 	Playbook    string `json:"playbook"`
 	Status      string `json:"status"`
 	SessionName string `json:"session_name"`
+}
+
+// ConsoleLines is how many lines of a console are told.
+const ConsoleLines = 6
+
+// AsksForConsole tells whether the console may say what the services cannot: the
+// node should be doing something and is not known to have done it.
+func (f *Facts) AsksForConsole() bool {
+	if f.Component == nil {
+		return false
+	}
+	switch f.Component.Status.Status {
+	case "power_on_called", "power_off_gracefully_called", "power_off_forcefully_called", "failed":
+		return true
+	}
+	return false
 }
 
 // limit is how often an action is tried.

@@ -40,6 +40,22 @@ func (f *Facts) story() []string {
 	return lines
 }
 
+// maxConsoleLine is how much of a console's line is told.
+const maxConsoleLine = 110
+
+// console are the last lines that the node wrote.
+func (f *Facts) console() []string {
+	lines := f.Console[max(0, len(f.Console)-ConsoleLines):]
+	out := make([]string, 0, len(lines))
+	for _, l := range lines {
+		if r := []rune(l); len(r) > maxConsoleLine {
+			l = string(r[:maxConsoleLine]) + "..."
+		}
+		out = append(out, "  | "+l)
+	}
+	return out
+}
+
 // begins tells whether a status change is the first of a boot or shutdown: a
 // node that had come to rest moves again.
 func begins(text string) bool {

@@ -52,27 +52,31 @@ func (s *Server) openFleet(context.Context) error {
 	return nil
 }
 
-// openVirtual makes the virtual fleet, if one is asked for. It comes after the
-// object store, whose port its nodes' network must know, and before CFS, which
-// must know the port of their SSH servers.
+// openVirtual makes the virtual fleet, if one is asked for. It comes before the
+// services because they must know the port of its SSH servers, and may ask its
+// BMCs as soon as they start.
 func (s *Server) openVirtual(context.Context) error {
 	c := &s.config.Virtual
 	if c.Nodes == 0 {
 		return nil
 	}
-	reach, err := s.reach()
-	if err != nil {
-		return err
-	}
-	agent := &node.Agent{Gateway: s.localURL(), HTTP: http.DefaultClient}
-	fleet, err := virtual.New(virtual.Options{Nodes: c.Nodes, Dir: filepath.Join(s.config.Data, "virtual"), Gateway: s.nodeURL(), Reach: reach,
-		Lease: agent.LeaseAddress, Memory: c.Memory, CPUs: c.CPUs, Accel: c.Accel})
+	fleet, err := virtual.New(virtual.Options{Nodes: c.Nodes, Dir: filepath.Join(s.config.Data, "virtual"),
+		Memory: c.Memory, CPUs: c.CPUs, Accel: c.Accel})
 	if err != nil {
 		return err
 	}
 	s.virtual = fleet
 	s.onStop(fleet.Stop)
 	return nil
+}
+
+func (s *Server) startVirtual() error {
+	reach, err := s.reach()
+	if err != nil {
+		return err
+	}
+	agent := &node.Agent{Gateway: s.localURL(), HTTP: http.DefaultClient}
+	return s.virtual.Start(virtual.Site{Gateway: s.nodeURL(), Reach: reach, Lease: agent.LeaseAddress})
 }
 
 // fleetNode is what the server must know of a node that it brings itself.
@@ -111,7 +115,9 @@ func (s *Server) startFleets(ctx context.Context) error {
 		}
 	}
 	if s.virtual != nil {
-		s.virtual.Start()
+		if err := s.startVirtual(); err != nil {
+			return err
+		}
 	}
 	nodes, bmcs := s.fleets()
 	if len(nodes) == 0 {

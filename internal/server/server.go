@@ -84,7 +84,7 @@ func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	}
 	s.onStop(func() { s.listener.Close() })
 	for _, step := range []func(context.Context) error{
-		s.openFleet, s.openStore, s.startPlatform, s.openVirtual, s.startCFS, s.startBOS, s.serve, s.startFleets, s.announce,
+		s.openFleet, s.openVirtual, s.openStore, s.startPlatform, s.startCFS, s.startBOS, s.serve, s.startFleets, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err

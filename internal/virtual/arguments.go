@@ -44,5 +44,5 @@ func (n *Node) arguments(target string) []string {
 
 // bootFile is what the DHCP server names: the node's boot script.
 func (n *Node) bootFile() string {
-	return n.fleet.opts.Gateway + "/apis/bss/boot/v1/bootscript?mac=" + n.MAC()
+	return n.fleet.site.Gateway + "/apis/bss/boot/v1/bootscript?mac=" + n.MAC()
 }

@@ -31,6 +31,7 @@ var errStopping = errors.New("the fleet is stopping")
 // Fleet is a number of virtual nodes and their BMCs.
 type Fleet struct {
 	opts    Options
+	site    Site
 	network network
 	program string // what QEMU starts as a relay
 	nodes   []*Node
@@ -46,18 +47,14 @@ type Fleet struct {
 }
 
 // New opens the fleet in its directory and the BMCs' socket. All nodes are off.
-// Nothing is answered before Start; Stop releases what New opened.
+// Who asks a BMC before Start waits; Stop releases what New opened.
 func New(opts Options) (*Fleet, error) {
 	if err := opts.complete(); err != nil {
 		return nil, err
 	}
-	network, err := plan(opts.Reach)
-	if err != nil {
-		return nil, err
-	}
 	// The path of this very program, even when its file is replaced: relays
 	// live no longer than it.
-	f := &Fleet{opts: opts, network: network, program: fmt.Sprintf("/proc/%d/exe", os.Getpid())}
+	f := &Fleet{opts: opts, program: fmt.Sprintf("/proc/%d/exe", os.Getpid())}
 	for i := range opts.Nodes {
 		n := &Node{fleet: f, place: i, xname: bmcXname(i) + "n0"}
 		if err := n.open(); err != nil {
@@ -65,6 +62,7 @@ func New(opts Options) (*Fleet, error) {
 		}
 		f.nodes = append(f.nodes, n)
 	}
+	var err error
 	if f.sshPort, err = freePort(filepath.Join(opts.Dir, "ssh.port"), opts.SSHPort, opts.Nodes); err != nil {
 		return nil, fmt.Errorf("virtual nodes' SSH: %w", err)
 	}
@@ -121,13 +119,18 @@ func portIsFree(port, nodes int) error {
 	return nil
 }
 
-// Start serves the BMCs.
-func (f *Fleet) Start() {
+// Start serves the BMCs of nodes that live at the site.
+func (f *Fleet) Start(site Site) (err error) {
+	if f.network, err = plan(site.Reach); err != nil {
+		return err
+	}
+	f.site = site
 	f.serving.Go(func() {
 		if err := f.face.Serve(f.listen); err != nil && !errors.Is(err, http.ErrServerClosed) && f.ctx.Err() == nil {
 			f.opts.Log.Error("virtual BMCs stopped serving", "error", err)
 		}
 	})
+	return nil
 }
 
 // Stop cuts every node's power and returns when no process is left.

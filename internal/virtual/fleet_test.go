@@ -40,23 +40,26 @@ func newGateway(t *testing.T, script string) *gateway {
 	return g
 }
 
-func newFleet(t *testing.T, g *gateway, alter ...func(*Options)) *Fleet {
+func newFleet(t *testing.T, g *gateway, alter ...func(*Options, *Site)) *Fleet {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
 		t.Skipf("%v; make test installs it", err)
 	}
-	o := Options{Nodes: 2, Dir: t.TempDir(), Gateway: "http://10.0.2.100:8080",
+	o := Options{Nodes: 2, Dir: t.TempDir()}
+	site := Site{Gateway: "http://10.0.2.100:8080",
 		Reach: []Reach{{netip.MustParseAddrPort("10.0.2.100:8080"), g.Listener.Addr().String()}},
 		Lease: func(context.Context, string, string) error { return nil }}
 	for _, a := range alter {
-		a(&o)
+		a(&o, &site)
 	}
 	f, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.Stop)
-	f.Start()
+	if err := f.Start(site); err != nil {
+		t.Fatal(err)
+	}
 	return f
 }
 
@@ -92,8 +95,8 @@ func TestFirmwareFetchesTheBootScript(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, waiting)
 	leases := make(chan string, 10)
-	f := newFleet(t, g, func(o *Options) {
-		o.Lease = func(_ context.Context, mac, address string) error {
+	f := newFleet(t, g, func(_ *Options, s *Site) {
+		s.Lease = func(_ context.Context, mac, address string) error {
 			leases <- mac + " " + address
 			if len(leases) == 1 {
 				return fmt.Errorf("not yet")
@@ -177,13 +180,13 @@ func TestBootFromTheDisk(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, waiting)
 	var dir string
-	f := newFleet(t, g, func(o *Options) { dir = o.Dir })
+	f := newFleet(t, g, func(o *Options, _ *Site) { dir = o.Dir })
 	once := bmc.BootOverride{Enabled: bmc.Once, Target: bmc.Disk}
 	if no := f.Nodes()[0].SetBootOverride(once); no != nil {
 		t.Fatal(no.Message)
 	}
 	f.Stop()
-	f = newFleet(t, g, func(o *Options) { o.Dir = dir })
+	f = newFleet(t, g, func(o *Options, _ *Site) { o.Dir = dir })
 	n := f.Nodes()[0]
 	if n.BootOverride() != once {
 		t.Fatalf("after a restart: %+v", n.BootOverride())

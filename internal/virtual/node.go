@@ -161,7 +161,7 @@ func (n *Node) watch(m *machine) {
 // lease has it made known where the node is reached, while it runs.
 func (n *Node) lease(m *machine) {
 	for try := 0; m.runs() && n.fleet.ctx.Err() == nil; try++ {
-		err := n.fleet.opts.Lease(n.fleet.ctx, n.MAC(), n.Address())
+		err := n.fleet.site.Lease(n.fleet.ctx, n.MAC(), n.Address())
 		if err == nil {
 			return
 		}

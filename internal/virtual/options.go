@@ -9,20 +9,12 @@ import (
 	"github.com/drover-hpc/drover/internal/fault"
 )
 
-// Options describe a fleet. Nodes, Dir, Gateway, Reach and Lease are required.
+// Options describe a fleet. Nodes and Dir are required.
 type Options struct {
 	// Nodes is the number of nodes, x3000c0s0b0n0 and on, a BMC each.
 	Nodes int
 	// Dir is where consoles and boot source overrides are kept.
 	Dir string
-	// Gateway is the base URL under which nodes find /apis/bss; its address is
-	// one of Reach.
-	Gateway string
-	// Reach is all that nodes reach. The addresses lie in one network of 256.
-	Reach []Reach
-	// Lease makes known that the node with the MAC is reached at the address.
-	// It is called at each power-on until it works.
-	Lease func(ctx context.Context, mac, address string) error
 	// Memory is each node's, in MiB; CPUs is how many it has. 0 means 384 and 1.
 	Memory, CPUs int
 	// Accel is what runs the guests: tcg (the default) everywhere, kvm where
@@ -36,6 +28,18 @@ type Options struct {
 	Username, Password string
 	// Log is where the fleet logs; nil is slog.Default.
 	Log *slog.Logger
+}
+
+// Site is what surrounds the nodes.
+type Site struct {
+	// Gateway is the base URL under which nodes find /apis/bss; its address is
+	// one of Reach.
+	Gateway string
+	// Reach is all that nodes reach. The addresses lie in one network of 256.
+	Reach []Reach
+	// Lease makes known that the node with the MAC is reached at the address.
+	// It is called at each power-on until it works.
+	Lease func(ctx context.Context, mac, address string) error
 }
 
 // Reach is a service of the outer world and where nodes find it.

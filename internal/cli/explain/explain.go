@@ -144,6 +144,10 @@ func (f *Facts) bootStage(a *account) {
 	case fetched && artifact.Failed:
 		a.headline = "could not fetch what it should boot."
 		a.say("%s ago: %s", span(f.Now.Sub(artifact.Time)), artifact.Text)
+	case fetched && f.panicked() != "":
+		a.headline = "stopped while it started its operating system."
+		a.say("On its console: %s", f.panicked())
+		a.advise("All of it:  drover console %s", f.Node)
 	case fetched:
 		a.headline = "is starting its operating system."
 		a.say("It fetched its last file %s ago; its report is missing.", span(f.Now.Sub(artifact.Time)))
@@ -198,6 +202,9 @@ func (f *Facts) failed(a *account) {
 	a.headline = "failed."
 	if f.Component.Error != "" {
 		a.say("%s", f.Component.Error)
+	}
+	if words := f.panicked(); words != "" {
+		a.say("On its console: %s", words)
 	}
 	if e, ok := f.lastFailure(); ok && !strings.Contains(f.Component.Error, e.Text) {
 		a.say("%s ago, by %s: %s", span(f.Now.Sub(e.Time)), e.Source, e.Text)

@@ -68,7 +68,11 @@ func TestExplain(t *testing.T) {
 			func(f *Facts) {
 				f.Console = []string{"1", "2", "3", "4", "5", "6", "Kernel panic - not syncing: " + strings.Repeat("x", 200)}
 			}),
-			[]string{"Last on its console\n  | 2\n", "  | Kernel panic - not syncing: xxx", "xxx...", "drover console x1c0s0b0n0"}, []string{"  | 1\n"}},
+			[]string{"stopped while it started its operating system.\n  On its console: Kernel panic - not syncing: xxx",
+				"Last on its console\n  | 2\n", "  | Kernel panic - not syncing: xxx", "xxx...", "drover console x1c0s0b0n0"}, []string{"  | 1\n"}},
+		"panic of a node that failed": {facts("failed", func(f *Facts) {
+			f.Console = []string{"[ 1.9] ---[ end Kernel panic - not syncing: VFS: Unable to mount root fs ]---", "a", "b", "c", "d", "e", "f"}
+		}), []string{"On its console: Kernel panic - not syncing: VFS: Unable to mount root fs\n"}, []string{"| [ 1.9]"}},
 		"missing artifact": {facts("power_on_called", with(called, entry(time.Minute, "s3", "artifact", "! could not fetch s3://b/kernel: 404 Not Found"))),
 			[]string{"could not fetch what it should boot.", "404 Not Found", "The last thing that went wrong, 1m0s ago, by s3"}, nil},
 		"wrong boot": {facts("power_on_called", with(called), func(f *Facts) { f.Component.ActualState.BootArtifacts.Kernel = "s3://old" }),

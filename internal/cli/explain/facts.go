@@ -88,8 +88,12 @@ type Layer struct {
 	SessionName string `json:"session_name"`
 }
 
-// ConsoleLines is how many lines of a console are told.
-const ConsoleLines = 6
+const (
+	// ConsoleLines is how many lines of a console are looked at, consoleTold
+	// how many are told.
+	ConsoleLines = 200
+	consoleTold  = 6
+)
 
 // AsksForConsole tells whether the console may say what the services cannot: the
 // node should be doing something and is not known to have done it.

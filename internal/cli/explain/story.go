@@ -45,7 +45,7 @@ const maxConsoleLine = 110
 
 // console are the last lines that the node wrote.
 func (f *Facts) console() []string {
-	lines := f.Console[max(0, len(f.Console)-ConsoleLines):]
+	lines := f.Console[max(0, len(f.Console)-consoleTold):]
 	out := make([]string, 0, len(lines))
 	for _, l := range lines {
 		if r := []rune(l); len(r) > maxConsoleLine {
@@ -54,6 +54,18 @@ func (f *Facts) console() []string {
 		out = append(out, "  | "+l)
 	}
 	return out
+}
+
+// panicked is what the kernel said of its end on the console, empty if it did
+// not come to one.
+func (f *Facts) panicked() string {
+	const words = "Kernel panic - not syncing"
+	for _, l := range f.Console {
+		if i := strings.Index(l, words); i >= 0 {
+			return strings.TrimSuffix(l[i:], " ]---")
+		}
+	}
+	return ""
 }
 
 // begins tells whether a status change is the first of a boot or shutdown: a

@@ -22,13 +22,14 @@ lint:
 
 test: ## format, vet, staticcheck, every test with -race
 	scripts/need.sh git ansible ssh postgres cc
+	-scripts/need.sh qemu image # without them the tests of virtual nodes are skipped
 	$(MAKE) --no-print-directory lint cross
 	$(GO) test -race -timeout 40m ./...
 
-demo: ## boot and configure eight simulated nodes; KEEP=1 leaves the server running
-	scripts/need.sh git ansible ssh
+demo: ## boot and configure eight simulated nodes, REAL=1: two virtual ones; KEEP=1 leaves the server running
+	scripts/need.sh git ansible ssh $(if $(REAL),qemu image)
 	$(MAKE) --no-print-directory build
-	KEEP=$(KEEP) examples/demo.sh
+	KEEP=$(KEEP) examples/demo$(if $(REAL),-real).sh
 
 bench: ## the table of docs/performance.md on this machine
 	scripts/need.sh git ansible ssh

@@ -66,9 +66,11 @@ type cluster struct {
 	server *exec.Cmd
 	ended  <-chan struct{} // closed when the server has
 	log    *os.File
+
+	patience time.Duration // bounds every wait
 }
 
-// patience bounds every wait: a machine under load is slow, a hang is longer.
+// patience is for machines under load, which are slow; a hang is longer.
 const patience = 3 * time.Minute
 
 // stopsWithin is what SIGTERM may take; a service manager gives no more.
@@ -117,7 +119,7 @@ func newSimulation(t *testing.T, nodes int) *cluster {
 
 func prepare(t *testing.T, flags []string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, dir: t.TempDir(), listen: freeAddress(t), s3: freeAddress(t), flags: flags}
+	c := &cluster{t: t, dir: t.TempDir(), listen: freeAddress(t), s3: freeAddress(t), flags: flags, patience: patience}
 	log, err := os.Create(filepath.Join(c.dir, "server.log"))
 	if err != nil {
 		t.Fatal(err)
@@ -291,16 +293,27 @@ func (c *cluster) decode(v any, args []string) {
 	}
 }
 
-// eventually waits until the condition holds.
+// eventually waits until the condition holds, while the server runs.
 func (c *cluster) eventually(what string, holds func() bool) {
 	c.t.Helper()
-	deadline := time.Now().Add(patience)
+	c.wait(what, c.ended, holds)
+}
+
+// eventuallyAlone waits until the condition holds, without a server.
+func (c *cluster) eventuallyAlone(what string, holds func() bool) {
+	c.t.Helper()
+	c.wait(what, nil, holds)
+}
+
+func (c *cluster) wait(what string, ended <-chan struct{}, holds func() bool) {
+	c.t.Helper()
+	deadline := time.Now().Add(c.patience)
 	for !holds() {
 		if time.Now().After(deadline) {
-			c.t.Fatalf("waited %s in vain until %s", patience, what)
+			c.t.Fatalf("waited %s in vain until %s", c.patience, what)
 		}
 		select {
-		case <-c.ended:
+		case <-ended:
 			c.t.Fatalf("the server ended while waiting until %s", what)
 		case <-time.After(2 * time.Millisecond):
 		}

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing, on Debian and its kin: need.sh git ansible ssh postgres cc
+# Installs what is missing, on Debian and its kin: need.sh git ansible ssh postgres cc qemu image
 set -eu
 
 missing=""
@@ -17,6 +17,8 @@ for need in "$@"; do
 	ssh) want openssh-client command -v ssh ;;
 	postgres) want postgresql postgres ;;
 	cc) want gcc command -v cc; want libc6-dev test -e /usr/include/stdio.h ;; # the race detector links with it
+	qemu) want qemu-system-x86 command -v qemu-system-x86_64; want ipxe-qemu test -e /usr/lib/ipxe/qemu/pxe-virtio.rom ;;
+	image) want mmdebstrap command -v mmdebstrap; want squashfs-tools command -v mksquashfs ;;
 	*) echo "need.sh: unknown need: $need" >&2; exit 2 ;;
 	esac
 done

@@ -1,0 +1,73 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// The whole chain on a machine that has nothing of ours inside but its image:
+// BMC, firmware, iPXE, boot script, kernel, root file system, reporters, SSH,
+// Ansible; then another image, a kill, a shutdown.
+func TestVirtualNode(t *testing.T) {
+	t.Parallel()
+	c := newMachines(t, 1, "--virtual-memory", "1024")
+	node := c.nodes[0]
+	small, large := c.build("small", "busybox"), c.build("large", "systemd")
+	c.configure("first", motd("first"))
+	c.configure("second", "- hosts: Compute\n  gather_facts: true\n  tasks:\n"+
+		"    - ansible.builtin.copy: {dest: /etc/motd, content: \"{{ ansible_service_mgr }} on {{ ansible_hostname }}\"}\n")
+	c.boots("small", small, small.root, "first")
+	c.boots("large", large, large.root, "second")
+
+	c.act("boots, reports and is configured", func() {
+		c.succeed(c.session("small", "boot"))
+		c.says(node, "cat /etc/motd", "first")
+		c.says(node, "cat /proc/cmdline", "boot-images/"+small.id+"/rootfs")
+		c.says(node, "hostname", node)
+		explained := c.drover("explain", node)
+		for _, says := range []string{"runs what it should", "boot script served", "/kernel (", "/initrd (", "/rootfs (", "HSM state Ready"} {
+			if !strings.Contains(explained, says) {
+				c.t.Errorf("explain does not say %q but:\n%s", says, explained)
+			}
+		}
+	})
+	c.act("reboots into a second image", func() {
+		c.succeed(c.session("large", "reboot"))
+		c.says(node, "cat /etc/motd", "systemd on "+node)
+		c.says(node, "cat /proc/1/comm", "systemd")
+		c.says(node, "cat /proc/cmdline", "boot-images/"+large.id+"/rootfs")
+		if console := c.drover("console", node, "--lines", "10000"); strings.Contains(console, small.id) || !strings.Contains(console, large.id) {
+			c.t.Errorf("the console is not that of the last boot:\n%s", console)
+		}
+	})
+	c.act("shuts down", func() {
+		c.succeed(c.session("large", "shutdown"))
+		if power := c.power(node); power != "off" {
+			c.t.Errorf("power is %s", power)
+		}
+		if left := machines(c.server.Process.Pid); len(left) > 0 {
+			c.t.Errorf("QEMU still runs: %v", left)
+		}
+	})
+	c.act("no machine outlives a killed server, and the boot is finished by the next", func() {
+		session := c.session("small", "boot")
+		c.eventually("the node has its boot script", func() bool { return strings.Contains(c.drover("explain", node), "boot script served") })
+		if running := machines(c.server.Process.Pid); len(running) != 1 {
+			c.t.Errorf("QEMU processes: %v, want one", running)
+		}
+		c.kill()
+		c.eventuallyAlone("QEMU is gone", func() bool { return len(machines(c.server.Process.Pid)) == 0 })
+		c.start()
+		c.succeed(session)
+		c.says(node, "cat /etc/motd", "first")
+	})
+	c.act("no machine outlives a server that was stopped", func() {
+		server := c.server.Process.Pid
+		c.terminate()
+		if left := machines(server); len(left) > 0 {
+			c.t.Errorf("QEMU still runs: %v", left)
+		}
+		c.start()
+		c.eventually("the node is off", func() bool { return c.power(node) == "off" })
+	})
+}

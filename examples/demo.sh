@@ -4,57 +4,13 @@
 set -eu
 
 cd "$(dirname "$0")/.."
-bin=$PWD/bin/drover
-examples=$PWD/examples
-work=$(mktemp -d /tmp/drover-demo-XXXXXX)
-server=""
-
-say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-show() { printf '\033[2m$ drover %s\033[0m\n' "$*"; "$bin" "$@"; }
-
-finish() {
-	status=$?
-	trap - EXIT
-	if [ $status != 0 ]; then
-		echo "The demo failed; the server's last words:" >&2
-		tail -n 20 "$work/server.log" >&2 || true
-	fi
-	if [ -n "$server" ]; then
-		kill "$server" 2>/dev/null || true
-		wait "$server" 2>/dev/null || true
-	fi
-	rm -rf "$work"
-	exit $status
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
+. examples/stage.sh
 
 say "Start a server with eight simulated nodes"
-"$bin" serve --simulate 8 --listen 127.0.0.1:0 --s3-listen 127.0.0.1:0 --data "$work/data" >"$work/server.log" 2>&1 &
-server=$!
-tries=0
-until [ -s "$work/data/url" ]; do # written when everything answers
-	kill -0 "$server" 2>/dev/null || exit 1
-	tries=$((tries + 1))
-	[ $tries -lt 600 ] || { echo "The server is not ready after a minute." >&2; exit 1; }
-	sleep 0.1
-done
-DROVER_SERVER=$(cat "$work/data/url")
-export DROVER_SERVER
-echo "$DROVER_SERVER"
-show hsm state components list --type Node --format json | grep -c '"ID"' | sed 's/$/ nodes discovered through Redfish/'
+serve --simulate 8
 
 say "Make a git repository with a playbook"
-repo=$work/site-config.git
-cp -r "$examples/site-config" "$work/site-config"
-git -C "$work/site-config" init -q -b main
-git -C "$work/site-config" add .
-git -C "$work/site-config" -c user.name=Demo -c user.email=demo@example.org commit -qm "Site configuration"
-git clone -q --bare "$work/site-config" "$repo"
-cat >"$work/configuration.json" <<JSON
-{"layers": [{"name": "site", "clone_url": "file://$repo", "branch": "main", "playbook": "site.yml"}]}
-JSON
-show cfs v3 configurations update sample-config --file "$work/configuration.json" --format json
+configure sample-config
 
 say "Upload an image"
 mkdir "$work/image"
@@ -63,8 +19,8 @@ for part in kernel initrd rootfs; do
 done
 image=$("$bin" images upload "$work/image" --name demo-image --format json)
 echo "$image"
-path=$(printf '%s' "$image" | sed -n 's/.*"path": *"\([^"]*\)".*/\1/p')
-etag=$(printf '%s' "$image" | sed -n 's/.*"etag": *"\([^"]*\)".*/\1/p')
+path=$(echo "$image" | value path)
+etag=$(echo "$image" | value etag)
 
 say "Describe what the nodes should run"
 cat >"$work/template.json" <<JSON
@@ -93,21 +49,12 @@ show bos v2 sessions create --name reboot-1 --template-name demo --operation Reb
 show watch reboot-1
 
 say "What each node says"
-show bos v2 components list --format json | grep -E '"(id|status)": "' | paste - - | sed 's/[",]//g'
+statuses
 show explain x1000c0s0b0n0
 motd=$work/data/sim/nodes/x1000c0s3b0n0/root/etc/motd
 printf '\n$ cat %s\n' "${motd#"$work"/}"
 cat "$motd"
 
-if [ -n "${KEEP:-}" ]; then
-	say "The server keeps running; Ctrl-C ends it"
-	cat <<TEXT
-  export DROVER_SERVER=$DROVER_SERVER
-  bin/drover bos v2 components list
+stay "  bin/drover bos v2 components list
   bin/drover bos v2 sessions create --template-name demo --operation shutdown --name stop-1 && bin/drover watch stop-1
-  bin/drover explain x1000c0s5b0n0
-  $DROVER_SERVER/apis/bos/docs
-  data and logs: $work
-TEXT
-	wait "$server"
-fi
+  bin/drover explain x1000c0s5b0n0"

@@ -1,0 +1,71 @@
+# What the demos have in common; sourced by them. They run from the project's
+# root, on a server and a directory of their own.
+
+bin=$PWD/bin/drover
+examples=$PWD/examples
+work=$(mktemp -d /tmp/drover-demo-XXXXXX)
+server=""
+
+say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+show() { printf '\033[2m$ drover %s\033[0m\n' "$*"; "$bin" "$@"; }
+
+# value KEY: the text of the key in the JSON on standard input
+value() { sed -n 's/.*"'"$1"'": *"\([^"]*\)".*/\1/p'; }
+
+finish() {
+	status=$?
+	trap - EXIT
+	if [ $status != 0 ]; then
+		echo "The demo failed; the server's last words:" >&2
+		tail -n 20 "$work/server.log" >&2 || true
+	fi
+	if [ -n "$server" ]; then
+		kill "$server" 2>/dev/null || true
+		wait "$server" 2>/dev/null || true
+	fi
+	rm -rf "$work"
+	exit $status
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# serve FLAG...: a server that answers at $DROVER_SERVER
+serve() {
+	"$bin" serve "$@" --listen 127.0.0.1:0 --s3-listen 127.0.0.1:0 --data "$work/data" >"$work/server.log" 2>&1 &
+	server=$!
+	tries=0
+	until [ -s "$work/data/url" ]; do # written when everything answers
+		kill -0 "$server" 2>/dev/null || exit 1
+		tries=$((tries + 1))
+		[ $tries -lt 600 ] || { echo "The server is not ready after a minute." >&2; exit 1; }
+		sleep 0.1
+	done
+	DROVER_SERVER=$(cat "$work/data/url")
+	export DROVER_SERVER
+	echo "$DROVER_SERVER"
+	show hsm state components list --type Node --format json | grep -c '"ID"' | sed 's/$/ nodes discovered through Redfish/'
+}
+
+# configure NAME: a CFS configuration of the example's playbook in a git repository
+configure() {
+	repo=$work/site-config.git
+	cp -r "$examples/site-config" "$work/site-config"
+	git -C "$work/site-config" init -q -b main
+	git -C "$work/site-config" add .
+	git -C "$work/site-config" -c user.name=Demo -c user.email=demo@example.org commit -qm "Site configuration"
+	git clone -q --bare "$work/site-config" "$repo"
+	cat >"$work/configuration.json" <<JSON
+{"layers": [{"name": "site", "clone_url": "file://$repo", "branch": "main", "playbook": "site.yml"}]}
+JSON
+	show cfs v3 configurations update "$1" --file "$work/configuration.json" --format json
+}
+
+statuses() { show bos v2 components list --format json | grep -E '"(id|status)": "' | paste - - | sed 's/[",]//g'; }
+
+# stay TEXT: with KEEP set, says the text and leaves the server to the user
+stay() {
+	[ -n "${KEEP:-}" ] || return 0
+	say "The server keeps running; Ctrl-C ends it"
+	printf '  export DROVER_SERVER=%s\n%s\n  %s/apis/bos/docs\n  data and logs: %s\n' "$DROVER_SERVER" "$1" "$DROVER_SERVER" "$work"
+	wait "$server"
+}

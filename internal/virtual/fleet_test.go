@@ -146,8 +146,10 @@ func TestNetworkIsSealed(t *testing.T) {
 	t.Parallel()
 	other := newGateway(t, "")
 	port := netip.MustParseAddrPort(other.Listener.Addr().String()).Port()
-	g := newGateway(t, fmt.Sprintf("#!ipxe\nimgfetch http://10.0.2.2:%d/escape || echo sealed\nimgfetch http://10.0.2.100:8080/done ||\nsleep 3600\n", port))
-	f := newFleet(t, g)
+	g := newGateway(t, fmt.Sprintf("#!ipxe\nimgfetch http://10.1.0.3:%d/escape || echo sealed\nimgfetch http://10.1.0.2/done ||\nsleep 3600\n", port))
+	f := newFleet(t, g, func(_ *Options, s *Site) { // where QEMU itself has its place by default
+		s.Gateway, s.Reach[0].Inside = "http://10.1.0.2", netip.MustParseAddrPort("10.1.0.2:80")
+	})
 	f.Nodes()[0].Reset(bmc.ResetOn)
 	await(t, "the boot script", g.asked)
 	if got := await(t, "the script's end", g.asked); !strings.Contains(got, "/done") {

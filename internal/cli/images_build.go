@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -30,7 +32,9 @@ func (a *app) buildImage() *cobra.Command {
 			if o.name == "" && o.output == "" {
 				return usageError("Missing option '--name'.")
 			}
-			return a.build(cmd.Context(), g, &o)
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			return a.build(ctx, g, &o)
 		})
 	cmd.Long = "Build a boot image of Debian packages, with SSH, Python and Drover's reporter, and register it with the Image\n" +
 		"Management Service; with --output, only write its files.\n\n" +

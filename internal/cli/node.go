@@ -28,7 +28,7 @@ type nodeOptions struct {
 // node is what runs on nodes, not on an administrator's machine.
 func (a *app) node() *cobra.Command {
 	o := nodeOptions{trust: node.Trust{Processes: os.DirFS("/proc"),
-		Hangup: func(pid int) error { return syscall.Kill(pid, syscall.SIGHUP) }}}
+		Hangup: hangup}}
 	cmd := &cobra.Command{Use: "report", Short: "Report this node to HSM, BOS and CFS, and trust the SSH authority", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.report(cmd.Context(), &o) }}
 	cmd.Long = "Report to HSM that this node is ready, to BOS which boot it performed, to CFS that it wants to be configured, and have\n" +
@@ -44,6 +44,14 @@ func (a *app) node() *cobra.Command {
 	top := group("node", "What runs on a node")
 	top.AddCommand(cmd)
 	return top
+}
+
+func hangup(pid int) error {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	return p.Signal(syscall.SIGHUP)
 }
 
 func (a *app) report(ctx context.Context, o *nodeOptions) error {

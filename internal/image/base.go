@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/fault"
 )
@@ -35,6 +37,8 @@ func makeBase(ctx context.Context, s *Spec, sources []string, dir string) error 
 		return err
 	}
 	cmd := exec.CommandContext(ctx, "mmdebstrap", args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it has folders and mounts to remove
+	cmd.WaitDelay = 30 * time.Second
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.StdoutPipe()
@@ -63,8 +67,8 @@ func makeBase(ctx context.Context, s *Spec, sources []string, dir string) error 
 }
 
 // debstrapArgs is the command line of mmdebstrap. What has to be in the tree
-// goes there as an archive, since without root the hooks cannot read files of
-// the user.
+// when the packages are installed goes there as an archive, since without root
+// the hooks cannot read files of the user.
 func debstrapArgs(s *Spec, sources []string, dir string) ([]string, error) {
 	args := []string{"--variant=minbase", "--format=tar", "--include=" + strings.Join(s.packages(), ","),
 		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
@@ -88,7 +92,7 @@ func debstrapArgs(s *Spec, sources []string, dir string) ([]string, error) {
 		if err := overlay(strings.NewReader(""), f, put, nil); err != nil {
 			return nil, err
 		}
-		args = append(args, "--customize-hook=tar-in "+archive+" /")
+		args = append(args, "--essential-hook=tar-in "+archive+" /")
 	}
 	args = append(args, "--customize-hook="+hook, s.Suite, "-")
 	return append(args, sources...), nil

@@ -83,8 +83,9 @@ func (s *Spec) packages() []string {
 	list := []string{"busybox-static", "iproute2", "libpython3-stdlib", "openssh-server", "python3-minimal"}
 	if s.Variant == Systemd {
 		// What dracut's modules need is named, as recommendations are not
-		// installed: curl fetches, dhclient configures the network.
-		list = append(list, "curl", "dracut", "dracut-network", "isc-dhcp-client", "kmod", kernelPackage, "systemd-sysv", "udev")
+		// installed: curl fetches, dhclient configures the network, and without
+		// dbus no logind heeds the power button.
+		list = append(list, "curl", "dbus", "dracut", "dracut-live", "dracut-network", "isc-dhcp-client", "kmod", kernelPackage, "systemd-sysv", "udev", "zstd")
 	}
 	list = append(list, s.Packages...)
 	slices.Sort(list)

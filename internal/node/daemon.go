@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -29,8 +30,12 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if d.Xname == "" {
 		return ErrNoIdentity
 	}
-	go d.insist(ctx, RetryWait, "HSM knows that the node is ready", d.ReportReady)
-	go d.configure(ctx)
+	var others sync.WaitGroup
+	defer others.Wait()
+	others.Go(func() {
+		d.insist(ctx, RetryWait, "HSM knows that the node is ready", d.ReportReady) //nolint:errcheck // fails only when ctx is done
+	})
+	others.Go(func() { d.configure(ctx) })
 	if err := d.insist(ctx, RetryWait, "BOS knows the boot", d.ReportBOS); err != nil {
 		return err
 	}

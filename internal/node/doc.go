@@ -8,5 +8,6 @@
 //	                                            ReportCFS    CFS  v3/components/{xname}, once
 //
 // The single calls are for who keeps his own time, such as a simulated fleet;
-// Run does all of it as the daemon of a real node.
+// Daemon.Run does all of it on a real node, as `drover node report`, where Trust
+// hands the fetched key to sshd.
 package node

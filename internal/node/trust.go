@@ -19,11 +19,14 @@ type Trust struct {
 	Processes fs.FS
 	// Hangup has the process read its settings again.
 	Hangup func(pid int) error
+
+	told bool // that sshd which runs
 }
 
 // Set is what Daemon.Trusted calls: it writes the key, has sshd's settings name
-// it, and tells sshd that listen. It may be repeated; what is there already
-// is left alone.
+// it, and tells every sshd that listens. It may be repeated: what is there is
+// left alone. The first time sshd is told all the same, as whoever wrote the
+// key may have been killed before he could.
 func (t *Trust) Set(key string) error {
 	changed, err := writeIfDifferent(t.Keys, []byte(key+"\n"), 0o644)
 	if err != nil {
@@ -33,7 +36,7 @@ func (t *Trust) Set(key string) error {
 	if err != nil {
 		return fmt.Errorf("have sshd trust %s: %w", t.Keys, err)
 	}
-	if !changed && !named {
+	if !changed && !named && t.told {
 		return nil
 	}
 	var failed error
@@ -42,6 +45,7 @@ func (t *Trust) Set(key string) error {
 			failed = errors.Join(failed, fmt.Errorf("tell sshd (process %d) of %s: %w", pid, t.Keys, err))
 		}
 	}
+	t.told = failed == nil
 	return failed
 }
 

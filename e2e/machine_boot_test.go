@@ -3,6 +3,8 @@ package e2e
 import (
 	"strings"
 	"testing"
+
+	"github.com/drover-hpc/drover/internal/sim/jail"
 )
 
 // The whole chain on a machine that has nothing of ours inside but its image:
@@ -70,4 +72,31 @@ func TestVirtualNode(t *testing.T) {
 		c.start()
 		c.eventually("the node is off", func() bool { return c.power(node) == "off" })
 	})
+}
+
+// Simulated and virtual nodes in one fleet, booted and configured together by
+// the same image and the same session.
+func TestVirtualBesideSimulatedNodes(t *testing.T) {
+	t.Parallel()
+	if err := jail.Probe(t.TempDir()); err != nil {
+		t.Skip(err)
+	}
+	c := newMachines(t, 1)
+	c.terminate()
+	virtual, simulated := c.nodes[0], []string{"x1000c0s0b0n0", "x1000c0s1b0n0"}
+	c.nodes = append(c.nodes, simulated...)
+	c.flags = append(c.flags, "--simulate", "2")
+	c.start()
+	c.known()
+	image := c.build("small", "busybox")
+	c.configure("site", motd("done"))
+	c.boots("small", image, image.root, "site")
+	c.succeed(c.session("small", "boot"))
+	c.says(virtual, "cat /etc/motd", "done")
+	for _, n := range simulated {
+		if got := c.motdOf(n); got != "done" {
+			t.Errorf("%s: motd %q, want done", n, got)
+		}
+	}
+	c.says(virtual, "busybox wget -q -O - $(tr ' ' '\\n' </proc/cmdline | sed -n 's/^ds=nocloud-net;s=//p')meta-data", `"local-hostname":"`+virtual+`"`)
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/http"
@@ -14,10 +15,7 @@ import (
 
 // URL is where clients reach the gateway.
 func (s *Server) URL() string {
-	if s.config.Advertise != "" {
-		return s.config.Advertise
-	}
-	return s.localURL()
+	return cmp.Or(s.config.Advertise, s.localURL())
 }
 
 // localURL is where processes on this machine reach the gateway.
@@ -48,7 +46,7 @@ func (s *Server) nodeS3() string {
 
 func (s *Server) asNodesSee(advertised, local string) string {
 	if advertised != "" || s.config.Virtual.Nodes == 0 {
-		return firstOf(advertised, local)
+		return cmp.Or(advertised, local)
 	}
 	u, err := url.Parse(local)
 	if err != nil {
@@ -56,13 +54,6 @@ func (s *Server) asNodesSee(advertised, local string) string {
 	}
 	u.Host = net.JoinHostPort(virtual.Services.String(), u.Port())
 	return u.String()
-}
-
-func firstOf(advertised, local string) string {
-	if advertised != "" {
-		return advertised
-	}
-	return local
 }
 
 // reach is what virtual nodes must be led to.

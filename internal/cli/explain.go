@@ -13,15 +13,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/drover-hpc/drover/internal/cli/explain"
-	"github.com/drover-hpc/drover/internal/xname"
 )
 
 func (a *app) explain() *cobra.Command {
 	cmd := a.verb("explain NODE", "Say in plain words where a node's boot stands", arguments("NODE"),
 		func(cmd *cobra.Command, g *globals, args []string) error {
-			node := xname.Normalize(args[0])
-			if !xname.IsNode(node) {
-				return usageError("Invalid value for 'NODE': '%s' is not the name of a node, such as x1000c0s0b0n0.", args[0])
+			node, err := nodeName(args[0])
+			if err != nil {
+				return err
 			}
 			s, err := a.open(g)
 			if err != nil {

@@ -59,12 +59,16 @@ func makeBase(ctx context.Context, s *Spec, sources []string, dir string) error 
 	if splitErr != nil {
 		return splitErr
 	}
+	os.Remove(filepath.Join(dir, putArchive)) //nolint:errcheck // of no use from here on, and of no harm
 	text, err := json.Marshal(b)
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "base.json"), text, 0o644)
 }
+
+// putArchive is what mmdebstrap puts into the tree.
+const putArchive = "put.tar"
 
 // debstrapArgs is the command line of mmdebstrap. What has to be in the tree
 // when the packages are installed goes there as an archive, since without root
@@ -83,7 +87,7 @@ func debstrapArgs(s *Spec, sources []string, dir string) ([]string, error) {
 		}
 	}
 	if len(put) > 0 {
-		archive := filepath.Join(dir, "put.tar")
+		archive := filepath.Join(dir, putArchive)
 		f, err := os.Create(archive)
 		if err != nil {
 			return nil, err

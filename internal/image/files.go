@@ -61,7 +61,10 @@ func rootFiles(v Variant) []file {
 			list = append(list, f)
 		}
 	}
-	return append(list, file{path: "usr/sbin/init", link: "/usr/bin/busybox"})
+	for _, name := range []string{"init", "halt", "poweroff", "reboot"} {
+		list = append(list, file{path: "usr/sbin/" + name, link: "/usr/bin/busybox"})
+	}
+	return list
 }
 
 // digestOf is a hash of the files.

@@ -109,7 +109,10 @@ func makeRootfs(ctx context.Context, base, target string, files []file) error {
 		return err
 	}
 	defer unpacked.Close()
-	cmd := exec.CommandContext(ctx, "mksquashfs", "-", target, "-tar", "-comp", "zstd", "-Xcompression-level", "9", "-root-mode", "755", "-no-progress", "-quiet")
+	// The archive's own entry for the root folder is passed over; it belongs to
+	// who builds, which no node sees: there it is the layer in memory's.
+	cmd := exec.CommandContext(ctx, "mksquashfs", "-", target, "-tar", "-comp", "zstd", "-Xcompression-level", "9",
+		"-root-mode", "755", "-no-progress", "-quiet")
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	in, err := cmd.StdinPipe()

@@ -1,7 +1,6 @@
 package image
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,7 +21,7 @@ import (
 //	kernel
 //	initrd          systemd: by dracut
 //	busybox, NAME.ko...   busybox: what the initial ram disk is made of
-//	base.json       this
+//	base.json       this; mmdebstrap.log, what it said
 type base struct {
 	// Digest is the hash of the archive as mmdebstrap wrote it.
 	Digest string `json:"digest"`
@@ -39,8 +38,14 @@ func makeBase(ctx context.Context, s *Spec, sources []string, dir string) error 
 	cmd := exec.CommandContext(ctx, "mmdebstrap", args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it has folders and mounts to remove
 	cmd.WaitDelay = 30 * time.Second
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	// A file, not a pipe: if this process is killed, mmdebstrap is to clean up
+	// after itself and not to stumble over what nobody reads.
+	said, err := os.Create(filepath.Join(dir, "mmdebstrap.log"))
+	if err != nil {
+		return err
+	}
+	defer said.Close()
+	cmd.Stderr = said
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -54,7 +59,8 @@ func makeBase(ctx context.Context, s *Spec, sources []string, dir string) error 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fault.New(fault.Unavailable, "mmdebstrap could not install %s (%w). It said:\n%s", s.Suite, err, lastLines(said.String(), 20))
+		text, _ := os.ReadFile(said.Name())
+		return fault.New(fault.Unavailable, "mmdebstrap could not install %s (%w). It said:\n%s", s.Suite, err, lastLines(string(text), 20))
 	}
 	if splitErr != nil {
 		return splitErr

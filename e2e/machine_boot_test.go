@@ -52,6 +52,7 @@ func TestVirtualNode(t *testing.T) {
 		}
 	})
 	c.act("no machine outlives a killed server, and the boot is finished by the next", func() {
+		c.drover("bos", "v2", "options", "update", "--max-power-on-wait-time", "10") // then BOS calls again for a node that went off
 		session := c.session("small", "boot")
 		c.eventually("the node has its boot script", func() bool { return strings.Contains(c.drover("explain", node), "boot script served") })
 		if running := machines(c.server.Process.Pid); len(running) != 1 {

@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -81,8 +82,8 @@ func (b *Builder) Build(ctx context.Context, s Spec) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	done()
-	return image, nil
+	defer done()
+	return image, errors.Join(c.trim("base"), c.trim("image"))
 }
 
 // assemble makes the image's files of the base.

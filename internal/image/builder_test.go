@@ -130,8 +130,8 @@ func TestBuildSaysWhatMmdebstrapSaid(t *testing.T) {
 	}
 }
 
-// TestRealImage builds the busybox image of real packages. It takes half a
-// minute; with DROVER_IMAGE_CACHE, a folder that outlives the test, seconds.
+// TestRealImage builds the busybox image of real packages, with the user's
+// cache: half a minute the first time, then seconds.
 func TestRealImage(t *testing.T) {
 	if err := Missing(os.Geteuid() == 0); err != nil {
 		t.Skip(err)
@@ -144,11 +144,7 @@ func TestRealImage(t *testing.T) {
 			t.Skipf("no Debian archive at %s: %v", words[1], err)
 		}
 	}
-	dir := os.Getenv("DROVER_IMAGE_CACHE")
-	if dir == "" {
-		dir = t.TempDir()
-	}
-	b := &Builder{Cache: dir}
+	b := &Builder{Cache: DefaultCache(os.Getenv)}
 	image, err := b.Build(t.Context(), Spec{Variant: Busybox, Suite: DefaultSuite, Reporter: program(t, elf.EM_X86_64, elf.PT_LOAD, "")})
 	if err != nil {
 		t.Fatal(err)

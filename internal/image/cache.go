@@ -2,15 +2,19 @@ package image
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// cache keeps folders under the hash of what went into them.
+// cache keeps folders under the hash of what went into them; those used last,
+// a bounded number of each kind.
 //
 //	DIR/base/HASH     a complete entry
 //	DIR/base/HASH~    one being made; what a killed build left is removed by the next
@@ -34,7 +38,51 @@ func (c cache) entry(ctx context.Context, kind, key string, anew bool, fill func
 		release()
 		return "", nil, err
 	}
+	now := time.Now()
+	os.Chtimes(dir, now, now) //nolint:errcheck // then it goes sooner
 	return dir, release, nil
+}
+
+// keptEntries is how many entries of a kind stay.
+const keptEntries = 8
+
+// trim removes the entries of the kind that were not used for the longest time,
+// but none that is in use.
+func (c cache) trim(kind string) error {
+	locks, err := filepath.Glob(filepath.Join(c.dir, kind, "*.lock"))
+	if err != nil {
+		return err
+	}
+	type entry struct {
+		dir  string
+		used time.Time
+	}
+	var list []entry
+	for _, l := range locks {
+		dir := strings.TrimSuffix(l, ".lock")
+		if info, err := os.Stat(dir); err == nil {
+			list = append(list, entry{dir, info.ModTime()})
+		}
+	}
+	slices.SortFunc(list, func(a, b entry) int { return b.used.Compare(a.used) })
+	for _, e := range list[min(keptEntries, len(list)):] {
+		err = errors.Join(err, remove(e.dir))
+	}
+	return err
+}
+
+// remove deletes the entry unless a build holds it. Its lock file stays: one
+// who waits for it must not wait for a file that nobody else can find.
+func remove(dir string) error {
+	lock, err := os.OpenFile(dir+".lock", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return nil
+	}
+	return os.RemoveAll(dir)
 }
 
 // ensure makes the entry under an exclusive lock and leaves it under a shared

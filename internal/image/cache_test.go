@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // fill writes a file that tells whose entry it is.
@@ -106,4 +107,32 @@ func TestCacheIsNotReplacedWhileInUse(t *testing.T) {
 		t.Errorf("after the release: %v, made %d times", err, made.Load())
 	}
 	release()
+}
+
+func TestCacheKeepsWhatWasUsedLast(t *testing.T) {
+	c := cache{t.TempDir()}
+	var made atomic.Int32
+	for i := range keptEntries + 3 {
+		dir, release, err := c.entry(t.Context(), "image", string(rune('a'+i)), false, fill("x", &made))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i > 0 {
+			release()
+		} else {
+			defer release() // in use
+		}
+		used := time.Now().Add(time.Duration(i-100) * time.Hour)
+		if err := os.Chtimes(dir, used, used); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.trim("image"); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{true, false, false, true} {
+		if got := exists(filepath.Join(c.dir, "image", string(rune('a'+i)))); got != want {
+			t.Errorf("entry %d is there: %v, want %v", i, got, want)
+		}
+	}
 }

@@ -68,6 +68,7 @@ type cluster struct {
 	log    *os.File
 
 	patience time.Duration // bounds every wait
+	pause    time.Duration // between two looks
 }
 
 // patience is for machines under load, which are slow; a hang is longer.
@@ -119,7 +120,7 @@ func newSimulation(t *testing.T, nodes int) *cluster {
 
 func prepare(t *testing.T, flags []string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, dir: t.TempDir(), listen: freeAddress(t), s3: freeAddress(t), flags: flags, patience: patience}
+	c := &cluster{t: t, dir: t.TempDir(), listen: freeAddress(t), s3: freeAddress(t), flags: flags, patience: patience, pause: 2 * time.Millisecond}
 	log, err := os.Create(filepath.Join(c.dir, "server.log"))
 	if err != nil {
 		t.Fatal(err)
@@ -315,7 +316,7 @@ func (c *cluster) wait(what string, ended <-chan struct{}, holds func() bool) {
 		select {
 		case <-ended:
 			c.t.Fatalf("the server ended while waiting until %s", what)
-		case <-time.After(2 * time.Millisecond):
+		case <-time.After(c.pause):
 		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 // BMC, firmware, iPXE, boot script, kernel, root file system, reporters, SSH,
 // Ansible; then another image, a kill, a shutdown.
 func TestVirtualNode(t *testing.T) {
-	t.Parallel()
 	c := newMachines(t, 1, "--virtual-memory", "1024")
 	node := c.nodes[0]
 	small, large := c.build("small", "busybox"), c.build("large", "systemd")
@@ -78,7 +77,6 @@ func TestVirtualNode(t *testing.T) {
 // Simulated and virtual nodes in one fleet, booted and configured together by
 // the same image and the same session.
 func TestVirtualBesideSimulatedNodes(t *testing.T) {
-	t.Parallel()
 	if err := jail.Probe(t.TempDir()); err != nil {
 		t.Skip(err)
 	}

@@ -17,14 +17,15 @@ import (
 )
 
 // newMachines is a cluster whose server has virtual nodes: QEMU machines that
-// boot for real.
+// boot for real. Its tests are not parallel: emulation takes all there is of the
+// processor, which the time limits of the others do not allow for.
 func newMachines(t *testing.T, nodes int, flags ...string) *cluster {
 	t.Helper()
 	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
 		t.Skipf("%v; make test installs QEMU where apt-get can", err)
 	}
 	c := prepare(t, append([]string{"--virtual", fmt.Sprint(nodes), "--boot-retry", "2s"}, flags...))
-	c.patience = 15 * time.Minute // emulated, beside other tests
+	c.patience, c.pause = 15*time.Minute, 100*time.Millisecond // emulated, beside other tests
 	for i := range nodes {
 		c.nodes = append(c.nodes, fmt.Sprintf("x3000c0s%db0n0", i+1))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/need"
 	"github.com/drover-hpc/drover/internal/sim"
 	"github.com/drover-hpc/drover/internal/sim/jail"
 	"github.com/drover-hpc/drover/internal/store/storetest"
@@ -91,7 +93,7 @@ func newCluster(t *testing.T, nodes int, flags ...string) *cluster {
 		t.Fatal(err)
 	}
 	if why := c.fleet.CommandsRefused(); why != "" {
-		t.Skip(why)
+		need.Met(t, errors.New(why))
 	}
 	for _, n := range c.fleet.Nodes() {
 		c.nodes = append(c.nodes, n.Xname())
@@ -105,9 +107,7 @@ func newCluster(t *testing.T, nodes int, flags ...string) *cluster {
 // newSimulation is a cluster whose server simulates the fleet itself.
 func newSimulation(t *testing.T, nodes int) *cluster {
 	t.Helper()
-	if err := jail.Probe(t.TempDir()); err != nil {
-		t.Skip(err)
-	}
+	need.Met(t, jail.Probe(t.TempDir()))
 	c := prepare(t, []string{"--simulate", fmt.Sprint(nodes),
 		"--sim-boot-delay", "100ms", "--sim-on-delay", "50ms", "--sim-off-delay", "100ms"})
 	c.start()

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/drover-hpc/drover/internal/need"
 	"github.com/drover-hpc/drover/internal/sim/jail"
 )
 
@@ -77,9 +78,7 @@ func TestVirtualNode(t *testing.T) {
 // Simulated and virtual nodes in one fleet, booted and configured together by
 // the same image and the same session.
 func TestVirtualBesideSimulatedNodes(t *testing.T) {
-	if err := jail.Probe(t.TempDir()); err != nil {
-		t.Skip(err)
-	}
+	need.Met(t, jail.Probe(t.TempDir()))
 	c := newMachines(t, 1)
 	c.terminate()
 	virtual, simulated := c.nodes[0], []string{"x1000c0s0b0n0", "x1000c0s1b0n0"}

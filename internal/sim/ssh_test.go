@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/drover-hpc/drover/internal/need"
 	"github.com/drover-hpc/drover/internal/sim"
 )
 
@@ -70,7 +72,7 @@ func bootedFleet(t testing.TB, ca authority, commands bool) (*sim.Fleet, *sim.No
 	g.trust = strings.TrimSpace(ca.public())
 	f := fleet(t, g, func(o *sim.Options) { o.RunCommands = commands })
 	if commands && f.CommandsRefused() != "" {
-		t.Skip(f.CommandsRefused())
+		need.Met(t, errors.New(f.CommandsRefused()))
 	}
 	reset(t, f, 0, "On")
 	n := f.Nodes()[0]
@@ -251,9 +253,8 @@ func TestTerminal(t *testing.T) {
 // The real ansible-playbook, with OpenSSH, as a CFS session uses it.
 func TestAnsible(t *testing.T) {
 	for _, tool := range []string{"ansible-playbook", "ssh"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip(err)
-		}
+		_, err := exec.LookPath(tool)
+		need.Met(t, err)
 	}
 	ca := newAuthority(t)
 	f, n := bootedFleet(t, ca, true)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/need"
 	"github.com/drover-hpc/drover/internal/sim/jail"
 	"github.com/drover-hpc/drover/internal/sim/jail/sftpd"
 )
@@ -22,9 +23,7 @@ func TestMain(m *testing.M) {
 // layer is a fresh node's root, or a skipped test where the kernel grants none.
 func layer(t *testing.T) string {
 	t.Helper()
-	if err := jail.Probe(filepath.Join(t.TempDir(), "probe")); err != nil {
-		t.Skip("no jails here: ", err)
-	}
+	need.Met(t, jail.Probe(filepath.Join(t.TempDir(), "probe")))
 	root := filepath.Join(t.TempDir(), "x1", "root")
 	if err := jail.Seed(root, "x1000c0s0b0n0"); err != nil {
 		t.Fatal(err)

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/drover-hpc/drover/internal/need"
 )
 
 // Postgres returns the URL of an empty database on a PostgreSQL server of the
@@ -25,10 +27,7 @@ func Postgres(t testing.TB) string {
 	t.Helper()
 	cluster.once.Do(func() { cluster.err = cluster.start() })
 	if cluster.err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(cluster.err)
-		}
-		t.Skipf("no PostgreSQL server could be started (install the package postgresql): %v", cluster.err)
+		need.Met(t, fmt.Errorf("no PostgreSQL server could be started (install the package postgresql): %w", cluster.err))
 	}
 	name := fmt.Sprintf("t%d", cluster.databases.Add(1))
 	admin, err := sql.Open("pgx", cluster.url("postgres"))

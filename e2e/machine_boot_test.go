@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/need"
 	"github.com/drover-hpc/drover/internal/sim/jail"
 )
@@ -32,6 +33,12 @@ func TestVirtualNode(t *testing.T) {
 				c.t.Errorf("explain does not say %q but:\n%s", says, explained)
 			}
 		}
+	})
+	c.act("restarts gracefully, loses its memory, and is configured again", func() {
+		before := c.bootScripts(node)
+		c.drover("power", "transition", "soft-restart", "--xnames", node)
+		c.eventually("the node has its boot script again", func() bool { return c.bootScripts(node) > before })
+		c.eventually("Ansible wrote again what was lost", func() bool { out, err := c.ssh(node, "cat /etc/motd"); return err == nil && out == "first" })
 	})
 	c.act("reboots into a second image", func() {
 		c.succeed(c.session("large", "reboot"))
@@ -73,6 +80,19 @@ func TestVirtualNode(t *testing.T) {
 		c.start()
 		c.eventually("the node is off", func() bool { return c.power(node) == "off" })
 	})
+}
+
+// bootScripts is how many the node was given so far.
+func (c *cluster) bootScripts(node string) (n int) {
+	c.t.Helper()
+	var entries []journal.Entry
+	c.get("/apis/drover/v1/nodes/"+node+"/journal", &entries)
+	for _, e := range entries {
+		if e.Kind == "boot-script" {
+			n++
+		}
+	}
+	return n
 }
 
 // Simulated and virtual nodes in one fleet, booted and configured together by

@@ -122,10 +122,15 @@ func components(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	var answer []map[string]any
+	stop, err := profileCPU()
+	if err != nil {
+		return nil, err
+	}
 	patch, err := median(5, func() error {
 		_, err := c.api.Do(ctx, http.MethodPatch, path, nil, body, &answer)
 		return err
 	})
+	stop()
 	if err != nil {
 		return nil, err
 	}

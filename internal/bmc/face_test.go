@@ -80,6 +80,10 @@ func TestBootSourceOverride(t *testing.T) {
 	if err != nil || m.boot != (bmc.BootOverride{Enabled: bmc.Once, Target: bmc.Disk}) {
 		t.Errorf("override is %+v, %v", m.boot, err)
 	}
+	m.boot = bmc.BootOverride{Target: bmc.Disk}
+	if err := s.SetBoot(&schemas.Boot{BootSourceOverrideEnabled: schemas.ContinuousBootSourceOverrideEnabled}); err != nil || m.boot != (bmc.BootOverride{Enabled: bmc.Continuous, Target: bmc.Disk}) {
+		t.Errorf("enabled with the target of before: %+v, %v", m.boot, err)
+	}
 	if err := s.SetBoot(&schemas.Boot{BootSourceOverrideTarget: "Floppy"}); err == nil || !strings.Contains(err.Error(), "Floppy") {
 		t.Errorf("an unknown target: %v", err)
 	}

@@ -1,6 +1,7 @@
 package bmc
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -127,13 +128,9 @@ func systemItself(s System, path string) string {
 	case PoweringOn:
 		status = "Starting"
 	}
-	enabled, target := Disabled, None
-	if boot.Enabled != "" {
-		enabled, target = boot.Enabled, boot.Target
-	}
 	return strings.NewReplacer("{path}", path, "{id}", path[strings.LastIndexByte(path, '/')+1:], "{power}", string(power), "{status}", status,
 		"{manufacturer}", h.Manufacturer, "{model}", h.Model, "{serial}", h.SerialNumber, "{uuid}", h.UUID, "{bios}", h.BIOS,
-		"{processor}", h.Processor, "{memory}", strconv.FormatFloat(h.MemoryGiB, 'f', -1, 64), "{enabled}", enabled, "{target}", target,
+		"{processor}", h.Processor, "{memory}", strconv.FormatFloat(h.MemoryGiB, 'f', -1, 64), "{enabled}", cmp.Or(boot.Enabled, Disabled), "{target}", cmp.Or(boot.Target, None),
 		"{root}", rootPath).Replace(systemText)
 }
 

@@ -50,21 +50,9 @@ func (i *imageService) answer(w http.ResponseWriter, r *http.Request, body strin
 }
 
 func TestBuiltImagesAreRegisteredOnce(t *testing.T) {
-	creds := s3.Credentials{AccessKey: "key", SecretKey: "secret-of-the-test"}
-	objects, err := s3.StartServer(t.Context(), s3.ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0", Credentials: creds})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer objects.Stop()
-	client, err := s3.NewClient(objects.Endpoint(), creds)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := client.EnsureBuckets(t.Context(), imageBucket); err != nil {
-		t.Fatal(err)
-	}
+	address, creds, client := objectStore(t)
 	b := newBench(t)
-	service := &imageService{endpoint: objects.Endpoint(), creds: creds, records: []map[string]any{}}
+	service := &imageService{endpoint: address, creds: creds, records: []map[string]any{}}
 	b.answer = service.answer
 	dir := t.TempDir()
 	for _, name := range image.Files {

@@ -194,26 +194,32 @@ func TestDiscoverArguments(t *testing.T) {
 	}
 }
 
-func TestArtifactsAndImages(t *testing.T) {
-	creds := s3.Credentials{AccessKey: "key", SecretKey: "secret-of-the-test"}
+// objectStore is an S3 service of the test's own with the bucket of images.
+func objectStore(t *testing.T) (address string, creds s3.Credentials, client *s3.Client) {
+	t.Helper()
+	creds = s3.Credentials{AccessKey: "key", SecretKey: "secret-of-the-test"}
 	objects, err := s3.StartServer(t.Context(), s3.ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0", Credentials: creds})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer objects.Stop()
-	client, err := s3.NewClient(objects.Endpoint(), creds)
-	if err != nil {
+	t.Cleanup(objects.Stop)
+	if client, err = s3.NewClient(objects.Endpoint(), creds); err != nil {
 		t.Fatal(err)
 	}
 	if err := client.EnsureBuckets(t.Context(), "boot-images"); err != nil {
 		t.Fatal(err)
 	}
+	return objects.Endpoint(), creds, client
+}
+
+func TestArtifactsAndImages(t *testing.T) {
+	address, creds, client := objectStore(t)
 	b := newBench(t)
 	b.answer = func(w http.ResponseWriter, r *http.Request, _ string) {
 		switch r.Method + " " + r.URL.Path {
 		case "PUT /apis/sts/token":
 			fmt.Fprintf(w, `{"Credentials": {"AccessKeyId": %q, "SecretAccessKey": %q, "SessionToken": "", "EndpointURL": %q}}`,
-				creds.AccessKey, creds.SecretKey, objects.Endpoint())
+				creds.AccessKey, creds.SecretKey, address)
 		case "POST /apis/ims/v3/images":
 			io.WriteString(w, `{"id": "1234"}`)
 		}

@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -64,7 +65,8 @@ func (s *Server) reach() ([]virtual.Reach, error) {
 	} {
 		inside, err := addressOf(service.inside)
 		if err != nil {
-			return nil, fault.New(fault.Invalid, "%s: %s: virtual nodes resolve no names: expected http:// and an IPv4 address", service.flag, service.inside)
+			return nil, fault.New(fault.Invalid, "%s: %s: virtual nodes resolve no names and their firmware speaks no https: expected http:// and an IPv4 address",
+				service.flag, service.inside)
 		}
 		outside, _ := url.Parse(service.outside)
 		list = append(list, virtual.Reach{Inside: inside, Outside: outside.Host})
@@ -72,11 +74,14 @@ func (s *Server) reach() ([]virtual.Reach, error) {
 	return list, nil
 }
 
-// addressOf is the address and port of an http:// URL.
+// addressOf is the address and port of an http:// URL; firmware speaks no https.
 func addressOf(text string) (netip.AddrPort, error) {
 	u, err := url.Parse(text)
 	if err != nil {
 		return netip.AddrPort{}, err
+	}
+	if u.Scheme != "http" {
+		return netip.AddrPort{}, errors.New("scheme is not http")
 	}
 	addr, err := netip.ParseAddr(u.Hostname())
 	if err != nil {

@@ -3,6 +3,7 @@ package sim_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -218,4 +219,21 @@ func TestBOSHearsAgainAndAgain(t *testing.T) {
 	if n := g.count("PATCH /apis/cfs/v3/components/x1000c0s0b0n0"); n != 1 {
 		t.Errorf("%d reports to CFS, want 1", n)
 	}
+}
+
+// A node that is told to boot from its disk has none; the next boot is from the
+// network again.
+func TestBootSourceOverride(t *testing.T) {
+	f := fleet(t, newGateway(), nil)
+	n := f.Nodes()[0]
+	n.SetBootOverride(bmc.BootOverride{Enabled: bmc.Once, Target: bmc.Disk})
+	n.Reset(bmc.ResetOn)
+	eventually(t, "the boot from the disk", func() bool {
+		return slices.Contains(n.Console(), "nothing to boot: it was told to boot from its disk and has none")
+	})
+	if n.BootOverride() != (bmc.BootOverride{}) || n.PowerState() != bmc.On || n.Phase() == sim.PhaseUp {
+		t.Errorf("override %+v, power %s, phase %s", n.BootOverride(), n.PowerState(), n.Phase())
+	}
+	n.Reset(bmc.ForceRestart)
+	up(t, n)
 }

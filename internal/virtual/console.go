@@ -48,17 +48,19 @@ func (c *console) rotate() error {
 	return err
 }
 
+// Write keeps what it can and takes all: a machine whose line nobody reads
+// stands still, so a full disk must not end the reading.
 func (c *console) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.size > maxConsole {
-		if err := c.rotate(); err != nil {
-			return 0, err
+	if c.file == nil || c.size > maxConsole {
+		if c.rotate() != nil {
+			return len(p), nil
 		}
 	}
-	n, err := c.file.Write(p)
+	n, _ := c.file.Write(p)
 	c.size += int64(n)
-	return n, err
+	return len(p), nil
 }
 
 // end closes the file; it stays to be read.

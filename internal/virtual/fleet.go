@@ -63,11 +63,11 @@ func New(opts Options) (*Fleet, error) {
 		f.nodes = append(f.nodes, n)
 	}
 	var err error
-	if f.sshPort, err = freePort(filepath.Join(opts.Dir, "ssh.port"), opts.SSHPort, opts.Nodes); err != nil {
+	if f.sshPort, err = freePort(filepath.Join(opts.Dir, "ssh.port"), opts.Nodes); err != nil {
 		return nil, fmt.Errorf("virtual nodes' SSH: %w", err)
 	}
-	f.face = bmc.NewFace(f.controller, opts.Username, opts.Password)
-	f.listen, err = loopback.ListenAgain(filepath.Join(opts.Dir, "bmc.port"), opts.BMCPort, bmcNet, opts.Nodes)
+	f.face = bmc.NewFace(f.controller, username, password)
+	f.listen, err = loopback.ListenAgain(filepath.Join(opts.Dir, "bmc.port"), 0, bmcNet, opts.Nodes)
 	if err != nil {
 		return nil, fmt.Errorf("virtual BMCs: %w", err)
 	}
@@ -75,28 +75,26 @@ func New(opts Options) (*Fleet, error) {
 	return f, nil
 }
 
-// freePort is a port that no node's address has in use: the one given, else the
-// one of the last time, else any.
-func freePort(file string, port, nodes int) (int, error) {
+// freePort is a port that no node's address has in use: the one that the file
+// remembers from the last time, else any.
+func freePort(file string, nodes int) (int, error) {
 	text, err := os.ReadFile(file)
-	if err == nil && port == 0 {
+	if err == nil {
 		if last, err := strconv.Atoi(string(text)); err == nil && portIsFree(last, nodes) == nil {
 			return last, nil
 		}
 	}
 	const tries = 100
 	for range tries {
-		candidate := port
-		if port == 0 {
-			if candidate, err = anyPort(); err != nil {
-				return 0, err
-			}
+		port, err := anyPort()
+		if err != nil {
+			return 0, err
 		}
-		if err = portIsFree(candidate, nodes); err == nil {
-			return candidate, os.WriteFile(file, []byte(strconv.Itoa(candidate)), 0o600)
+		if portIsFree(port, nodes) == nil {
+			return port, os.WriteFile(file, []byte(strconv.Itoa(port)), 0o600)
 		}
 	}
-	return 0, err
+	return 0, errors.New("no port is free at the addresses of all nodes")
 }
 
 func anyPort() (int, error) {
@@ -174,7 +172,7 @@ func (f *Fleet) BMCs() []bmc.Account {
 	list := make([]bmc.Account, len(f.nodes))
 	for i := range list {
 		addr := netip.AddrPortFrom(bmcNet.Address(i), uint16(loopback.Port(f.listen)))
-		list[i] = bmc.Account{Xname: bmcXname(i), Address: addr.String(), Username: f.opts.Username, Password: f.opts.Password}
+		list[i] = bmc.Account{Xname: bmcXname(i), Address: addr.String(), Username: username, Password: password}
 	}
 	return list
 }
@@ -192,6 +190,6 @@ func (f *Fleet) SSHPort() int { return f.sshPort }
 
 // Addresses is the network of the nodes' addresses.
 func Addresses() netip.Prefix {
-	prefix, _ := nodeNet.Address(0).Prefix(8 + 8) // 127.122.0.0/16
+	prefix, _ := nodeNet.Address(0).Prefix(16) // 127.122.0.0/16
 	return prefix
 }

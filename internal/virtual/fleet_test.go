@@ -232,6 +232,24 @@ func TestNodeThatCannotStart(t *testing.T) {
 	}
 }
 
+// A restart that waits for the system is off the table once the power is cut.
+func TestForceOffCancelsAGracefulRestart(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, newGateway(t, waiting))
+	n := f.Nodes()[0]
+	n.Reset(bmc.ResetOn)
+	m := n.running()
+	n.Reset(bmc.GracefulRestart)
+	if !m.startsAgain() {
+		t.Error("a graceful restart does not ask for another start")
+	}
+	n.Reset(bmc.ForceOff)
+	f.Stop() // waits for whoever would start it
+	if n.running() != nil || n.last() != m {
+		t.Error("it was started again")
+	}
+}
+
 func TestStopLeavesNoProcess(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, newGateway(t, waiting))

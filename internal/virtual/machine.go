@@ -58,11 +58,10 @@ func start(args []string, console io.Writer) (*machine, error) {
 	cmd.ExtraFiles = []*os.File{lineEnd, controlEnd}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	started := make(chan error)
-	go m.live(cmd, started, func() { line.Close(); control.Close() })
+	go m.live(cmd, started, line, console)
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("start QEMU: %w", err)
 	}
-	go io.Copy(console, line) //nolint:errcheck // ends with the process; a full disk must not stop the node
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	if err := m.monitor.open(ctx); err != nil {
@@ -80,18 +79,27 @@ func start(args []string, console io.Writer) (*machine, error) {
 
 // live starts the process and waits for its end. The kernel kills the process
 // when the thread that started it ends, so this one stays.
-func (m *machine) live(cmd *exec.Cmd, started chan<- error, after func()) {
+func (m *machine) live(cmd *exec.Cmd, started chan<- error, line net.Conn, console io.Writer) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	defer after()
+	defer m.monitor.conn.Close()
+	defer line.Close()
 	err := cmd.Start()
 	m.process = cmd.Process
 	started <- err
-	if err == nil {
-		cmd.Wait() //nolint:errcheck // how it ended is told by what it said
+	if err != nil {
+		return
 	}
+	var copying sync.WaitGroup
+	copying.Go(func() { io.Copy(console, line) })      //nolint:errcheck // ends with the line
+	cmd.Wait()                                         //nolint:errcheck // how it ended is told by what it said
+	line.SetReadDeadline(time.Now().Add(drainTimeout)) //nolint:errcheck // then it ends by itself
+	copying.Wait()
 	close(m.ended)
 }
+
+// drainTimeout bounds the reading of a machine's last words.
+const drainTimeout = time.Second
 
 // pair is a connection and the file of its other end.
 func pair(name string) (net.Conn, *os.File, error) {

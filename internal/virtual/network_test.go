@@ -70,3 +70,11 @@ func TestConsoleIsBounded(t *testing.T) {
 		t.Errorf("%d lines, the last %q", len(lines), lines[len(lines)-1])
 	}
 }
+
+// A console that cannot be written to is still read, or the machine would wait.
+func TestConsoleOfAFullDisk(t *testing.T) {
+	c := console{path: t.TempDir() + "/gone/console.log"}
+	if n, err := c.Write([]byte("hello")); n != 5 || err != nil {
+		t.Errorf("took %d bytes, %v", n, err)
+	}
+}

@@ -49,12 +49,17 @@ func (n *Node) Hardware() bmc.Hardware {
 		MAC: n.MAC(), Processor: "QEMU " + o.Accel, Cores: o.CPUs, Threads: o.CPUs, MemoryGiB: float64(o.Memory) / 1024}
 }
 
-// running is the node's process, nil when it is off.
-func (n *Node) running() *machine {
+// last is the node's last process, which may have ended; nil before the first.
+func (n *Node) last() *machine {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.machine != nil && n.machine.runs() {
-		return n.machine
+	return n.machine
+}
+
+// running is the node's process, nil when it is off.
+func (n *Node) running() *machine {
+	if m := n.last(); m != nil && m.runs() {
+		return m
 	}
 	return nil
 }
@@ -75,14 +80,14 @@ func (n *Node) Reset(kind string) *bmc.Refusal {
 	defer n.turn.Unlock()
 	m := n.running()
 	switch kind {
-	case bmc.ForceOff:
-		if m != nil {
-			m.kill()
+	case bmc.ForceOff: // also a process that has ended, lest it is started again
+		if last := n.last(); last != nil {
+			last.kill()
 		}
 		return nil
 	case bmc.GracefulShutdown:
-		if m != nil {
-			m.shutDown(false)
+		if last := n.last(); last != nil {
+			last.shutDown(false)
 		}
 		return nil
 	case bmc.GracefulRestart:
@@ -153,8 +158,10 @@ func (n *Node) watch(m *machine) {
 	if words := m.said.String(); words != "" {
 		n.fleet.opts.Log.Warn("QEMU of a virtual node said", "node", n.xname, "words", words)
 	}
-	if m.startsAgain() {
-		n.Reset(bmc.ResetOn) // a refusal is logged; nobody waits for it
+	n.turn.Lock()
+	defer n.turn.Unlock()
+	if m.startsAgain() && n.running() == nil {
+		n.powerOn() // a refusal is logged; nobody waits for it
 	}
 }
 

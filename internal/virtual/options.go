@@ -11,7 +11,7 @@ import (
 
 // Options describe a fleet. Nodes and Dir are required.
 type Options struct {
-	// Nodes is the number of nodes, x3000c0s0b0n0 and on, a BMC each.
+	// Nodes is the number of nodes, x3000c0s1b0n0 and on, a BMC each.
 	Nodes int
 	// Dir is where consoles and boot source overrides are kept.
 	Dir string
@@ -20,12 +20,6 @@ type Options struct {
 	// Accel is what runs the guests: tcg (the default) everywhere, kvm where
 	// the host has it. QEMU does not fall back.
 	Accel string
-	// BMCPort and SSHPort are the ports to listen on; 0 is the one used last
-	// time in Dir if it is free, else any.
-	BMCPort, SSHPort int
-	// Username and Password are the BMCs' account; empty means root and
-	// "initial0".
-	Username, Password string
 	// Log is where the fleet logs; nil is slog.Default.
 	Log *slog.Logger
 }
@@ -53,6 +47,10 @@ const (
 	maxNodes      = 1000
 	defaultMemory = 384
 	minMemory     = 128
+
+	// The account of every BMC.
+	username = "root"
+	password = "initial0"
 )
 
 func (o *Options) complete() error {
@@ -77,9 +75,6 @@ func (o *Options) complete() error {
 	}
 	if o.CPUs == 0 {
 		o.CPUs = 1
-	}
-	if o.Username == "" {
-		o.Username, o.Password = "root", "initial0"
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()

@@ -14,6 +14,7 @@ import (
 // gets another one before this ends. It is stored with the session.
 type Batch struct {
 	Session string    `json:"session"`
+	Config  string    `json:"config"`
 	Sent    time.Time `json:"sent"`
 	Members []Member  `json:"members"`
 }
@@ -87,7 +88,7 @@ func (b *open) due(size int, window, quiet time.Duration, capacity bool) time.Ti
 // request is the session that the batch asks for, and the record of it.
 func (b *open) request(name string, now time.Time) (cfs.NewSession, Batch) {
 	ids := slices.Sorted(maps.Keys(b.members))
-	batch := Batch{Session: name, Sent: now}
+	batch := Batch{Session: name, Config: b.group.config, Sent: now}
 	var tags map[string]string
 	for i, id := range ids {
 		m := b.members[id]

@@ -61,8 +61,8 @@ type Batcher struct {
 	inFlight map[string]Batch  // by session
 	assigned map[string]string // component ─► session in flight
 	open     []*open
-	openOf   map[string]*open // component ─► open batch
-	backoff  backoff
+	openOf   map[string]*open    // component ─► open batch
+	backoffs map[string]*backoff // by configuration
 }
 
 // New returns a batcher that does nothing until Start.
@@ -79,10 +79,10 @@ func New(cfg Config) *Batcher {
 	if cfg.NewID == nil {
 		cfg.NewID = uuid.NewString
 	}
-	b := &Batcher{cfg: cfg, inFlight: map[string]Batch{}, assigned: map[string]string{}, openOf: map[string]*open{},
+	b := &Batcher{cfg: cfg, inFlight: map[string]Batch{}, assigned: map[string]string{}, openOf: map[string]*open{}, backoffs: map[string]*backoff{},
 		batches: store.NewTable(cfg.DB, store.Spec[Batch]{Name: "cfs_batches", Kind: "Batch", Key: func(b *Batch) string { return b.Session }})}
 	b.loop = &events.Loop{Name: "cfs batcher", Hub: cfg.Hub, Run: b.run,
-		Tables: []string{cfs.ComponentsTable, cfs.SessionsTable, cfs.OptionsTable},
+		Tables: []string{cfs.ComponentsTable, cfs.SessionsTable, cfs.OptionsTable, cfs.ConfigurationsTable},
 		Resync: func() time.Duration { return time.Duration(b.interval.Load()) * time.Second }}
 	return b
 }
@@ -116,7 +116,8 @@ func (b *Batcher) run(ctx context.Context, w events.Wake) error {
 		return nil
 	}
 	ids := append(slices.Clone(w.Keys), released...)
-	if w.All || slices.Contains(w.Keys, "options") { // it may just have been enabled
+	changed := func(key string) bool { return key == "options" || b.backoffs[key] != nil }
+	if w.All || slices.ContainsFunc(w.Keys, changed) { // it may just have been enabled, or a back-off have ended
 		ids = nil
 	}
 	if err := b.collect(ctx, ids, options); err != nil {
@@ -179,15 +180,12 @@ func (b *Batcher) check(ctx context.Context, w events.Wake, options cfs.Options)
 		if err := b.finish(ctx, &batch, how); err != nil {
 			return nil, err
 		}
-		b.backoff.add(how != succeeded)
+		b.note(&batch, how, now, seconds(options.BatcherMaxBackoff))
 		for _, m := range batch.Members {
 			delete(b.assigned, m.ID)
 			released = append(released, m.ID)
 		}
 		delete(b.inFlight, name)
-	}
-	if len(released) > 0 {
-		b.backoff.update(now, seconds(options.BatcherMaxBackoff))
 	}
 	return released, nil
 }

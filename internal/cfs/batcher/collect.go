@@ -76,10 +76,6 @@ func (b *Batcher) send(ctx context.Context, options cfs.Options) error {
 		return nil
 	}
 	now := b.cfg.Now()
-	if wait := b.backoff.until.Sub(now); wait > 0 {
-		b.again(wait)
-		return nil
-	}
 	active, err := b.cfg.CFS.ActiveSessions(ctx)
 	if err != nil {
 		return err
@@ -88,6 +84,9 @@ func (b *Batcher) send(ctx context.Context, options cfs.Options) error {
 	next := time.Duration(-1)
 	for _, o := range b.open {
 		due := o.due(options.BatchSize, seconds(options.BatchWindow), b.cfg.Quiet, active < b.cfg.MaxJobs)
+		if pause := b.pause(o); pause.After(due) {
+			due = pause
+		}
 		if wait := due.Sub(now); wait > 0 {
 			later = append(later, o)
 			if next < 0 || wait < next {

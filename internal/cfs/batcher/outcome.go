@@ -85,31 +85,60 @@ func settleOne(session string, how outcome, a *cfs.Assessment) []cfs.ComponentPa
 	return out
 }
 
-// backoff stops the sending of sessions while none of the last twenty
-// succeeded.
-type backoff struct {
-	ring  [20]bool // true is a failure
-	next  int
-	pause time.Duration
-	until time.Time
-}
-
-// firstPause is that of the first back-off.
-const firstPause = time.Minute
-
-// add records how a batch ended.
-func (b *backoff) add(failure bool) {
-	b.ring[b.next%len(b.ring)] = failure
-	b.next++
-}
-
-// update is called after a look in which batches ended.
-func (b *backoff) update(now time.Time, limit time.Duration) {
-	if slices.Contains(b.ring[:], false) {
-		b.pause, b.until = 0, time.Time{}
+// note counts a batch's end for its configuration, as it was when the batch was
+// sent: other layers begin anew.
+func (b *Batcher) note(batch *Batch, how outcome, now time.Time, limit time.Duration) {
+	if len(batch.Members) == 0 {
 		return
 	}
-	if now.Before(b.until) {
+	layers := batch.Members[0].Layers
+	at := b.backoffs[batch.Config]
+	if how == succeeded {
+		delete(b.backoffs, batch.Config) // twenty more may fail now, as at the start
+		return
+	}
+	if at == nil || !slices.Equal(at.layers, layers) {
+		at = &backoff{layers: layers}
+		b.backoffs[batch.Config] = at
+	}
+	at.fail(now, limit)
+}
+
+// pause is until when no session is made of the open batch. A configuration
+// whose layers are others than those that failed has no back-off.
+func (b *Batcher) pause(o *open) time.Time {
+	at := b.backoffs[o.group.config]
+	if at == nil {
+		return time.Time{}
+	}
+	for _, m := range o.members { // all have one configuration
+		if !slices.Equal(at.layers, layerIDs(m.Layers)) {
+			return time.Time{}
+		}
+	}
+	return at.until
+}
+
+// backoff stops the sending of one configuration's sessions after twenty
+// failures without a success between.
+type backoff struct {
+	layers   []layerID // that failed
+	failures int
+	pause    time.Duration
+	until    time.Time
+}
+
+const (
+	// patience is how many failures lead to a back-off, firstPause how long
+	// that takes at first.
+	patience   = 20
+	firstPause = time.Minute
+)
+
+// fail records a failure.
+func (b *backoff) fail(now time.Time, limit time.Duration) {
+	b.failures++
+	if b.failures < patience || now.Before(b.until) {
 		return
 	}
 	b.pause = min(max(2*b.pause, firstPause), limit)

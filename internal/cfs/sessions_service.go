@@ -49,6 +49,10 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession, o CreateOptio
 		if err := n.Target.check(); err != nil {
 			return err
 		}
+		if n.Target.Definition == TargetImage {
+			return fault.New(fault.Invalid, "target.definition 'image': customizing images is not available here; "+
+				"expected dynamic, spec or repo")
+		}
 		if err := checkPassthrough(job.Passthrough); err != nil {
 			return err
 		}

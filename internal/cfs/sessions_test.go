@@ -101,8 +101,25 @@ func TestSessionCreateRefused(t *testing.T) {
 	if e := f.events(); len(e) != 0 {
 		t.Errorf("refused sessions left events: %v", e)
 	}
-	f.want(201, "POST", "/v3/sessions", `{"name":"i","configuration_name":"cfg","ansible_passthrough":"--tags x -e a=b --forks=5","target":{"definition":"image",
-		"groups":[{"name":"g","members":["ff287206-6ff7-4659-92ad-6e732821c6b4"]}],"image_map":[{"source_id":"ff287206-6ff7-4659-92ad-6e732821c6b4","result_name":"r"}]}}`)
+	f.want(201, "POST", "/v3/sessions", `{"name":"p","configuration_name":"cfg","ansible_passthrough":"--tags x -e a=b --forks=5"}`)
+}
+
+// Refused before it clones, not when it comes to its inventory.
+func TestImageSessionIsRefusedWithWords(t *testing.T) {
+	f := newFixture(t)
+	f.configuration("cfg", "a")
+	const target = `"target":{"definition":"image","groups":[{"name":"g","members":["ff287206-6ff7-4659-92ad-6e732821c6b4"]}]}}`
+	for path, body := range map[string]string{"/v3/sessions": `{"name":"i","configuration_name":"cfg",` + target,
+		"/v2/sessions": `{"name":"i","configurationName":"cfg",` + target} {
+		a := f.want(400, "POST", path, body)
+		if !strings.Contains(a.text, "target.definition 'image'") || !strings.Contains(a.text, "not available") {
+			t.Errorf("%s: %s", path, a.text)
+		}
+	}
+	f.want(404, "GET", "/v3/sessions/i", "")
+	if e := f.events(); len(e) != 0 {
+		t.Errorf("refused sessions left events: %v", e)
+	}
 }
 
 // What runs is fixed when the session is created (section H for the limits).

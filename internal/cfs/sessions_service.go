@@ -105,6 +105,12 @@ func (s *Service) pin(ctx context.Context, n NewSession, o CreateOptions, option
 	if err != nil {
 		return job, err
 	}
+	for _, name := range names {
+		if _, found := urls[name]; !found {
+			return job, fault.Titled(fault.Invalid, "Source does not exist",
+				"source '%s' does not exist; configuration '%s' or the option additional_inventory_source names it", name, n.ConfigurationName)
+		}
+	}
 	if debug == "" {
 		job.Layers = selectLayers(c.pin(urls, options.DefaultPlaybook), n.ConfigurationLimit)
 	}

@@ -122,6 +122,17 @@ func TestImageSessionIsRefusedWithWords(t *testing.T) {
 	}
 }
 
+func TestSessionWhoseSourceDoesNotExistIsRefused(t *testing.T) {
+	f := newFixture(t)
+	f.configuration("cfg", "a")
+	f.want(200, "PATCH", "/v3/options", `{"additional_inventory_source":"nowhere"}`)
+	a := f.want(400, "POST", "/v3/sessions", `{"name":"s","configuration_name":"cfg"}`)
+	if a.title() != "Source does not exist" || !strings.Contains(a.text, "'nowhere'") || !strings.Contains(a.text, "additional_inventory_source") {
+		t.Error(a.text)
+	}
+	f.want(404, "GET", "/v3/sessions/s", "")
+}
+
 // What runs is fixed when the session is created (section H for the limits).
 func TestJobIsPinned(t *testing.T) {
 	f := newFixture(t)

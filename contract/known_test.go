@@ -28,6 +28,7 @@ var knownDifferences = map[string]known{
 		"POST /v2/sessions/{}/status: answer.*":                      "answers the extended status, as the service always did; the file names the session record",
 		"PATCH /v2/components: body[].id required: true, here false": "the ID is not required in the other form, where it is ignored; checked by the handler",
 		"PUT /v2/components: body[].id required: true, here false":   "checked by the handler",
+		"GET /v2/sessions/{}/status: answer.forced_off added":        "extension: whose power was cut, and why",
 	},
 	"CFS": {
 		"* /v*/components*: answer*.state*ppend missing":                  "state is appended to, never answered",

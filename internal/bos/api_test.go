@@ -374,7 +374,7 @@ func TestBulkChanges(t *testing.T) {
 	s.expect("PATCH /v2/components", `{"patch":{"enabled":false},"filters":{"session":"none"}}`, 200, "[]")
 	c1, _ := s.service.Component(t.Context(), "x1", "")
 	c2, _ := s.service.Component(t.Context(), "x2", "")
-	if c1.Enabled || c1.Session != "s" || c2.Error != "e" {
+	if c1.Enabled || c1.Session != "s" || c2.Troubles.Newest() != "e" {
 		t.Errorf("%+v %+v", c1, c2)
 	}
 	for _, body := range []string{`{"patch":{}}`, `{"patch":{},"filters":{}}`, `{"patch":{},"filters":{"ids":"a","session":"b"}}`,
@@ -410,7 +410,7 @@ func TestConcurrentPatchesLoseNothing(t *testing.T) {
 	}
 	wg.Wait()
 	c, err := s.service.Component(t.Context(), "x1", "")
-	if err != nil || c.Error == "" || c.RetryPolicy == nil || c.StagedState.Configuration == "" || !c.Enabled {
+	if err != nil || c.Troubles.Newest() == "" || c.RetryPolicy == nil || c.StagedState.Configuration == "" || !c.Enabled {
 		t.Errorf("%+v %v", c, err)
 	}
 }
@@ -461,7 +461,7 @@ func TestApplyStagedThatCannotBe(t *testing.T) {
 	s.expect("POST /v2/applystaged", `{"xnames":["x1","x2","x3","x9"]}`, 200, `{"succeeded":[],"failed":["x1","x2"],"ignored":["x3","x9"]}`)
 	s.expect("POST /v2/applystaged", `{}`, 200, `{"succeeded":[],"failed":[],"ignored":[]}`)
 	c, _ := s.service.Component(t.Context(), "x1", "")
-	if c.Enabled || c.Session != "gone" || c.LastAction.Action != ApplyStaged || c.Error != "Staged session 'gone' does not exist" {
+	if c.Enabled || c.Session != "gone" || c.LastAction.Action != ApplyStaged || c.Troubles.Newest() != "Staged session 'gone' does not exist" {
 		t.Errorf("%+v", c)
 	}
 }

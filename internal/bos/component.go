@@ -16,7 +16,7 @@ type Component struct {
 	EventStats   EventStats   `json:"event_stats"`
 	Status       Status       `json:"status"`
 	Enabled      bool         `json:"enabled"`
-	Error        string       `json:"error"`
+	Troubles     Troubles     `json:"troubles,omitzero"`
 	Session      string       `json:"session"`
 	RetryPolicy  *int         `json:"retry_policy,omitempty"`
 
@@ -108,8 +108,6 @@ const (
 	StatusPowerOffGently  = "power_off_gracefully_called"
 	StatusPowerOffHard    = "power_off_forcefully_called"
 	StatusConfiguring     = "configuring"
-
-	errRetryLimit = "The retry limit has been hit for this component, but no services have reported specific errors"
 )
 
 // Engine is what the operators remember about a component between two looks.
@@ -119,17 +117,47 @@ type Engine struct {
 	StagedTenant string `json:"staged_tenant,omitempty"`
 	// PhaseSince is when the phase began.
 	PhaseSince time.Time `json:"phase_since,omitzero"`
-	// Claim identifies the power action that was decided last. It is written
-	// before the call is made; Unsent tells that the call failed.
-	Claim  string `json:"claim,omitempty"`
-	Unsent bool   `json:"unsent,omitempty"`
-	// RetryAt bars the next try until then.
-	RetryAt time.Time `json:"retry_at,omitzero"`
-	// BlindSince is since when PCS or CFS do not say where the node stands.
-	BlindSince time.Time `json:"blind_since,omitzero"`
-	// LastError is the error that the next try wiped from Component.Error.
-	LastError string `json:"last_error,omitempty"`
+	// Call is the power call decided last.
+	Call Call `json:"call,omitzero"`
+	// NotBefore bars the next power call until then.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	// LaterSince is since when no call got further than "later".
+	LaterSince time.Time `json:"later_since,omitzero"`
+	// RefusedSince is since when the BMC refuses the action of Call in words.
+	RefusedSince time.Time `json:"refused_since,omitzero"`
+	// UnseenSince is since when PCS or CFS do not say where the node stands.
+	UnseenSince time.Time `json:"unseen_since,omitzero"`
+	// Forced is why and when the node was last forced off in its session.
+	Forced Trouble `json:"forced,omitzero"`
 }
+
+// Call is one power call. It is written before it is made, so that whoever
+// finds it after a crash asks PCS what became of it.
+type Call struct {
+	ID     string    `json:"id,omitempty"`
+	Action Action    `json:"action,omitempty"`
+	State  CallState `json:"state,omitempty"`
+	// At is when it was decided, AcceptedAt when the BMC was known to have it.
+	At         time.Time `json:"at,omitzero"`
+	AcceptedAt time.Time `json:"accepted_at,omitzero"`
+}
+
+// CallState is how far a power call got.
+type CallState string
+
+// The states. The last three are final for the call; what follows from them is
+// for the machine to say.
+const (
+	NoCall       CallState = ""
+	CallDecided  CallState = "decided"
+	CallAccepted CallState = "accepted"
+	CallLater    CallState = "later"
+	CallRefused  CallState = "refused"
+	CallNever    CallState = "never"
+)
+
+// Open tells whether the call may still come to something.
+func (c Call) Open() bool { return c.State == CallDecided || c.State == CallAccepted }
 
 // Computed is the status that the API shows.
 func (c *Component) Computed() string {
@@ -164,20 +192,24 @@ func (c *Component) Matches() bool {
 	return c.DesiredState.BootArtifacts == c.ActualState.BootArtifacts
 }
 
-// enterPhase changes the phase with what goes along: leaving powering_off the
-// old system is gone, leaving all phases the tries are forgotten.
-func (c *Component) enterPhase(p Phase, now time.Time) {
+// EnterPhase changes the phase; with the last one the tries are forgotten.
+func (c *Component) EnterPhase(p Phase, now time.Time) {
 	if c.Status.Phase == p {
 		return
-	}
-	if c.Status.Phase == PhaseOff {
-		c.ActualState = ActualState{LastUpdated: now}
 	}
 	if p == NoPhase {
 		c.EventStats = EventStats{}
 	}
 	c.Status.Phase = p
 	c.Engine.PhaseSince = now
+}
+
+// Retries is how often each action is tried.
+func (c *Component) Retries(o Options) int {
+	if c.RetryPolicy != nil {
+		return *c.RetryPolicy
+	}
+	return o.DefaultRetryPolicy
 }
 
 // Expired tells whether the state says something that was not confirmed since

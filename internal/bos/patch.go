@@ -97,7 +97,10 @@ func (c *Component) Apply(p *ComponentPatch, booted *BootArtifacts, now time.Tim
 		}
 		set(&c.Status.StatusOverride, s.StatusOverride)
 	}
-	set(&c.Error, p.Error)
+	if p.Error != nil {
+		c.Troubles = Troubles{} // the field has one value: the caller's replaces all
+		c.Troubles.Set(FromClient, *p.Error, now)
+	}
 	if p.DesiredState != nil && (p.Session == nil || *p.Session == "") {
 		c.Session, c.Engine.Tenant = "", "" // a change by hand takes the node out of its session
 	} else if p.Session != nil {
@@ -112,15 +115,15 @@ func (c *Component) Apply(p *ComponentPatch, booted *BootArtifacts, now time.Tim
 	}
 }
 
-// enable puts an enabled node on hold until the operators look at it. One that
-// was disabled starts with all its tries.
+// enable puts an enabled node on hold until the operators look at it, with no
+// call that it waits for. One that was disabled starts with all its tries.
 func (c *Component) enable(on bool) {
 	if on {
 		if !c.Enabled {
 			c.EventStats = EventStats{}
 		}
 		c.Status.StatusOverride = StatusOnHold
-		c.Engine = Engine{Tenant: c.Engine.Tenant, StagedTenant: c.Engine.StagedTenant, PhaseSince: c.Engine.PhaseSince, Claim: c.Engine.Claim}
+		c.Engine = Engine{Tenant: c.Engine.Tenant, StagedTenant: c.Engine.StagedTenant, PhaseSince: c.Engine.PhaseSince}
 	}
 	c.Enabled = on
 }

@@ -58,12 +58,28 @@ type Transition struct {
 
 // Task is a transition's part for one node.
 type Task struct {
-	Node   string
+	Node string
+	// Done tells that nothing more will come of it.
 	Done   bool
-	Failed bool
-	// Text is the reason in PCS's or the BMC's words.
+	Answer Answer
+	// Text is what there is to say, in PCS's or the BMC's words.
 	Text string
 }
+
+// Answer is what kind of answer a power call got. What says nothing about the
+// node (a service or BMC that is busy, silent, or a node that is reserved) is
+// later; only words about the node are a refusal.
+type Answer int
+
+// The answers. Waiting: none yet. Accepted: the BMC has the request. Never: the
+// BMC cannot do that at all.
+const (
+	AnswerWaiting Answer = iota
+	AnswerAccepted
+	AnswerLater
+	AnswerRefused
+	AnswerNever
+)
 
 // BootParameters is BSS.
 type BootParameters interface {

@@ -63,7 +63,7 @@ func componentRecord(c *Component) ComponentRecord {
 		LastAction:   ActionRecord{c.LastAction.Action, c.LastAction.Failed, stampOrNone(c.LastAction.LastUpdated)},
 		EventStats:   c.EventStats,
 		Status:       StatusRecord{c.Status.Phase, c.Computed(), c.Status.StatusOverride},
-		Enabled:      c.Enabled, Error: c.Error, Session: c.Session, RetryPolicy: c.RetryPolicy,
+		Enabled:      c.Enabled, Error: c.Troubles.Newest(), Session: c.Session, RetryPolicy: c.RetryPolicy,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/fault"
@@ -21,11 +22,11 @@ func (s *Service) Change(ctx context.Context, keys []string, alter func(c *Compo
 	err = s.DB.InTx(ctx, func(ctx context.Context) error {
 		var lines []journal.Entry
 		after, missing, err = s.components.Update(ctx, keys, func(c *Component) error {
-			before, errorBefore := c.Computed(), c.Error
+			before := *c
 			if err := alter(c); err != nil {
 				return err
 			}
-			lines = append(lines, s.lines(c, before, errorBefore)...)
+			lines = append(lines, s.lines(c, &before)...)
 			return nil
 		})
 		if err != nil {
@@ -37,24 +38,27 @@ func (s *Service) Change(ctx context.Context, keys []string, alter func(c *Compo
 }
 
 // lines tells what a change means to an administrator.
-func (s *Service) lines(c *Component, before, errorBefore string) []journal.Entry {
-	status := c.Computed()
-	moved, erred := status != before, c.Error != "" && c.Error != errorBefore
+func (s *Service) lines(c, before *Component) (out []journal.Entry) {
+	status, trouble := c.Computed(), c.Troubles.Newest()
+	moved, erred := status != before.Computed(), trouble != "" && trouble != before.Troubles.Newest()
+	say := func(kind, text string, failed bool) {
+		out = append(out, journal.Entry{Node: c.ID, Time: s.Now(), Source: "bos", Kind: kind, Session: c.Session, Failed: failed, Text: text})
+	}
+	if f := c.Engine.Forced; f.Words != "" && !f.At.Equal(before.Engine.Forced.At) {
+		say("forced-off", "forced off: "+f.Words, true)
+	}
 	if !moved && !erred {
-		return nil
+		return out
 	}
-	e := journal.Entry{Node: c.ID, Time: s.Now(), Source: "bos", Kind: "status", Session: c.Session,
-		Failed: erred || status == StatusFailed}
+	var text []string
 	if moved {
-		e.Text = before + " -> " + status
+		text = append(text, before.Computed()+" -> "+status)
 	}
-	if c.Error != "" && (erred || status == StatusFailed) {
-		if e.Text != "" {
-			e.Text += ": "
-		}
-		e.Text += c.Error
+	if trouble != "" && (erred || status == StatusFailed) {
+		text = append(text, trouble)
 	}
-	return []journal.Entry{e}
+	say("status", strings.Join(text, ": "), erred || status == StatusFailed)
+	return out
 }
 
 // Components lists components in the order of their IDs.

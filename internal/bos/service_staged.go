@@ -88,10 +88,11 @@ func (c *Component) applyStaged(session *Session, tenant string, clear bool, s *
 		if session.Operation == OperationReboot {
 			c.ActualState = ActualState{}
 		}
-		c.Error = ""
+		c.Troubles = Troubles{}
 		c.enable(true)
 	} else {
-		c.Error, c.Enabled = why, false
+		c.Troubles.Set(FromSession, why, now)
+		c.Enabled = false
 	}
 	c.Session, c.Engine.Tenant = name, tenant
 	c.LastAction.Action = ApplyStaged

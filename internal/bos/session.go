@@ -72,7 +72,7 @@ func (c *Component) Join(s *Session, t Target, now time.Time) {
 	if s.Operation == OperationReboot {
 		c.ActualState = ActualState{LastUpdated: now} // nothing matches: the node must restart
 	}
-	c.Session, c.Engine.Tenant, c.Error = s.Name, s.Tenant, ""
+	c.Session, c.Engine.Tenant, c.Troubles = s.Name, s.Tenant, Troubles{}
 	c.LastAction = LastAction{Action: SessionSetup, LastUpdated: now}
 	c.EventStats = EventStats{}
 	c.enable(true)
@@ -81,7 +81,7 @@ func (c *Component) Join(s *Session, t Target, now time.Time) {
 // Stage keeps what the session wants for applystaged.
 func (c *Component) Stage(s *Session, t Target, now time.Time) {
 	c.StagedState = StagedState{BootArtifacts: t.Artifacts, Configuration: t.Configuration, Session: s.Name, LastUpdated: now}
-	c.Engine.StagedTenant, c.Error = s.Tenant, ""
+	c.Engine.StagedTenant = s.Tenant
 }
 
 // ExtendedStatus tells how far a session's nodes are.
@@ -94,6 +94,15 @@ type ExtendedStatus struct {
 	PercentStaged          float64                    `json:"percent_staged"`
 	ErrorSummary           map[string]ErrorComponents `json:"error_summary"`
 	Timing                 Timing                     `json:"timing"`
+	// ForcedOff is Drover's own: the published interface has no place for it.
+	ForcedOff []ForcedOff `json:"forced_off,omitempty" doc:"Nodes whose power was cut, and why"`
+}
+
+// ForcedOff tells why and when a node's power was cut.
+type ForcedOff struct {
+	Name   string `json:"name"`
+	At     string `json:"at"`
+	Reason string `json:"reason"`
 }
 
 // StatusPhases is the share of nodes in each phase, in percent.
@@ -122,6 +131,7 @@ type Progress struct {
 	Total, Stable, Failed, Staged        int
 	PoweringOn, PoweringOff, Configuring int
 	Errors                               map[string]ErrorComponents
+	ForcedOff                            []ForcedOff
 }
 
 // Extended is the extended status of the session whose nodes stand as p says.
@@ -147,7 +157,7 @@ func (s *Session) Extended(p Progress, now time.Time) ExtendedStatus {
 		Phases: StatusPhases{PercentComplete: percent(p.Stable + p.Failed), PercentPoweringOn: percent(p.PoweringOn),
 			PercentPoweringOff: percent(p.PoweringOff), PercentConfiguring: percent(p.Configuring)},
 		PercentSuccessful: percent(p.Stable), PercentFailed: percent(p.Failed), PercentStaged: percent(p.Staged),
-		ErrorSummary: p.Errors, Timing: t,
+		ErrorSummary: p.Errors, Timing: t, ForcedOff: p.ForcedOff,
 	}
 }
 
@@ -158,7 +168,7 @@ const maxListed = 10
 func summarise(nodes []Component) map[string]ErrorComponents {
 	lists := map[string][]string{}
 	for i := range nodes {
-		if e := nodes[i].Error; e != "" {
+		if e := nodes[i].Troubles.Newest(); e != "" {
 			lists[e] = append(lists[e], nodes[i].ID)
 		}
 	}
@@ -169,6 +179,16 @@ func summarise(nodes []Component) map[string]ErrorComponents {
 			list += "..."
 		}
 		out[e] = ErrorComponents{Count: len(ids), List: list}
+	}
+	return out
+}
+
+// forced lists the nodes that were forced off, in their order.
+func forced(nodes []Component) (out []ForcedOff) {
+	for i := range nodes {
+		if f := nodes[i].Engine.Forced; f.Words != "" {
+			out = append(out, ForcedOff{Name: nodes[i].ID, At: Stamp(f.At), Reason: f.Words})
+		}
 	}
 	return out
 }

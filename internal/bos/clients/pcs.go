@@ -2,6 +2,7 @@ package clients
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,11 +39,45 @@ func (p power) Describe(ctx context.Context, id string) (bos.Transition, error) 
 		if text == "" {
 			text = task.TaskStatusDescription
 		}
-		out.Tasks[i] = bos.Task{Node: task.Xname, Text: text, Done: task.TaskStatus.Done() || out.Done,
-			Failed: task.TaskStatus == pcs.TaskFailed || task.TaskStatus == pcs.TaskUnsupported}
+		out.Tasks[i] = bos.Task{Node: task.Xname, Text: text, Done: task.TaskStatus.Done() || out.Done, Answer: answer(&task)}
 	}
 	return out, err
 }
+
+// answer sorts what PCS says of a task. Texts are those of the published
+// service: it has no other way to tell a BMC that is busy from one that refuses.
+func answer(t *pcs.Task) bos.Answer {
+	has := func(list ...string) bool {
+		return slices.ContainsFunc(list, func(s string) bool {
+			return strings.Contains(t.TaskStatusDescription, s) || strings.Contains(t.Error, s)
+		})
+	}
+	switch t.TaskStatus {
+	case pcs.TaskSucceeded:
+		return bos.AnswerAccepted
+	case pcs.TaskUnsupported:
+		return bos.AnswerNever
+	case pcs.TaskFailed:
+		switch {
+		case has("Timeout waiting for transition"):
+			return bos.AnswerAccepted
+		case has("BMC answered 501"):
+			return bos.AnswerNever
+		case has(laterWords...):
+			return bos.AnswerLater
+		}
+		return bos.AnswerRefused
+	}
+	if strings.HasPrefix(t.TaskStatusDescription, "Waiting for power") {
+		return bos.AnswerAccepted
+	}
+	return bos.AnswerWaiting
+}
+
+// laterWords are in what says nothing about the node itself.
+var laterWords = []string{"nable to reserve component", "Reservation expired", "Transition aborted", "No answer from the BMC",
+	"Unable to ask the Hardware State Manager", "BMC answered 408", "BMC answered 409", "BMC answered 423", "BMC answered 425",
+	"BMC answered 429", "BMC answered 502", "BMC answered 503", "BMC answered 504"}
 
 func (p power) Abort(ctx context.Context, id string) error { return p.pcs.Abort(ctx, id) }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/drover-hpc/drover/internal/bss"
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/events"
-	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/ims"
@@ -121,7 +120,7 @@ func (b *bmc) Reset(_ context.Context, _ string, _ redfish.Login, x, kind string
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if x == n1 {
-		return fault.New(fault.Invalid, "the fan tray is open")
+		return &redfish.Error{Method: "POST", Path: "/", Status: 400, Message: "the fan tray is open"}
 	}
 	b.power[x] = map[string]string{"On": "On"}[kind]
 	if b.power[x] == "" {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/bos/machine"
 	"github.com/drover-hpc/drover/internal/events"
 )
 
@@ -39,12 +40,14 @@ type Config struct {
 // Operators run together until Stop.
 type Operators struct {
 	Config
-	loops         []*events.Loop
-	sight         *sight
-	status        *alarm
-	actions       []*powerAction
-	configuration *alarm
-	watching      *watching
+	loops    []*events.Loop
+	sight    *sight
+	status   *alarm
+	actions  map[machine.Effect]*powerAction
+	outcomes outcomes
+	watching *watching
+	// process names this run in the calls that it makes.
+	process string
 	// running are the running sessions, as of the last change of any session.
 	running []bos.Session
 
@@ -64,11 +67,11 @@ func New(c Config) *Operators {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	o := &Operators{Config: c, sight: newSight(&c)}
+	o := &Operators{Config: c, sight: newSight(&c), process: c.NewID()}
+	o.actions = o.powerActions()
 	o.transitionsLoop()
-	o.powerLoops()
-	o.configurationLoop()
 	o.statusLoops()
+	o.recoveryLoop()
 	o.setupLoop()
 	o.completionLoop()
 	o.discoveryLoop()

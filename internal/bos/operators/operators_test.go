@@ -101,7 +101,14 @@ func TestRebootAndShutdown(t *testing.T) {
 
 func TestForcedOffWhenShutdownIsIgnoredOrRefused(t *testing.T) {
 	for name, hinder := range map[string]func(w *world){
-		"refused": func(w *world) { w.refuse[nodeName(0)+" Soft-Off"] = "GracefulShutdown is not supported" },
+		"not possible": func(w *world) {
+			w.refuse[nodeName(0)+" Soft-Off"] = "GracefulShutdown is not supported"
+			w.answers = map[string]bos.Answer{nodeName(0): bos.AnswerNever}
+		},
+		"refused in words": func(w *world) {
+			w.setOptions(`{"max_power_off_wait_time":1}`)
+			w.refuse[nodeName(0)+" Soft-Off"] = "the system does not react"
+		},
 		"ignored": func(w *world) {
 			w.setOptions(`{"max_power_off_wait_time":1}`)
 			w.beforePower = func(op string, _ []string) error {
@@ -124,22 +131,23 @@ func TestForcedOffWhenShutdownIsIgnoredOrRefused(t *testing.T) {
 func TestBMCThatRefusesPowerOn(t *testing.T) {
 	w := newWorld(t, 4)
 	bad := nodeName(2)
+	w.setOptions(`{"max_power_on_wait_time":3}`)
 	w.refuse[bad+" On"] = "BMC: power supply 3 has failed"
 	st := w.run(bos.OperationBoot, "")
 	if st.PercentSuccessful != 75 || st.PercentFailed != 25 {
 		t.Errorf("status %+v", st)
 	}
 	c := w.component(bad)
-	if c.Computed() != "failed" || c.Enabled || !strings.Contains(c.Error, "BMC: power supply 3 has failed") {
-		t.Errorf("component %s enabled %t error %q", c.Computed(), c.Enabled, c.Error)
+	if c.Computed() != "failed" || c.Enabled || !strings.Contains(c.Troubles.Newest(), "BMC: power supply 3 has failed") {
+		t.Errorf("component %s enabled %t error %q", c.Computed(), c.Enabled, c.Troubles.Newest())
 	}
-	if e := st.ErrorSummary[c.Error]; e.Count != 1 || e.List != bad {
+	if e := st.ErrorSummary[c.Troubles.Newest()]; e.Count != 1 || e.List != bad {
 		t.Errorf("error summary %v", st.ErrorSummary)
 	}
 	if got := len(w.driven[bad]); got != 3 {
 		t.Errorf("powered on %d times, want 3", got)
 	}
-	want := []string{"on_hold", "power_on_pending", "power_on_called", "power_on_pending", "power_on_called", "power_on_pending", "power_on_called", "power_on_pending", "failed"}
+	want := []string{"on_hold", "power_on_pending", "power_on_called", "power_on_pending", "power_on_called", "power_on_pending", "power_on_called", "failed"}
 	if diff := cmp.Diff(want, w.statuses(bad)); diff != "" {
 		t.Error(diff)
 	}
@@ -155,10 +163,10 @@ func TestNodeThatHangsAtBootIsRetried(t *testing.T) {
 	w.silent[hung] = true
 	st := w.run(bos.OperationBoot, "")
 	c := w.component(hung)
-	if st.PercentFailed != 50 || !strings.Contains(c.Error, "did not report") {
-		t.Errorf("status %+v, error %q", st, c.Error)
+	if st.PercentFailed != 50 || !strings.Contains(c.Troubles.Newest(), "did not report") {
+		t.Errorf("status %+v, error %q", st, c.Troubles.Newest())
 	}
-	if got := w.driven[hung]; !slices.Equal(got, []string{"On", "Soft-Off", "On", "Soft-Off"}) {
+	if got := w.driven[hung]; !slices.Equal(got, []string{"On", "Soft-Off", "On"}) { // and left on
 		t.Errorf("driven %v", got)
 	}
 }
@@ -172,8 +180,8 @@ func TestNodeThatLostPowerMustReportAgain(t *testing.T) {
 	w.with(func() { w.silent[nodeName(0)] = true })
 	w.setPower(nodeName(0), "off")
 	st := w.run(bos.OperationBoot, "")
-	if c := w.component(nodeName(0)); st.PercentFailed != 100 || !strings.Contains(c.Error, "did not report") {
-		t.Errorf("status %+v, error %q", st, c.Error)
+	if c := w.component(nodeName(0)); st.PercentFailed != 100 || !strings.Contains(c.Troubles.Newest(), "did not report") {
+		t.Errorf("status %+v, error %q", st, c.Troubles.Newest())
 	}
 }
 
@@ -182,19 +190,20 @@ func TestConfigurationThatFails(t *testing.T) {
 	w.cfsOutcome[nodeName(0)] = "failed"
 	st := w.run(bos.OperationBoot, "")
 	c := w.component(nodeName(0))
-	if st.PercentFailed != 50 || c.Error != "cfs configuration failed" || c.Status.Phase != bos.PhaseConfigure {
+	if st.PercentFailed != 50 || c.Troubles.Newest() != "cfs configuration failed" || c.Status.Phase != bos.PhaseConfigure {
 		t.Errorf("status %+v component %+v", st, c)
 	}
 }
 
 func TestBSSFailureDoesNotPowerOn(t *testing.T) {
 	w := newWorld(t, 1)
+	w.setOptions(`{"max_power_on_wait_time":3}`)
 	w.fail["bss"] = errors.New("no space left")
 	st := w.run(bos.OperationBoot, "")
 	if calls := w.takeCalls(); slices.Contains(calls, "PCS On") || st.PercentFailed != 100 {
 		t.Errorf("calls %v status %+v", calls, st)
 	}
-	if e := w.component(nodeName(0)).Error; e != "Error encountered setting BSS information: no space left" {
+	if e := w.component(nodeName(0)).Troubles.Newest(); e != "Error encountered setting BSS information: no space left" {
 		t.Errorf("error %q", e)
 	}
 }
@@ -213,7 +222,7 @@ func TestTransientTroubleIsWaitedOut(t *testing.T) {
 		w.power[nodeName(0)] = "undefined"
 	})
 	w.eventually("blindness to show", func() bool {
-		return strings.Contains(w.component(nodeName(0)).Error, "PCS cannot tell")
+		return strings.Contains(w.component(nodeName(0)).Troubles.Newest(), "PCS cannot tell")
 	})
 	if got := w.driven[nodeName(0)]; len(got) != 0 {
 		t.Errorf("a node whose power state is unknown was driven: %v", got)
@@ -271,7 +280,7 @@ func TestNodeLostByPCSIsPutOnHoldInTheEnd(t *testing.T) {
 	w.with(func() { delete(w.power, nodeName(0)) })
 	st := w.run(bos.OperationBoot, "")
 	c := w.component(nodeName(0))
-	if c.Computed() != "on_hold" || c.Enabled || c.Error != "Component information was not returned by pcs" || st.PercentSuccessful != 50 {
+	if c.Computed() != "on_hold" || c.Enabled || c.Troubles.Newest() != "Component information was not returned by pcs" || st.PercentSuccessful != 50 {
 		t.Errorf("component %+v status %+v", c, st)
 	}
 }

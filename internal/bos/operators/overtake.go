@@ -24,8 +24,12 @@ const (
 // is replaced. All nodes of a transition were asked at the same time, so it
 // is over for all of them. What it sent stays sent.
 func (b *batch) overtake(ctx context.Context) {
+	if b.action.name == bos.PoweringOn && !slices.ContainsFunc(b.nodes, func(c bos.Component) bool { return c.EventStats.PowerOnAttempts > 0 }) {
+		return // the first power-on of each
+	}
+	patience := max(b.options.PowerOffWait(), b.options.PowerOnWait())
 	for _, operation := range b.action.overtakes {
-		ids, err := b.o.Power.Since(ctx, operation, b.o.Now().Add(-b.options.PowerOffWait()-lastsLonger))
+		ids, err := b.o.Power.Since(ctx, operation, b.o.Now().Add(-2*patience-lastsLonger))
 		for i := 0; err == nil && i < len(ids); i++ {
 			err = b.abort(ctx, ids[i])
 		}

@@ -3,8 +3,6 @@ package operators
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -15,18 +13,11 @@ import (
 	"github.com/drover-hpc/drover/internal/store"
 )
 
-// The power-on operator selects components that are off and should run. It
-// tells SBPS to project the image, BSS what to boot, CFS to wait for the node,
-// and then PCS to power it on.
-func (o *Operators) powerOn() *powerAction {
-	return &powerAction{name: bos.PoweringOn, operation: "On", words: "power on",
-		pending: []string{bos.StatusPowerOnPending}, called: bos.StatusPowerOnCalled,
-		prepare: prepareBoot, minutes: func(bos.Options) int { return 1 }}
-}
-
 // parallelCalls bounds the calls to one service at a time.
 const parallelCalls = 4
 
+// prepareBoot tells SBPS to project the image, BSS what to boot and CFS to wait
+// for the node, all before it is powered on.
 func prepareBoot(ctx context.Context, b *batch) {
 	b.project(ctx)
 	tokens := b.setBootParameters(ctx)
@@ -44,27 +35,26 @@ func groups[K comparable](b *batch, of func(*bos.Component) K) map[K][]string {
 	return out
 }
 
-// each calls do for all groups, some at a time, and refuses those that it
+// each calls do for all groups, some at a time, and fails those that it
 // fails for: a node must not start on half of what it needs.
-func each[K comparable](ctx context.Context, b *batch, of map[K][]string, doing string, do func(K, []string) error) {
+func each[K comparable](ctx context.Context, b *batch, of map[K][]string, source bos.Source, doing string, do func(K, []string) error) {
 	var g errgroup.Group
 	var mu sync.Mutex
-	failed := map[string][]string{}
+	failed := map[K]error{}
 	g.SetLimit(parallelCalls)
 	for k, ids := range of {
 		g.Go(func() error {
 			if err := do(k, ids); err != nil {
 				mu.Lock()
-				why := fmt.Sprintf("Error encountered %s: %s", doing, err)
-				failed[why] = append(failed[why], ids...)
+				failed[k] = err
 				mu.Unlock()
 			}
 			return nil
 		})
 	}
 	_ = g.Wait() // do's errors are in failed
-	for why, ids := range failed {
-		b.refuse(ctx, ids, why)
+	for k, err := range failed {
+		b.fail(ctx, of[k], source, doing, err)
 	}
 }
 
@@ -77,7 +67,7 @@ func (b *batch) project(ctx context.Context) {
 		return ""
 	})
 	delete(byKernel, "")
-	each(ctx, b, byKernel, "tagging images", func(kernel string, _ []string) error {
+	each(ctx, b, byKernel, bos.FromIMS, "tagging images", func(kernel string, _ []string) error {
 		switch id := bootset.ImageID(kernel); id {
 		case "":
 			return fault.New(fault.Invalid, "Unable to extract IMS ID from kernel path: %s", kernel)
@@ -94,7 +84,7 @@ func (b *batch) setBootParameters(ctx context.Context) map[string]string {
 	tokens := map[string]string{}
 	var mu sync.Mutex
 	byArtifacts := groups(b, func(c *bos.Component) bos.BootArtifacts { return c.DesiredState.BootArtifacts })
-	each(ctx, b, byArtifacts, "setting BSS information", func(a bos.BootArtifacts, ids []string) error {
+	each(ctx, b, byArtifacts, bos.FromBSS, "setting BSS information", func(a bos.BootArtifacts, ids []string) error {
 		token, err := b.o.BootParameters.Put(ctx, ids, a)
 		if err != nil {
 			return err
@@ -131,7 +121,7 @@ func (c configuration) patch(booting bool) json.RawMessage {
 }
 
 func (b *batch) holdConfiguration(ctx context.Context) {
-	each(ctx, b, groups(b, configurationOf), "setting CFS information", func(c configuration, ids []string) error {
+	each(ctx, b, groups(b, configurationOf), bos.FromCFS, "setting CFS information", func(c configuration, ids []string) error {
 		// What CFS said before must not be taken for the outcome of this boot.
 		defer b.o.sight.config.changed(ids)
 		return b.o.Configurations.Patch(ctx, ids, c.patch(true))
@@ -141,9 +131,12 @@ func (b *batch) holdConfiguration(ctx context.Context) {
 // noteTokens writes the tokens down, and drops nodes that have gone another
 // way meanwhile.
 func (b *batch) noteTokens(ctx context.Context, tokens map[string]string) {
-	still := map[string]bool{}
+	still, calls := map[string]bool{}, map[string]string{}
+	for i := range b.nodes {
+		calls[b.nodes[i].ID] = b.nodes[i].Engine.Call.ID
+	}
 	_, _, err := b.o.Service.Change(ctx, b.ids(), func(c *bos.Component) error {
-		if !c.Holds(b.claim, b.action.name) || !c.Enabled {
+		if !c.Enabled || c.Engine.Call.ID != calls[c.ID] {
 			return store.ErrUnchanged
 		}
 		still[c.ID] = true
@@ -151,7 +144,7 @@ func (b *batch) noteTokens(ctx context.Context, tokens map[string]string) {
 		return nil
 	})
 	if err != nil {
-		b.refuse(ctx, b.ids(), fmt.Sprintf("Error encountered setting BSS information: %s", strings.TrimSpace(err.Error())))
+		b.fail(ctx, b.ids(), bos.FromBSS, "recording the BSS token", fault.New(fault.Unavailable, "%w", err))
 		return
 	}
 	kept := b.nodes[:0]

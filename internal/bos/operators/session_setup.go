@@ -13,7 +13,6 @@ import (
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
-	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
@@ -76,15 +75,6 @@ func (s *setup) setUp(ctx context.Context, options bos.Options, session bos.Sess
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		s.Log.Error("session setup", "session", session.Name, "error", err)
 	}
-}
-
-// transient tells whether the same may succeed later.
-func transient(err error) bool {
-	var answer *httpapi.StatusError
-	if errors.As(err, &answer) {
-		return answer.Status >= 500 || answer.Status == 429
-	}
-	return fault.Is(err, fault.Unavailable) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // record notes why the session was not set up: to be tried again later, or as

@@ -2,8 +2,8 @@ package operators
 
 import (
 	"context"
-	"fmt"
 	"sync"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/xname"
@@ -19,7 +19,7 @@ type sight struct {
 // newSight asks anew each time where no hints tell of changes.
 func newSight(c *Config) *sight {
 	return &sight{
-		power: newMirror(c.PowerTable != "", func(ctx context.Context, ids []string) (map[string]bos.PowerStatus, error) {
+		power: newMirror(c.Now, c.PowerTable != "", func(ctx context.Context, ids []string) (map[string]bos.PowerStatus, error) {
 			found, err := c.Power.Status(ctx, wellFormed(ids))
 			out := make(map[string]bos.PowerStatus, len(found))
 			for _, f := range found {
@@ -27,7 +27,7 @@ func newSight(c *Config) *sight {
 			}
 			return out, err
 		}),
-		config: newMirror(c.ConfigurationTable != "", func(ctx context.Context, ids []string) (map[string]bos.Configuration, error) {
+		config: newMirror(c.Now, c.ConfigurationTable != "", func(ctx context.Context, ids []string) (map[string]bos.Configuration, error) {
 			found, err := c.Configurations.Components(ctx, ids)
 			out := make(map[string]bos.Configuration, len(found))
 			for _, f := range found {
@@ -50,25 +50,9 @@ func wellFormed(ids []string) []string {
 	return out
 }
 
-// of returns what is known of the nodes, asking for what is not.
-func (s *sight) of(ctx context.Context, ids []string) (map[string]bos.Observation, error) {
-	power, err := s.power.get(ctx, ids)
-	if err != nil {
-		return nil, fmt.Errorf("ask PCS for the power status: %w", err)
-	}
-	config, err := s.config.get(ctx, ids)
-	if err != nil {
-		return nil, fmt.Errorf("ask CFS for components: %w", err)
-	}
-	out := make(map[string]bos.Observation, len(ids))
-	for _, id := range ids {
-		out[id] = bos.Observation{Power: power[id], Config: config[id]}
-	}
-	return out, nil
-}
-
 // mirror keeps values of another service until told that they changed.
 type mirror[T any] struct {
+	now   func() time.Time
 	told  bool // changes are told
 	fetch func(ctx context.Context, ids []string) (map[string]T, error)
 
@@ -76,22 +60,22 @@ type mirror[T any] struct {
 	entries map[string]*entry[T]
 }
 
-// entry is a value, nil if the service has none. Each change raises age, so
+// entry is a value with the time before which it was asked for, nil if the service has none. Each change raises age, so
 // that a value asked for before the change is not taken for a new one.
 type entry[T any] struct {
-	value *T
+	value *seen[T]
 	fresh bool
 	age   uint64
 }
 
-func newMirror[T any](told bool, fetch func(context.Context, []string) (map[string]T, error)) *mirror[T] {
-	return &mirror[T]{told: told, fetch: fetch, entries: map[string]*entry[T]{}}
+func newMirror[T any](now func() time.Time, told bool, fetch func(context.Context, []string) (map[string]T, error)) *mirror[T] {
+	return &mirror[T]{now: now, told: told, fetch: fetch, entries: map[string]*entry[T]{}}
 }
 
-func (m *mirror[T]) get(ctx context.Context, ids []string) (map[string]*T, error) {
+func (m *mirror[T]) get(ctx context.Context, ids []string) (map[string]*seen[T], error) {
 	ages := map[string]uint64{}
 	var ask []string
-	out := make(map[string]*T, len(ids))
+	out := make(map[string]*seen[T], len(ids))
 	m.mu.Lock()
 	for _, id := range ids {
 		e := m.entries[id]
@@ -110,6 +94,7 @@ func (m *mirror[T]) get(ctx context.Context, ids []string) (map[string]*T, error
 	if len(ask) == 0 {
 		return out, nil
 	}
+	asked := m.now()
 	found, err := m.fetch(ctx, ask)
 	if err != nil {
 		return nil, err
@@ -117,9 +102,9 @@ func (m *mirror[T]) get(ctx context.Context, ids []string) (map[string]*T, error
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, id := range ask {
-		var value *T
+		var value *seen[T]
 		if v, is := found[id]; is {
-			value = &v
+			value = &seen[T]{v, asked}
 		}
 		out[id] = value
 		if e := m.entries[id]; e != nil && e.age == ages[id] {

@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/bos/machine"
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
 // The status operator selects enabled components and moves each along as
-// bos.Decide says. It is the only one that changes phases.
+// machine.Next says. It alone decides; what it decided is written before the
+// others carry it out.
 func (o *Operators) statusLoops() {
 	o.status = o.loop("status", bos.Options.Polling, o.runStatus, bos.ComponentsTable)
 	watch := func(name, table string, changed func([]string) []string, all func() []string) {
@@ -63,63 +65,92 @@ func (o *Operators) lookAway(looked []string, moving []bos.Component) {
 	gone := slices.DeleteFunc(slices.Clone(looked), func(id string) bool { return still[id] })
 	o.sight.power.forget(gone)
 	o.sight.config.forget(gone)
+	o.outcomes.forget(gone)
 }
 
+// decide asks the machine about each component, writes what it says, and then
+// has the effects carried out.
 func (o *Operators) decide(ctx context.Context, options bos.Options, chunk []bos.Component) error {
 	ids := make([]string, len(chunk))
 	for i := range chunk {
 		ids[i] = chunk[i].ID
 	}
-	seen, err := o.sight.of(ctx, ids)
+	p := &pass{o: o, options: options, now: o.Now(), facts: o.facts(ctx, ids), call: o.newCall(), results: make(map[string]machine.Result, len(chunk))}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var moved []string
+	for i := range chunk {
+		if p.next(chunk[i]).Component != chunk[i] {
+			moved = append(moved, chunk[i].ID)
+		}
+	}
+	_, gone, err := o.Service.Change(ctx, moved, func(c *bos.Component) error {
+		r := p.next(*c)
+		if r.Component == *c {
+			return store.ErrUnchanged
+		}
+		*c = r.Component
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	now := o.Now()
-	var moved []string
-	var still []bos.Component
-	for i := range chunk {
-		d := bos.Decide(chunk[i], seen[chunk[i].ID], options, now)
-		o.status.at(chunk[i].ID, d.Until)
-		if d.Component != chunk[i] {
-			moved = append(moved, chunk[i].ID)
-		} else {
-			still = append(still, chunk[i])
-		}
+	for _, id := range gone {
+		delete(p.results, id)
 	}
-	after, _, err := o.Service.Change(ctx, moved, func(c *bos.Component) error {
-		d := bos.Decide(*c, seen[c.ID], options, now)
-		o.status.at(c.ID, d.Until)
-		if d.Component == *c {
-			return store.ErrUnchanged
-		}
-		*c = d.Component
-		return nil
-	})
-	o.route(append(still, after...), seen, options, now)
-	return err
+	p.finish(ctx)
+	return nil
 }
 
-// route hands components to the operators whose turn it is. Every change of a
-// component comes by here, so the others need not look at all changes.
-func (o *Operators) route(list []bos.Component, seen map[string]bos.Observation, options bos.Options, now time.Time) {
-	turn := map[*alarm][]string{}
-	for i := range list {
-		c := &list[i]
-		if c.Enabled && c.Computed() == bos.StatusConfiguring {
-			if cfs := seen[c.ID].Config; cfs != nil && c.NeedsConfiguring(*cfs) {
-				turn[o.configuration] = append(turn[o.configuration], c.ID)
-			}
-			continue
+// pass is one look at a number of components.
+type pass struct {
+	o       *Operators
+	options bos.Options
+	now     time.Time
+	facts   func(id string) machine.Facts
+	call    string
+	results map[string]machine.Result
+	heard   map[string]*machine.Outcome
+}
+
+func (p *pass) next(c bos.Component) machine.Result {
+	f := p.facts(c.ID)
+	f.CallID = p.call
+	r := machine.Next(c, f, p.options, p.now)
+	p.results[c.ID] = r
+	if f.Outcome != nil {
+		if p.heard == nil {
+			p.heard = map[string]*machine.Outcome{}
 		}
-		for _, a := range o.actions {
-			due, at := c.Wants(a.name, options, now)
-			if due {
-				turn[a.alarm] = append(turn[a.alarm], c.ID)
-			}
-			a.alarm.at(c.ID, at)
+		p.heard[c.ID] = f.Outcome
+	}
+	return r
+}
+
+// finish does what follows from the results, now that they are written.
+func (p *pass) finish(ctx context.Context) {
+	o := p.o
+	effects := map[machine.Effect][]bos.Component{}
+	var reread []string
+	for id, r := range p.results {
+		o.outcomes.recorded(id, p.heard[id])
+		if r.Reread || r.Effect != machine.Nothing && r.Effect != machine.Configure {
+			reread = append(reread, id)
+		}
+		if r.Effect != machine.Nothing {
+			effects[r.Effect] = append(effects[r.Effect], r.Component)
+		}
+		if !r.Look.Equal(p.now.Add(p.options.Polling())) { // the resync looks then anyway
+			o.status.at(id, r.Look)
 		}
 	}
-	for whose, ids := range turn {
-		whose.now(ids)
+	o.sight.power.changed(reread)
+	for effect, list := range effects {
+		if effect == machine.Configure {
+			o.configure(ctx, p.options, list)
+		} else {
+			o.actions[effect].hand(ctx, p.options, list)
+		}
 	}
 }

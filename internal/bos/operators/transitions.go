@@ -9,15 +9,14 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/bos/machine"
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
-	"github.com/drover-hpc/drover/internal/store"
 )
 
-// The transitions operator watches what PCS makes of the power actions, so
-// that a node whose BMC refuses is tried again at once and the BMC's words
-// reach the administrator. Success needs no watching: the power state tells.
+// The transitions operator watches what PCS makes of the power calls: whether
+// the BMC took the request, from which the waits count, or what it said.
 func (o *Operators) transitionsLoop() {
 	o.watching = &watching{now: o.Now, by: map[string]*watched{}}
 	resync := bos.Options.Polling
@@ -37,13 +36,14 @@ type watching struct {
 
 type watched struct {
 	action *powerAction
-	claims map[string]string // by node; those whose task is over are removed
+	calls  map[string]string // IDs by node; those whose task is over are removed
+	told   map[string]bos.Answer
 	next   time.Time
 }
 
-func (w *watching) add(id string, a *powerAction, claims map[string]string) {
+func (w *watching) add(id string, a *powerAction, calls map[string]string) {
 	w.mu.Lock()
-	w.by[id] = &watched{action: a, claims: claims}
+	w.by[id] = &watched{action: a, calls: calls, told: map[string]bos.Answer{}}
 	w.mu.Unlock()
 	w.alarm.now([]string{id})
 }
@@ -62,7 +62,7 @@ func (w *watching) due(id string) *watched {
 		w.alarm.at(id, t.next)
 		return nil
 	}
-	t.next = now.Add(50*time.Millisecond + time.Duration(len(t.claims))*20*time.Microsecond)
+	t.next = now.Add(50*time.Millisecond + time.Duration(len(t.calls))*20*time.Microsecond)
 	return t
 }
 
@@ -93,7 +93,7 @@ func (o *Operators) runTransitions(ctx context.Context, _ bos.Options, w events.
 	return nil
 }
 
-// inspect records the tasks that have failed since the last look.
+// inspect tells the machine what has become of the tasks since the last look.
 func (o *Operators) inspect(ctx context.Context, id string, w *watched) error {
 	t, err := o.Power.Describe(ctx, id)
 	if fault.Is(err, fault.NotFound) || httpapi.IsStatus(err, 404) {
@@ -103,32 +103,38 @@ func (o *Operators) inspect(ctx context.Context, id string, w *watched) error {
 	if err != nil {
 		return fmt.Errorf("ask PCS for transition %s: %w", id, err)
 	}
-	failed := map[string]string{}
-	var ids []string
+	found := map[string]machine.Outcome{}
 	for _, task := range t.Tasks {
-		if _, open := w.claims[task.Node]; open && task.Done && task.Failed {
-			failed[task.Node] = task.Text
-			ids = append(ids, task.Node)
+		call, open := w.calls[task.Node]
+		if !open || task.Answer == w.told[task.Node] && !task.Done && task.Answer != bos.AnswerWaiting {
+			continue
 		}
-	}
-	retryAt := o.Now().Add(bmcPause)
-	_, _, err = o.Service.Change(ctx, ids, func(c *bos.Component) error {
-		if !c.Holds(w.claims[c.ID], w.action.name) || c.Computed() != w.action.called {
-			return store.ErrUnchanged
+		answer := task.Answer
+		if task.Done && answer == bos.AnswerWaiting {
+			answer = bos.AnswerLater // ended without a word
 		}
-		c.Failed(fmt.Sprintf("PCS could not %s: %s", w.action.words, failed[c.ID]), retryAt)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, task := range t.Tasks {
+		if answer != bos.AnswerWaiting || task.Text != "" {
+			w.told[task.Node] = answer
+			found[task.Node] = machine.Outcome{CallID: call, Kind: answer, Source: bos.FromPower, Words: w.action.complaint(answer, task.Text)}
+		}
 		if task.Done {
-			delete(w.claims, task.Node)
+			delete(w.calls, task.Node)
 		}
 	}
-	if t.Done || len(w.claims) == 0 {
+	o.heard(found)
+	if t.Done || len(w.calls) == 0 {
 		o.watching.remove(id)
 	}
 	return nil
+}
+
+// complaint says what is wrong with the call, nothing if it was accepted.
+func (a *powerAction) complaint(answer bos.Answer, text string) string {
+	switch answer {
+	case bos.AnswerAccepted:
+		return ""
+	case bos.AnswerWaiting:
+		return fmt.Sprintf("PCS is to %s: %s", a.words, text)
+	}
+	return fmt.Sprintf("PCS could not %s: %s", a.words, text)
 }

@@ -49,11 +49,12 @@ type world struct {
 	tokens      int
 
 	// What goes wrong.
-	refuse      map[string]string // BMC's words by node and operation, "x1... On"
-	silent      map[string]bool   // nodes that never report
-	deaf        map[string]bool   // nodes that ignore power operations
-	cfsOutcome  map[string]string // status in place of configured
-	fail        map[string]error  // by call: hsm, pcs, bss, cfs, s3, status
+	refuse      map[string]string     // BMC's words by node and operation, "x1... On"
+	answers     map[string]bos.Answer // what kind of answer those words are; nil is a refusal
+	silent      map[string]bool       // nodes that never report
+	deaf        map[string]bool       // nodes that ignore power operations
+	cfsOutcome  map[string]string     // status in place of configured
+	fail        map[string]error      // by call: hsm, pcs, bss, cfs, s3, status
 	beforePower func(op string, nodes []string) error
 	boots       sync.WaitGroup
 }
@@ -182,7 +183,7 @@ func (w *world) eventually(what string, is func() bool) {
 		if time.Now().After(deadline) {
 			all, _ := w.service.Components(context.Background(), store.Query{})
 			for i := range all[:min(len(all), 10)] {
-				w.t.Logf("%s %s %+v error %q", all[i].ID, all[i].Computed(), all[i].LastAction, all[i].Error)
+				w.t.Logf("%s %s %+v error %q", all[i].ID, all[i].Computed(), all[i].LastAction, all[i].Troubles.Newest())
 			}
 			w.t.Fatalf("timed out waiting for %s", what)
 		}
@@ -205,6 +206,14 @@ func (w *world) setPower(id, state string) {
 func (w *world) setConfig(id string, change func(*bos.Configuration)) {
 	w.with(func() { change(w.config[id]) })
 	w.hub.Changed("cfs_components", []string{id})
+}
+
+// kind is what kind of answer the words are that the node's BMC has.
+func (w *world) kind(node string) bos.Answer {
+	if a, set := w.answers[node]; set {
+		return a
+	}
+	return bos.AnswerRefused
 }
 
 func must(t testing.TB, err error) {
@@ -282,14 +291,14 @@ func (w pcsWorld) Transition(ctx context.Context, op string, nodes []string, _ i
 	for _, n := range nodes {
 		w.driven[n] = append(w.driven[n], op)
 		if words := w.refuse[n+" "+op]; words != "" {
-			t.Tasks = append(t.Tasks, bos.Task{Node: n, Done: true, Failed: true, Text: words})
+			t.Tasks = append(t.Tasks, bos.Task{Node: n, Done: true, Answer: w.kind(n), Text: words})
 			continue
 		}
 		if busy[n] {
-			t.Tasks = append(t.Tasks, bos.Task{Node: n, Done: true, Failed: true, Text: "another transition drives the component"})
+			t.Tasks = append(t.Tasks, bos.Task{Node: n, Done: true, Answer: bos.AnswerLater, Text: "another transition drives the component"})
 			continue
 		}
-		t.Tasks = append(t.Tasks, bos.Task{Node: n, Done: !w.deaf[n]})
+		t.Tasks = append(t.Tasks, bos.Task{Node: n, Done: !w.deaf[n], Answer: bos.AnswerAccepted})
 		if w.deaf[n] {
 			t.Done = false
 			continue
@@ -340,7 +349,7 @@ func (w pcsWorld) Abort(_ context.Context, id string) error {
 	t.Done, t.Tasks = true, slices.Clone(t.Tasks)
 	for i := range t.Tasks {
 		if task := &t.Tasks[i]; !task.Done {
-			task.Done, task.Failed, task.Text = true, true, "Transition aborted"
+			task.Done, task.Text = true, "Transition aborted"
 		}
 	}
 	w.transitions[id] = t

@@ -1,0 +1,119 @@
+package operators
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+// A PCS that fails the task at a BMC's first 503 says "later": the boot is
+// tried again and costs no attempt.
+func TestBusyBMCDoesNotFailABoot(t *testing.T) {
+	w := newWorld(t, 1)
+	w.setOptions(`{"default_retry_policy":1}`)
+	busy := nodeName(0)
+	w.answers = map[string]bos.Answer{busy: bos.AnswerLater}
+	w.refuse[busy+" On"] = "BMC answered 503"
+	name := w.session(bos.OperationBoot, "")
+	w.eventually("three calls", func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return len(w.driven[busy]) >= 3
+	})
+	if c := w.component(busy); c.EventStats.PowerOnAttempts != 0 || !strings.Contains(c.Troubles.Newest(), "BMC answered 503") {
+		t.Errorf("attempts %+v, error %q", c.EventStats, c.Troubles.Newest())
+	}
+	w.with(func() { delete(w.refuse, busy+" On") })
+	successful(t, w.finish(name), 1)
+}
+
+// A node that cannot be reserved was not asked, so it is not forced off.
+func TestNodeThatWasNotAskedIsNotForcedOff(t *testing.T) {
+	w := newWorld(t, 1)
+	w.run(bos.OperationBoot, "")
+	w.takeCalls()
+	node := nodeName(0)
+	w.with(func() {
+		w.answers = map[string]bos.Answer{node: bos.AnswerLater}
+		w.refuse[node+" Soft-Off"] = "Unable to reserve component"
+		w.driven[node] = nil
+	})
+	w.setOptions(`{"max_power_off_wait_time":3}`)
+	name := w.session(bos.OperationShutdown, "")
+	w.eventually("three calls", func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return len(w.driven[node]) >= 3
+	})
+	w.with(func() { delete(w.refuse, node+" Soft-Off") })
+	successful(t, w.finish(name), 1)
+	if slices.Contains(w.driven[node], "Force-Off") {
+		t.Errorf("driven %v", w.driven[node])
+	}
+}
+
+// Every forced power-off is in the session's status and in the journal.
+func TestForcedOffIsToldWithItsReason(t *testing.T) {
+	w := newWorld(t, 1)
+	w.run(bos.OperationBoot, "")
+	node := nodeName(0)
+	w.setOptions(`{"max_power_off_wait_time":1}`)
+	w.beforePower = func(op string, _ []string) error {
+		w.with(func() { w.deaf[node] = op == "Soft-Off" })
+		return nil
+	}
+	st := w.run(bos.OperationShutdown, "")
+	successful(t, st, 1)
+	if f := st.ForcedOff; len(f) != 1 || f[0].Name != node || !strings.Contains(f[0].Reason, "did not go down within 1s") {
+		t.Errorf("forced off: %+v", f)
+	}
+	list, err := w.journal.List(t.Context(), node, "", 0)
+	must(t, err)
+	told := false
+	for _, e := range list {
+		told = told || e.Kind == "forced-off" && strings.Contains(e.Text, "did not go down within 1s")
+	}
+	if !told {
+		t.Errorf("journal %+v", list)
+	}
+}
+
+// Staging says nothing about what is: why a node failed stays to be read.
+func TestStagingKeepsTheErrorOfAFailedNode(t *testing.T) {
+	w := newWorld(t, 1)
+	w.cfsOutcome[nodeName(0)] = "failed"
+	w.run(bos.OperationBoot, "")
+	_, err := w.service.CreateSession(t.Context(), bos.NewSession{Name: "staged", Operation: bos.OperationReboot, TemplateName: "t", Stage: true})
+	must(t, err)
+	w.eventually("staging", func() bool { return w.component(nodeName(0)).StagedState.Session == "staged" })
+	if got := w.component(nodeName(0)).Troubles.Newest(); got != "cfs configuration failed" {
+		t.Errorf("error %q", got)
+	}
+}
+
+// A restart in the middle of a shutdown asks PCS what became of the call.
+func TestRestartInTheMiddleOfShutdown(t *testing.T) {
+	w := newWorld(t, 2)
+	w.run(bos.OperationBoot, "")
+	w.with(func() { w.deaf[nodeName(0)] = true; w.driven = map[string][]string{} })
+	name := w.session(bos.OperationShutdown, nodeName(0))
+	w.eventually("the shutdown", func() bool {
+		c := w.component(nodeName(0))
+		return c.Computed() == bos.StatusPowerOffGently && c.Engine.Call.State == bos.CallAccepted
+	})
+	w.stop()
+	w.start()
+	w.ops.Started()
+	w.with(func() { w.deaf[nodeName(0)] = false })
+	w.setPower(nodeName(0), "off")
+	successful(t, w.finish(name), 1)
+	if got := w.driven[nodeName(0)]; !slices.Equal(got, []string{"Soft-Off"}) {
+		t.Errorf("driven %v", got)
+	}
+	if n, err := w.service.CountComponents(t.Context(), store.Query{Where: []store.Match{store.Is("enabled", "true")}}); err != nil || n != 0 {
+		t.Errorf("%d still enabled, %v", n, err)
+	}
+}

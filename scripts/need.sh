@@ -1,6 +1,11 @@
 #!/bin/sh
 # Installs what is missing, on Debian and its kin: need.sh git ansible ssh postgres cc qemu image
+# An Ansible beside the system's goes to the user's cache; the directory of its
+# programs is the last line of output: need.sh ansible-new (what Debian 13 has),
+# ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root)
 set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+others=""
 
 missing=""
 want() { # want PACKAGE TEST...
@@ -19,18 +24,26 @@ for need in "$@"; do
 	cc) want gcc command -v cc; want libc6-dev test -e /usr/include/stdio.h ;; # the race detector links with it
 	qemu) want qemu-system-x86 command -v qemu-system-x86_64; want ipxe-qemu test -e /usr/lib/ipxe/qemu/pxe-virtio.rom ;;
 	image) want mmdebstrap command -v mmdebstrap; want squashfs-tools command -v mksquashfs ;;
+	ansible-newest) want mmdebstrap command -v mmdebstrap; others="$others newest" ;;
+	ansible-new) want python3-venv python3 -c 'import ensurepip'; others="$others 2.19" ;;
+	ansible-2.*) want python3-venv python3 -c 'import ensurepip'; others="$others ${need#ansible-}" ;;
 	*) echo "need.sh: unknown need: $need" >&2; exit 2 ;;
 	esac
 done
-[ -n "$missing" ] || exit 0
+install() {
+	if ! command -v apt-get >/dev/null; then
+		echo "Missing, and there is no apt-get to install them: $missing" >&2
+		exit 1
+	fi
+	root=""
+	[ "$(id -u)" = 0 ] || root="sudo"
+	echo "Installing:$missing"
+	export DEBIAN_FRONTEND=noninteractive
+	$root apt-get update -qq
+	$root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
 
-if ! command -v apt-get >/dev/null; then
-	echo "Missing, and there is no apt-get to install them: $missing" >&2
-	exit 1
-fi
-root=""
-[ "$(id -u)" = 0 ] || root="sudo"
-echo "Installing:$missing"
-export DEBIAN_FRONTEND=noninteractive
-$root apt-get update -qq
-$root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+[ -z "$missing" ] || install
+for version in $others; do
+	"$here/ansible.sh" "$version"
+done

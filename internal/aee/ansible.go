@@ -68,7 +68,13 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 	}
 	fmt.Fprintf(out, "%s%d %s: %s of %s at %s\n", layerMark, l.Index, l.Name, l.Playbook, l.CloneURL, commit)
 
-	unreported := d.path("unreported")
+	unreported, records := d.path("unreported"), job.RecordState && !isDebug(l)
+	if records { // the plugin removes it when it has reported
+		text := fmt.Sprintf("layer %d %s: the plugin %s did not report to CFS how far hosts got", l.Index, l.Name, plugin.Reporter)
+		if err := os.WriteFile(unreported, []byte(text), 0o600); err != nil {
+			return fmt.Errorf("await the plugin's report: %w", err)
+		}
+	}
 	cmd := exec.CommandContext(ctx, "ansible-playbook", append([]string{playbook}, ansibleArgs(job)...)...)
 	cmd.Dir = home
 	cmd.Env = append(slices.Clip(common),
@@ -77,7 +83,7 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 		"SESSION_COMMIT="+commit,
 		"LAYER_CURRENT="+strconv.Itoa(l.Index),
 		"ANSIBLE_ROLES_PATH="+filepath.Join(home, "roles"),
-		"DISABLE_STATE_RECORDING="+pythonBool(!job.RecordState || isDebug(l)),
+		"DISABLE_STATE_RECORDING="+pythonBool(!records),
 		"CFS_UNREPORTED="+unreported,
 	)
 	if isDebug(l) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/drover-hpc/drover/internal/aee/plugin"
@@ -60,16 +61,18 @@ func configValue(text []byte, keys ...string) string {
 }
 
 // pluginEnv has Ansible find our plugins beside those that the configuration
-// names, under the option's name of every Ansible version.
+// names, under the option's name of every Ansible version. The one that reports
+// is always enabled: hosts of which nothing is told pass for not concerned.
 func pluginEnv(config []byte, dir string) []string {
-	env := []string{
+	enabled := configValue(config, "callbacks_enabled", "callback_whitelist")
+	if !slices.ContainsFunc(strings.Split(enabled, ","), func(name string) bool { return strings.TrimSpace(name) == plugin.Reporter }) {
+		enabled = strings.TrimPrefix(enabled+","+plugin.Reporter, ",")
+	}
+	return []string{
 		"ANSIBLE_CALLBACK_PLUGINS=" + joinPath(configValue(config, "callback_plugins"), filepath.Join(dir, plugin.Callbacks)),
 		"ANSIBLE_STRATEGY_PLUGINS=" + joinPath(configValue(config, "strategy_plugins"), filepath.Join(dir, plugin.Strategies)),
+		"ANSIBLE_CALLBACKS_ENABLED=" + enabled,
 	}
-	if enabled := configValue(config, "callbacks_enabled", "callback_whitelist"); enabled != "" {
-		env = append(env, "ANSIBLE_CALLBACKS_ENABLED="+enabled)
-	}
-	return env
 }
 
 func joinPath(first, second string) string {

@@ -3,6 +3,7 @@ package aee
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -13,9 +14,12 @@ import (
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
-// hardware is HSM behind the gateway.
+// hardware is HSM behind the gateway. A proxy that the environment names is for
+// git and playbooks: it need not know the way to the site's own server.
 func hardware(gateway string) *hsm.Client {
-	return hsm.NewClient(httpapi.NewClient("HSM", strings.TrimSuffix(gateway, "/")+"/apis/smd/hsm/v2", nil))
+	direct := http.DefaultTransport.(*http.Transport).Clone()
+	direct.Proxy = nil
+	return hsm.NewClient(httpapi.NewClient("HSM", strings.TrimSuffix(gateway, "/")+"/apis/smd/hsm/v2", direct))
 }
 
 // fleet is what HSM knows that matters to an inventory.

@@ -125,6 +125,11 @@ func TestSiteConfigurations(t *testing.T) {
 	if diff := cmp.Diff(want, pluginEnv(got, "/job/plugins")); diff != "" {
 		t.Error(diff)
 	}
+	for config, want := range map[string]string{"": "cfs_aggregator", "[defaults]\ncallbacks_enabled = mine,other": "mine,other,cfs_aggregator"} {
+		if env := pluginEnv([]byte(config), "/job/plugins"); env[2] != "ANSIBLE_CALLBACKS_ENABLED="+want {
+			t.Errorf("configuration %q: %s, expected %s to report", config, env[2], want)
+		}
+	}
 	got, err = ansibleConfig(dir, plugin.DefaultConfigName)
 	if err != nil || !bytes.Equal(got, plugin.DefaultConfig) {
 		t.Errorf("default: %q, %v", got, err)

@@ -1,6 +1,7 @@
 package aee
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/drover-hpc/drover/internal/aee/plugin"
 	"github.com/drover-hpc/drover/internal/cfs"
 )
 
@@ -149,6 +151,89 @@ func TestSessionThatCannotReportFails(t *testing.T) {
 	if result.Phase != cfs.JobFailed || !strings.Contains(result.Message, "cannot report the state of 1 components") {
 		t.Errorf("%+v", result)
 	}
+}
+
+// oneTask is the job of one layer that all hosts apply.
+func oneTask(t *testing.T, hosts ...string) cfs.Job {
+	repo, commit := repository(t, map[string]string{"site.yml": "- hosts: all\n  gather_facts: false\n  tasks: [{debug: }]\n"})
+	return cfs.Job{Target: cfs.TargetSpec, Groups: localHosts(hosts...), Inventory: localVars(t), RecordState: true,
+		Layers: []cfs.JobLayer{{CloneURL: repo, Commit: commit, Playbook: "site.yml"}}}
+}
+
+func TestSitesConfigurationCannotKeepReportsAway(t *testing.T) {
+	s := newSite(t)
+	s.ConfigDir = t.TempDir()
+	for name, text := range map[string]string{"linear": "[defaults]\nstrategy = linear\n", "hidden": "[defaults]\nforks = 2\n"} {
+		if err := os.MkdirAll(filepath.Join(s.ConfigDir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(s.ConfigDir, name, "ansible.cfg"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s.reports = nil
+		job := oneTask(t, "a")
+		job.AnsibleConfig = name
+		_, result := s.run(t, job)
+		if got := s.statuses(); result.Phase != cfs.JobSucceeded || got["a"] != "applied" {
+			t.Errorf("%s: %+v, reported %v", name, result, got)
+		}
+	}
+}
+
+func TestSessionFailsIfThePluginDidNotReport(t *testing.T) {
+	s := newSite(t)
+	job := oneTask(t, "a")
+	dir := filepath.Join(t.TempDir(), "job")
+	if err := Create(dir, job, s.Settings, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []func(context.Context, string, io.Writer) error{Clone, Inventory} {
+		if err := step(t.Context(), dir, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := "from ansible.plugins.callback import CallbackBase\n\nclass CallbackModule(CallbackBase):\n    CALLBACK_NAME = 'cfs_aggregator'\n"
+	if err := os.WriteFile(Dir(dir).path("plugins", plugin.Callbacks, plugin.Reporter+".py"), []byte(other), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Ansible(t.Context(), dir, io.Discard); err == nil || !strings.Contains(err.Error(), "did not report to CFS") {
+		t.Errorf("%v, reported %v", err, s.statuses())
+	}
+}
+
+func TestStepsReachTheServerPastAnyProxy(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t.Errorf("the proxy was asked for %s", r.URL)
+		w.WriteHeader(http.StatusNotFound) // not tried again
+	}))
+	t.Cleanup(proxy.Close)
+	s := newSite(t)
+	s.hsm = map[string]string{"/groups": "[]", "/partitions": "[]", "/State/Components": `{"Components":[{"ID":"x1000c0s0b0n0","Type":"Node","Role":"Compute"}]}`,
+		"/Inventory/EthernetInterfaces": "[]"}
+	s.ReportTimeout = 1
+	// Go never asks a proxy for 127.0.0.1; a name that is only here is asked for.
+	s.Gateway = strings.Replace(s.Gateway, "127.0.0.1", localName(t), 1)
+	for _, name := range []string{"http_proxy", "HTTP_PROXY", "all_proxy"} {
+		t.Setenv(name, proxy.URL)
+	}
+	t.Setenv("no_proxy", "")
+	t.Setenv("NO_PROXY", "")
+	job := oneTask(t)
+	job.Target, job.Groups = cfs.TargetDynamic, nil
+	dir, result := s.run(t, job)
+	if got := s.statuses(); result.Phase != cfs.JobSucceeded || got["x1000c0s0b0n0"] != "applied" {
+		t.Errorf("%+v, reported %v\n%s", result, got, readTail(dir.Log(StepAnsible), 1<<20))
+	}
+}
+
+// localName is a name for this machine that is not localhost.
+func localName(t *testing.T) string {
+	t.Helper()
+	name, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 func TestNothingIsReportedWithoutRecording(t *testing.T) {

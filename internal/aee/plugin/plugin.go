@@ -17,6 +17,9 @@ const (
 	Playbooks  = "playbooks"
 )
 
+// Reporter is the callback that reports to CFS.
+const Reporter = "cfs_aggregator"
+
 // DefaultConfigName is the Ansible configuration that is always there.
 const DefaultConfigName = "cfs-default-ansible-cfg"
 

@@ -46,7 +46,7 @@ exec unshare --map-root-user --mount sh -c '
 	mount --rbind /tmp "$root/tmp"
 	mount --rbind /dev "$root/dev"
 	mount --rbind /proc "$root/proc"
-	exec chroot "$root" sh -c "cd \"\$PWD\" && exec /ansible/bin/$program \"\\\$@\"" "\$@"
+	exec chroot "$root" sh -c "cd \"\$PWD\" 2>/dev/null || cd /; exec /ansible/bin/$program \"\\\$@\"" "\$@"
 ' $program $program "\$@"
 END
 	chmod +x "$bin/$program"

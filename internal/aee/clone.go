@@ -63,9 +63,11 @@ func checkoutAll(ctx context.Context, d Dir, job cfs.Job, settings Settings, out
 	defer unlock()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atATime)
+	waits := &waits{dir: d}
 	checkout := func(what string, l cfs.JobLayer, dir string) {
 		group.Go(func() error {
-			m := mirrors{dir: settings.CacheDir, env: env(l.Source), retries: settings.GitRetries, delay: settings.GitDelay, out: out}
+			m := mirrors{dir: settings.CacheDir, env: env(l.Source), retries: settings.GitRetries, delay: settings.GitDelay,
+				out: out, what: what, waits: waits}
 			if err := m.checkout(ctx, l.CloneURL, l.Commit, dir); err != nil {
 				return fmt.Errorf("clone %s: %w", what, err)
 			}

@@ -28,14 +28,12 @@ type mirrors struct {
 	retries int
 	delay   time.Duration
 	out     io.Writer
+	// what is checked out; waits are told while it waits.
+	what  string
+	waits *waits
 }
 
-var (
-	fullHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-	// hopeless are git's words (LC_ALL=C) for what another try will not change.
-	hopeless = regexp.MustCompile(`(?i)authentication failed|could not read (username|password)|permission denied` +
-		`|does not appear to be a git repository|repository .* (not found|does not exist)|transport '.*' not allowed`)
-)
+var fullHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
 // checkout puts the commit of the repository at url into dir, detached; an
 // empty commit is the default branch's head.
@@ -74,35 +72,46 @@ func (m mirrors) obtain(ctx context.Context, url, commit string) (mirror, hash s
 			return mirror, hash, nil
 		}
 	}
+	err = m.retry(ctx, func() error {
+		hash, err = m.refresh(ctx, url, mirror, commit)
+		return err
+	})
+	return mirror, hash, err
+}
+
+// refresh updates the mirror and returns the commit's full hash. It holds the
+// mirror's lock, which is free between tries.
+func (m mirrors) refresh(ctx context.Context, url, mirror, commit string) (hash string, err error) {
 	unlock, err := lock(mirror+".lock", syscall.LOCK_EX)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	defer unlock()
 	if fullHash.MatchString(commit) { // another job may just have fetched it
 		if hash, err := m.resolve(ctx, mirror, commit); err == nil {
-			return mirror, hash, nil
+			return hash, nil
 		}
 	}
-	if err := m.retry(ctx, func() error { return m.update(ctx, url, mirror, commit) }); err != nil {
-		return "", "", err
+	if err := m.update(ctx, url, mirror, commit); err != nil {
+		return "", err
 	}
 	if commit == "" {
 		commit = "HEAD"
 	}
 	hash, err = m.resolve(ctx, mirror, commit)
 	if err != nil {
-		return "", "", fmt.Errorf("no commit %q in %s", commit, url)
+		return "", fmt.Errorf("no commit %q in %s", commit, url)
 	}
-	return mirror, hash, nil
+	return hash, nil
 }
 
-// update brings the mirror to the remote's state. Nothing that it has goes away.
+// update brings the mirror to the remote's state. Refs that the remote lost go,
+// first: a branch may have become a folder of branches. Objects stay.
 func (m mirrors) update(ctx context.Context, url, mirror, commit string) error {
 	if _, err := os.Stat(mirror); err != nil {
 		return m.create(ctx, url, mirror)
 	}
-	if _, err := m.git(ctx, "-C", mirror, "fetch", "--quiet", "--force", "origin", "+refs/*:refs/*"); err != nil {
+	if _, err := m.git(ctx, "-C", mirror, "fetch", "--quiet", "--force", "--prune", "origin", "+refs/*:refs/*"); err != nil {
 		return err
 	}
 	if commit == "" {
@@ -156,18 +165,33 @@ func (m mirrors) resolve(ctx context.Context, mirror, commit string) (string, er
 	return strings.TrimSpace(out), err
 }
 
+// retry calls do again while git fails with what may pass, and tells so at each
+// try, in the log and in the step's waits.
 func (m mirrors) retry(ctx context.Context, do func() error) error {
-	for try := 0; ; try++ {
+	since := time.Now()
+	for try := 1; ; try++ {
 		err := do()
-		if err == nil || try >= m.retries || hopeless.MatchString(err.Error()) {
+		var fault *gitFault
+		if err == nil || !errors.As(err, &fault) {
+			return errors.Join(err, m.waits.over(m.what))
+		}
+		if advice := refused(fault.words); advice != "" {
+			err = fmt.Errorf("%w\nNot tried again, as waiting does not mend it: %s", err, advice)
+			return errors.Join(err, m.waits.over(m.what))
+		}
+		if try > m.retries {
+			return errors.Join(err, m.waits.over(m.what))
+		}
+		next := time.Now().Add(m.delay)
+		fmt.Fprintf(m.out, "%s: %v; try %d of %d, next try in %v\n", m.what, err, try, m.retries+1, m.delay)
+		if err := m.waits.set(Wait{What: m.what, Why: err.Error(), Tries: try, Of: m.retries + 1, Since: since, Next: next}); err != nil {
 			return err
 		}
-		fmt.Fprintf(m.out, "%v; next try in %v\n", err, m.delay)
 		wait := time.NewTimer(m.delay)
 		select {
 		case <-ctx.Done():
 			wait.Stop()
-			return err
+			return errors.Join(err, m.waits.over(m.what))
 		case <-wait.C:
 		}
 	}
@@ -185,7 +209,7 @@ func (m mirrors) git(ctx context.Context, args ...string) (string, error) {
 		if verb == "-C" {
 			verb = args[2]
 		}
-		return "", fmt.Errorf("git %s: %w: %s", verb, err, strings.TrimSpace(words.String()))
+		return "", &gitFault{verb: verb, err: err, words: strings.TrimSpace(words.String())}
 	}
 	return out.String(), nil
 }

@@ -1,6 +1,8 @@
 package aee
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -8,10 +10,13 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/cfs"
 )
 
 func newMirrors(t *testing.T) mirrors {
-	return mirrors{dir: filepath.Join(t.TempDir(), "cache"), env: gitEnv("", "", Login{}), out: io.Discard}
+	return mirrors{dir: filepath.Join(t.TempDir(), "cache"), env: gitEnv("", "", Login{}), out: io.Discard,
+		what: "layer 0", waits: &waits{dir: Dir(t.TempDir())}}
 }
 
 func TestSecondCheckoutNeedsNoRepository(t *testing.T) {
@@ -88,17 +93,75 @@ func TestConcurrentCheckoutsShareOneMirror(t *testing.T) {
 	}
 }
 
-func TestRetriesAreBoundedAndOnlyForWhatMayPass(t *testing.T) {
+func TestStepTellsWhatItWaitsFor(t *testing.T) {
+	repo, commit := repository(t, map[string]string{"f": "1"})
+	server := gitServer(t, filepath.Dir(repo), 503, 503)
+	dir := filepath.Join(t.TempDir(), "cfs-1")
+	job := cfs.Job{ID: "cfs-1", Layers: []cfs.JobLayer{{Name: "base", CloneURL: server.URL + "/" + filepath.Base(repo) + "/.git", Commit: commit}}}
+	settings := Settings{CacheDir: filepath.Join(t.TempDir(), "cache"), GitRetries: 5, GitDelay: 300 * time.Millisecond}
+	if err := Create(dir, job, settings, nil); err != nil {
+		t.Fatal(err)
+	}
 	var out strings.Builder
+	done := make(chan error, 1)
+	go func() { done <- Clone(t.Context(), dir, &out) }()
+	seen := map[int]Wait{}
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for running := true; running; {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			running = false
+		case <-poll.C:
+			list, err := Dir(dir).Waits()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range list {
+				seen[w.Tries] = w
+			}
+		}
+	}
+	for try := 1; try <= 2; try++ {
+		w := seen[try]
+		if w.What != "layer 0 base" || !strings.Contains(w.Why, "503") || w.Of != 6 || !w.Next.After(w.Since) {
+			t.Errorf("after try %d: %+v", try, w)
+		}
+		if line := fmt.Sprintf("layer 0 base: git clone: exit status 128: fatal: unable to access '%s/': The requested URL returned error: 503; try %d of 6",
+			job.Layers[0].CloneURL, try); !strings.Contains(out.String(), line) {
+			t.Errorf("the log lacks %q:\n%s", line, &out)
+		}
+	}
+	if list, err := Dir(dir).Waits(); len(list) != 0 || err != nil {
+		t.Errorf("still waits for %v, %v", list, err)
+	}
+}
+
+func TestJobThatWaitsForAServerDoesNotHoldTheMirror(t *testing.T) {
 	m := newMirrors(t)
-	m.retries, m.delay, m.out = 2, time.Millisecond, &out
-	err := m.checkout(t.Context(), "http://127.0.0.1:1/x.git", strings.Repeat("ab", 20), filepath.Join(t.TempDir(), "a"))
-	if err == nil || strings.Count(out.String(), "next try") != 2 {
-		t.Errorf("connection refused: %v; tries:\n%s", err, &out)
+	m.retries, m.delay = 1, time.Hour
+	url := answering(t, 503, "", "")
+	for range 2 { // each gets to its own wait
+		told := make(chan string, 1)
+		one := m
+		one.out = writer(func(text string) { told <- text })
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go one.checkout(ctx, url, "", filepath.Join(t.TempDir(), "layer0")) //nolint:errcheck // ends with the test
+		select {
+		case <-told:
+		case <-time.After(20 * time.Second):
+			t.Fatal("waits for the lock of a job that waits")
+		}
 	}
-	out.Reset()
-	err = m.checkout(t.Context(), "/nonexistent", strings.Repeat("ab", 20), filepath.Join(t.TempDir(), "b"))
-	if err == nil || out.String() != "" {
-		t.Errorf("no such repository: %v; tries:\n%s", err, &out)
-	}
+}
+
+type writer func(string)
+
+func (w writer) Write(p []byte) (int, error) {
+	w(string(p))
+	return len(p), nil
 }

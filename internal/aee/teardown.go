@@ -21,7 +21,7 @@ func Clean(d Dir) error {
 	if err != nil {
 		return fmt.Errorf("clean job directory: %w", err)
 	}
-	for _, name := range []string{"ssh", "hosts", "plugins", "tmp", "askpass", "logins.json", "ansible.cfg", "unreported"} {
+	for _, name := range []string{"ssh", "hosts", "plugins", "tmp", "askpass", "logins.json", "ansible.cfg", "unreported", "waits.json"} {
 		paths = append(paths, d.path(name))
 	}
 	var errs []error

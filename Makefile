@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo bench cross clean
+.PHONY: build test lint demo bench ansible-matrix cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -34,6 +34,16 @@ demo: ## boot and configure eight simulated nodes, REAL=1: two virtual ones; KEE
 bench: ## the table of docs/performance.md on this machine
 	scripts/need.sh git ansible ssh
 	$(GO) run ./bench
+
+ansible-matrix: ## the table of docs/ansible.md: what is reported under which Ansible
+	scripts/need.sh git ansible ssh
+	@set -e; matrix="$$(ansible-playbook --version | sed -n '1s/.*core \(2\.[0-9]*\).*/\1/p')=$$(dirname "$$(command -v ansible-playbook)")"; \
+	for v in 2.16 2.17 2.19 newest; do \
+		bin=$$(scripts/need.sh ansible-$$v | tail -1); \
+		matrix="$$matrix $$("$$bin/ansible-playbook" --version | sed -n '1s/.*core \(2\.[0-9]*\).*/\1/p')=$$bin"; \
+	done; \
+	echo "$$matrix"; \
+	ANSIBLE_MATRIX="$$matrix" ANSIBLE_TABLE=$(CURDIR)/docs/ansible.md $(GO) test -count=1 -timeout 60m -run TestAppliedIsWhoGotToTheEndOfThePlay ./internal/aee
 
 clean:
 	rm -rf bin demo-data

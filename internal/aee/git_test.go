@@ -149,8 +149,12 @@ func TestJobThatWaitsForAServerDoesNotHoldTheMirror(t *testing.T) {
 		one := m
 		one.out = writer(func(text string) { told <- text })
 		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		go one.checkout(ctx, url, "", filepath.Join(t.TempDir(), "layer0")) //nolint:errcheck // ends with the test
+		dir, done := filepath.Join(t.TempDir(), "layer0"), make(chan error, 1)
+		t.Cleanup(func() {
+			cancel()
+			<-done
+		})
+		go func() { done <- one.checkout(ctx, url, "", dir) }()
 		select {
 		case <-told:
 		case <-time.After(20 * time.Second):

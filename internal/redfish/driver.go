@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -72,6 +73,20 @@ func (d *Driver) Reset(ctx context.Context, address string, login Login, target,
 	return d.do(ctx, http.MethodPost, address, login, target, body, nil)
 }
 
+// ResetTypes reads which ResetTypes the resource offers now at the target;
+// none if the BMC does not tell.
+func (d *Driver) ResetTypes(ctx context.Context, address string, login Login, odataID, target string) ([]string, error) {
+	w := walker{ctx: ctx, driver: d, address: address, login: login}
+	var r resource
+	w.get(odataID, &r)
+	for _, action := range r.Actions {
+		if action.Target == target {
+			return w.allowed(action), w.err
+		}
+	}
+	return nil, w.err
+}
+
 func (d *Driver) get(ctx context.Context, address string, login Login, path string, out any) error {
 	return d.do(ctx, http.MethodGet, address, login, path, nil, out)
 }
@@ -80,7 +95,7 @@ func (d *Driver) get(ctx context.Context, address string, login Login, path stri
 // (nil: ignored).
 func (d *Driver) do(ctx context.Context, method, address string, login Login, path string, body []byte, out any) error {
 	if !strings.HasPrefix(path, "/") { // it would become part of the host
-		return fmt.Errorf("call BMC %s: link %q is no path", address, path)
+		return fmt.Errorf("call BMC %s: link %q %w", address, path, errNoPath)
 	}
 	var reader io.Reader
 	if body != nil {
@@ -112,7 +127,9 @@ func (d *Driver) do(ctx context.Context, method, address string, login Login, pa
 	case err != nil:
 		return fmt.Errorf("read answer of BMC %s to %s %s: %w", address, method, path, err)
 	case resp.StatusCode >= 300:
-		return &Error{Method: method, Path: path, Status: resp.StatusCode, Message: message(answer)}
+		e := &Error{Method: method, Path: path, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, time.Now())}
+		e.read(answer)
+		return e
 	case out == nil:
 		return nil
 	}
@@ -121,6 +138,9 @@ func (d *Driver) do(ctx context.Context, method, address string, login Login, pa
 	}
 	return nil
 }
+
+// errNoPath is a link that must not be followed.
+var errNoPath = errors.New("is no path")
 
 func baseURL(address string) string {
 	host, _, err := net.SplitHostPort(address)

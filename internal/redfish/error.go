@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Error is a BMC's refusal: an answer that is no success.
@@ -13,6 +14,13 @@ type Error struct {
 	Status       int
 	// Message is the BMC's own words, empty if it gave none.
 	Message string
+	// Worded: the words are a Redfish error's, not those of some text.
+	Worded bool
+	// MessageIDs are those of the extended information, such as
+	// "Base.1.8.ActionNotSupported".
+	MessageIDs []string
+	// RetryAfter is how long the BMC wants to be left alone; zero: it does not say.
+	RetryAfter time.Duration
 }
 
 func (e *Error) Error() string {
@@ -25,9 +33,9 @@ func (e *Error) Error() string {
 // maxWords bounds what is repeated of an answer that is no Redfish error.
 const maxWords = 200
 
-// message finds the BMC's words in an error answer: the messages of the
+// read takes the BMC's words from an error answer: the messages of the
 // extended information, else the error's own, else the beginning of a text.
-func message(body []byte) string {
+func (e *Error) read(body []byte) {
 	var answer struct {
 		Error struct {
 			Message  string
@@ -36,13 +44,16 @@ func message(body []byte) string {
 	}
 	if json.Unmarshal(body, &answer) != nil {
 		text := strings.Join(strings.Fields(string(body)), " ")
-		if strings.HasPrefix(text, "<") { // a page for people, of a web server
-			return ""
+		if !strings.HasPrefix(text, "<") { // else a page for people, of a web server
+			e.Message = strings.ToValidUTF8(text[:min(len(text), maxWords)], "")
 		}
-		return strings.ToValidUTF8(text[:min(len(text), maxWords)], "")
+		return
 	}
 	var words []string
 	for _, x := range answer.Error.Extended {
+		if x.MessageID != "" {
+			e.MessageIDs = append(e.MessageIDs, x.MessageID)
+		}
 		if x.Message == "" {
 			x.Message = x.MessageID
 		}
@@ -51,7 +62,8 @@ func message(body []byte) string {
 		}
 	}
 	if len(words) == 0 {
-		return answer.Error.Message
+		words = []string{answer.Error.Message}
 	}
-	return strings.Join(words, " ")
+	e.Message = strings.Join(words, " ")
+	e.Worded = e.Message != ""
 }

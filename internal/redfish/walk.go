@@ -134,29 +134,35 @@ func (w *walker) system(path string) System {
 		Interfaces: w.interfaces(r.EthernetInterfaces), ProcessorArchitecture: w.architecture(r.Processors)}
 }
 
-// resource reads a resource and its reset action. BMCs that do not list the
-// ResetTypes in the action describe them in a document of their own.
+// resource reads a resource and its reset action.
 func (w *walker) resource(path, action string) (r resource, target string, types []string) {
 	w.get(path, &r)
 	if r.ID == "" {
 		r.ID = path[strings.LastIndexByte(strings.TrimSuffix(path, "/"), '/')+1:]
 	}
 	reset := r.Actions[action]
-	if len(reset.Allowed) == 0 && reset.ActionInfo != "" {
-		var info struct {
-			Parameters []struct {
-				Name            string
-				AllowableValues []string
-			}
-		}
-		w.optional(reset.ActionInfo, &info)
-		for _, p := range info.Parameters {
-			if p.Name == "ResetType" {
-				reset.Allowed = p.AllowableValues
-			}
+	return r, reset.Target, w.allowed(reset)
+}
+
+// allowed are the ResetTypes of the action. BMCs that do not list them in the
+// action describe them in a document of their own.
+func (w *walker) allowed(reset resetAction) []string {
+	if len(reset.Allowed) > 0 || reset.ActionInfo == "" {
+		return reset.Allowed
+	}
+	var info struct {
+		Parameters []struct {
+			Name            string
+			AllowableValues []string
 		}
 	}
-	return r, reset.Target, reset.Allowed
+	w.optional(reset.ActionInfo, &info)
+	for _, p := range info.Parameters {
+		if p.Name == "ResetType" {
+			return p.AllowableValues
+		}
+	}
+	return nil
 }
 
 func (w *walker) interfaces(collection link) []Interface {

@@ -50,8 +50,7 @@ func (s *Service) health(ctx context.Context) health {
 		}
 		return "connected, responsive"
 	}
-	_, hsmErr := s.lockedNodes(ctx)
-	return health{KvStore: words(s.db.Ping(ctx)), DistLocking: "in this process", StateManager: words(hsmErr),
+	return health{KvStore: words(s.db.Ping(ctx)), DistLocking: "in this process", StateManager: words(s.leases.reachable(ctx)),
 		Vault: "not used", TaskRunner: "connected, responsive, local mode"}
 }
 

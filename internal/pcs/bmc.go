@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/redfish"
 )
 
@@ -28,6 +29,15 @@ func (s *Service) reset(ctx context.Context, c *Component, resetType string) err
 	return s.withLogin(ctx, c, func(login redfish.Login) error {
 		return s.bmc.Reset(ctx, c.Address, login, c.ResetTarget, resetType)
 	})
+}
+
+// resetTypes asks the component's BMC what it offers now.
+func (s *Service) resetTypes(ctx context.Context, c *Component) (types []string, err error) {
+	err = s.withLogin(ctx, c, func(login redfish.Login) error {
+		types, err = s.bmc.ResetTypes(ctx, c.Address, login, c.OdataID, c.ResetTarget)
+		return err
+	})
+	return types, err
 }
 
 // withLogin calls do, and once more with credentials asked for anew when the
@@ -56,11 +66,29 @@ func refusal(err error) *redfish.Error {
 	return refused
 }
 
-// look asks the component's BMC for its power, twice if it does not answer.
+// verdict tells what a failed call of a BMC means for asking again. Credentials
+// that HSM does not have are a refusal.
+func verdict(err error) redfish.Verdict {
+	if refusal(err) == nil && (fault.Is(err, fault.NotFound) || fault.Is(err, fault.Invalid) || fault.Is(err, fault.Forbidden)) {
+		return redfish.Refused
+	}
+	return redfish.VerdictOf(err)
+}
+
+// looks is how often a poll asks a BMC that says "later", in all.
+const looks = 3
+
+// look asks the component's BMC for its power, again if it is busy, and twice
+// if it does not answer.
 func (s *Service) look(ctx context.Context, c *Component) observation {
 	at := s.now()
 	word, err := s.power(ctx, c)
-	if err != nil && refusal(err) == nil && ctx.Err() == nil {
+	for try := 1; err != nil && try < looks && verdict(err) == redfish.Later && ctx.Err() == nil; try++ {
+		if refused := refusal(err); refused != nil {
+			pause(ctx, backOff(try, min(refused.RetryAfter, lastPause), s.random()))
+		} else if try > 1 {
+			break
+		}
 		word, err = s.power(ctx, c)
 	}
 	return observe(c, at, word, err)

@@ -38,6 +38,9 @@ type hardware struct {
 	reads   map[string]int
 	order   []string
 	onReset func() // called before a reset is answered
+	// before may answer a request instead; it has h.mu.
+	before func(w http.ResponseWriter, r *http.Request, id string) (answered bool)
+	offers map[string][]string // system to the ResetTypes that it says to offer now
 }
 
 func newHardware(t testing.TB) *hardware {
@@ -56,11 +59,15 @@ func (h *hardware) get(w http.ResponseWriter, r *http.Request) {
 	defer h.mu.Unlock()
 	id := r.PathValue("id")
 	h.reads[id]++
+	if h.before != nil && h.before(w, r, id) {
+		return
+	}
 	if user, password, _ := r.BasicAuth(); user != "root" || password != "initial0" {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	json.NewEncoder(w).Encode(map[string]any{"Id": id, "PowerState": h.power[id]})
+	json.NewEncoder(w).Encode(map[string]any{"Id": id, "PowerState": h.power[id], "Actions": map[string]any{
+		"#ComputerSystem.Reset": map[string]any{"target": r.URL.Path + "/Reset", "ResetType@Redfish.AllowableValues": h.offers[id]}}})
 }
 
 func (h *hardware) reset(w http.ResponseWriter, r *http.Request) {
@@ -71,6 +78,9 @@ func (h *hardware) reset(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	h.resets[id] = append(h.resets[id], body.ResetType)
 	h.order = append(h.order, id+" "+body.ResetType)
+	if h.before != nil && h.before(w, r, id) {
+		return
+	}
 	if h.onReset != nil {
 		h.onReset()
 	}
@@ -78,7 +88,7 @@ func (h *hardware) reset(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	if words := h.refuses[id]; words != "" {
-		w.WriteHeader(http.StatusConflict)
+		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprintf(w, `{"error":{"@Message.ExtendedInfo":[{"Message":%q}]}}`, words)
 		return
 	}
@@ -122,10 +132,10 @@ func (h *hardware) resetsOf(id string) []string {
 type site struct {
 	mu        sync.Mutex
 	endpoints map[string]hsm.ComponentEndpoint
-	locked    []string
-	told      []string // "x1 Off"
-	losing    int      // that many further calls of SetState fail
-	password  string
+	locks
+	told     []string // "x1 Off"
+	losing   int      // that many further calls of SetState fail
+	password string
 }
 
 func (s *site) ComponentEndpoints(_ context.Context, ids []string) ([]hsm.ComponentEndpoint, error) {
@@ -145,8 +155,6 @@ func (s *site) Credentials(context.Context, string) (redfish.Login, error) {
 	defer s.mu.Unlock()
 	return redfish.Login{Username: "root", Password: s.password}, nil
 }
-
-func (s *site) LockedNodes(context.Context) ([]string, error) { return s.locked, nil }
 
 func (s *site) SetState(_ context.Context, ids []string, state, _ string) error {
 	s.mu.Lock()
@@ -208,7 +216,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, hardware: newHardware(t), hub: events.NewHub(), now: time.Now,
-		site: &site{endpoints: map[string]hsm.ComponentEndpoint{}, password: "initial0"}}
+		site: &site{endpoints: map[string]hsm.ComponentEndpoint{}, password: "initial0", locks: newLocks()}}
 	db, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "db"), w.hub.Changed)
 	if err != nil {
 		t.Fatal(err)

@@ -56,6 +56,15 @@ func route(op Operation, c *Component) []step {
 	return append(down, up...) // the restarts and Init
 }
 
+// routeOrAsk is route, but for a Soft-Off that HSM does not know the hardware to
+// offer: before that is believed the BMC is asked, in a step without reset type.
+func routeOrAsk(op Operation, c *Component) []step {
+	if steps := route(op, c); steps != nil || op != SoftOff {
+		return steps
+	}
+	return []step{{tier: tierOf(actShutdown, c.Type), action: actShutdown}}
+}
+
 func appendStep(steps []step, a action, c *Component) []step {
 	if t := resetType(a, c.ResetTypes); t != "" {
 		return append(steps, step{tierOf(a, c.Type), a, t})
@@ -90,24 +99,25 @@ const (
 	saysInvalid     = "Invalid xname"
 	saysMissing     = "Missing xname"
 	saysNotReserved = "Unable to reserve component"
+	saysBadKey      = "Invalid deputy key and unable to reserve component"
 	saysNotOn       = "Component must be on for a restart"
 )
 
 // unfit tells why nothing can be sent to the component at all; empty status if
 // something can.
-func unfit(op Operation, name string, c *Component) (TaskStatus, string) {
+func unfit(op Operation, name string, c *Component) (TaskStatus, Failure, string) {
 	t := xname.TypeOf(name)
 	switch {
 	case t == xname.Invalid:
-		return TaskFailed, saysInvalid
+		return TaskFailed, FailureUnknown, saysInvalid
 	case !hasPower(t):
-		return TaskUnsupported, "No power control for component type " + string(t)
+		return TaskUnsupported, FailureUnsupported, "No power control for component type " + string(t)
 	case c == nil:
-		return TaskFailed, saysMissing
-	case c.ResetTarget == "" || route(op, c) == nil:
-		return TaskUnsupported, "The hardware does not offer " + string(op)
+		return TaskFailed, FailureUnknown, saysMissing
+	case c.ResetTarget == "" || routeOrAsk(op, c) == nil:
+		return TaskUnsupported, FailureUnsupported, "The hardware does not offer " + string(op)
 	}
-	return "", ""
+	return "", "", ""
 }
 
 // firstLook tells what the BMC's first answer, in Redfish's words, means for

@@ -30,6 +30,13 @@ func (r *reservations) held(xname string) bool {
 	return taken
 }
 
+// holds tells whether the transition drives the component.
+func (r *reservations) holds(xname, transition string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.holder[xname] == transition
+}
+
 // release gives the component back if the transition has it.
 func (r *reservations) release(xname, transition string) {
 	r.mu.Lock()

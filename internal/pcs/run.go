@@ -3,12 +3,8 @@ package pcs
 import (
 	"context"
 	"errors"
-	"log/slog"
-	"slices"
 	"sync"
 	"time"
-
-	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // run is a transition under way. Its state is here and is saved to the store
@@ -17,12 +13,16 @@ type run struct {
 	s      *Service
 	cancel context.CancelCauseFunc
 
-	mu      sync.Mutex // guards record and the records of the tasks
-	record  transitionRecord
-	tasks   []*task
-	changed bool
+	mu         sync.Mutex // guards record, the records of the tasks, and what follows
+	record     transitionRecord
+	tasks      []*task
+	changed    bool
+	untold     untold
+	shown      transitionRecord // what is saved
+	shownTasks taskList
 
-	saving sync.Mutex // one save at a time, in order
+	wake   chan struct{} // something changed
+	saving sync.Mutex    // one save at a time, in order
 }
 
 // task is a component's part in a run. But for its record it belongs to the
@@ -36,13 +36,15 @@ type task struct {
 	// unsure: the step's request may have been sent without anybody knowing,
 	// before a restart of this process or to a BMC that did not answer.
 	unsure bool
+	// resumed: unsure because of a restart.
+	resumed bool
 	// patient: what is above the component has just been powered on, so its
 	// BMC takes a while to answer.
 	patient  bool
 	deadline time.Time // of the step; zero until the first visit
-	silent   time.Time // since when the BMC gives no answer
-	tries    int       // without answer
 	pause    time.Duration
+	seen     *observation // by the visit that goes on, until it is told
+	waiting
 }
 
 func (t *task) step() step { return t.route[t.Step] }
@@ -50,11 +52,13 @@ func (t *task) step() step { return t.route[t.Step] }
 // errAborted is the cause of a run's context when a client aborted it.
 var errAborted = errors.New("transition aborted")
 
-func newRun(s *Service, record transitionRecord, tasks []taskRecord) *run {
-	r := &run{s: s, record: record, tasks: make([]*task, len(tasks))}
-	for i := range tasks {
-		began := !tasks[i].Began.IsZero()
-		r.tasks[i] = &task{taskRecord: tasks[i], fresh: !began, unsure: began}
+// newRun returns a run that goes on from its saved records.
+func newRun(s *Service, record transitionRecord, list taskList) *run {
+	r := &run{s: s, record: record, tasks: make([]*task, len(list.Tasks)), shown: record, shownTasks: list,
+		wake: make(chan struct{}, 1)}
+	for i, t := range list.Tasks {
+		began := !t.Began.IsZero()
+		r.tasks[i] = &task{taskRecord: t, fresh: !began, unsure: began, resumed: began}
 	}
 	return r
 }
@@ -67,6 +71,11 @@ func (r *run) execute(ctx context.Context) {
 	var saver sync.WaitGroup
 	saver.Go(func() { r.saveOften(saverCtx) })
 
+	if r.record.TransitionStatus.Done() { // at its resumption
+		stopSaver()
+		saver.Wait()
+		return
+	}
 	r.setStatus(TransitionInProgress)
 	r.prepare(ctx)
 	for tier := range tiers {
@@ -82,76 +91,6 @@ func (r *run) execute(ctx context.Context) {
 	}
 	stopSaver()
 	saver.Wait()
-}
-
-// prepare finds the components and settles, before any request to a BMC, the
-// tasks that cannot be done.
-func (r *run) prepare(ctx context.Context) {
-	var names []string
-	for _, t := range r.tasks {
-		if !t.TaskStatus.Done() && xname.TypeOf(t.Xname) != xname.Invalid {
-			names = append(names, t.Xname)
-		}
-	}
-	components, err := r.s.catalog.get(ctx, names)
-	var locked map[string]bool
-	if err == nil {
-		locked, err = r.s.lockedNodes(ctx)
-	}
-	if ctx.Err() != nil {
-		return
-	}
-	poweredOn := map[string]bool{}
-	for _, t := range r.tasks {
-		if t.TaskStatus.Done() {
-			continue
-		}
-		if err != nil {
-			r.finish(t, TaskFailed, "Unable to ask the Hardware State Manager", err.Error())
-			continue
-		}
-		r.admit(t, components, locked)
-		for i := range t.route {
-			poweredOn[t.Xname] = poweredOn[t.Xname] || t.route[i].action == actOn
-		}
-	}
-	for _, t := range r.tasks {
-		t.patient = slices.ContainsFunc(ancestors(t.Xname), func(p string) bool { return poweredOn[p] })
-	}
-}
-
-// admit reserves the component and gives the task its route, or fails it. A
-// task that was in progress before a restart was admitted then.
-func (r *run) admit(t *task, components map[string]Component, locked map[string]bool) {
-	var c *Component
-	if found, ok := components[t.Xname]; ok {
-		c = &found
-	}
-	if status, says := unfit(r.record.Operation, t.Xname, c); status != "" {
-		r.finish(t, status, says, "")
-		return
-	}
-	if t.TaskStatus == TaskNew {
-		if locked[t.Xname] && t.DeputyKey == "" {
-			r.refuse(t, "the component is locked")
-			return
-		}
-		if !r.s.reserved.take(t.Xname, r.record.TransitionID) {
-			r.refuse(t, "another transition drives the component")
-			return
-		}
-		r.note(t, "power", false, "power %s requested (transition %s)", r.record.Operation, r.record.TransitionID)
-	}
-	t.component, t.route = *c, route(r.record.Operation, c)
-	r.change(func() {
-		t.Step = min(t.Step, len(t.route)-1) // the hardware may offer less than before
-		t.TaskStatus, t.TaskStatusDescription = TaskInProgress, "Waiting"
-	})
-}
-
-func (r *run) refuse(t *task, why string) {
-	r.note(t, "power", true, "power %s refused: %s (transition %s)", r.record.Operation, why, r.record.TransitionID)
-	r.finish(t, TaskFailed, saysNotReserved, why)
 }
 
 // runTier drives the components whose next step is in the tier.
@@ -197,18 +136,12 @@ func (r *run) withoutFailedChildren(modules []*task) []*task {
 	var left []*task
 	for _, t := range modules {
 		if failed[t.Xname] {
-			r.finish(t, TaskFailed, "A component below was not turned off", "failed to achieve transition")
+			r.finish(t, TaskFailed, FailureUnknown, "A component below was not turned off", "failed to achieve transition")
 		} else {
 			left = append(left, t)
 		}
 	}
 	return left
-}
-
-// finish ends a task and frees its component.
-func (r *run) finish(t *task, status TaskStatus, says, wrong string) {
-	r.change(func() { t.TaskStatus, t.TaskStatusDescription, t.Error = status, says, wrong })
-	r.s.reserved.release(t.Xname, r.record.TransitionID)
 }
 
 // abort has the run end soon, unless it is at its end. It returns the status
@@ -227,89 +160,8 @@ func (r *run) abort() TransitionStatus {
 func (r *run) abandon() {
 	for _, t := range r.tasks {
 		if !t.TaskStatus.Done() {
-			r.finish(t, TaskFailed, "Transition aborted", "")
+			r.finish(t, TaskFailed, FailureAborted, "Transition aborted", "")
 		}
 	}
 	r.setStatus(TransitionAborted)
 }
-
-func (r *run) setStatus(status TransitionStatus) {
-	r.change(func() {
-		if status.Done() || r.record.TransitionStatus != TransitionAbortSignaled {
-			r.record.TransitionStatus = status
-		}
-	})
-}
-
-func (r *run) change(do func()) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	do()
-	r.changed = true
-}
-
-// snapshot copies the run's records.
-func (r *run) snapshot() (transitionRecord, taskList) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	list := taskList{TransitionID: r.record.TransitionID, Tasks: make([]taskRecord, len(r.tasks))}
-	for i, t := range r.tasks {
-		list.Tasks[i] = t.taskRecord
-	}
-	return r.counted(), list
-}
-
-// summary is the run's record without its tasks.
-func (r *run) summary() Transition {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.counted().Transition
-}
-
-// counted is the record with the tasks as they are now. The caller holds mu.
-func (r *run) counted() transitionRecord {
-	record := r.record
-	record.TaskCounts = TaskCounts{}
-	for _, t := range r.tasks {
-		record.TaskCounts.add(t.TaskStatus)
-	}
-	return record
-}
-
-// save writes the run's records, if anything changed since the last time.
-func (r *run) save(ctx context.Context) error {
-	r.saving.Lock()
-	defer r.saving.Unlock()
-	r.mu.Lock()
-	changed := r.changed
-	r.changed = false
-	r.mu.Unlock()
-	if !changed {
-		return nil
-	}
-	record, list := r.snapshot()
-	err := r.s.store(ctx, record, list)
-	if err != nil {
-		r.change(func() {})
-		if ctx.Err() == nil {
-			slog.Error("transition not saved", "transition", record.TransitionID, "error", err)
-		}
-	}
-	return err
-}
-
-// saveOften saves at least saveEvery apart, and so that saving takes no more
-// than a twentieth of the time.
-func (r *run) saveOften(ctx context.Context) {
-	for wait := saveEvery; ; {
-		pause(ctx, wait)
-		if ctx.Err() != nil {
-			return
-		}
-		start := time.Now()
-		_ = r.save(ctx) // logged; the next round repeats it
-		wait = max(saveEvery, 20*time.Since(start))
-	}
-}
-
-const saveEvery = 50 * time.Millisecond

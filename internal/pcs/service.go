@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ const (
 type BMC interface {
 	PowerState(ctx context.Context, address string, login redfish.Login, odataID string) (string, error)
 	Reset(ctx context.Context, address string, login redfish.Login, target, resetType string) error
+	ResetTypes(ctx context.Context, address string, login redfish.Login, odataID, target string) ([]string, error)
 }
 
 // Credentials knows the login of each BMC, by xname.
@@ -36,12 +38,8 @@ type State interface {
 	SetState(ctx context.Context, ids []string, state, flag string) error
 }
 
-// Locks tells which nodes must be left alone: HSM.
-type Locks interface {
-	LockedNodes(ctx context.Context) ([]string, error)
-}
-
-// Config is what a Service needs. Locks and State may be nil.
+// Config is what a Service needs. Locks and State may be nil: nothing is
+// reserved, or told.
 type Config struct {
 	DB          *store.DB
 	Journal     *journal.Journal
@@ -58,6 +56,8 @@ type Config struct {
 	PollEvery time.Duration
 	// Now is the clock; default time.Now.
 	Now func() time.Time
+	// Random spreads what is repeated: from 0 to below 1; default rand.Float64.
+	Random func() float64
 }
 
 // Service is the Power Control Service.
@@ -69,13 +69,15 @@ type Service struct {
 
 	journal   *journal.Journal
 	bmc       BMC
-	locks     Locks
+	hub       *events.Hub
 	now       func() time.Time
+	random    func() float64
 	pollEvery time.Duration
 
 	catalog  *catalog
 	logins   *logins
 	reserved reservations
+	leases   *leases
 	recorder *recorder
 	loops    []*events.Loop
 
@@ -85,7 +87,7 @@ type Service struct {
 	running sync.WaitGroup
 	stop    context.CancelFunc // of the runs
 	workers sync.WaitGroup
-	halt    context.CancelFunc // of the recorder
+	halt    context.CancelFunc // of the recorder and the leases
 }
 
 const defaultPollEvery = 30 * time.Second
@@ -98,8 +100,11 @@ func NewService(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Random == nil {
+		c.Random = rand.Float64
+	}
 	s := &Service{
-		db: c.DB, journal: c.Journal, bmc: c.BMC, locks: c.Locks, now: c.Now, pollEvery: c.PollEvery,
+		db: c.DB, journal: c.Journal, bmc: c.BMC, hub: c.Hub, now: c.Now, random: c.Random, pollEvery: c.PollEvery,
 		statuses: store.NewTable(c.DB, store.Spec[PowerStatus]{Name: StatusTable, Kind: "Power status",
 			Key: func(p *PowerStatus) string { return p.Xname }}),
 		transitions: store.NewTable(c.DB, store.Spec[transitionRecord]{Name: TransitionTable, Kind: "Transition",
@@ -112,6 +117,7 @@ func NewService(c Config) *Service {
 		logins:  &logins{source: c.Credentials, now: c.Now, byBMC: map[string]loginUntil{}},
 		runs:    map[string]*run{},
 	}
+	s.leases = newLeases(c.Locks, c.Now)
 	s.recorder = newRecorder(s.statuses, c.State, c.Now)
 	reload := reloadEvery
 	if len(c.WakeOn) == 0 {
@@ -137,6 +143,7 @@ func (s *Service) Start(ctx context.Context) error {
 	s.halt = halt
 	s.workers.Go(func() { s.recorder.run(workCtx) })
 	s.workers.Go(func() { s.recorder.tell(workCtx) })
+	s.workers.Go(func() { s.leases.run(workCtx) })
 
 	s.mu.Lock()
 	s.ctx, s.stop = context.WithCancel(ctx)
@@ -168,20 +175,4 @@ func (s *Service) Stop() {
 	s.running.Wait()
 	s.halt()
 	s.workers.Wait()
-}
-
-// lockedNodes returns the nodes that HSM has locked.
-func (s *Service) lockedNodes(ctx context.Context) (map[string]bool, error) {
-	if s.locks == nil {
-		return nil, nil
-	}
-	names, err := s.locks.LockedNodes(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("ask HSM for locked nodes: %w", err)
-	}
-	locked := make(map[string]bool, len(names))
-	for _, x := range names {
-		locked[x] = true
-	}
-	return locked, nil
 }

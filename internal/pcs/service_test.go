@@ -70,7 +70,7 @@ func TestRefusedResetFailsAtOnceWithTheBMCsWords(t *testing.T) {
 	if c := w.describe(id).TaskCounts; c != (pcs.TaskCounts{Total: 2, Failed: 1, Succeeded: 1}) {
 		t.Errorf("counts %+v", c)
 	}
-	w.journalHas(n0, "BMC refused On: BMC answered 409: The power supply has failed.", true)
+	w.journalHas(n0, "BMC refused On: BMC answered 400: The power supply has failed.", true)
 }
 
 // HSM is told that a node is off before anybody can act on it, and what it
@@ -105,34 +105,50 @@ func TestHSMIsToldEvenLate(t *testing.T) {
 
 func TestUnreachableBMC(t *testing.T) {
 	w := newWorld(t)
+	clock := newClock()
+	w.now = clock.now
 	w.add(n0, "On")
 	w.start()
 	w.eventually("first poll", func() bool { return w.status(n0).PowerState == pcs.PowerOn })
 
 	w.hardware.server.Close()
-	task := w.finished(w.transition("Off", 5, n0))[n0]
-	if task.TaskStatus != pcs.TaskFailed || task.TaskStatusDescription != "No answer from the BMC" || task.Error == "" {
-		t.Errorf("task %+v", task)
-	}
+	id := w.transition("Off", 5, n0)
 	w.eventually("status says unavailable", func() bool { return w.status(n0).ManagementState == pcs.Unavailable })
 	if s := w.status(n0); s.PowerState != pcs.PowerUndefined || s.Error != "" {
 		t.Errorf("status %+v", s)
+	}
+	task := tasksOf(w.describe(id))[n0]
+	if d := task.TaskStatusDescription; task.TaskStatus != pcs.TaskInProgress || !strings.HasPrefix(d, "The BMC does not answer: ") ||
+		!strings.Contains(d, "connection refused; asking again until ") {
+		t.Errorf("task meanwhile %+v", task)
+	}
+	clock.add(6 * time.Minute)
+	task = w.finished(id)[n0]
+	if task.TaskStatus != pcs.TaskFailed || task.TaskStatusDescription != "Timeout waiting for transition, gracefulshutdown." ||
+		task.Failure != pcs.FailureSilent || !strings.Contains(task.Error, "connection refused") || !task.Accepted.IsZero() {
+		t.Errorf("task %+v", task)
 	}
 }
 
 // A request without an answer is repeated only if it had no effect, and not for ever.
 func TestUnansweredReset(t *testing.T) {
 	w := newWorld(t)
+	clock := newClock()
+	w.now = clock.now
 	w.add(n0, "Off")
 	w.add(n1, "Off")
 	w.hardware.silent[n0], w.hardware.deaf[n1] = true, true
 	w.start()
-	tasks := w.finished(w.transition("On", -1, n0, n1))
-	if got := w.hardware.resetsOf(n0); tasks[n0].TaskStatus != pcs.TaskSucceeded || len(got) != 1 {
+	id := w.transition("On", 5, n0, n1)
+	w.eventually("the silent BMC's node is on", func() bool { return tasksOf(w.describe(id))[n0].TaskStatus == pcs.TaskSucceeded })
+	w.eventually("the deaf BMC is asked again", func() bool { return len(w.hardware.resetsOf(n1)) > 2 })
+	clock.add(6 * time.Minute)
+	tasks := w.finished(id)
+	if got := w.hardware.resetsOf(n0); len(got) != 1 {
 		t.Errorf("silent BMC: %+v, resets %v", tasks[n0], got)
 	}
-	if got := w.hardware.resetsOf(n1); tasks[n1].TaskStatus != pcs.TaskFailed || len(got) != 3 {
-		t.Errorf("deaf BMC: %+v, resets %v", tasks[n1], got)
+	if tasks[n1].TaskStatus != pcs.TaskFailed || tasks[n1].Failure != pcs.FailureBusy {
+		t.Errorf("deaf BMC: %+v", tasks[n1])
 	}
 }
 
@@ -191,20 +207,20 @@ func TestTiers(t *testing.T) {
 func TestTasksSettledWithoutTraffic(t *testing.T) {
 	w := newWorld(t)
 	w.add(n0, "Off")
-	w.add(n1, "Off", "On")
+	w.add(n1, "On", "On")
 	w.add(n2, "Off")
-	w.site.locked = []string{n2}
+	w.site.lock(n2)
 	w.start()
 	w.eventually("first poll", func() bool { return w.status(n2).PowerState == pcs.PowerOff })
 	reads := w.hardware.reads[n2]
 
 	tasks := w.finished(w.transition("Soft-Off", 5, "x-", "x1c0s9b0n0", "x1c0s0b0n0p0", n1, n2))
 	for x, want := range map[string]pcs.Task{
-		"x-":           {TaskStatus: pcs.TaskFailed, TaskStatusDescription: "Invalid xname"},
-		"x1c0s9b0n0":   {TaskStatus: pcs.TaskFailed, TaskStatusDescription: "Missing xname"},
-		"x1c0s0b0n0p0": {TaskStatus: pcs.TaskUnsupported, TaskStatusDescription: "No power control for component type Processor"},
-		n1:             {TaskStatus: pcs.TaskUnsupported, TaskStatusDescription: "The hardware does not offer Soft-Off"},
-		n2:             {TaskStatus: pcs.TaskFailed, TaskStatusDescription: "Unable to reserve component", Error: "the component is locked"},
+		"x-":           {TaskStatus: pcs.TaskFailed, TaskStatusDescription: "Invalid xname", Failure: pcs.FailureUnknown},
+		"x1c0s9b0n0":   {TaskStatus: pcs.TaskFailed, TaskStatusDescription: "Missing xname", Failure: pcs.FailureUnknown},
+		"x1c0s0b0n0p0": {TaskStatus: pcs.TaskUnsupported, TaskStatusDescription: "No power control for component type Processor", Failure: pcs.FailureUnsupported},
+		n1:             {TaskStatus: pcs.TaskUnsupported, TaskStatusDescription: "The hardware does not offer Soft-Off", Failure: pcs.FailureUnsupported},
+		n2:             {TaskStatus: pcs.TaskFailed, TaskStatusDescription: "Unable to reserve component", Error: "the component is locked", Failure: pcs.FailureReserved},
 	} {
 		want.Xname = x
 		if tasks[x] != want {
@@ -228,7 +244,8 @@ func TestTasksSettledWithoutTraffic(t *testing.T) {
 func TestDeputyKeyOpensALock(t *testing.T) {
 	w := newWorld(t)
 	w.add(n0, "Off")
-	w.site.locked = []string{n0}
+	w.site.lock(n0)
+	w.site.deputize(n0, n0+":dk:1")
 	w.start()
 	var out struct{ TransitionID string }
 	body := `{"operation":"on","location":[{"xname":"` + n0 + `","deputyKey":"` + n0 + `:dk:1"}]}`

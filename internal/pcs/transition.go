@@ -35,6 +35,21 @@ func (s TaskStatus) Done() bool {
 	return s == TaskFailed || s == TaskSucceeded || s == TaskUnsupported
 }
 
+// Failure is why a task failed, for programs: the words are in Task.Error.
+type Failure string
+
+// The failures.
+const (
+	FailureRefused     Failure = "refused"     // the BMC said no
+	FailureUnsupported Failure = "unsupported" // it cannot ever be done
+	FailureBusy        Failure = "busy"        // the BMC said "later" until the deadline
+	FailureSilent      Failure = "silent"      // the BMC never answered
+	FailureReserved    Failure = "reserved"    // locked, reserved, or driven by another transition
+	FailureTimeout     Failure = "timeout"     // accepted; did not get to the state in time
+	FailureAborted     Failure = "aborted"     // by a client
+	FailureUnknown     Failure = "unknown"     // whether it was sent is not known; anything else
+)
+
 // Transition is the public record of a transition.
 type Transition struct {
 	TransitionID            string           `json:"transitionID" format:"uuid"`
@@ -52,6 +67,9 @@ type Task struct {
 	TaskStatus            TaskStatus `json:"taskStatus" enum:"new,in-progress,failed,succeeded,unsupported"`
 	TaskStatusDescription string     `json:"taskStatusDescription" doc:"Where the task stands, in words"`
 	Error                 string     `json:"error,omitempty" doc:"What went wrong; the BMC's own words if it gave any"`
+	// Accepted and Failure are Drover's own.
+	Accepted time.Time `json:"accepted,omitzero" doc:"When the BMC accepted the last request of the operation; absent if it did not yet"`
+	Failure  Failure   `json:"failure,omitempty" enum:"refused,unsupported,busy,silent,reserved,timeout,aborted,unknown" doc:"Why the task failed, in one word"`
 }
 
 // TaskCounts counts tasks by status. The last member is spelled unlike the status.
@@ -88,6 +106,8 @@ type transitionRecord struct {
 	Transition
 	// DeadlineMinutes bounds each tier; 0: do not confirm, negative: no bound.
 	DeadlineMinutes int `json:"deadlineMinutes"`
+	// Ended is when the transition did.
+	Ended time.Time `json:"ended,omitzero"`
 }
 
 // deadline is how long one step may take, and whether it is confirmed at all.
@@ -103,11 +123,14 @@ func (r *transitionRecord) deadline() (d time.Duration, confirm bool) {
 type taskRecord struct {
 	Task
 	DeputyKey string `json:"deputyKey,omitempty"`
+	// ReservationKey is that of PCS's own reservation in HSM.
+	ReservationKey string `json:"reservationKey,omitempty"`
 	// Step is the place in the component's route, see route.
 	Step int `json:"step,omitempty"`
 	// Began is when the step did: its deadline counts from then.
 	Began time.Time `json:"began,omitzero"`
-	// Sent is when the BMC accepted the step's request; zero if it did not yet.
+	// Sent is when the BMC accepted the step's request, or was seen to do what it
+	// asks for; zero if it did not yet.
 	Sent time.Time `json:"sent,omitzero"`
 }
 

@@ -39,14 +39,14 @@ func (s *Service) Begin(ctx context.Context, op Operation, locations []Location,
 	if err := s.store(ctx, record, list); err != nil {
 		return Transition{}, err
 	}
-	s.launch(newRun(s, record, list.Tasks))
+	s.launch(newRun(s, record, list))
 	return record.Transition, nil
 }
 
 // Describe returns a transition with its tasks.
 func (s *Service) Describe(ctx context.Context, id string) (Transition, error) {
 	if r := s.active(id); r != nil {
-		record, list := r.snapshot()
+		record, list := r.saved()
 		return withTasks(record, list), nil
 	}
 	record, err := s.transitions.Get(ctx, id)
@@ -76,18 +76,23 @@ func (s *Service) Transitions(ctx context.Context) ([]Transition, error) {
 	for i := range records {
 		out[i] = records[i].Transition
 		if r := s.active(out[i].TransitionID); r != nil {
-			out[i] = r.summary()
+			record, _ := r.saved()
+			out[i] = record.Transition
 		}
 	}
 	return out, nil
 }
 
-// Abort asks a transition to send nothing more. One that was aborted before
-// stays so; a completed one is a fault.Invalid.
+// Abort asks a transition to send nothing more, and returns when that is
+// written. One that was aborted before stays so; a completed one is a
+// fault.Invalid.
 func (s *Service) Abort(ctx context.Context, id string) error {
 	var status TransitionStatus
 	if r := s.active(id); r != nil {
 		status = r.abort()
+		if err := r.save(ctx); err != nil {
+			return err
+		}
 	} else {
 		record, err := s.transitions.Get(ctx, id)
 		if err != nil {
@@ -140,38 +145,6 @@ func (s *Service) launch(r *run) {
 	})
 }
 
-// unfinished returns the runs that an earlier process left, with their
-// components reserved. Those that were to be aborted are.
-func (s *Service) unfinished(ctx context.Context) ([]*run, error) {
-	records, err := s.transitions.List(ctx, store.Query{Where: []store.Match{{Column: "status",
-		In: []string{string(TransitionNew), string(TransitionInProgress), string(TransitionAbortSignaled)}}}})
-	if err != nil {
-		return nil, err
-	}
-	var runs []*run
-	for _, record := range records {
-		list, err := s.tasks.Get(ctx, record.TransitionID)
-		if err != nil {
-			return nil, err
-		}
-		r := newRun(s, record, list.Tasks)
-		if record.TransitionStatus == TransitionAbortSignaled {
-			r.abandon()
-			if err := r.save(ctx); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		for _, t := range r.tasks {
-			if t.TaskStatus == TaskInProgress {
-				s.reserved.take(t.Xname, record.TransitionID)
-			}
-		}
-		runs = append(runs, r)
-	}
-	return runs, nil
-}
-
 // store writes a transition and its tasks.
 func (s *Service) store(ctx context.Context, record transitionRecord, list taskList) error {
 	return s.db.InTx(ctx, func(ctx context.Context) error {
@@ -180,13 +153,4 @@ func (s *Service) store(ctx context.Context, record transitionRecord, list taskL
 		}
 		return s.transitions.Put(ctx, record)
 	})
-}
-
-// saveEnd saves how the run ended, however long the database takes, but once
-// only when the service stops: what is not saved is found out again from the
-// BMCs at the next start.
-func (r *run) saveEnd(service context.Context) {
-	for r.save(context.WithoutCancel(service)) != nil && service.Err() == nil {
-		pause(service, retryPause)
-	}
 }

@@ -116,6 +116,10 @@ func (b *bmc) PowerState(_ context.Context, _ string, _ redfish.Login, x string)
 	return b.power[x], nil
 }
 
+func (b *bmc) ResetTypes(context.Context, string, redfish.Login, string, string) ([]string, error) {
+	return nil, nil
+}
+
 func (b *bmc) Reset(_ context.Context, _ string, _ redfish.Login, x, kind string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

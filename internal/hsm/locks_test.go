@@ -102,3 +102,35 @@ func TestReservations(t *testing.T) {
 	b.ok("POST", "/locks/reservations/remove", node)
 	b.refused("POST", "/locks/reservations/remove", node, 400, "not found")
 }
+
+// A service takes many reservations with one call each way.
+func TestClientReserves(t *testing.T) {
+	b := seeded(t)
+	ctx := t.Context()
+	r, err := b.client.Reserve(ctx, []string{"x1000c0s0b0n0", "x1000c0s0b0n1", "x9c0s0b0n0"}, 1)
+	if err != nil || len(r.Success) != 2 || len(r.Failure) != 1 || r.Failure[0] != (Failure{"x9c0s0b0n0", reasonNotFound}) {
+		t.Fatalf("reserve: %+v, %v", r, err)
+	}
+	var keys, deputies []KeyOf
+	for _, k := range r.Success {
+		keys, deputies = append(keys, KeyOf{k.ID, k.ReservationKey}), append(deputies, KeyOf{k.ID, k.DeputyKey})
+	}
+	if again, err := b.client.Reserve(ctx, []string{"x1000c0s0b0n0"}, 1); err != nil || len(again.Failure) != 1 || again.Failure[0].Reason != reasonReserved {
+		t.Errorf("reserve again: %+v, %v", again, err)
+	}
+	wrong := KeyOf{"x1000c0s1b0n0", "x"}
+	if c, err := b.client.CheckDeputies(ctx, append(deputies, wrong)); err != nil || len(c.Success) != 2 || len(c.Failure) != 1 {
+		t.Errorf("check: %+v, %v", c, err)
+	}
+	b.advance(50 * time.Second)
+	if n, err := b.client.Renew(ctx, append(keys, wrong), 1); err != nil || n.Counts.Success != 2 || n.Counts.Failure != 1 {
+		t.Errorf("renew: %+v, %v", n, err)
+	}
+	b.advance(50 * time.Second)
+	if n, err := b.client.Release(ctx, append(keys, wrong)); err != nil || n.Counts.Success != 2 || n.Counts.Failure != 1 {
+		t.Errorf("release: %+v, %v", n, err)
+	}
+	if got := b.ok("GET", "/locks/status?reserved=true", ""); got != `{"Components":[]}` {
+		t.Error(got)
+	}
+}

@@ -111,7 +111,7 @@ func TestUnreachableBMC(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3)
 	reports, hangs, fine := c.fleet.Nodes()[0], c.fleet.Nodes()[1], c.fleet.Nodes()[2]
-	c.drover("bos", "v2", "options", "update", "--max-power-on-wait-time", "8")
+	c.drover("bos", "v2", "options", "update", "--max-power-on-wait-time", "8", "--max-boot-wait-time", "30")
 	c.gated()
 	reports.SetFaults(sim.Faults{SlowBoot: 6 * time.Second})
 	hangs.SetFaults(sim.Faults{HangBoot: 10})

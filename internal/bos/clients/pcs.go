@@ -35,49 +35,59 @@ func (p power) Describe(ctx context.Context, id string) (bos.Transition, error) 
 	t, err := p.pcs.Describe(ctx, id)
 	out := bos.Transition{ID: id, Operation: string(t.Operation), Done: t.TransitionStatus.Done(), Tasks: make([]bos.Task, len(t.Tasks))}
 	for i, task := range t.Tasks {
-		text := task.Error
-		if text == "" {
-			text = task.TaskStatusDescription
-		}
-		out.Tasks[i] = bos.Task{Node: task.Xname, Text: text, Done: task.TaskStatus.Done() || out.Done, Answer: answer(&task)}
+		done := task.TaskStatus.Done() || out.Done
+		out.Tasks[i] = bos.Task{Node: task.Xname, Text: words(&task, done), Done: done, Answer: answer(&task)}
 	}
 	return out, err
 }
 
-// answer sorts what PCS says of a task. Texts are those of the published
-// service: it has no other way to tell a BMC that is busy from one that refuses.
-func answer(t *pcs.Task) bos.Answer {
-	has := func(list ...string) bool {
-		return slices.ContainsFunc(list, func(s string) bool {
-			return strings.Contains(t.TaskStatusDescription, s) || strings.Contains(t.Error, s)
-		})
+// words are what there is to say of a task. One under way is worth words only
+// while its BMC has it wait.
+func words(t *pcs.Task, done bool) string {
+	switch {
+	case !done && !strings.Contains(t.TaskStatusDescription, "asking again"):
+		return ""
+	case t.Error != "":
+		return t.Error
 	}
-	switch t.TaskStatus {
-	case pcs.TaskSucceeded:
-		return bos.AnswerAccepted
-	case pcs.TaskUnsupported:
-		return bos.AnswerNever
-	case pcs.TaskFailed:
-		switch {
-		case has("Timeout waiting for transition"):
-			return bos.AnswerAccepted
-		case has("BMC answered 501"):
-			return bos.AnswerNever
-		case has(laterWords...):
-			return bos.AnswerLater
-		}
-		return bos.AnswerRefused
-	}
-	if strings.HasPrefix(t.TaskStatusDescription, "Waiting for power") {
-		return bos.AnswerAccepted
-	}
-	return bos.AnswerWaiting
+	return t.TaskStatusDescription
 }
 
-// laterWords are in what says nothing about the node itself.
-var laterWords = []string{"nable to reserve component", "Reservation expired", "Transition aborted", "No answer from the BMC",
-	"Unable to ask the Hardware State Manager", "BMC answered 408", "BMC answered 409", "BMC answered 423", "BMC answered 425",
-	"BMC answered 429", "BMC answered 502", "BMC answered 503", "BMC answered 504"}
+// answer sorts what PCS says of a task. Drover's own says it in fields; of
+// another one only texts tell a BMC that is busy from one that refuses.
+func answer(t *pcs.Task) bos.Answer {
+	switch {
+	case !t.Accepted.IsZero() || t.TaskStatus == pcs.TaskSucceeded:
+		return bos.AnswerAccepted
+	case t.TaskStatus == pcs.TaskUnsupported:
+		return bos.AnswerNever
+	case t.TaskStatus != pcs.TaskFailed:
+		return bos.AnswerWaiting
+	case t.Failure == "":
+		return foreignAnswer(t.TaskStatusDescription + " " + t.Error)
+	}
+	switch t.Failure {
+	case pcs.FailureRefused:
+		return bos.AnswerRefused
+	case pcs.FailureUnsupported:
+		return bos.AnswerNever
+	}
+	return bos.AnswerLater
+}
+
+func foreignAnswer(text string) bos.Answer {
+	switch {
+	case strings.Contains(text, "Timeout waiting for transition"):
+		return bos.AnswerAccepted
+	case slices.ContainsFunc(laterWords, func(w string) bool { return strings.Contains(text, w) }):
+		return bos.AnswerLater
+	}
+	return bos.AnswerRefused
+}
+
+// laterWords are in what the published service says where it says nothing
+// about the node.
+var laterWords = []string{"nable to reserve component", "Reservation expired", "Transition aborted"}
 
 func (p power) Abort(ctx context.Context, id string) error { return p.pcs.Abort(ctx, id) }
 

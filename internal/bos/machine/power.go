@@ -106,8 +106,7 @@ func (m *move) booting() {
 		m.takeDown(26)
 		return
 	}
-	c.Troubles.Set(bos.FromReport, fmt.Sprintf("The node was powered on but did not report that it booted %s within %s",
-		c.DesiredState.BootArtifacts.Kernel, m.o.BootWait()), m.now)
+	c.Troubles.Set(bos.FromReport, fmt.Sprintf("The node was powered on but did not report what it booted within %s", m.o.BootWait()), m.now)
 	if m.attempts(bos.PoweringOn) >= c.Retries(m.o) {
 		m.Row = 25
 		m.fail() // and stays on: what it shows may tell why

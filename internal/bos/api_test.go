@@ -361,6 +361,33 @@ func TestReportIsRefusedWhileBOSChangesTheNode(t *testing.T) {
 	}
 }
 
+// One call for many nodes follows the rule of one call for one.
+func TestReportOfManyIsRefusedWhileBOSChangesOneOfThem(t *testing.T) {
+	s := newSite(t)
+	s.put("x1", "x2")
+	s.expect("PATCH /v2/components/x1", `{"enabled":true}`, 200, "")
+	reports := `[{"id":"x1","actual_state":{"bss_token":"t"}},{"id":"x2","actual_state":{"bss_token":"t"}}]`
+	tokens := func() (both [2]string) {
+		for i, id := range []string{"x1", "x2"} {
+			c, err := s.service.Component(t.Context(), id, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			both[i] = c.ActualState.BSSToken
+		}
+		return both
+	}
+	s.expect("PATCH /v2/components", reports, 409, problem(409, "Actual state can not be updated.",
+		"BOS is currently changing the state of the node 'x1', and the actual state can not be accurately recorded"))
+	if got := tokens(); got != [2]string{} {
+		t.Errorf("a refused call left tokens %q", got)
+	}
+	s.expect("PATCH /v2/components?skip_bad_ids=true", reports, 200, "")
+	if got := tokens(); got != [2]string{"", "t"} {
+		t.Errorf("tokens %q, want that of the idle node alone", got)
+	}
+}
+
 func TestBulkChanges(t *testing.T) {
 	s := newSite(t)
 	s.put("x1", "x2", "x3")

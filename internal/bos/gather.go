@@ -85,12 +85,8 @@ func (s *Service) applyAll(ctx context.Context, batch []*single) error {
 	after, missing, err := s.Change(ctx, patchIDs(patches), func(c *Component) error {
 		changed := false
 		for _, one := range byID[c.ID] {
-			if one.patch.ActualState != nil && !c.AcceptsReport() {
-				one.err = errBusy(c.ID)
-				continue
-			}
-			s.apply(c, &one.patch, booted, one.tenant, now)
-			changed = true
+			one.err = s.merge(c, &one.patch, booted, one.tenant, now)
+			changed = changed || one.err == nil
 		}
 		if !changed {
 			return store.ErrUnchanged

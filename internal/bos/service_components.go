@@ -197,7 +197,8 @@ func errBusy(id string) error {
 }
 
 // PatchComponents merges one patch into each of many components. Unless
-// skipBad, a single one that does not exist makes all fail.
+// skipBad, a single one that does not exist, or that takes no report now,
+// makes all fail; else it is left out of the answer.
 func (s *Service) PatchComponents(ctx context.Context, patches []ComponentPatch, tenant string, skipBad bool) ([]Component, error) {
 	return s.patch(ctx, patches, tenant, skipBad)
 }
@@ -242,16 +243,33 @@ func (s *Service) patch(ctx context.Context, patches []ComponentPatch, tenant st
 	var after []Component
 	err = s.DB.InTx(ctx, func(ctx context.Context) error {
 		var missing []string
+		busy := map[string]bool{}
 		after, missing, err = s.Change(ctx, mine, func(c *Component) error {
-			s.apply(c, byID[c.ID], booted, tenant, now)
-			return nil
+			err := s.merge(c, byID[c.ID], booted, tenant, now)
+			if skipBad && fault.Is(err, fault.Conflict) {
+				busy[c.ID] = true
+				return store.ErrUnchanged
+			}
+			return err
 		})
 		if err == nil && len(missing) > 0 && !skipBad {
 			err = notFound("Component", tenant, missing[0])
 		}
+		after = slices.DeleteFunc(after, func(c Component) bool { return busy[c.ID] })
 		return err
 	})
 	return after, err
+}
+
+// merge applies a patch to a component that exists. A report of the actual
+// state is refused while BOS changes what the node runs, whoever else is
+// reported in the same call.
+func (s *Service) merge(c *Component, p *ComponentPatch, booted map[string]BootArtifacts, tenant string, now time.Time) error {
+	if p.ActualState != nil && !c.AcceptsReport() {
+		return errBusy(c.ID)
+	}
+	s.apply(c, p, booted, tenant, now)
+	return nil
 }
 
 func (s *Service) apply(c *Component, p *ComponentPatch, booted map[string]BootArtifacts, tenant string, now time.Time) {

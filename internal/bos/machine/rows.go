@@ -1,5 +1,10 @@
 package machine
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Row is one row of the table status x fact, as documented. The first that
 // holds decides, but an outcome is recorded before the look decides.
 type Row struct {
@@ -54,4 +59,18 @@ var Rows = []Row{
 	{42, "any but power_off_*_called", "as 40, disabled in CFS", "configuring", "enabled in CFS", false},
 	{43, "any but power_off_*_called", "CFS failed", "failed", "", false},
 	{44, "any but power_off_*_called", "CFS says anything else", "failed", "", false},
+}
+
+// Table is the table as Markdown, for docs/operations.md.
+func Table() string {
+	var b strings.Builder
+	b.WriteString("| row | status | fact | new status | done | attempt |\n|---|---|---|---|---|---|\n")
+	for _, r := range Rows {
+		counted := ""
+		if r.Attempt {
+			counted = "yes"
+		}
+		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s | %s |\n", r.N, r.Status, r.Fact, r.New, r.Effect, counted)
+	}
+	return b.String()
 }

@@ -25,16 +25,16 @@ func (p *Plain) Show(t *Tally, now time.Time) {
 		p.told = map[string]bool{}
 	}
 	for _, f := range t.Failures {
-		fresh := Failure{Error: f.Error}
+		fresh := Failure{Kind: f.Kind, Error: f.Error}
 		for _, n := range f.Nodes {
-			if key := n + "\x00" + f.Error; !p.told[key] {
+			if key := f.Kind + n + "\x00" + f.Error; !p.told[key] {
 				p.told[key] = true
 				fresh.Nodes = append(fresh.Nodes, n)
 			}
 		}
 		if len(fresh.Nodes) > 0 {
 			fresh.Count = len(fresh.Nodes)
-			fmt.Fprintf(p.W, "%s  failed %s\n", clock(t.Elapsed(now)), fresh)
+			fmt.Fprintf(p.W, "%s  %s\n", clock(t.Elapsed(now)), fresh)
 		}
 	}
 }

@@ -78,7 +78,7 @@ func (s *Screen) frame(t *Tally, now time.Time, columns, rows int) []string {
 	}
 	room := rows - len(lines) - 4
 	for i, f := range t.Failures {
-		text := folded("failed "+f.String(), columns-2)
+		text := folded(f.String(), columns-2)
 		if room -= len(text); room < 0 {
 			lines = append(lines, fmt.Sprintf("  and %d more kinds of failure", len(t.Failures)-i))
 			break

@@ -45,6 +45,11 @@ type Extended struct {
 		Count int    `json:"count"`
 		List  string `json:"list"`
 	} `json:"error_summary"`
+	// ForcedOff is empty where the service does not tell.
+	ForcedOff []struct {
+		Name   string `json:"name"`
+		Reason string `json:"reason"`
+	} `json:"forced_off"`
 }
 
 // Snapshot is a session at one moment.
@@ -76,8 +81,10 @@ const (
 	failed = "failed"
 )
 
-// Failure is an error and the nodes that have it.
+// Failure is something that went wrong and the nodes that it befell.
 type Failure struct {
+	// Kind is failed or forced off.
+	Kind  string
 	Error string
 	Nodes []string
 	// Count may be more than the nodes known by name.
@@ -89,7 +96,7 @@ func (f Failure) String() string {
 	if len(f.Nodes) < f.Count {
 		names += fmt.Sprintf(" and %d more", f.Count-len(f.Nodes))
 	}
-	return names + ": " + f.Error
+	return f.Kind + " " + names + ": " + f.Error
 }
 
 // Tally is a snapshot counted.
@@ -98,6 +105,8 @@ type Tally struct {
 	// Nodes, Succeeded and Failed count the session's nodes; Staged those
 	// whose change was only stored for later.
 	Nodes, Succeeded, Failed, Staged int
+	// ForcedOff counts the nodes whose power was cut.
+	ForcedOff int
 	// Status counts nodes by their status.
 	Status   map[string]int
 	Failures []Failure
@@ -119,11 +128,12 @@ func Count(s *Snapshot) *Tally {
 	t.Staged = share(s.Extended.Staged, s.Extended.Managed)
 	for text, nodes := range byError {
 		slices.Sort(nodes)
-		t.Failures = append(t.Failures, Failure{text, nodes, len(nodes)})
+		t.Failures = append(t.Failures, Failure{failed, text, nodes, len(nodes)})
 	}
 	if t.Complete() && s.Extended.Managed > len(s.Components)+t.Staged {
 		t.fromExtended(s.Extended)
 	}
+	t.addForced(s.Extended)
 	slices.SortFunc(t.Failures, func(a, b Failure) int { return strings.Compare(a.Nodes[0], b.Nodes[0]) })
 	return t
 }
@@ -135,7 +145,20 @@ func (t *Tally) fromExtended(e Extended) {
 	t.Failures = nil
 	for _, text := range slices.Sorted(maps.Keys(e.Errors)) {
 		nodes := strings.Split(strings.TrimSuffix(e.Errors[text].List, "..."), ",")
-		t.Failures = append(t.Failures, Failure{text, nodes, e.Errors[text].Count})
+		t.Failures = append(t.Failures, Failure{failed, text, nodes, e.Errors[text].Count})
+	}
+}
+
+// addForced names those whose power was cut, by the reason for it.
+func (t *Tally) addForced(e Extended) {
+	t.ForcedOff = len(e.ForcedOff)
+	byReason := map[string][]string{}
+	for _, f := range e.ForcedOff {
+		byReason[f.Reason] = append(byReason[f.Reason], f.Name)
+	}
+	for reason, nodes := range byReason {
+		slices.Sort(nodes)
+		t.Failures = append(t.Failures, Failure{"forced off", reason, nodes, len(nodes)})
 	}
 }
 
@@ -212,6 +235,9 @@ func (t *Tally) Outcome(now time.Time) string {
 				parts = append(parts, fmt.Sprintf("%d did not finish", other))
 			}
 		}
+	}
+	if t.ForcedOff > 0 {
+		parts = append(parts, fmt.Sprintf("%d forced off", t.ForcedOff))
 	}
 	return head + strings.Join(parts, ", ")
 }

@@ -3,6 +3,7 @@ package watch
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -40,6 +41,10 @@ func TestOutcome(t *testing.T) {
 	broken.Session.Status.Error = &text
 	gone := snapshot("complete", nil)
 	gone.Extended.Managed, gone.Extended.Successful, gone.Extended.Failed = 3, 66.67, 33.33
+	forced := snapshot("complete", map[string]int{stable: 2})
+	if err := json.Unmarshal([]byte(`{"forced_off":[{"name":"x1000c0s1b0n0","at":"2026-01-02T03:04:05","reason":"it did not go down"}]}`), &forced.Extended); err != nil {
+		t.Fatal(err)
+	}
 	staged := snapshot("complete", nil)
 	staged.Extended.Managed, staged.Extended.Staged = 2, 100
 	for _, c := range []struct {
@@ -55,6 +60,7 @@ func TestOutcome(t *testing.T) {
 		{"session s1 complete in 0:01:30: it failed: no such template", broken, false},
 		{"session s1 complete in 0:01:30: it had no nodes", snapshot("complete", nil), true},
 		{"session s1 complete in 0:01:30: 2 of 3 nodes succeeded, 1 failed", gone, false},
+		{"session s1 complete in 0:01:30: all 2 nodes succeeded, 1 forced off", forced, true},
 		{"session s1 complete in 0:01:30: staged for 2 nodes", staged, true},
 	} {
 		tally := Count(c.s)
@@ -66,7 +72,7 @@ func TestOutcome(t *testing.T) {
 
 func TestFailuresAreFolded(t *testing.T) {
 	tally := Count(snapshot("running", map[string]int{stable: 1, failed: 3}))
-	if len(tally.Failures) != 1 || tally.Failures[0].String() != "x1000c0s[1-3]b0n0: BMC says: no" {
+	if len(tally.Failures) != 1 || tally.Failures[0].String() != "failed x1000c0s[1-3]b0n0: BMC says: no" {
 		t.Errorf("failures %v", tally.Failures)
 	}
 	kept := snapshot("complete", nil)
@@ -75,7 +81,7 @@ func TestFailuresAreFolded(t *testing.T) {
 		Count int    `json:"count"`
 		List  string `json:"list"`
 	}{"late": {12, "x1c0s0b0n0,x1c0s1b0n0..."}}
-	if got := Count(kept).Failures[0].String(); got != "x1c0s[0-1]b0n0 and 10 more: late" {
+	if got := Count(kept).Failures[0].String(); got != "failed x1c0s[0-1]b0n0 and 10 more: late" {
 		t.Errorf("failure %q", got)
 	}
 }
@@ -191,5 +197,20 @@ func TestBars(t *testing.T) {
 		if got := cellsOf(c[0], c[1], c[2], c[2]); got != c[3] {
 			t.Errorf("%d of %d in %d cells: %d, want %d", c[0], c[1], c[2], got, c[3])
 		}
+	}
+}
+
+func TestForcedOffIsToldOnce(t *testing.T) {
+	s := snapshot("running", map[string]int{"power_off_forcefully_called": 1})
+	if err := json.Unmarshal([]byte(`{"forced_off":[{"name":"x1000c0s0b0n0","reason":"it did not go down"}]}`), &s.Extended); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	p := &Plain{W: &out}
+	p.Show(Count(s), start)
+	p.Show(Count(s), start)
+	want := "0:00:00  forced off x1000c0s0b0n0: it did not go down\n"
+	if strings.Count(out.String(), want) != 1 {
+		t.Errorf("%q, want once %q", out.String(), want)
 	}
 }

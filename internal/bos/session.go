@@ -39,6 +39,9 @@ type Session struct {
 	IncludeDisabled bool          `json:"include_disabled"`
 	Status          SessionStatus `json:"status"`
 
+	// LeftOut are the nodes and names that the session was asked for and does
+	// not deal with.
+	LeftOut []LeftOut `json:"left_out,omitempty"`
 	// Tries counts the attempts at setting the session up, RetryAt bars the
 	// next one until then. Never served.
 	Tries   int       `json:"tries,omitempty"`
@@ -94,9 +97,21 @@ type ExtendedStatus struct {
 	PercentStaged          float64                    `json:"percent_staged"`
 	ErrorSummary           map[string]ErrorComponents `json:"error_summary"`
 	Timing                 Timing                     `json:"timing"`
-	// ForcedOff is Drover's own: the published interface has no place for it.
-	ForcedOff []ForcedOff `json:"forced_off,omitempty" doc:"Nodes whose power was cut, and why"`
+	// The rest is Drover's own: the published interface has no place for it.
+	LeftOut      []LeftOut   `json:"left_out,omitempty" doc:"Nodes and names that were asked for and are not dealt with, and why; a thousand at most"`
+	LeftOutCount int         `json:"left_out_count,omitempty" doc:"How many there are"`
+	ForcedOff    []ForcedOff `json:"forced_off,omitempty" doc:"Nodes whose power was cut, and why"`
 }
+
+// LeftOut tells why a session does not deal with a node, or with a name of its
+// limit.
+type LeftOut struct {
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
+// maxLeftOut bounds how many of them are named.
+const maxLeftOut = 1000
 
 // ForcedOff tells why and when a node's power was cut.
 type ForcedOff struct {
@@ -157,7 +172,8 @@ func (s *Session) Extended(p Progress, now time.Time) ExtendedStatus {
 		Phases: StatusPhases{PercentComplete: percent(p.Stable + p.Failed), PercentPoweringOn: percent(p.PoweringOn),
 			PercentPoweringOff: percent(p.PoweringOff), PercentConfiguring: percent(p.Configuring)},
 		PercentSuccessful: percent(p.Stable), PercentFailed: percent(p.Failed), PercentStaged: percent(p.Staged),
-		ErrorSummary: p.Errors, Timing: t, ForcedOff: p.ForcedOff,
+		ErrorSummary: p.Errors, Timing: t,
+		LeftOut: s.LeftOut[:min(len(s.LeftOut), maxLeftOut)], LeftOutCount: len(s.LeftOut), ForcedOff: p.ForcedOff,
 	}
 }
 

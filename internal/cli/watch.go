@@ -31,7 +31,8 @@ func (a *app) watch() *cobra.Command {
 			return s.watch(ctx, args[0], plain)
 		})
 	cmd.Long = "Follow a boot session until it is complete.\n\n" +
-		"The exit code tells the end: 0 if every node succeeded, 1 if any did not, 2 if there is no such session or no answer. " +
+		"The exit code tells the end: 0 if every node succeeded, 1 if any did not, 2 if there is no such session or no answer, " +
+		"3 if every node succeeded but some that were asked for had been left out. " +
 		"Without a terminal, or with --plain, a line is printed for each change."
 	cmd.Flags().BoolVar(&plain, "plain", false, "print lines even on a terminal")
 	return cmd
@@ -50,6 +51,8 @@ func (s *session) watch(ctx context.Context, name string, plain bool) error {
 		return err
 	case !t.OK():
 		return &ExitError{Code: 1}
+	case t.LeftOut > 0:
+		return &ExitError{Code: 3}
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/store"
 )
@@ -91,6 +93,24 @@ func TestStagingKeepsTheErrorOfAFailedNode(t *testing.T) {
 	w.eventually("staging", func() bool { return w.component(nodeName(0)).StagedState.Session == "staged" })
 	if got := w.component(nodeName(0)).Troubles.Newest(); got != "cfs configuration failed" {
 		t.Errorf("error %q", got)
+	}
+}
+
+// Who was asked for and left out is told, and why, also when nobody is left.
+func TestNodesLeftOutAreToldWithTheirReasons(t *testing.T) {
+	w := newWorld(t, 3)
+	locked, fine := nodeName(0), nodeName(1)
+	w.with(func() { w.locked = []string{locked} })
+	for limit, want := range map[string][]bos.LeftOut{
+		locked + "," + fine:      {{Name: locked, Reason: "it is locked in HSM"}},
+		fine + ",x9999c0s0b0n0":  {{Name: "x9999c0s0b0n0", Reason: "the limit names it, and it is no node of the boot sets and no group, role or partition"}},
+		locked:                   {{Name: locked, Reason: "it is locked in HSM"}},
+		fine + "," + nodeName(2): nil,
+	} {
+		st := w.run(bos.OperationBoot, limit)
+		if diff := cmp.Diff(want, st.LeftOut); diff != "" || st.LeftOutCount != len(want) {
+			t.Errorf("limit %s: %s", limit, diff)
+		}
 	}
 }
 

@@ -89,7 +89,8 @@ type planner struct {
 	options   bos.Options
 	session   *bos.Session
 	inventory *inventory
-	owned     map[string]bool // the tenant's nodes; nil: all
+	owned     map[string]bool   // the tenant's nodes; nil: all
+	left      map[string]string // why, by node or by name of the limit
 }
 
 func (p *planner) plan(ctx context.Context) (map[string]bos.Target, error) {
@@ -119,7 +120,18 @@ func (p *planner) plan(ctx context.Context) (map[string]bos.Target, error) {
 			targets[n] = target
 		}
 	}
+	for n := range targets { // another boot set has it
+		delete(p.left, n)
+	}
 	return targets, nil
+}
+
+// leftOut lists them by name.
+func (p *planner) leftOut() (out []bos.LeftOut) {
+	for _, n := range slices.Sorted(maps.Keys(p.left)) {
+		out = append(out, bos.LeftOut{Name: n, Reason: p.left[n]})
+	}
+	return out
 }
 
 func (p *planner) target(ctx context.Context, t *bos.Template, b *bootset.BootSet) (bos.Target, error) {
@@ -214,6 +226,7 @@ func (p *planner) limit(ctx context.Context, nodes map[string]bool) (map[string]
 				return members, true
 			}
 		}
+		p.notAsked(name, nodes)
 		return nil, false
 	})
 	if failed != nil {
@@ -258,8 +271,17 @@ func fits(want, have string) bool {
 	return want == have
 }
 
+// notAsked notes a name of the limit that is no node of the boot set, nor
+// anything else that HSM knows.
+func (p *planner) notAsked(name string, nodes map[string]bool) {
+	if id := bootset.Canonical([]string{name})[0]; !nodes[id] {
+		p.left[id] = "the limit names it, and it is no node of the boot sets and no group, role or partition"
+	}
+}
+
 func (p *planner) leaveOut(nodes map[string]bool, id, why string) {
 	delete(nodes, id)
+	p.left[id] = why
 	p.Service.Journal.Note(journal.Entry{Node: id, Source: "bos", Kind: "session", Session: p.session.Name,
 		Text: "left out of the session: " + why})
 }

@@ -63,7 +63,9 @@ func (s *setup) run(ctx context.Context, options bos.Options, _ events.Wake) err
 // setUp deals with one session. Whatever goes wrong is that session's affair
 // alone.
 func (s *setup) setUp(ctx context.Context, options bos.Options, session bos.Session, inv *inventory) {
-	targets, err := (&planner{Operators: s.Operators, options: options, session: &session, inventory: inv}).plan(ctx)
+	p := &planner{Operators: s.Operators, options: options, session: &session, inventory: inv, left: map[string]string{}}
+	targets, err := p.plan(ctx)
+	session.LeftOut = p.leftOut()
 	if err == nil {
 		err = s.write(ctx, &session, targets)
 	}
@@ -100,6 +102,7 @@ func (s *setup) record(ctx context.Context, options bos.Options, session *bos.Se
 				return store.ErrUnchanged
 			}
 			r.Status.Status, r.Status.EndTime, r.Status.Error = bos.SessionComplete, now, why.Error()
+			r.LeftOut = session.LeftOut
 			return nil
 		})
 		if err == nil {
@@ -148,6 +151,10 @@ func (s *setup) write(ctx context.Context, session *bos.Session, targets map[str
 			}
 			r.Status.Status, r.Status.Error = bos.SessionRunning, ""
 			r.Components = strings.Join(members, ",")
+			r.LeftOut = session.LeftOut
+			for _, id := range missing {
+				r.LeftOut = append(r.LeftOut, bos.LeftOut{Name: id, Reason: "it has no BOS component"})
+			}
 			r.Tries, r.RetryAt = 0, time.Time{}
 			return nil
 		})

@@ -45,11 +45,16 @@ type Extended struct {
 		Count int    `json:"count"`
 		List  string `json:"list"`
 	} `json:"error_summary"`
-	// ForcedOff is empty where the service does not tell.
-	ForcedOff []struct {
-		Name   string `json:"name"`
-		Reason string `json:"reason"`
-	} `json:"forced_off"`
+	// ForcedOff and LeftOut are empty where the service does not tell.
+	ForcedOff    []Told `json:"forced_off"`
+	LeftOut      []Told `json:"left_out"`
+	LeftOutCount int    `json:"left_out_count"`
+}
+
+// Told is what befell one node, or name.
+type Told struct {
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
 }
 
 // Snapshot is a session at one moment.
@@ -83,7 +88,7 @@ const (
 
 // Failure is something that went wrong and the nodes that it befell.
 type Failure struct {
-	// Kind is failed or forced off.
+	// Kind is failed, forced off or left out.
 	Kind  string
 	Error string
 	Nodes []string
@@ -107,6 +112,8 @@ type Tally struct {
 	Nodes, Succeeded, Failed, Staged int
 	// ForcedOff counts the nodes whose power was cut.
 	ForcedOff int
+	// LeftOut counts what was asked for and is not dealt with.
+	LeftOut int
 	// Status counts nodes by their status.
 	Status   map[string]int
 	Failures []Failure
@@ -133,7 +140,9 @@ func Count(s *Snapshot) *Tally {
 	if t.Complete() && s.Extended.Managed > len(s.Components)+t.Staged {
 		t.fromExtended(s.Extended)
 	}
-	t.addForced(s.Extended)
+	t.ForcedOff, t.LeftOut = len(s.Extended.ForcedOff), s.Extended.LeftOutCount
+	t.add("forced off", s.Extended.ForcedOff)
+	t.add("left out", s.Extended.LeftOut)
 	slices.SortFunc(t.Failures, func(a, b Failure) int { return strings.Compare(a.Nodes[0], b.Nodes[0]) })
 	return t
 }
@@ -149,16 +158,15 @@ func (t *Tally) fromExtended(e Extended) {
 	}
 }
 
-// addForced names those whose power was cut, by the reason for it.
-func (t *Tally) addForced(e Extended) {
-	t.ForcedOff = len(e.ForcedOff)
+// add names what befell nodes, by the reason for it.
+func (t *Tally) add(kind string, list []Told) {
 	byReason := map[string][]string{}
-	for _, f := range e.ForcedOff {
-		byReason[f.Reason] = append(byReason[f.Reason], f.Name)
+	for _, one := range list {
+		byReason[one.Reason] = append(byReason[one.Reason], one.Name)
 	}
 	for reason, nodes := range byReason {
 		slices.Sort(nodes)
-		t.Failures = append(t.Failures, Failure{"forced off", reason, nodes, len(nodes)})
+		t.Failures = append(t.Failures, Failure{kind, reason, nodes, len(nodes)})
 	}
 }
 
@@ -238,6 +246,9 @@ func (t *Tally) Outcome(now time.Time) string {
 	}
 	if t.ForcedOff > 0 {
 		parts = append(parts, fmt.Sprintf("%d forced off", t.ForcedOff))
+	}
+	if t.LeftOut > 0 {
+		parts = append(parts, fmt.Sprintf("%d left out", t.LeftOut))
 	}
 	return head + strings.Join(parts, ", ")
 }

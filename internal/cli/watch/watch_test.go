@@ -45,6 +45,8 @@ func TestOutcome(t *testing.T) {
 	if err := json.Unmarshal([]byte(`{"forced_off":[{"name":"x1000c0s1b0n0","at":"2026-01-02T03:04:05","reason":"it did not go down"}]}`), &forced.Extended); err != nil {
 		t.Fatal(err)
 	}
+	left := snapshot("complete", map[string]int{stable: 1})
+	left.Extended.LeftOut, left.Extended.LeftOutCount = []Told{{"x9", "it is locked"}}, 1
 	staged := snapshot("complete", nil)
 	staged.Extended.Managed, staged.Extended.Staged = 2, 100
 	for _, c := range []struct {
@@ -61,6 +63,7 @@ func TestOutcome(t *testing.T) {
 		{"session s1 complete in 0:01:30: it had no nodes", snapshot("complete", nil), true},
 		{"session s1 complete in 0:01:30: 2 of 3 nodes succeeded, 1 failed", gone, false},
 		{"session s1 complete in 0:01:30: all 2 nodes succeeded, 1 forced off", forced, true},
+		{"session s1 complete in 0:01:30: all 1 node succeeded, 1 left out", left, true},
 		{"session s1 complete in 0:01:30: staged for 2 nodes", staged, true},
 	} {
 		tally := Count(c.s)

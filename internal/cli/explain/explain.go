@@ -77,7 +77,7 @@ func (f *Facts) account() *account {
 	case "configuring":
 		f.configuring(a)
 	case "stable":
-		f.stable(a)
+		f.rest(a)
 	case "failed":
 		f.failed(a)
 	default:
@@ -185,20 +185,14 @@ func (f *Facts) configuring(a *account) {
 	}
 }
 
-func (f *Facts) stable(a *account) {
-	c := f.Component
-	switch {
-	case c.Session == "" && c.DesiredState.BootArtifacts.Kernel == "" && len(f.Journal) == 0:
-		a.headline = "was never booted by the boot service."
-		a.advise("Start:  drover bos sessions create --template-name T --operation boot --limit %s", f.Node)
-	case c.DesiredState.BootArtifacts.Kernel == "":
-		a.headline = "is off, as wanted."
-	default:
-		a.headline = "runs what it should."
-	}
-}
-
 func (f *Facts) failed(a *account) {
+	if f.repaired() {
+		a.headline = "runs what it should: it was configured after its boot session had failed."
+		if n := len(f.Config.State); n > 0 {
+			a.say("By CFS session %s.", f.Config.State[n-1].SessionName)
+		}
+		return
+	}
 	a.headline = "failed."
 	if f.Component.Error != "" {
 		a.say("%s", f.Component.Error)
@@ -210,11 +204,7 @@ func (f *Facts) failed(a *account) {
 		a.say("%s ago, by %s: %s", span(f.Now.Sub(e.Time)), e.Source, e.Text)
 	}
 	if f.Config != nil && f.Config.ConfigurationStatus == "failed" {
-		for _, l := range f.Config.State {
-			if l.Status == "failed" {
-				a.advise("Why playbook %s failed:  drover cfs v3 sessions describe %s", l.Playbook, l.SessionName)
-			}
-		}
+		f.whyFailed(a)
 	}
 	if f.Power != nil && f.Power.ManagementState == "unavailable" {
 		a.advise("Its BMC does not answer: check its network and power first.")
@@ -224,6 +214,15 @@ func (f *Facts) failed(a *account) {
 		again = "shutdown"
 	}
 	a.advise("When the cause is gone, try again:  drover bos sessions create --template-name T --operation %s --limit %s", again, f.Node)
+}
+
+// whyFailed names where the playbooks that failed can be looked at.
+func (f *Facts) whyFailed(a *account) {
+	for _, l := range f.Config.State {
+		if l.Status == "failed" {
+			a.advise("Why playbook %s failed:  drover cfs v3 sessions describe %s", l.Playbook, l.SessionName)
+		}
+	}
 }
 
 // tries says which attempt this is.

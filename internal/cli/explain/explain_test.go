@@ -40,6 +40,12 @@ func power(state, management string) func(*Facts) {
 	return func(f *Facts) { f.Power = &Power{PowerState: state, ManagementState: management} }
 }
 
+// running: it reported what it should run, and is configured.
+func running(f *Facts) {
+	f.Component.ActualState.BootArtifacts = f.Component.DesiredState.BootArtifacts
+	f.Config.ConfigurationStatus = "configured"
+}
+
 var called = entry(2*time.Minute, "bos", "status", "power_on_pending -> power_on_called")
 
 func TestExplain(t *testing.T) {
@@ -94,8 +100,15 @@ func TestExplain(t *testing.T) {
 			[]string{"Configuration 'site' is wanted; the configuration service still has none.", "configuration  none wanted"}, nil},
 		"on hold, lost": {facts("on_hold", func(f *Facts) { f.Component.Enabled, f.Component.Error = false, "not returned by pcs" }),
 			[]string{"is on hold", "not returned by pcs", "drover bos components update x1c0s0b0n0 --enabled true"}, nil},
-		"runs": {facts("stable"), []string{"x1c0s0b0n0 runs what it should.", "boot           stable, session s1", "kernel         s3://boot-images/1/kernel"}, []string{"What to do"}},
-		"off":  {facts("stable", func(f *Facts) { f.Component.DesiredState = State{} }), []string{"is off, as wanted."}, nil},
+		"runs":          {facts("stable", running), []string{"x1c0s0b0n0 runs what it should.", "boot           stable, session s1", "kernel         s3://boot-images/1/kernel"}, []string{"What to do"}},
+		"off":           {facts("stable", power("off", "available"), func(f *Facts) { f.Component.DesiredState = State{} }), []string{"is off, as wanted."}, nil},
+		"off by itself": {facts("stable", running, power("off", "available")), []string{"x1c0s0b0n0 is off, and should run.", "--operation boot --limit x1c0s0b0n0"}, nil},
+		"on by hand":    {facts("stable", func(f *Facts) { f.Component.DesiredState = State{} }), []string{"is on, and should be off.", "--operation shutdown"}, nil},
+		"pending":       {facts("stable", running, func(f *Facts) { f.Config.ConfigurationStatus = "pending" }), []string{"booted what it should; its configuration is pending."}, nil},
+		"repaired by CFS": {facts("failed", running, func(f *Facts) {
+			f.Component.Error = "cfs configuration failed"
+			f.Config.State = []Layer{{"a.yml", "applied", "batcher-2"}}
+		}), []string{"x1c0s0b0n0 runs what it should: it was configured after", "By CFS session batcher-2."}, []string{"x1c0s0b0n0 failed."}},
 		"failed by a playbook": {facts("failed", func(f *Facts) {
 			f.Component.Error = "cfs configuration failed"
 			f.Config.ConfigurationStatus, f.Config.ErrorCount = "failed", 3

@@ -1,0 +1,84 @@
+package explain
+
+import "strings"
+
+// rest tells how a node is that the boot service is done with. What it was
+// done with may have changed since: a node may lose its power by itself, and
+// be configured anew.
+func (f *Facts) rest(a *account) {
+	c := f.Component
+	wanted := c.DesiredState.BootArtifacts.Kernel
+	switch {
+	case c.Session == "" && wanted == "" && len(f.Journal) == 0:
+		a.headline = "was never booted by the boot service."
+		a.advise("Start:  drover bos sessions create --template-name T --operation boot --limit %s", f.Node)
+	case wanted == "" && f.powered("off"):
+		a.headline = "is off, as wanted."
+	case wanted == "" && f.powered("on"):
+		a.headline = "is on, and should be off."
+		a.say("Somebody turned it on after the boot service had turned it off.")
+		f.again(a)
+	case wanted == "":
+		a.headline = "should be off; whether it is, the power service cannot tell."
+	case f.powered("off"):
+		a.headline = "is off, and should run."
+		a.say("It lost its power, or somebody turned it off: the boot service did not, and watches it no more.")
+		f.again(a)
+	case c.ActualState.BootArtifacts.Kernel == "":
+		a.headline = "should run; what it runs is not known."
+		a.say("Nobody has reported that for as long as component_actual_state_ttl says.")
+	case c.ActualState.BootArtifacts != c.DesiredState.BootArtifacts:
+		a.headline = "runs something else than it should."
+		f.again(a)
+	case !f.powered("on"):
+		a.headline = "ran what it should when last heard of; the power service cannot tell whether it is on."
+	default:
+		f.configured(a)
+	}
+}
+
+func (f *Facts) powered(state string) bool {
+	return f.Power != nil && f.Power.Error == "" && strings.EqualFold(f.Power.PowerState, state)
+}
+
+// again advises a session that brings the node where it should be.
+func (f *Facts) again(a *account) {
+	operation := "boot"
+	if f.Component.DesiredState.BootArtifacts.Kernel == "" {
+		operation = "shutdown"
+	}
+	a.advise("To bring it where it should be:  drover bos sessions create --template-name T --operation %s --limit %s", operation, f.Node)
+}
+
+// configured: the node runs what it should, as far as its boot goes.
+func (f *Facts) configured(a *account) {
+	c, want := f.Config, f.Component.DesiredState.Configuration
+	switch {
+	case want == "" && (c == nil || c.DesiredConfig == ""):
+		a.headline = "runs what it should."
+	case c == nil:
+		a.headline = "booted what it should; whether it is configured, the configuration service does not say."
+	case c.ConfigurationStatus == "failed":
+		a.headline = "booted what it should; its configuration failed."
+		f.whyFailed(a)
+	case c.ConfigurationStatus == "pending" && !c.Enabled:
+		a.headline = "booted what it should; its configuration is pending and disabled."
+		a.advise("To have it configured:  drover cfs v3 components update %s --enabled true", f.Node)
+	case c.ConfigurationStatus == "pending":
+		a.headline = "booted what it should; its configuration is pending."
+	case c.ConfigurationStatus != "configured":
+		a.headline = "booted what it should; it is " + c.ConfigurationStatus + "."
+	case want != "" && c.DesiredConfig != want:
+		a.headline = "booted what it should, and has another configuration than its boot session wanted."
+	default:
+		a.headline = "runs what it should."
+	}
+}
+
+// repaired tells whether the configuration that the boot failed by has
+// succeeded since.
+func (f *Facts) repaired() bool {
+	return strings.HasPrefix(f.Component.Error, "cfs configuration failed") && f.Config != nil &&
+		f.Config.ConfigurationStatus == "configured" && f.powered("on") &&
+		f.Component.ActualState.BootArtifacts == f.Component.DesiredState.BootArtifacts
+}

@@ -221,19 +221,6 @@ func (l *leases) unsure(xnames []string, err error) error {
 	return err
 }
 
-// waiting returns which of the components HSM may yet reserve, and why not now.
-func (l *leases) waiting(xnames map[string]string) (string, bool) {
-	now := l.now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for x := range xnames {
-		if known := l.byName[x]; known != nil && !known.lost && !now.Before(known.until) {
-			return known.words, true
-		}
-	}
-	return "", false
-}
-
 // good tells whether a request may be sent to the component now; if not, why,
 // and whether it never may.
 func (l *leases) good(xname string) (ok, lost bool, words string) {

@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo bench ansible-matrix cross clean
+.PHONY: build test lint demo demo-repeat bench ansible-matrix cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -30,6 +30,11 @@ demo: ## boot and configure eight simulated nodes, REAL=1: two virtual ones; KEE
 	scripts/need.sh git ansible ssh $(if $(REAL),qemu image)
 	$(MAKE) --no-print-directory build
 	KEEP=$(KEEP) examples/demo$(if $(REAL),-real).sh
+
+demo-repeat: ## the demo N times (20) in a row, beside a load on every core
+	scripts/need.sh git ansible ssh
+	$(MAKE) --no-print-directory build
+	scripts/repeat-demo.sh $(or $(N),20)
 
 bench: ## the table of docs/performance.md on this machine
 	scripts/need.sh git ansible ssh

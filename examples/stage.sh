@@ -1,7 +1,7 @@
 # What the demos have in common; sourced by them. They run from the project's
 # root, on a server and a directory of their own.
 
-bin=$PWD/bin/drover
+bin=${DROVER_DEMO_BINARY:-$PWD/bin/drover}
 examples=$PWD/examples
 work=$(mktemp -d /tmp/drover-demo-XXXXXX)
 server=""
@@ -11,6 +11,22 @@ show() { printf '\033[2m$ drover %s\033[0m\n' "$*"; "$bin" "$@"; }
 
 # value KEY: the text of the key in the JSON on standard input
 value() { sed -n 's/.*"'"$1"'": *"\([^"]*\)".*/\1/p'; }
+
+# end_jobs ends the jobs of CFS sessions: those outlive the server, in process
+# groups of their own, and would go on writing into what is deleted next.
+end_jobs() {
+	for supervisor in "$work"/data/jobs/*/supervisor.json; do
+		group=$(sed -n 's/.*"pid": *\([0-9]*\).*/\1/p' "$supervisor" 2>/dev/null) || continue
+		[ -n "$group" ] || continue
+		tr '\0' ' ' <"/proc/$group/cmdline" 2>/dev/null | grep -qF "$work/data/jobs/" || continue # ended before
+		kill -KILL "-$group" 2>/dev/null || continue
+		tries=0
+		while kill -0 "-$group" 2>/dev/null && [ $tries -lt 100 ]; do
+			tries=$((tries + 1))
+			sleep 0.1
+		done
+	done
+}
 
 finish() {
 	status=$?
@@ -23,6 +39,7 @@ finish() {
 		kill "$server" 2>/dev/null || true
 		wait "$server" 2>/dev/null || true
 	fi
+	end_jobs
 	rm -rf "$work"
 	exit $status
 }

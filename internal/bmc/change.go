@@ -27,7 +27,7 @@ func reset(w http.ResponseWriter, s System, kind string) {
 		return
 	}
 	if no := s.Reset(kind); no != nil {
-		refuse(w, no.Status, "GeneralError", no.Message)
+		no.answer(w)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -80,7 +80,7 @@ func patch(w http.ResponseWriter, r *http.Request, c Controller, path string) {
 		return
 	}
 	if no := s.SetBootOverride(o); no != nil {
-		refuse(w, no.Status, "GeneralError", no.Message)
+		no.answer(w)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -77,6 +77,10 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusUnauthorized, "NoValidSession", "There is no valid session established with the implementation.")
 		return
 	}
+	if no := c.hinders(r.Method, path); no != nil {
+		no.answer(w)
+		return
+	}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		f.get(w, r, c, path)
@@ -101,6 +105,22 @@ func (f *Face) meant(r *http.Request) (Controller, bool) {
 		return Controller{}, false
 	}
 	return f.find(addr.Addr())
+}
+
+// hinders is why the request is not answered as it should be. Resets are left
+// to the system, which keeps record of them.
+func (c Controller) hinders(method, path string) *Refusal {
+	if c.Hinder == nil {
+		return nil
+	}
+	s, rest := c.system(path)
+	if s != nil && rest == systemReset && method == http.MethodPost {
+		return nil
+	}
+	if rest != "" || method != http.MethodGet && method != http.MethodHead {
+		s = nil
+	}
+	return c.Hinder(s)
 }
 
 // isPublic tells what Redfish gives without authentication.

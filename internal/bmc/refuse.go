@@ -1,12 +1,27 @@
 package bmc
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
+	"strconv"
+	"time"
 )
 
 func missing(w http.ResponseWriter, path string) {
 	refuse(w, http.StatusNotFound, "ResourceMissingAtURI", "The resource at the URI "+path+" was not found.")
+}
+
+// answer is what the controller says instead of doing what it was asked.
+func (no *Refusal) answer(w http.ResponseWriter) {
+	if no.Dropped {
+		panic(http.ErrAbortHandler) // drops the connection without an answer
+	}
+	if no.RetryAfter > 0 {
+		seconds := (no.RetryAfter + time.Second - 1) / time.Second
+		w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+	}
+	refuse(w, no.Status, cmp.Or(no.ID, "GeneralError"), no.Message)
 }
 
 // refuse answers with a Redfish error of the Base registry.

@@ -3,6 +3,7 @@ package bmc
 import (
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // PowerState is a machine's power as Redfish spells it.
@@ -56,8 +57,14 @@ type Hardware struct {
 // Refusal is why a controller does not do what it was asked: an HTTP status
 // and its own words.
 type Refusal struct {
-	Status  int
+	Status int
+	// ID is the message's in the Base registry; empty for GeneralError.
+	ID      string
 	Message string
+	// RetryAfter is told in whole seconds; zero is not told.
+	RetryAfter time.Duration
+	// Dropped requests get no answer: the connection is closed.
+	Dropped bool
 }
 
 // BootOverride is what a machine boots instead of its first device; the zero
@@ -131,6 +138,10 @@ type Controller struct {
 	Systems []System
 	// Unreachable controllers drop every connection.
 	Unreachable bool
+	// Hinder is why a request is not answered as it should be; nil answers all.
+	// It is asked once for each request but resets, which the system itself
+	// refuses; read is the system that the request reads, nil for any other.
+	Hinder func(read System) *Refusal
 }
 
 // Account is what an administrator knows of a controller.

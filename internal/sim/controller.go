@@ -1,7 +1,7 @@
 package sim
 
 import (
-	"net/http"
+	"fmt"
 	"net/netip"
 
 	"github.com/drover-hpc/drover/internal/bmc"
@@ -21,6 +21,7 @@ func (f *Fleet) controller(addr netip.Addr) (bmc.Controller, bool) {
 		c.Systems[j] = &nodes[j]
 		c.Unreachable = c.Unreachable || nodes[j].Faults().UnreachableBMC
 	}
+	c.Hinder = func(read bmc.System) *bmc.Refusal { return hinder(nodes, read) }
 	return c, true
 }
 
@@ -42,17 +43,17 @@ func (n *Node) PowerState() bmc.PowerState {
 func (n *Node) Reset(kind string) *bmc.Refusal {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	record := ResetRecord{n.fleet.opts.Now(), kind}
+	no, answer := n.hindersReset(kind)
+	record := ResetRecord{n.fleet.opts.Now(), kind, answer, n.state.Power}
 	n.resets = keepLast(n.resets, record, keptResets)
 	n.fleet.ledger.reset(n.place, record)
-
-	powersOn := kind != bmc.ForceOff && kind != bmc.GracefulShutdown
-	if words := n.faults().RefusePowerOn; powersOn && words != "" {
-		n.note("BMC refused " + kind + ": " + words)
-		return &bmc.Refusal{Status: orElse(n.faults().RefuseStatus, http.StatusInternalServerError), Message: words}
+	if no != nil {
+		n.note(fmt.Sprintf("BMC: %s is %s: %s", kind, answer, no.Message))
+		return no
 	}
 	n.note("BMC was asked for " + kind)
 	running := n.state.Power == bmc.On
+	powersOn := kind != bmc.ForceOff && kind != bmc.GracefulShutdown
 	switch {
 	case kind == bmc.ForceOff:
 		n.state.Restart = false
@@ -68,13 +69,6 @@ func (n *Node) Reset(kind string) *bmc.Refusal {
 		n.powerOn()
 	}
 	return nil
-}
-
-func orElse(n, otherwise int) int {
-	if n == 0 {
-		return otherwise
-	}
-	return n
 }
 
 // BootOverride is what the node boots instead of the network.

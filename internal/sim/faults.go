@@ -1,6 +1,10 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"github.com/drover-hpc/drover/internal/bmc"
+)
 
 // Faults is what is wrong with a node; the zero value is nothing.
 type Faults struct {
@@ -10,6 +14,25 @@ type Faults struct {
 	RefuseStatus  int    `json:"refuse_status,omitempty"`
 	// IgnoreSoftOff has the BMC accept a graceful shutdown that nothing follows.
 	IgnoreSoftOff bool `json:"ignore_soft_off,omitempty"`
+	// RefuseSoftOff has the BMC refuse a graceful shutdown, in these words, with
+	// RefuseStatus (0: 500).
+	RefuseSoftOff string `json:"refuse_soft_off,omitempty"`
+	// NoSoftOff has the BMC say that GracefulShutdown is no value that it takes,
+	// though it lists it.
+	NoSoftOff bool `json:"no_soft_off,omitempty"`
+	// BusyReads and BusyResets have the BMC answer 503 to reads of the node's
+	// resource, and to resets: once, for so long from the first one on.
+	BusyReads  time.Duration `json:"busy_reads,omitempty"`
+	BusyResets time.Duration `json:"busy_resets,omitempty"`
+	// ConflictAfterOn has the BMC answer 409 to resets for so long after each
+	// power-on.
+	ConflictAfterOn time.Duration `json:"conflict_after_on,omitempty"`
+	// RetryAfter is said with each 503 and 409, in whole seconds; 0: nothing is.
+	RetryAfter time.Duration `json:"retry_after,omitempty"`
+	// Drop is the number of coming requests to the BMC whose connection it
+	// closes without an answer; DropResets that of coming resets of the node.
+	Drop       int `json:"drop,omitempty"`
+	DropResets int `json:"drop_resets,omitempty"`
 	// HangBoot is the number of coming boots that stop after the initrd was
 	// fetched. A hung node obeys a graceful shutdown unless IgnoreSoftOff.
 	HangBoot int `json:"hang_boot,omitempty"`
@@ -35,11 +58,25 @@ const (
 	PhaseStopping Phase = "stopping"
 )
 
-// ResetRecord is one reset that the BMC was asked for, refused ones included.
+// ResetRecord is one reset that the BMC was asked for, and what it answered.
 type ResetRecord struct {
-	Time time.Time `json:"time"`
-	Type string    `json:"type"`
+	Time   time.Time `json:"time"`
+	Type   string    `json:"type"`
+	Answer Answer    `json:"answer,omitempty"`
+	// Power is the node's before the reset.
+	Power bmc.PowerState `json:"power,omitempty"`
 }
+
+// Answer is what came of a request to a BMC.
+type Answer string
+
+// The answers.
+const (
+	Accepted Answer = "accepted"
+	Refused  Answer = "refused" // with words about the node
+	Busy     Answer = "busy"    // 503 or 409: later
+	Dropped  Answer = "dropped" // not carried out, and not answered
+)
 
 // Event is one thing that happened to a node, in plain words.
 type Event struct {

@@ -140,6 +140,11 @@ func (f Faults) check() error {
 		return fault.New(fault.Invalid, "'faults.boot_failure_rate': %v is not between 0 and 1", f.BootFailureRate)
 	case f.RefuseStatus != 0 && (f.RefuseStatus < 400 || f.RefuseStatus > 599):
 		return fault.New(fault.Invalid, "'faults.refuse_status': %d is not between 400 and 599", f.RefuseStatus)
+	case f.Drop < 0 || f.DropResets < 0:
+		return fault.New(fault.Invalid, "'faults.drop' and 'faults.drop_resets': %d, %d: expected no negative count", f.Drop, f.DropResets)
+	case f.BusyReads < 0 || f.BusyResets < 0 || f.ConflictAfterOn < 0 || f.RetryAfter < 0:
+		return fault.New(fault.Invalid, "'faults.busy_reads', 'busy_resets', 'conflict_after_on', 'retry_after': "+
+			"expected no negative time (they are in nanoseconds)")
 	case f.HangBoot < 0:
 		return fault.New(fault.Invalid, "'faults.hang_boot': %d is negative", f.HangBoot)
 	case f.SlowBoot < 0:

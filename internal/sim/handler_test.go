@@ -25,6 +25,8 @@ func TestControl(t *testing.T) {
 		{"PATCH", "/nodes", `{"xnames":["x1000c0s1b0n0","nobody"],"faults":{"silent":false}}`, 404, "nobody"},
 		{"PATCH", "/nodes", `{"faults":{"boot_failure_rate":2}}`, 400, "boot_failure_rate"},
 		{"PATCH", "/nodes", `{"faults":{"refuse_status":200}}`, 400, "refuse_status"},
+		{"PATCH", "/nodes", `{"faults":{"drop":-1}}`, 400, "drop"},
+		{"PATCH", "/nodes", `{"faults":{"busy_reads":-1}}`, 400, "busy_reads"},
 		{"PATCH", "/nodes", `{"faults":{"hung":1}}`, 400, "hung"},
 		{"PATCH", "/nodes", `{"fault":{}}`, 400, "fault"},
 		{"PATCH", "/nodes", `{}`, 400, "faults"},

@@ -51,7 +51,7 @@ func TestALongLedgerIsShortened(t *testing.T) {
 		f.nodes[0].SetFaults(Faults{HangBoot: i})
 	}
 	f.ledger.reset(1, ResetRecord{Time: time.Unix(1, 0), Type: "On"})
-	f.nodes[1].resets = []ResetRecord{{time.Unix(1, 0), "On"}}
+	f.nodes[1].resets = []ResetRecord{{Time: time.Unix(1, 0), Type: "On"}}
 	f.shorten()
 	f.nodes[2].SetFaults(Faults{Silent: true}) // goes to the new file
 	text, err := os.ReadFile(filepath.Join(dir, "fleet.jsonl"))

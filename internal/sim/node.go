@@ -19,6 +19,7 @@ type Node struct {
 	turn   uint64 // counts power changes: who waits knows whether it is late
 	life   *life  // the last one, if the node is off
 	hung   bool
+	spells spells
 	resets []ResetRecord
 	events []Event
 }
@@ -96,7 +97,7 @@ func (n *Node) Phase() Phase {
 	return PhaseBooting
 }
 
-// Faults is what SetFaults set, HangBoot less the boots that hung since.
+// Faults is what SetFaults set, less what was used up since.
 func (n *Node) Faults() Faults {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -110,7 +111,7 @@ func (n *Node) SetFaults(f Faults) {
 	n.putFaults(f)
 }
 
-// Resets is what the BMC was asked, oldest first, the last 64.
+// Resets is what the BMC was asked and answered, oldest first, the last 64.
 func (n *Node) Resets() []ResetRecord {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 // The methods below are called with n.mu held.
 
 func (n *Node) powerOn() {
+	n.spells.poweredOn = n.fleet.opts.Now()
 	n.setPower(bmc.PoweringOn)
 	n.inTurn(n.fleet.opts.OnDelay, func() {
 		n.setPower(bmc.On)

@@ -24,8 +24,8 @@ func TestMain(m *testing.M) {
 
 // holdRows delays, from now until release is called, whoever writes the tasks
 // of any transition that there is: their rows are locked. Power states and new
-// transitions are written as ever.
-func holdRows(t *testing.T, url string) (release func()) {
+// transitions are written as ever. cut ends the connections of all others.
+func holdRows(t *testing.T, url string) (cut, release func()) {
 	t.Helper()
 	db, err := sql.Open("pgx", url)
 	if err != nil {
@@ -38,7 +38,13 @@ func holdRows(t *testing.T, url string) (release func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func() { tx.Rollback(); db.Close() }
+	release = func() { tx.Rollback(); db.Close() }
+	t.Cleanup(release) // before the service is stopped
+	return func() {
+		if _, err := tx.Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"); err != nil {
+			t.Error(err)
+		}
+	}, release
 }
 
 // heldBack starts a Soft-Off of n0 whose result cannot be written, and returns
@@ -51,15 +57,31 @@ func heldBack(t *testing.T) (w *world, id string, kill, release func()) {
 	kill = w.doomed(url)
 	w.polled(n0)
 	w.eventually("HSM knows", func() bool { return w.site.toldHSM(n0 + " On") })
-	released := func() {}
+	cut, released := func() {}, func() {}
 	w.hardware.with(func() {
-		w.hardware.onReset = func() { w.hardware.onReset = nil; released = holdRows(t, url) }
+		w.hardware.onReset = func() { w.hardware.onReset = nil; cut, released = holdRows(t, url) }
 	})
 	id = w.transition("Soft-Off", 5, n0)
 	w.eventually("the BMC was asked", func() bool { return len(w.hardware.resetsOf(n0)) == 1 })
 	reads := w.readsOf(n0)
 	w.eventually("the BMC says Off", func() bool { return w.readsOf(n0) > reads })
-	return w, id, kill, func() { w.hardware.with(func() { released() }) }
+	stop := kill
+	kill = func() {
+		stopped := make(chan struct{})
+		go func() { stop(); close(stopped) }()
+		w.eventually("the server is gone", func() bool {
+			cut()
+			select {
+			case <-stopped:
+				return true
+			default:
+				return false
+			}
+		})
+		released()
+		w.reopen(url)
+	}
+	return w, id, kill, func() { released() }
 }
 
 func TestNothingIsToldBeforeItIsWritten(t *testing.T) {
@@ -89,15 +111,12 @@ func TestNothingIsToldBeforeItIsWritten(t *testing.T) {
 // A server that is killed before it wrote a finished Soft-Off does not send it
 // again to a node that another transition turned on since.
 func TestKillBeforeTheResultIsWrittenSendsNoOffAfterALaterOn(t *testing.T) {
-	w, id, kill, release := heldBack(t)
+	w, id, kill, _ := heldBack(t)
 	later := w.transition("On", 5, n0)
 	w.eventually("the later transition is over", func() bool {
 		return w.describe(later).TaskCounts.InProgress == 0 && w.describe(later).TaskCounts.New == 0
 	})
-	killed := make(chan struct{})
-	go func() { kill(); close(killed) }()
-	release()
-	<-killed
+	kill()
 	w.start()
 	w.finished(id)
 	resets := w.hardware.resetsOf(n0)
@@ -176,7 +195,7 @@ func TestAbortIsWrittenBeforeItIsAcknowledged(t *testing.T) {
 	go func() { acknowledged <- w.client.Abort(context.Background(), id) }()
 	select {
 	case err := <-acknowledged:
-		t.Errorf("acknowledged before it was written: %v", err)
+		t.Fatalf("acknowledged before it was written: %v", err)
 	case <-time.After(100 * time.Millisecond):
 	}
 	release()

@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat bench ansible-matrix cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench ansible-matrix cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -35,6 +35,14 @@ demo-repeat: ## the demo N times (20) in a row, beside a load on every core
 	scripts/need.sh git ansible ssh
 	$(MAKE) --no-print-directory build
 	scripts/repeat-demo.sh $(or $(N),20)
+
+soak: ## SOAK_TIME (10m) of sessions, faults of BMCs and kills of the server on SOAK_NODES (200), judged by the BMCs' own record
+	scripts/need.sh git ansible ssh
+	$(GO) run ./soak -time $(or $(SOAK_TIME),10m) -nodes $(or $(SOAK_NODES),200)
+
+kill-test: ## 200 kills of the server (KILLS) at any moment of reboots and shutdowns of 30 nodes, judged in the same way
+	scripts/need.sh git
+	$(GO) run ./soak -kills $(or $(KILLS),200) -time 1h -nodes 30 -configured 0 -spell 6s -off-wait 5s
 
 bench: ## the table of docs/performance.md on this machine
 	scripts/need.sh git ansible ssh

@@ -45,8 +45,8 @@ func (c *cluster) sessions(ctx context.Context, r *rand.Rand) {
 		if err != nil || count(open, func(s Session) bool { return s.Status != "complete" }) >= openSessions {
 			continue
 		}
-		template, among := "plain", c.nodes
-		if len(c.configured) > 0 && r.IntN(3) == 0 {
+		template, among := "plain", c.nodes[len(c.configured):]
+		if len(among) == 0 || len(c.configured) > 0 && r.IntN(3) == 0 {
 			template, among = "configured", c.nodes[:len(c.configured)]
 		}
 		operation := []string{"reboot", "reboot", "boot", "shutdown"}[r.IntN(4)]

@@ -129,17 +129,21 @@ func within(times []time.Time, from, to time.Time) bool {
 }
 
 // afterOutcome: who asks a BMC does so for a transition whose task is not yet
-// told to be over.
+// told to be over. A newer one may have ended before, because the component
+// was the older one's.
 func afterOutcome(list []Request, tasks []Task) (found []Violation) {
 	for _, r := range list {
-		t, ok := newest(tasks, r.Time, func(t Task) bool { return t.asksFor(r.Type) })
-		switch {
-		case !ok:
-			found = append(found, Violation{AfterOutcome, r.Node, fmt.Sprintf("%s at %s, which no transition asked for", r.Type, clock(r.Time))})
-		case !t.Told.IsZero() && t.Told.Before(r.Time):
-			found = append(found, Violation{AfterOutcome, r.Node, fmt.Sprintf("%s at %s, by transition %s, which was told to be over at %s",
-				r.Type, clock(r.Time), t.Transition, clock(t.Told))})
+		over := func(t Task) bool { return !t.Told.IsZero() && t.Told.Before(r.Time) }
+		if _, ok := newest(tasks, r.Time, func(t Task) bool { return t.asksFor(r.Type) && !over(t) }); ok {
+			continue
 		}
+		t, ok := newest(tasks, r.Time, func(t Task) bool { return t.asksFor(r.Type) })
+		if !ok {
+			found = append(found, Violation{AfterOutcome, r.Node, fmt.Sprintf("%s at %s, which no transition asked for", r.Type, clock(r.Time))})
+			continue
+		}
+		found = append(found, Violation{AfterOutcome, r.Node, fmt.Sprintf("%s at %s, by transition %s, which was told to be over at %s",
+			r.Type, clock(r.Time), t.Transition, clock(t.Told))})
 	}
 	return found
 }

@@ -102,6 +102,10 @@ func TestJudgeFindsWhatIsWrong(t *testing.T) {
 			e.Requests = append(e.Requests, request(9, bmc.GracefulShutdown, sim.Busy, bmc.On))
 			e.Tasks[0].Told = time.Time{}
 		}, []Rule{Late}},
+		{"asked for by an older transition whose component a newer one did not get", reboot, func(e *Evidence) {
+			e.Tasks = append(e.Tasks, task(0.5, "Soft-Off", 0.6))
+			e.Requests[0].Time = at(0.9)
+		}, nil},
 		{"a reset that nobody asked for", reboot, func(e *Evidence) { e.Tasks = e.Tasks[:1] }, []Rule{AfterOutcome}},
 		{"a session that hangs", reboot, func(e *Evidence) { e.Sessions[0].Status = "running" }, []Rule{Open}},
 		{"a playbook that broke off", reboot, func(e *Evidence) { e.Configured[0].Found = "begun" }, []Rule{Unmarked}},

@@ -228,6 +228,7 @@ var cells = []struct{ situation, want string }{
 	{"power_off_gracefully_called, 1h ago, on, hears later", "29 failed disabled: words of the BMC"},
 	{"power_off_gracefully_called, later, on", "29 power_off_gracefully_called SoftOff"},
 	{"power_off_gracefully_called, on, hears refused", "30 power_off_gracefully_called 0/1/0: words of the BMC"},
+	{"power_off_gracefully_called, 1h ago, on, hears refused", "30 power_off_gracefully_called 0/1/0: words of the BMC"},
 	{"power_off_gracefully_called, refused, 1m ago, on", "30 power_off_gracefully_called SoftOff"},
 	{"power_off_gracefully_called, refused, 6m ago, on", "30 power_off_forcefully_called ForceOff"},
 	{"power_off_gracefully_called, on, hears never", "31 power_off_forcefully_called ForceOff 0/1/0: words of the BMC"},

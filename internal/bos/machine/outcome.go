@@ -73,8 +73,8 @@ func (m *move) refused() (decided bool) {
 	e := &m.c.Engine
 	m.count()
 	e.Call.State = bos.CallRefused
-	if e.RefusedSince.IsZero() {
-		e.RefusedSince = e.Call.At
+	if e.RefusedSince.IsZero() { // not since the call: it may have waited for a busy BMC
+		e.RefusedSince = m.now
 	}
 	wait := m.waitFor(e.Call.Action)
 	e.NotBefore = later(e.NotBefore, m.now.Add(wait/time.Duration(max(1, m.c.Retries(m.o)))))

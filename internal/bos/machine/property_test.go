@@ -213,7 +213,7 @@ func (n *node) check(before *bos.Component, r *Result, f Facts) {
 		}
 	}
 	wait := n.o.PowerOffWait()
-	if r.Effect == CallForceOff && !n.never && (n.softAt.IsZero() || n.now.Sub(n.softAt) < wait) && (n.refusedAt.IsZero() || n.now.Sub(n.refusedAt) < wait-time.Minute) {
+	if r.Effect == CallForceOff && !n.never && (n.softAt.IsZero() || n.now.Sub(n.softAt) < wait) && (n.refusedAt.IsZero() || n.now.Sub(n.refusedAt) < wait) {
 		n.t.Fatalf("row %d: forced off without cause: accepted %s, refused %s, now %s", r.Row, n.softAt, n.refusedAt, n.now)
 	}
 	if r.Effect == CallForceOff && r.Component.Engine.Forced.Words == "" {

@@ -61,8 +61,10 @@ type JobPhase string
 
 // The phases. A job ends in one of the last three.
 const (
-	JobWaiting   JobPhase = "waiting" // accepted, no process yet
-	JobRunning   JobPhase = "running"
+	JobWaiting JobPhase = "waiting" // accepted, no process yet
+	JobRunning JobPhase = "running"
+	// JobSucceeded promises that every layer's playbook ran to its end and
+	// that CFS has its report: hosts without one were not among its targets.
 	JobSucceeded JobPhase = "succeeded"
 	JobFailed    JobPhase = "failed"
 	JobLost      JobPhase = "lost" // nobody knows how it ended

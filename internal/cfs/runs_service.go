@@ -55,15 +55,35 @@ func (s *Service) ActiveSessions(ctx context.Context) (int, error) {
 	return s.sessions.Count(ctx, store.Query{Where: []store.Match{openStages}})
 }
 
-// SessionStages returns the statuses of the sessions with the names, by name;
-// one that does not exist is left out.
-func (s *Service) SessionStages(ctx context.Context, names []string) (map[string]RunStatus, error) {
+// Progress is where a session stands: what its record says, which clients may
+// write, and its job, which only the executor speaks for.
+type Progress struct {
+	RunStatus
+	Phase JobPhase
+}
+
+// Progress returns where the sessions with the names stand, by name; one that
+// does not exist is left out.
+func (s *Service) Progress(ctx context.Context, names []string) (map[string]Progress, error) {
 	found, err := s.sessions.List(ctx, store.Query{Keys: append([]string{}, names...)})
-	out := make(map[string]RunStatus, len(found))
-	for i := range found {
-		out[found[i].Name] = found[i].Status.Session
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	// After the sessions: a job's end is written together with its session's.
+	runs, err := s.runs.List(ctx, store.Query{Keys: append([]string{}, names...)})
+	if err != nil {
+		return nil, err
+	}
+	phases := make(map[string]JobPhase, len(runs))
+	for i := range runs {
+		phases[runs[i].Session] = runs[i].State.Phase
+	}
+	out := make(map[string]Progress, len(found))
+	for i := range found {
+		name := found[i].Name
+		out[name] = Progress{RunStatus: found[i].Status.Session, Phase: phases[name]}
+	}
+	return out, nil
 }
 
 // AcceptSessions shows each session's job in its record: from here on it will

@@ -42,7 +42,7 @@ func (s *Server) startCFS(ctx context.Context) error {
 	agent := hwsync.New(hwsync.Config{Components: service, HSM: s.platform.hsm, Hub: s.hub, Tables: []string{hsm.ComponentsTable}})
 	op := operator.New(operator.Config{Sessions: service, Queue: store.NewQueue(s.db, cfs.EventsTopic, s.now),
 		Executor: executor, Hub: s.hub, MaxJobs: s.config.MaxSessions, Now: s.now})
-	batches := batcher.New(batcher.Config{DB: s.db, CFS: service, Hub: s.hub, MaxJobs: s.config.MaxSessions, Now: s.now})
+	batches := batcher.New(batcher.Config{DB: s.db, CFS: service, Journal: s.journal, Hub: s.hub, MaxJobs: s.config.MaxSessions, Now: s.now})
 	for _, loop := range []interface {
 		Start(context.Context)
 		Stop()

@@ -20,6 +20,7 @@ import (
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
@@ -30,15 +31,16 @@ type CFS interface {
 	PatchComponents(ctx context.Context, patches []cfs.ComponentPatch, countErrors bool) ([]cfs.Component, error)
 	CreateSession(ctx context.Context, n cfs.NewSession, o cfs.CreateOptions) (cfs.Session, error)
 	DeleteSession(ctx context.Context, name string) error
-	SessionStages(ctx context.Context, names []string) (map[string]cfs.RunStatus, error)
+	Progress(ctx context.Context, names []string) (map[string]cfs.Progress, error)
 	ActiveSessions(ctx context.Context) (int, error)
 }
 
 // Config is what a Batcher works with.
 type Config struct {
-	DB  *store.DB // the one that CFS writes to
-	CFS CFS
-	Hub *events.Hub
+	DB      *store.DB // the one that CFS writes to
+	CFS     CFS
+	Journal *journal.Journal
+	Hub     *events.Hub
 	// MaxJobs is that of the operator: with fewer sessions than this there is
 	// capacity. 0: cfs.DefaultMaxJobs.
 	MaxJobs int
@@ -159,7 +161,7 @@ func (b *Batcher) check(ctx context.Context, w events.Wake, options cfs.Options)
 		return nil, nil
 	}
 	slices.Sort(names)
-	stages, err := b.cfg.CFS.SessionStages(ctx, names)
+	progress, err := b.cfg.CFS.Progress(ctx, names)
 	if err != nil {
 		return nil, err
 	}
@@ -172,8 +174,8 @@ func (b *Batcher) check(ctx context.Context, w events.Wake, options cfs.Options)
 		batch := b.inFlight[name]
 		// A session that waits for its turn behind others is not stuck.
 		stuck := running <= b.cfg.MaxJobs && now.Sub(batch.Sent) >= seconds(options.BatcherPendingTimeout)
-		stage, exists := stages[name]
-		how := judge(stage, exists, stuck)
+		at, exists := progress[name]
+		how := judge(at, exists, stuck)
 		if how == waiting {
 			continue
 		}
@@ -203,6 +205,9 @@ func (b *Batcher) finish(ctx context.Context, batch *Batch, how outcome) error {
 		}
 		if patches := settle(batch, how, now); len(patches) > 0 {
 			if _, err := b.cfg.CFS.PatchComponents(ctx, patches, true); err != nil {
+				return err
+			}
+			if err := b.cfg.Journal.Append(ctx, missed(batch, how, patches)...); err != nil {
 				return err
 			}
 		}

@@ -24,6 +24,7 @@ type fixture struct {
 	t       *testing.T
 	db      *store.DB
 	hub     *events.Hub
+	journal *journal.Journal
 	service *cfs.Service
 	batcher *Batcher
 	now     time.Time
@@ -40,8 +41,8 @@ func newFixture(t *testing.T) *fixture {
 	}
 	t.Cleanup(func() { db.Close() })
 	now := func() time.Time { return f.now }
-	f.db = db
-	f.service = cfs.NewService(cfs.Config{DB: db, Journal: journal.New(db, now), Hub: f.hub, Now: now})
+	f.db, f.journal = db, journal.New(db, now)
+	f.service = cfs.NewService(cfs.Config{DB: db, Journal: f.journal, Hub: f.hub, Now: now})
 	f.configure("c", "a", "b")
 	f.restart()
 	return f
@@ -60,7 +61,7 @@ func (f *fixture) configure(name string, playbooks ...string) {
 
 // restart forgets what the batcher had in memory.
 func (f *fixture) restart() {
-	f.batcher = New(Config{DB: f.db, CFS: f.service, Hub: f.hub, MaxJobs: f.maxJobs, Now: func() time.Time { return f.now },
+	f.batcher = New(Config{DB: f.db, CFS: f.service, Journal: f.journal, Hub: f.hub, MaxJobs: f.maxJobs, Now: func() time.Time { return f.now },
 		NewID: func() string { f.ids++; return fmt.Sprintf("%04d", f.ids) }})
 }
 
@@ -136,6 +137,20 @@ func (f *fixture) end(session string, how cfs.Succeeded) {
 	f.t.Helper()
 	patch := map[string]json.RawMessage{"status": json.RawMessage(`{"session":{"status":"complete","succeeded":"` + string(how) + `"}}`)}
 	if _, err := f.service.PatchSession(f.t.Context(), session, patch, true); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// play has the session's job succeed: each playbook ran and reported.
+func (f *fixture) play(session string) {
+	f.t.Helper()
+	open, err := f.service.OpenSessions(f.t.Context(), []string{session})
+	if err != nil || len(open) != 1 {
+		f.t.Fatalf("session %s: %d are open, %v", session, len(open), err)
+	}
+	run := open[0].Run
+	run.State = cfs.JobState{Phase: cfs.JobSucceeded, Started: f.now, Ended: f.now}
+	if err := f.service.SaveRuns(f.t.Context(), []cfs.Run{run}); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -234,7 +249,7 @@ func TestUntouchedNodesAreSkipped(t *testing.T) {
 		f.report("done", p, "applied", "batcher-0001")
 	}
 	f.patch(`{"id":"rebooted","state":[],"enabled":true}`)
-	f.end("batcher-0001", cfs.SucceededTrue)
+	f.play("batcher-0001")
 	f.look(time.Second)
 	if c := f.component("untouched"); c.Status != cfs.Configured || c.State[0].Status != cfs.LayerSkipped || len(c.State) != 2 {
 		t.Errorf("%+v", c)
@@ -246,6 +261,44 @@ func TestUntouchedNodesAreSkipped(t *testing.T) {
 	f.wantSessions("batcher-0002: rebooted")
 }
 
+// A session that is called successful though its job did not succeed proves
+// nothing of nodes that no report came of.
+func TestLostReportIsNotConfigured(t *testing.T) {
+	f := newFixture(t)
+	f.add("done", "lost")
+	f.patch(`{"id":"lost","retry_policy":2}`)
+	f.look(0)
+	f.look(time.Second)
+	f.wantSessions("batcher-0001: done,lost")
+	for _, p := range []string{"a", "b"} {
+		f.report("done", p, "applied", "batcher-0001")
+	}
+	f.end("batcher-0001", cfs.SucceededTrue)
+	f.look(time.Second)
+	if c := f.component("done"); c.Status != cfs.Configured || c.ErrorCount != 0 {
+		t.Errorf("%+v", c)
+	}
+	c := f.component("lost")
+	if c.Status != cfs.Pending || c.ErrorCount != 1 || len(c.State) != 1 || c.State[0].Status != cfs.LayerFailed {
+		t.Errorf("%+v", c)
+	}
+	f.look(time.Second)
+	f.wantSessions("batcher-0002: lost")
+	f.end("batcher-0002", cfs.SucceededTrue)
+	f.look(time.Second)
+	if c := f.component("lost"); c.Status != cfs.Failed || c.ErrorCount != 2 {
+		t.Errorf("attempts without a report have no end: %+v", c)
+	}
+	lines, err := f.journal.List(t.Context(), "lost", "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "session 'batcher-0001' ended without a report of this component"
+	if !slices.ContainsFunc(lines, func(l journal.Entry) bool { return l.Text == want && l.Failed && l.Session == "batcher-0001" }) {
+		t.Errorf("journal %+v, expected a line %q", lines, want)
+	}
+}
+
 func TestDesiredChangeWaitsForTheSession(t *testing.T) {
 	f := newFixture(t)
 	f.configure("d", "z")
@@ -255,7 +308,7 @@ func TestDesiredChangeWaitsForTheSession(t *testing.T) {
 	f.patch(`{"id":"x0","desired_config":"d"}`)
 	f.look(time.Minute)
 	f.wantSessions("batcher-0001: x0")
-	f.end("batcher-0001", cfs.SucceededTrue)
+	f.play("batcher-0001")
 	f.look(time.Second)
 	if c := f.component("x0"); len(c.State) != 0 {
 		t.Errorf("layers that were not in the session are skipped: %+v", c.State)
@@ -359,7 +412,7 @@ func TestRestartMakesNoSecondSession(t *testing.T) {
 	f.look(0)
 	f.look(time.Minute)
 	f.wantSessions("batcher-0001: x0,x1")
-	f.end("batcher-0001", cfs.SucceededTrue)
+	f.play("batcher-0001")
 	f.restart() // the end is noticed by another one
 	f.look(0)
 	if c := f.component("x1"); c.Status != cfs.Configured {
@@ -444,7 +497,7 @@ func TestSuccessEndsTheBackoff(t *testing.T) {
 	for _, p := range []string{"a", "b"} {
 		f.report("bad", p, "applied", name)
 	}
-	f.end(name, cfs.SucceededTrue)
+	f.play(name)
 	f.look(time.Second)
 	if len(f.batcher.backoffs) != 0 {
 		t.Error("the back-off outlived a success")
@@ -454,7 +507,7 @@ func TestSuccessEndsTheBackoff(t *testing.T) {
 // The loop, with real hints and in real time.
 func TestLoop(t *testing.T) {
 	f := newFixture(t)
-	b := New(Config{DB: f.db, CFS: f.service, Hub: f.hub, Quiet: time.Millisecond})
+	b := New(Config{DB: f.db, CFS: f.service, Journal: f.journal, Hub: f.hub, Quiet: time.Millisecond})
 	b.Start(t.Context())
 	defer b.Stop()
 	<-b.Started()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/journal"
 )
 
 // outcome is how a batch ended; waiting is that it did not.
@@ -13,22 +14,25 @@ type outcome int
 const (
 	waiting outcome = iota
 	succeeded
-	failed  // the session ended without success
-	gone    // somebody deleted the session
-	overdue // the session does not start though there is room
+	unproven // the session counts as successful, but its job did not succeed
+	failed   // the session ended without success
+	gone     // somebody deleted the session
+	overdue  // the session does not start though there is room
 )
 
 // judge tells how the batch ended from its session's status; exists is false
 // if there is no such session. stuck says that a pending session has waited
 // long enough.
-func judge(run cfs.RunStatus, exists, stuck bool) outcome {
+func judge(run cfs.Progress, exists, stuck bool) outcome {
 	switch {
 	case !exists:
 		return gone
 	case run.Succeeded == cfs.SucceededFalse, run.Succeeded == cfs.SucceededUnknown:
 		return failed
-	case run.Status == cfs.StageComplete:
+	case run.Status == cfs.StageComplete && run.Phase == cfs.JobSucceeded:
 		return succeeded
+	case run.Status == cfs.StageComplete:
+		return unproven
 	case run.Status == cfs.StagePending && stuck:
 		return overdue
 	}
@@ -40,10 +44,12 @@ func judge(run cfs.RunStatus, exists, stuck bool) outcome {
 //
 //   - it succeeded: Ansible had nothing to do there, so the layers are skipped.
 //     A node whose state was cleared meanwhile (it booted) is not among them.
+//   - it is unproven: nobody knows that a playbook ran and passed the node by, so
+//     the first layer counts as failed.
 //   - it failed before any node did: the first layer counts as failed on each,
 //     so that a broken repository does not make sessions for ever.
 func settle(b *Batch, how outcome, now []cfs.Assessment) []cfs.ComponentPatch {
-	if how != succeeded && how != failed {
+	if how != succeeded && how != unproven && how != failed {
 		return nil
 	}
 	fresh := slices.ContainsFunc(now, func(a cfs.Assessment) bool {
@@ -66,9 +72,9 @@ func settle(b *Batch, how outcome, now []cfs.Assessment) []cfs.ComponentPatch {
 }
 
 func settleOne(session string, how outcome, a *cfs.Assessment) []cfs.ComponentPatch {
-	status := cfs.LayerSkipped
-	if how == failed {
-		status = cfs.LayerFailed
+	status := cfs.LayerFailed
+	if how == succeeded {
+		status = cfs.LayerSkipped
 	}
 	var out []cfs.ComponentPatch
 	for i, s := range a.Statuses {
@@ -78,9 +84,22 @@ func settleOne(session string, how outcome, a *cfs.Assessment) []cfs.ComponentPa
 		l := a.Layers[i]
 		out = append(out, cfs.ComponentPatch{ID: a.ID, StateAppend: &cfs.AppendInput{CloneURL: l.CloneURL, Playbook: l.Playbook,
 			Commit: l.Commit, Status: string(status), SessionName: session}})
-		if how == failed {
+		if how != succeeded {
 			break
 		}
+	}
+	return out
+}
+
+// missed are the journal's words on the members without a report of a session
+// that counts as successful.
+func missed(b *Batch, how outcome, patches []cfs.ComponentPatch) (out []journal.Entry) {
+	if how != unproven {
+		return nil
+	}
+	for _, p := range patches {
+		out = append(out, journal.Entry{Node: p.ID, Source: "cfs", Kind: "configuration", Session: b.Session, Failed: true,
+			Text: "session '" + b.Session + "' ended without a report of this component"})
 	}
 	return out
 }

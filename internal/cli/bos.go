@@ -38,6 +38,18 @@ func editBOS(c *catalog) {
 		c.put(d)
 	}
 	c.put(updateManyNodes())
+	namesNodes(c, "components list", "ids", derive.NodeList)
+	namesNodes(c, "applystaged create", "xnames", derive.NodeList)
+	if d := c.shown["applystaged create"]; d != nil {
+		d.After = tellNotApplied
+	}
+}
+
+// namesNodes marks an option whose value names nodes.
+func namesNodes(c *catalog, command, name string, form derive.NodesForm) {
+	if o := option(c, command, name); o != nil {
+		o.Nodes = form
+	}
 }
 
 // createSession accepts what published documents type: operations in any
@@ -50,6 +62,9 @@ func createSession(d *derive.Command) *derive.Command {
 		staged := *o
 		staged.Name, staged.Hidden = "staged", true
 		d.Options = append(d.Options, staged)
+	}
+	if o := d.Option("limit"); o != nil {
+		o.Nodes = derive.NodesLimit
 	}
 	return d
 }
@@ -91,6 +106,7 @@ func updateManyNodes() *derive.Command {
 			boolean("enabled", "whether BOS acts on the components", "enabled"),
 			integer("retry-policy", "how often an action is tried", "retry_policy"),
 		}, clearOptions())}
+	d.Option("filter-ids").Nodes = derive.NodeList
 	d.Build = func(in *derive.Input) (*derive.Request, error) {
 		filters := map[string]any{}
 		for _, f := range []string{"ids", "session"} {
@@ -123,6 +139,7 @@ func legacyBOS(c *catalog) {
 		}}
 	d.Option("operation").Enum = []string{"boot", "configure", "reboot", "shutdown"}
 	d.Option("operation").AnyCase = true
+	d.Option("limit").Nodes = derive.NodesLimit
 	d.Build = func(in *derive.Input) (*derive.Request, error) {
 		operation, _ := in.Given("operation")
 		if strings.EqualFold(operation, "configure") {

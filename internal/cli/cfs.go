@@ -50,6 +50,7 @@ func editCFS(c *catalog, version string, spell func(string) string) {
 	}
 	c.put(one)
 	c.put(updateManyComponents(version, spell))
+	namesNodes(c, "components list", "ids", derive.NodeList)
 }
 
 func option(c *catalog, command, name string) *derive.Option {
@@ -130,6 +131,7 @@ func updateManyComponents(version string, spell func(string) string) *derive.Com
 			local(derive.Text, "filter-tags", "tags as KEY=VALUE,KEY=VALUE"),
 			local(derive.JSON, "patch", "the changes, as JSON"),
 		}, componentOptions(spell))}
+	d.Option("filter-ids").Nodes = derive.NodeList
 	d.Option("filter-status").Enum = []string{"unconfigured", "pending", "failed", "configured"}
 	d.Build = func(in *derive.Input) (*derive.Request, error) {
 		filters := map[string]any{}

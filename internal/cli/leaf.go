@@ -16,6 +16,9 @@ var argument = regexp.MustCompile(`\{[^}]*\}`)
 // leaf is the verb of a derived command: its options, then a call.
 func (a *app) leaf(prefix string, d *derive.Command) *cobra.Command {
 	g := new(globals)
+	if a.name == "drover" {
+		d = withAllowUnknown(d)
+	}
 	cmd := &cobra.Command{Use: d.Verb, Short: d.Summary, Long: long(d), Hidden: d.Hidden, Args: cobra.ArbitraryArgs}
 	given := map[string]*words{}
 	global := a.globalFlags(g)
@@ -45,6 +48,9 @@ func (a *app) leaf(prefix string, d *derive.Command) *cobra.Command {
 			Fetch: func(method, path string, body any) ([]byte, error) {
 				return s.gateway.do(cmd.Context(), "", &derive.Request{Method: method, Path: path, Body: body})
 			}}
+		if err := s.writeOutNodes(cmd.Context(), in); err != nil {
+			return err
+		}
 		r, err := d.Request(in)
 		if err != nil {
 			return err
@@ -52,7 +58,11 @@ func (a *app) leaf(prefix string, d *derive.Command) *cobra.Command {
 		if d.Danger != "" && !yes && !a.confirm(d.Danger) {
 			return abort
 		}
-		return s.run(cmd.Context(), prefix, r)
+		answer, err := s.run(cmd.Context(), prefix, r)
+		if err != nil || d.After == nil || a.name == "cray" {
+			return err
+		}
+		return d.After(in, answer)
 	}
 	a.derived[cmd] = d
 	return cmd

@@ -102,7 +102,7 @@ func TestLiteralCommands(t *testing.T) {
 			words[i] = file
 		}
 		code, _, stderr := b.run(words...)
-		got := strings.Join(b.calls, "\n")
+		got := strings.Join(withoutLookups(b.calls), "\n")
 		if want == "" && code == 2 && got == "" {
 			continue // a read-only property has no option
 		}
@@ -110,6 +110,17 @@ func TestLiteralCommands(t *testing.T) {
 			t.Errorf("%s: exit %d %s\n got %s\nwant %s", line, code, stderr, got, want)
 		}
 	}
+}
+
+// withoutLookups are the calls without those that check names of nodes, which
+// go before another.
+func withoutLookups(calls []string) []string {
+	if len(calls) < 2 {
+		return calls
+	}
+	return slices.DeleteFunc(slices.Clone(calls), func(c string) bool {
+		return slices.Contains([]string{"GET /apis/smd/hsm/v2/State/Components?type=Node", "GET /apis/smd/hsm/v2/groups", "GET /apis/smd/hsm/v2/partitions"}, c)
+	})
 }
 
 func TestMembersFile(t *testing.T) {

@@ -101,13 +101,13 @@ func noConfiguration(name string) error {
 	return usageError("No configuration exists. Run `%s`", hint)
 }
 
-// run makes the call and prints the answer.
-func (s *session) run(ctx context.Context, prefix string, r *derive.Request) error {
+// run makes the call, prints the answer and returns it.
+func (s *session) run(ctx context.Context, prefix string, r *derive.Request) ([]byte, error) {
 	answer, err := s.gateway.do(ctx, prefix, r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return format.Write(s.app.Stdout, s.format, answer)
+	return answer, format.Write(s.app.Stdout, s.format, answer)
 }
 
 // print prints a value of our own.

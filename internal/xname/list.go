@@ -19,7 +19,7 @@ var bracket = regexp.MustCompile(`\[([^\[\]]*)\]`)
 // come in ascending order, not padded; blanks are dropped.
 func Expand(expr string) ([]string, error) {
 	var out []string
-	for _, item := range splitOutside(strings.ReplaceAll(expr, " ", "")) {
+	for _, item := range Split(strings.ReplaceAll(expr, " ", "")) {
 		if item == "" {
 			continue
 		}
@@ -34,8 +34,8 @@ func Expand(expr string) ([]string, error) {
 	return out, nil
 }
 
-// splitOutside splits at the commas outside brackets.
-func splitOutside(s string) (items []string) {
+// Split splits a list at the commas outside brackets.
+func Split(s string) (items []string) {
 	depth, start := 0, 0
 	for i, r := range s {
 		switch {

@@ -23,6 +23,9 @@ type Command struct {
 	Danger string
 	// Build makes the request in place of the usual way, if set.
 	Build func(in *Input) (*Request, error)
+	// After looks at the answer that was printed, if set. Its error ends the
+	// command; under the name of the published tool it is not called.
+	After func(in *Input, answer []byte) error
 
 	item bool // the route ends in an argument
 }
@@ -58,6 +61,16 @@ const (
 	JSON   // JSON text
 )
 
+// NodesForm is how an option's value names nodes.
+type NodesForm int
+
+// The forms.
+const (
+	NoNodes    NodesForm = iota
+	NodeList             // a comma list
+	NodesLimit           // a limit of BOS: a comma list with & and !
+)
+
 // Option is one option of a command.
 type Option struct {
 	Name  string
@@ -85,6 +98,8 @@ type Option struct {
 	Values int
 	// Repeat allows the option several times.
 	Repeat bool
+	// Nodes is how the value names nodes.
+	Nodes NodesForm
 	// Metavar names the value(s) in help; empty: the Kind's.
 	Metavar string
 }

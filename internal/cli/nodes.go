@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/drover-hpc/drover/internal/cli/derive"
+	"github.com/drover-hpc/drover/internal/cli/pick"
+	"github.com/drover-hpc/drover/internal/xname"
+)
+
+// allowUnknown is the option that sends names which HSM does not know.
+const allowUnknown = "allow-unknown"
+
+// withAllowUnknown gives a command that names nodes the option.
+func withAllowUnknown(d *derive.Command) *derive.Command {
+	if !slices.ContainsFunc(d.Options, func(o derive.Option) bool { return o.Nodes != derive.NoNodes }) {
+		return d
+	}
+	with := *d
+	with.Options = append(slices.Clone(d.Options), local(derive.Switch, allowUnknown, "send names that HSM does not know, too"))
+	return &with
+}
+
+// writeOutNodes replaces ranges, enclosures, wildcards and NIDs by names of
+// nodes: services know no others. Unknown names are refused, under the name of
+// the published tool only told.
+func (s *session) writeOutNodes(ctx context.Context, in *derive.Input) error {
+	var inventory *pick.Inventory
+	var silence error
+	asked := false
+	for i := range in.Command.Options {
+		o := &in.Command.Options[i]
+		given, ok := in.Given(o.Name)
+		if o.Nodes == derive.NoNodes || !ok || given == "" || given == "all" || given == "*" {
+			continue
+		}
+		if !asked {
+			inventory, silence = s.inventory(ctx)
+			asked = true
+		}
+		written, unknown, err := writeOut(inventory, o.Nodes, given)
+		if err != nil {
+			return usageError("Invalid value for '--%s': %v.", o.Name, err)
+		}
+		if len(unknown) > 0 || silence != nil {
+			if err := s.doubt(in, o.Name, inventory, unknown, silence); err != nil {
+				return err
+			}
+		}
+		in.Values[o.Name] = []string{written}
+	}
+	return nil
+}
+
+func writeOut(i *pick.Inventory, form derive.NodesForm, value string) (written string, unknown []string, err error) {
+	if form == derive.NodesLimit {
+		return i.Limit(value)
+	}
+	p, err := i.List(value)
+	return strings.Join(p.Names, ","), p.Unknown, err
+}
+
+// doubt tells of names of which HSM does not know what they stand for, or
+// refuses them.
+func (s *session) doubt(in *derive.Input, option string, i *pick.Inventory, unknown []string, silence error) error {
+	_, allowed := in.Given(allowUnknown)
+	switch {
+	case s.app.name == "cray" && silence != nil:
+		return nil // the published tool asks nobody
+	case silence != nil && len(unknown) > 0 && !allowed:
+		return usageError("Invalid value for '--%s': what %s stands for only HSM can tell, which gives no answer: %v. (--%s sends it as it is)",
+			option, xname.Fold(unknown), silence, allowUnknown)
+	case silence != nil:
+		fmt.Fprintf(s.app.Stderr, "Warning: the names of --%s are not checked, HSM gives no answer: %v\n", option, silence)
+	case s.app.name == "cray" || allowed:
+		fmt.Fprintf(s.app.Stderr, "Warning: --%s: %s\n", option, notKnown(i, unknown))
+	default:
+		return usageError("Invalid value for '--%s': %s. (--%s sends it all the same)", option, notKnown(i, unknown), allowUnknown)
+	}
+	return nil
+}
+
+// notKnown says which names are unknown, and what may have been meant.
+func notKnown(i *pick.Inventory, unknown []string) string {
+	text := "HSM does not know " + xname.Fold(unknown)
+	var near []string
+	for _, n := range unknown[:min(len(unknown), 3)] {
+		if m := i.Nearest(n); m != "" && !slices.Contains(near, m) {
+			near = append(near, m)
+		}
+	}
+	if len(near) > 0 {
+		text += "; nearest is " + strings.Join(near, ", ")
+	}
+	return text
+}
+
+// inventoryPatience is how long a command that only wants to check names waits
+// for HSM.
+const inventoryPatience = 10 * time.Second
+
+// inventory asks HSM what names may stand for.
+func (s *session) inventory(ctx context.Context) (*pick.Inventory, error) {
+	type members struct {
+		Label, Name string
+		Members     struct{ IDs []string }
+	}
+	var nodes struct{ Components []pick.Node }
+	var groups, partitions []members
+	ctx, cancel := context.WithTimeout(ctx, inventoryPatience)
+	defer cancel()
+	var g errgroup.Group
+	g.Go(func() error { return s.get(ctx, hsmComponents+"?type=Node", &nodes) })
+	g.Go(func() error { return s.get(ctx, "/apis/smd/hsm/v2/groups", &groups) })
+	g.Go(func() error { return s.get(ctx, "/apis/smd/hsm/v2/partitions", &partitions) })
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	byName := func(list []members) map[string][]string {
+		out := map[string][]string{}
+		for _, m := range list {
+			out[m.Label+m.Name] = m.Members.IDs // a group has a label, a partition a name
+		}
+		return out
+	}
+	return pick.New(nodes.Components, byName(groups), byName(partitions)), nil
+}
+
+// nodeNames are the nodes that an argument NODE means. The name of one node is
+// taken at its word.
+func (s *session) nodeNames(ctx context.Context, arg string) ([]string, error) {
+	if node := xname.Normalize(arg); xname.IsNode(node) {
+		return []string{node}, nil
+	}
+	inventory, silence := s.inventory(ctx)
+	p, err := inventory.List(arg)
+	switch {
+	case err != nil:
+		return nil, usageError("Invalid value for 'NODE': %v.", err)
+	case silence != nil && slices.ContainsFunc(p.Names, func(n string) bool { return !xname.IsNode(n) }):
+		return nil, failed("what '%s' stands for only HSM can tell, which gives no answer: %v", arg, silence)
+	case len(p.Unknown) > 0:
+		return nil, usageError("Invalid value for 'NODE': %s.", notKnown(inventory, p.Unknown))
+	case len(p.Names) == 0:
+		return nil, usageError("Invalid value for 'NODE': '%s' names no node.", arg)
+	}
+	return p.Names, nil
+}
+
+// describeComponent is where BOS tells of a node.
+func describeComponent(node string) string { return bosAPI + "/components/" + url.PathEscape(node) }

@@ -1,0 +1,6 @@
+// Package pick finds the nodes that a user means.
+//
+//	"x1000c0,nid[1-4],!gpu" + Inventory (what HSM knows) ─► names of nodes, and what is unknown
+//
+// It is pure: package cli asks HSM.
+package pick

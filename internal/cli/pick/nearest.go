@@ -1,0 +1,49 @@
+package pick
+
+import "strings"
+
+// Nearest is what the user may have meant by an unknown name: the node or word
+// that differs from it least, empty if none is near.
+func (i *Inventory) Nearest(name string) string {
+	if i == nil {
+		return ""
+	}
+	best, least := "", max(len(name)/3+1, 2) // more than a third differs: something else was meant
+	consider := func(candidate string) {
+		if d := distance(strings.ToLower(name), strings.ToLower(candidate)); d < least || d == least && best != "" && candidate < best {
+			best, least = candidate, d
+		}
+	}
+	for _, id := range i.ids {
+		consider(id)
+	}
+	for w := range i.words {
+		consider(w)
+	}
+	return best
+}
+
+// distance is how many characters have to be put in, taken out, replaced or
+// swapped with their neighbour to make one text of the other.
+func distance(a, b string) int {
+	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row := make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}

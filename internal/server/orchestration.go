@@ -71,7 +71,7 @@ func (s *Server) startTrust(ctx context.Context) (dir string, err error) {
 func (s *Server) startExecutor(trusted string, service *cfs.Service) (cfs.Executor, error) {
 	executor, err := local.New(local.Config{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
 		Repository: service.Repository, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{Gateway: s.localURL(), SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
-			CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
+			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
 	if err != nil {
 		return nil, err
 	}

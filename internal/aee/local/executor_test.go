@@ -21,6 +21,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "aee" {
 		os.Exit(program(os.Args[2:]))
 	}
+	if len(os.Args) > 4 && os.Args[1] == "serve" {
+		os.Exit(serve(os.Args[2], os.Args[3], os.Args[4]))
+	}
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // else each step of a -race build takes a second more
 	os.Exit(m.Run())
 }
@@ -229,7 +232,7 @@ func TestKilledSupervisorIsLost(t *testing.T) {
 	if s.Step != aee.StepAnsible || s.Message == "" {
 		t.Errorf("%+v", s)
 	}
-	if left := members("cfs-1"); len(left) != 0 {
+	if left := aee.Processes("cfs-1"); len(left) != 0 {
 		t.Errorf("processes %v are left", left)
 	}
 }
@@ -283,7 +286,7 @@ func TestStopEndsEveryProcess(t *testing.T) {
 	if err := b.Stop(t.Context(), "cfs-1"); err != nil {
 		t.Fatal(err)
 	}
-	if left := members("cfs-1"); len(left) != 0 {
+	if left := aee.Processes("cfs-1"); len(left) != 0 {
 		t.Errorf("processes %v are left", left)
 	}
 	if _, err := os.Stat(string(b.dir("cfs-1"))); err == nil {

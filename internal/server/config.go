@@ -41,6 +41,7 @@ type Config struct {
 	SSHPort     int           `mapstructure:"ssh-port"`
 	AnsibleDir  string        `mapstructure:"ansible-config-dir"`
 	MaxSessions int           `mapstructure:"max-sessions"`
+	HoldCFS     bool          `mapstructure:"cfs-hold-sessions"`
 	JobOrphan   time.Duration `mapstructure:"job-orphan-timeout"`
 	PollPower   time.Duration `mapstructure:"poll-power"`
 	BootRetry   time.Duration `mapstructure:"boot-retry"`
@@ -85,6 +86,7 @@ func declare(cmd *cobra.Command) {
 	f.Int("ssh-port", 22, "`PORT` at which nodes accept SSH (with --simulate: the fleet's)")
 	f.String("ansible-config-dir", "", "`DIR` with further Ansible configurations, NAME/ansible.cfg each")
 	f.Int("max-sessions", 4*runtime.NumCPU(), "CFS sessions that run at once")
+	f.Bool("cfs-hold-sessions", false, "accept CFS sessions and start none until a start without this (maintenance); jobs that run go on")
 	f.Duration("job-orphan-timeout", time.Hour, "time that a CFS session's job goes on without a server; then it ends itself")
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
 	f.Duration("boot-retry", 30*time.Second, "pause in boot scripts before a node that could not boot tries again")

@@ -32,6 +32,7 @@ var knownDifferences = map[string]known{
 		"GET /v2/sessions/{}/status: answer.left_out* added":         "extension: who was asked for and is not dealt with, and why",
 	},
 	"CFS": {
+		"* /v3/sessions*: answer*.status.session.waiting added":           "Drover's own, and only while the session's job waits",
 		"GET /healthz: answer.sessions_held added":                        "Drover's own, and only while sessions are held",
 		"* /v*/components*: answer*.state*ppend missing":                  "state is appended to, never answered",
 		"* /v3/components*: answer*.desired_state[].last_updated missing": "what is desired has no time",

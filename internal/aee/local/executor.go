@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
+
 	"github.com/drover-hpc/drover/internal/aee"
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/fault"
@@ -50,6 +52,7 @@ type Executor struct {
 	changed chan string
 	closed  chan struct{}
 	there   io.Closer // tells jobs that there is a server
+	notices *fsnotify.Watcher
 	watches sync.WaitGroup
 
 	mu      sync.Mutex
@@ -123,6 +126,7 @@ func (e *Executor) Open() error {
 	if e.there, err = aee.Attend(e.cfg.Dir); err != nil {
 		return err
 	}
+	e.notice()
 	var queue []fs.FileInfo
 	for _, entry := range entries {
 		id := entry.Name()

@@ -206,6 +206,6 @@ func ended(s cfs.JobState) bool {
 }
 
 func same(a, b cfs.JobState) bool {
-	return a.Phase == b.Phase && a.Step == b.Step && a.Message == b.Message &&
+	return a.Phase == b.Phase && a.Step == b.Step && a.Message == b.Message && a.Waiting.Equal(b.Waiting) &&
 		a.Started.Equal(b.Started) && a.Ended.Equal(b.Ended)
 }

@@ -177,6 +177,23 @@ func (f *fixture) started(name string) (n int) {
 	return n
 }
 
+// What a job waits for stands in its session's record for as long as it waits.
+func TestSessionSaysWhatItsJobWaitsFor(t *testing.T) {
+	f := newFixture(t)
+	f.create("s", "x0")
+	f.operator(0)
+	f.until("the start", func() bool { return f.started("s") == 1 })
+	id := f.job("s")
+	waits := &cfs.Waiting{Reason: "layer 0: git server does not answer; try 1 of 61", Until: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
+	f.exec.set(id, cfs.JobState{Phase: cfs.JobRunning, Step: "clone", Waiting: waits})
+	f.until("the wait is told", func() bool { w := f.session("s").Waiting; return w != nil && *w == *waits })
+	again := &cfs.Waiting{Reason: "layer 0: git server does not answer; try 2 of 61", Until: waits.Until.Add(time.Minute)}
+	f.exec.set(id, cfs.JobState{Phase: cfs.JobRunning, Step: "clone", Waiting: again})
+	f.until("the next wait is told", func() bool { w := f.session("s").Waiting; return w != nil && *w == *again })
+	f.exec.set(id, cfs.JobState{Phase: cfs.JobRunning, Step: "ansible"})
+	f.until("the wait is over", func() bool { return f.session("s").Waiting == nil })
+}
+
 // While sessions are held, those that have a job go on.
 func TestHeldSessionsStartOnceTheHoldEnds(t *testing.T) {
 	f := newFixture(t)

@@ -264,7 +264,9 @@ type cfsSession struct {
 	Name    string
 	Tags    map[string]string
 	Ansible struct{ Limit string }
-	Status  struct{ Session struct{ Status string } }
+	Status  struct {
+		Session struct{ Status, Succeeded string }
+	}
 }
 
 func (c *cluster) runs() []cfsSession {

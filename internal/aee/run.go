@@ -1,6 +1,7 @@
 package aee
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,9 +32,10 @@ const messageTail = 2000
 
 // Supervise runs the steps of the job in dir as child processes of this one:
 // program is the command that takes "STEP --job DIR". A failing step ends the
-// job, but teardown always runs. It returns an error only if the job could not
-// be supervised; how the job ended is in its result. A second supervisor of
-// the same job ends without doing anything.
+// job, but teardown always runs. So does a job's directory that is gone, or a
+// server that does not come back in time. It returns an error only if the job
+// could not be supervised; how the job ended is in its result. A second
+// supervisor of the same job ends without doing anything.
 func Supervise(ctx context.Context, dir string, program []string) error {
 	runtime.LockOSThread() // Pdeathsig of the steps follows this thread
 	defer runtime.UnlockOSThread()
@@ -49,13 +51,19 @@ func Supervise(ctx context.Context, dir string, program []string) error {
 		return err
 	}
 	result := Result{Phase: cfs.JobSucceeded, Started: s.started}
+	g := guard{dir: d, timeout: settings.OrphanTimeout}
+	guarded, release := g.start(ctx)
+	defer release()
 	for _, name := range []string{StepClone, StepInventory, StepAnsible} {
-		exit, err := s.step(ctx, name)
+		exit, err := s.step(guarded, name)
 		if err != nil {
 			result.Phase, result.Step, result.Exit = cfs.JobFailed, name, exit
-			result.Message = failureMessage(d, name, err)
+			result.Message = failureMessage(d, name, cmp.Or(release(), err))
 			break
 		}
+	}
+	if err := g.sweep(release()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	}
 	if _, err := s.step(ctx, StepTeardown); err != nil {
 		fmt.Fprintln(os.Stderr, failureMessage(d, StepTeardown, err))

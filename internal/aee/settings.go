@@ -30,6 +30,8 @@ type Settings struct {
 	GitDelay   time.Duration `json:"git_delay,omitempty"`
 	// ReportTimeout is how long the Ansible plugin tries to reach CFS; 0: 5 minutes.
 	ReportTimeout time.Duration `json:"report_timeout,omitempty"`
+	// OrphanTimeout is how long a job goes on without a server; 0: 1 hour.
+	OrphanTimeout time.Duration `json:"orphan_timeout,omitempty"`
 	// MaxLog bounds the log of each step, in bytes; 0: 8 MiB.
 	MaxLog int64 `json:"max_log,omitempty"`
 }
@@ -43,6 +45,9 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.ReportTimeout == 0 {
 		s.ReportTimeout = 5 * time.Minute
+	}
+	if s.OrphanTimeout == 0 {
+		s.OrphanTimeout = time.Hour
 	}
 	if s.MaxMirrors == 0 {
 		s.MaxMirrors = 256

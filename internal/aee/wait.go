@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,13 @@ func (d Dir) Waits() ([]Wait, error) {
 		return nil, nil
 	}
 	return list, err
+}
+
+// Records reports whether the file is one of those in a job's directory that
+// tell how far its steps are.
+func Records(path string) bool {
+	name := filepath.Base(path)
+	return name == "steps.json" || name == "waits.json"
 }
 
 // waits keeps waits.json for what runs side by side in a step.

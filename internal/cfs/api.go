@@ -41,6 +41,8 @@ type version struct {
 type health struct {
 	DBStatus    string `json:"db_status"`
 	KafkaStatus string `json:"kafka_status" doc:"State of the queue of session events"`
+	// SessionsHeld is Drover's own.
+	SessionsHeld bool `json:"sessions_held,omitempty" doc:"Extension: sessions are accepted and stay pending, none is started"`
 }
 
 type versionOutput struct{ Body version }
@@ -62,9 +64,9 @@ func registerService(api huma.API, s *Service) {
 		Summary: "Get the health of the service", Tags: []string{"healthz"}},
 		func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 			if err := s.Ping(ctx); err != nil {
-				return &healthOutput{http.StatusServiceUnavailable, health{"not_available", "not_available"}}, nil
+				return &healthOutput{http.StatusServiceUnavailable, health{DBStatus: "not_available", KafkaStatus: "not_available"}}, nil
 			}
-			return &healthOutput{http.StatusOK, health{"ok", "ok"}}, nil
+			return &healthOutput{http.StatusOK, health{DBStatus: "ok", KafkaStatus: "ok", SessionsHeld: s.cfg.SessionsHeld}}, nil
 		})
 }
 

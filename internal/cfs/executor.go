@@ -70,13 +70,26 @@ const (
 	JobLost      JobPhase = "lost" // nobody knows how it ended
 )
 
+// Waiting is what something waits for.
+type Waiting struct {
+	Reason string    `json:"reason" doc:"What it waits for, in words"`
+	Until  time.Time `json:"until,omitzero" doc:"When it is looked at again, if that is known"`
+}
+
+// Equal reports whether both are the same wait, or none.
+func (w *Waiting) Equal(o *Waiting) bool {
+	return w == o || w != nil && o != nil && w.Reason == o.Reason && w.Until.Equal(o.Until)
+}
+
 // JobState is what an Executor knows of a job.
 type JobState struct {
 	Phase JobPhase `json:"phase"`
 	// Step is the step that runs, or that failed: clone, inventory, ansible, teardown.
 	Step string `json:"step,omitempty"`
 	// Message says why it failed, with the end of the step's output.
-	Message string    `json:"message,omitempty"`
+	Message string `json:"message,omitempty"`
+	// Waiting is what the step waits for, such as a git server; nil: nothing.
+	Waiting *Waiting  `json:"waiting,omitempty"`
 	Started time.Time `json:"started,omitzero"`
 	Ended   time.Time `json:"ended,omitzero"`
 }

@@ -130,7 +130,7 @@ func (s *Service) SaveRuns(ctx context.Context, runs []Run) error {
 			before := session.Status.Session
 			session.follow(run.State)
 			after := session.Status.Session
-			if before.Status == after.Status && before.Succeeded == after.Succeeded {
+			if before.Status == after.Status && before.Succeeded == after.Succeeded && before.Waiting.Equal(after.Waiting) {
 				return store.ErrUnchanged
 			}
 			lines = append(lines, run.tell(before.Status, after)...)

@@ -41,6 +41,8 @@ type Config struct {
 	Tenants Tenants
 	// Events receives session events; nil: the queue EventsTopic in DB.
 	Events Events
+	// SessionsHeld says that the operator starts no sessions; the health tells it.
+	SessionsHeld bool
 	// ARAHost is the host of the Ansible records, without scheme; may be empty.
 	ARAHost string
 	Now     func() time.Time // nil: time.Now

@@ -50,6 +50,8 @@ type RunStatus struct {
 	CompletionTime *string   `json:"completion_time"`
 	Job            *string   `json:"job"`
 	IMSJob         *string   `json:"ims_job"`
+	// Waiting is Drover's own, and the executor's word alone.
+	Waiting *Waiting `json:"waiting,omitempty" doc:"Extension: what the session's job waits for"`
 }
 
 // Stage is a session's status; it only advances.

@@ -80,6 +80,9 @@ func (s *Session) patchRun(patch map[string]any, keepJob bool) error {
 			return fault.New(fault.Invalid, "status.session has no property '%s'", key)
 		}
 	}
+	if run.Status == StageComplete {
+		run.Waiting = nil
+	}
 	return nil
 }
 
@@ -94,9 +97,13 @@ func (s *Session) follow(state JobState) {
 			run.CompletionTime = &t
 		}
 	}
+	run.Waiting = nil
 	switch state.Phase {
 	case JobRunning:
 		advance(stages, &run.Status, StageRunning)
+		if run.Status == StageRunning { // a client may have called it complete
+			run.Waiting = state.Waiting
+		}
 	case JobSucceeded:
 		ended(SucceededTrue)
 	case JobFailed:

@@ -273,3 +273,52 @@ func TestAbortedTaskTellsThatItsRequestWasAccepted(t *testing.T) {
 		t.Errorf("tasks %+v", tasks)
 	}
 }
+
+func TestUnreachableBMC(t *testing.T) {
+	w := newWorld(t)
+	clock := newClock()
+	w.now = clock.now
+	w.add(n0, "On")
+	w.start()
+	w.eventually("first poll", func() bool { return w.status(n0).PowerState == pcs.PowerOn })
+
+	w.hardware.server.Close()
+	id := w.transition("Off", 5, n0)
+	w.eventually("status says unavailable", func() bool { return w.status(n0).ManagementState == pcs.Unavailable })
+	if s := w.status(n0); s.PowerState != pcs.PowerUndefined || s.Error != "" {
+		t.Errorf("status %+v", s)
+	}
+	task := tasksOf(w.describe(id))[n0]
+	if d := task.TaskStatusDescription; task.TaskStatus != pcs.TaskInProgress || !strings.HasPrefix(d, "The BMC does not answer: ") ||
+		!strings.Contains(d, "connection refused; asking again until ") {
+		t.Errorf("task meanwhile %+v", task)
+	}
+	clock.add(6 * time.Minute)
+	task = w.finished(id)[n0]
+	if task.TaskStatus != pcs.TaskFailed || task.TaskStatusDescription != "Timeout waiting for transition, gracefulshutdown." ||
+		task.Failure != pcs.FailureSilent || !strings.Contains(task.Error, "connection refused") || !task.Accepted.IsZero() {
+		t.Errorf("task %+v", task)
+	}
+}
+
+// A request without an answer is repeated only if it had no effect, and not for ever.
+func TestUnansweredReset(t *testing.T) {
+	w := newWorld(t)
+	clock := newClock()
+	w.now = clock.now
+	w.add(n0, "Off")
+	w.add(n1, "Off")
+	w.hardware.silent[n0], w.hardware.deaf[n1] = true, true
+	w.start()
+	id := w.transition("On", 5, n0, n1)
+	w.eventually("the silent BMC's node is on", func() bool { return tasksOf(w.describe(id))[n0].TaskStatus == pcs.TaskSucceeded })
+	w.eventually("the deaf BMC is asked again", func() bool { return len(w.hardware.resetsOf(n1)) > 2 })
+	clock.add(6 * time.Minute)
+	tasks := w.finished(id)
+	if got := w.hardware.resetsOf(n0); len(got) != 1 {
+		t.Errorf("silent BMC: %+v, resets %v", tasks[n0], got)
+	}
+	if tasks[n1].TaskStatus != pcs.TaskFailed || tasks[n1].Failure != pcs.FailureBusy {
+		t.Errorf("deaf BMC: %+v", tasks[n1])
+	}
+}

@@ -10,6 +10,7 @@
 //	       for each component of the tier:     ▼
 //	       read PowerState ─► wanted already? ─► Reset ─► read until it is as wanted
 //	                                               │
+//	                                               ├─► later (503, no answer): again, until the deadline
 //	                                               └─► refused: the task fails with the BMC's words
 //
 // What a BMC says of its power, whoever asked it, goes to the recorder, which
@@ -17,6 +18,14 @@
 // every BMC now and then, and a new component at once.
 //
 // The state of a running transition is in memory and is saved often, never per
-// node. After a restart unfinished transitions go on: a component is asked for
-// its power state before anything is sent to it again.
+// node. What it tells is written first: a result is saved before its component
+// is free, before clients see it, and before the look that reveals it is
+// recorded. After a restart unfinished transitions go on: a component is asked
+// for its power state before anything is sent to it again, nothing is sent
+// after the deadline, and nothing at all for a component that a newer
+// transition drove since.
+//
+// Whoever shares HSM with PCS is kept off by reservations in HSM, taken and
+// renewed for all components of a transition at once, or by the deputy key of a
+// client's own reservation.
 package pcs

@@ -41,6 +41,8 @@ type Config struct {
 	SSHPort     int           `mapstructure:"ssh-port"`
 	AnsibleDir  string        `mapstructure:"ansible-config-dir"`
 	MaxSessions int           `mapstructure:"max-sessions"`
+	HoldCFS     bool          `mapstructure:"cfs-hold-sessions"`
+	JobOrphan   time.Duration `mapstructure:"job-orphan-timeout"`
 	PollPower   time.Duration `mapstructure:"poll-power"`
 	BootRetry   time.Duration `mapstructure:"boot-retry"`
 
@@ -84,6 +86,8 @@ func declare(cmd *cobra.Command) {
 	f.Int("ssh-port", 22, "`PORT` at which nodes accept SSH (with --simulate: the fleet's)")
 	f.String("ansible-config-dir", "", "`DIR` with further Ansible configurations, NAME/ansible.cfg each")
 	f.Int("max-sessions", 4*runtime.NumCPU(), "CFS sessions that run at once")
+	f.Bool("cfs-hold-sessions", false, "accept CFS sessions and start none until a start without this (maintenance); jobs that run go on")
+	f.Duration("job-orphan-timeout", time.Hour, "time that a CFS session's job goes on without a server; then it ends itself")
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
 	f.Duration("boot-retry", 30*time.Second, "pause in boot scripts before a node that could not boot tries again")
 	f.Int("simulate", 0, "start `N` simulated nodes")
@@ -185,6 +189,8 @@ func (c *Config) check() error {
 		return fault.New(fault.Invalid, "virtual: virtual nodes reach this server only: expected no bss-url and no s3-endpoint")
 	case c.BootRetry < time.Second:
 		return fault.New(fault.Invalid, "boot-retry: expected at least 1s, got %s", c.BootRetry)
+	case c.JobOrphan < time.Second:
+		return fault.New(fault.Invalid, "job-orphan-timeout: expected at least 1s, got %s", c.JobOrphan)
 	case c.MaxSessions < 1:
 		return fault.New(fault.Invalid, "max-sessions: expected at least 1, got %d", c.MaxSessions)
 	case c.SSHPort < 1 || c.SSHPort > 65535:

@@ -72,6 +72,7 @@ func TestRefusedConfigurationsNameTheKey(t *testing.T) {
 		"database":            {"--database", "mysql://x"},
 		"sim-boot-failures":   {"--sim-boot-failures", "1.5"},
 		"max-sessions":        {"--max-sessions", "0"},
+		"job-orphan-timeout":  {"--job-orphan-timeout", "0s"},
 		"ssh-port":            {"--ssh-port", "70000"},
 		"s3-access-key":       {"--s3-endpoint", "http://s3.example.org"},
 		"with advertise":      {"--listen", ":8080"},

@@ -31,7 +31,7 @@ func (s *Server) startCFS(ctx context.Context) error {
 		return err
 	}
 	service := cfs.NewService(cfs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{},
-		Tenants: s.platform.tapms, Now: s.now})
+		Tenants: s.platform.tapms, SessionsHeld: s.config.HoldCFS, Now: s.now})
 	cfs.Register(s.api(cfsPrefix, "CFS"), service)
 	executor := s.opts.Executor
 	if executor == nil {
@@ -41,8 +41,8 @@ func (s *Server) startCFS(ctx context.Context) error {
 	}
 	agent := hwsync.New(hwsync.Config{Components: service, HSM: s.platform.hsm, Hub: s.hub, Tables: []string{hsm.ComponentsTable}})
 	op := operator.New(operator.Config{Sessions: service, Queue: store.NewQueue(s.db, cfs.EventsTopic, s.now),
-		Executor: executor, Hub: s.hub, MaxJobs: s.config.MaxSessions, Now: s.now})
-	batches := batcher.New(batcher.Config{DB: s.db, CFS: service, Journal: s.journal, Hub: s.hub, MaxJobs: s.config.MaxSessions, Now: s.now})
+		Executor: executor, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
+	batches := batcher.New(batcher.Config{DB: s.db, CFS: service, Journal: s.journal, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
 	for _, loop := range []interface {
 		Start(context.Context)
 		Stop()
@@ -71,7 +71,7 @@ func (s *Server) startTrust(ctx context.Context) (dir string, err error) {
 func (s *Server) startExecutor(trusted string, service *cfs.Service) (cfs.Executor, error) {
 	executor, err := local.New(local.Config{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
 		Repository: service.Repository, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{Gateway: s.localURL(), SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
-			CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
+			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
 	if err != nil {
 		return nil, err
 	}

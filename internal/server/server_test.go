@@ -29,6 +29,29 @@ func testConfig(t *testing.T) Config {
 	return Config{Listen: "127.0.0.1:0", S3Listen: "127.0.0.1:0", Data: t.TempDir(), SSHPort: 22, MaxSessions: 2, PollPower: time.Minute}
 }
 
+// Whoever asks for CFS's health learns that sessions are held, and only then
+// is there such a field.
+func TestHealthTellsThatSessionsAreHeld(t *testing.T) {
+	c := testConfig(t)
+	for held, want := range map[bool]any{true: true, false: nil} {
+		c.HoldCFS = held
+		s, err := Start(t.Context(), c, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var health map[string]any
+		resp, err := http.Get(s.URL() + "/apis/cfs/healthz")
+		if err == nil {
+			err = json.NewDecoder(resp.Body).Decode(&health)
+			resp.Body.Close()
+		}
+		if err != nil || health["sessions_held"] != want || health["db_status"] != "ok" {
+			t.Errorf("held %t: %v, %v", held, health, err)
+		}
+		s.Stop()
+	}
+}
+
 func TestStartStopStart(t *testing.T) {
 	c := testConfig(t)
 	for range 2 { // the second finds the first one's data

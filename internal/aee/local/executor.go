@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 
 	"github.com/drover-hpc/drover/internal/aee"
 	"github.com/drover-hpc/drover/internal/cfs"
@@ -48,6 +51,8 @@ type Executor struct {
 	cfg     Config
 	changed chan string
 	closed  chan struct{}
+	there   io.Closer // tells jobs that there is a server
+	notices *fsnotify.Watcher
 	watches sync.WaitGroup
 
 	mu      sync.Mutex
@@ -118,9 +123,16 @@ func (e *Executor) Open() error {
 	if err != nil {
 		return fmt.Errorf("read directory of jobs: %w", err)
 	}
+	if e.there, err = aee.Attend(e.cfg.Dir); err != nil {
+		return err
+	}
+	e.notice()
 	var queue []fs.FileInfo
 	for _, entry := range entries {
 		id := entry.Name()
+		if !entry.IsDir() {
+			continue
+		}
 		if !validID.MatchString(id) {
 			os.RemoveAll(filepath.Join(e.cfg.Dir, id)) // half made
 			continue
@@ -148,10 +160,13 @@ func (e *Executor) Open() error {
 	return nil
 }
 
-// Close ends watching. The jobs go on.
+// Close ends watching. The jobs go on, for as long as jobs do without a server.
 func (e *Executor) Close() {
 	close(e.closed)
 	e.watches.Wait()
+	if e.there != nil {
+		e.there.Close()
+	}
 }
 
 // Start implements cfs.Executor.

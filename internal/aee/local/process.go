@@ -1,10 +1,7 @@
 package local
 
 import (
-	"bytes"
-	"fmt"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -13,12 +10,8 @@ import (
 	"github.com/drover-hpc/drover/internal/aee"
 )
 
-const (
-	// lookEvery is the period of looking at a process where the kernel has no
-	// pidfd; killWithin is how long killed processes may take to be gone.
-	lookEvery  = 200 * time.Millisecond
-	killWithin = 5 * time.Second
-)
+// lookEvery is the period of looking at a process where the kernel has no pidfd.
+const lookEvery = 200 * time.Millisecond
 
 // await returns true when the process has ended, false when stop closes
 // first. alive must report whether pid is still the process that is meant.
@@ -74,43 +67,11 @@ func lookFor(alive func() bool, stop <-chan struct{}) bool {
 	return true
 }
 
-// kill ends the supervisor, if pid is not 0, and every process of the job,
-// those included that left the supervisor's group, such as SSH masters. It
+// kill ends the supervisor, if pid is not 0, and every process of the job. It
 // returns when all are gone.
 func kill(id string, pid int) error {
 	if pid != 0 {
 		syscall.Kill(-pid, syscall.SIGKILL) //nolint:errcheck // it may have ended by itself
 	}
-	for deadline := time.Now().Add(killWithin); ; time.Sleep(5 * time.Millisecond) {
-		left := members(id)
-		if len(left) == 0 {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("processes %v do not end", left)
-		}
-		for _, pid := range left {
-			syscall.Kill(pid, syscall.SIGKILL) //nolint:errcheck // the next round sees
-		}
-	}
-}
-
-// members are the job's processes, known by their environment.
-func members(id string) (pids []int) {
-	mark := []byte("\x00" + aee.JobVariable + "=" + id + "\x00")
-	entries, _ := os.ReadDir("/proc")
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		env, err := os.ReadFile("/proc/" + entry.Name() + "/environ")
-		if err != nil { // gone, or another user's
-			continue
-		}
-		if bytes.Contains(append(append([]byte{0}, env...), 0), mark) {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
+	return aee.EndProcesses(id)
 }

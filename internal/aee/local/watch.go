@@ -24,6 +24,7 @@ func (e *Executor) adopt(id string, s aee.Supervisor) {
 func (e *Executor) watch(id string, p *process, alive func() bool) {
 	p.gone = make(chan struct{})
 	e.running[id] = p
+	e.noticeJob(id)
 	e.watches.Add(1)
 	go func() {
 		defer e.watches.Done()
@@ -43,6 +44,7 @@ func (e *Executor) watch(id string, p *process, alive func() bool) {
 }
 
 func (e *Executor) settle(id string, p *process) {
+	e.ignoreJob(id)
 	e.finish(id)
 	e.mu.Lock()
 	delete(e.running, id)
@@ -112,6 +114,9 @@ func (e *Executor) state(id string) (cfs.JobState, error) {
 		}
 		if steps, err := d.Steps(); err == nil && len(steps) > 0 {
 			s.Step = steps[len(steps)-1].Name
+		}
+		if waits, err := d.Waits(); err == nil {
+			s.Waiting = waitingFor(waits)
 		}
 		return s, nil
 	}

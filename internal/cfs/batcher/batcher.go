@@ -44,6 +44,8 @@ type Config struct {
 	// MaxJobs is that of the operator: with fewer sessions than this there is
 	// capacity. 0: cfs.DefaultMaxJobs.
 	MaxJobs int
+	// Held says that the operator starts no sessions: then none is overdue.
+	Held bool
 	// Quiet is how long nobody must have joined a batch that goes out before
 	// it is full; 0: 300 ms.
 	Quiet time.Duration
@@ -172,8 +174,8 @@ func (b *Batcher) check(ctx context.Context, w events.Wake, options cfs.Options)
 	now := b.cfg.Now()
 	for _, name := range names {
 		batch := b.inFlight[name]
-		// A session that waits for its turn behind others is not stuck.
-		stuck := running <= b.cfg.MaxJobs && now.Sub(batch.Sent) >= seconds(options.BatcherPendingTimeout)
+		// A session that waits for its turn behind others, or is held, is not stuck.
+		stuck := !b.cfg.Held && running <= b.cfg.MaxJobs && now.Sub(batch.Sent) >= seconds(options.BatcherPendingTimeout)
 		at, exists := progress[name]
 		how := judge(at, exists, stuck)
 		if how == waiting {

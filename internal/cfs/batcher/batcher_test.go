@@ -30,6 +30,7 @@ type fixture struct {
 	now     time.Time
 	ids     int
 	maxJobs int
+	held    bool
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -61,7 +62,7 @@ func (f *fixture) configure(name string, playbooks ...string) {
 
 // restart forgets what the batcher had in memory.
 func (f *fixture) restart() {
-	f.batcher = New(Config{DB: f.db, CFS: f.service, Journal: f.journal, Hub: f.hub, MaxJobs: f.maxJobs, Now: func() time.Time { return f.now },
+	f.batcher = New(Config{DB: f.db, CFS: f.service, Journal: f.journal, Hub: f.hub, MaxJobs: f.maxJobs, Held: f.held, Now: func() time.Time { return f.now },
 		NewID: func() string { f.ids++; return fmt.Sprintf("%04d", f.ids) }})
 }
 
@@ -387,6 +388,24 @@ func TestPendingTooLong(t *testing.T) {
 	if c := f.component("x0"); c.ErrorCount != 0 || len(c.State) != 0 {
 		t.Errorf("%+v", c)
 	}
+}
+
+// A session that is held is not replaced by another one.
+func TestHeldSessionIsNotOverdue(t *testing.T) {
+	f := newFixture(t)
+	f.add("x0")
+	f.look(0)
+	f.look(time.Second)
+	f.held = true
+	f.restart()
+	f.look(time.Hour)
+	f.look(time.Second)
+	f.wantSessions("batcher-0001: x0")
+	f.held = false
+	f.restart()
+	f.look(time.Second)
+	f.look(time.Second)
+	f.wantSessions("batcher-0002: x0")
 }
 
 func TestSessionDeletedByHand(t *testing.T) {

@@ -94,10 +94,11 @@ func (o *Operator) forget(name string) {
 	delete(o.waiting, name)
 }
 
-// accept gives free places to those who wait, the oldest first.
+// accept gives free places to those who wait, the oldest first; none while
+// sessions are held.
 func (o *Operator) accept(ctx context.Context) ([]string, error) {
 	places := o.cfg.MaxJobs - len(o.active)
-	if places <= 0 || len(o.waiting) == 0 {
+	if o.cfg.Held || places <= 0 || len(o.waiting) == 0 {
 		return nil, nil
 	}
 	queue := make([]cfs.OpenSession, 0, len(o.waiting))
@@ -205,6 +206,6 @@ func ended(s cfs.JobState) bool {
 }
 
 func same(a, b cfs.JobState) bool {
-	return a.Phase == b.Phase && a.Step == b.Step && a.Message == b.Message &&
+	return a.Phase == b.Phase && a.Step == b.Step && a.Message == b.Message && a.Waiting.Equal(b.Waiting) &&
 		a.Started.Equal(b.Started) && a.Ended.Equal(b.Ended)
 }

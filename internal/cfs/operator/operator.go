@@ -48,6 +48,8 @@ type Config struct {
 	Hub      *events.Hub
 	// MaxJobs is how many jobs run at the same time; 0: cfs.DefaultMaxJobs.
 	MaxJobs int
+	// Held has sessions stay pending: none is started. Those that have a job go on.
+	Held bool
 	// Resync is the time between looks at all sessions; 0: 30 s, or 2 s if the
 	// executor cannot tell of changes.
 	Resync time.Duration

@@ -111,8 +111,13 @@ func newFixture(t *testing.T) *fixture {
 
 func (f *fixture) operator(maxJobs int) *operator.Operator {
 	f.t.Helper()
-	o := operator.New(operator.Config{Sessions: f.service, Queue: store.NewQueue(f.db, cfs.EventsTopic, time.Now),
-		Executor: f.exec, Hub: f.hub, MaxJobs: maxJobs})
+	return f.start(operator.Config{MaxJobs: maxJobs})
+}
+
+func (f *fixture) start(c operator.Config) *operator.Operator {
+	f.t.Helper()
+	c.Sessions, c.Queue, c.Executor, c.Hub = f.service, store.NewQueue(f.db, cfs.EventsTopic, time.Now), f.exec, f.hub
+	o := operator.New(c)
 	o.Start(f.t.Context())
 	f.t.Cleanup(o.Stop)
 	return o
@@ -170,6 +175,49 @@ func (f *fixture) untilStage(name string, stage cfs.Stage, succeeded cfs.Succeed
 func (f *fixture) started(name string) (n int) {
 	f.exec.do(func() { n = f.exec.starts[name] })
 	return n
+}
+
+// What a job waits for stands in its session's record for as long as it waits.
+func TestSessionSaysWhatItsJobWaitsFor(t *testing.T) {
+	f := newFixture(t)
+	f.create("s", "x0")
+	f.operator(0)
+	f.until("the start", func() bool { return f.started("s") == 1 })
+	id := f.job("s")
+	waits := &cfs.Waiting{Reason: "layer 0: git server does not answer; try 1 of 61", Until: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
+	f.exec.set(id, cfs.JobState{Phase: cfs.JobRunning, Step: "clone", Waiting: waits})
+	f.until("the wait is told", func() bool { w := f.session("s").Waiting; return w != nil && *w == *waits })
+	again := &cfs.Waiting{Reason: "layer 0: git server does not answer; try 2 of 61", Until: waits.Until.Add(time.Minute)}
+	f.exec.set(id, cfs.JobState{Phase: cfs.JobRunning, Step: "clone", Waiting: again})
+	f.until("the next wait is told", func() bool { w := f.session("s").Waiting; return w != nil && *w == *again })
+	f.exec.set(id, cfs.JobState{Phase: cfs.JobRunning, Step: "ansible"})
+	f.until("the wait is over", func() bool { return f.session("s").Waiting == nil })
+}
+
+// While sessions are held, those that have a job go on.
+func TestHeldSessionsStartOnceTheHoldEnds(t *testing.T) {
+	f := newFixture(t)
+	f.create("early", "x0")
+	before := f.operator(0)
+	f.until("the start", func() bool { return f.started("early") == 1 })
+	before.Stop()
+
+	held := f.start(operator.Config{Held: true})
+	<-held.Started()
+	f.create("late", "x1")
+	f.exec.set(f.job("early"), cfs.JobState{Phase: cfs.JobSucceeded, Ended: time.Now()})
+	f.untilStage("early", cfs.StageComplete, cfs.SucceededTrue)
+	f.until("the event of the new session is handled", func() bool {
+		due, err := store.NewQueue(f.db, cfs.EventsTopic, time.Now).Due(t.Context(), 1)
+		return err == nil && len(due) == 0
+	})
+	held.Stop() // after the look that the event led to
+	if got := f.session("late"); f.started("late") != 0 || got.Job != nil || got.Status != cfs.StagePending {
+		t.Errorf("a held session: %+v, started %d times", got, f.started("late"))
+	}
+
+	f.operator(0)
+	f.until("the start", func() bool { return f.started("late") == 1 })
 }
 
 // Section A, steps 4 to 7.

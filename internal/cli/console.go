@@ -1,23 +1,18 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/drover-hpc/drover/internal/xname"
 )
 
 func (a *app) console() *cobra.Command {
 	var lines int
 	cmd := a.verb("console NODE", "Show what a node wrote on its serial console", arguments("NODE"),
 		func(cmd *cobra.Command, g *globals, args []string) error {
-			node, err := nodeName(args[0])
-			if err != nil {
-				return err
-			}
 			if lines < 1 {
 				return usageError("Invalid value for '--lines': %d is not in the range x>=1.", lines)
 			}
@@ -25,27 +20,42 @@ func (a *app) console() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var console struct{ Lines []string }
-			if err := s.get(cmd.Context(), consolePath(node, lines), &console); err != nil {
+			nodes, err := s.nodeNames(cmd.Context(), args[0])
+			if err != nil {
 				return err
 			}
-			if len(console.Lines) > 0 {
-				fmt.Fprintln(a.Stdout, strings.Join(console.Lines, "\n"))
-			}
-			return nil
+			return s.consoles(cmd.Context(), nodes, lines)
 		})
-	cmd.Long = "Show the last lines that a node wrote on its serial console, as its BMC kept them."
+	cmd.Long = "Show the last lines that a node wrote on its serial console, as its BMC kept them. " +
+		"Of several nodes, such as x1000c0s[0-7]b0n0, each has a heading."
 	cmd.Flags().IntVar(&lines, "lines", 100, "how many at the most")
 	return cmd
 }
 
-// nodeName is the argument NODE, in the form that services know.
-func nodeName(arg string) (string, error) {
-	node := xname.Normalize(arg)
-	if !xname.IsNode(node) {
-		return "", usageError("Invalid value for 'NODE': '%s' is not the name of a node, such as x1000c0s0b0n0.", arg)
+// consoles prints what each node wrote. One that has no console does not hide
+// the others.
+func (s *session) consoles(ctx context.Context, nodes []string, lines int) error {
+	var troubles []string
+	for _, node := range nodes {
+		var console struct{ Lines []string }
+		switch err := s.get(ctx, consolePath(node, lines), &console); {
+		case err != nil && len(nodes) == 1:
+			return err
+		case err != nil:
+			troubles = append(troubles, node+": "+err.Error())
+			continue
+		}
+		if len(nodes) > 1 {
+			fmt.Fprintf(s.app.Stdout, "==> %s <==\n", node)
+		}
+		if len(console.Lines) > 0 {
+			fmt.Fprintln(s.app.Stdout, strings.Join(console.Lines, "\n"))
+		}
 	}
-	return node, nil
+	if len(troubles) > 0 {
+		return &failure{code: partly, message: "no console of " + strings.Join(troubles, "\n  ")}
+	}
+	return nil
 }
 
 func consolePath(node string, lines int) string {

@@ -139,11 +139,14 @@ func (s *session) nodeNames(ctx context.Context, arg string) ([]string, error) {
 	if node := xname.Normalize(arg); xname.IsNode(node) {
 		return []string{node}, nil
 	}
+	if _, err := xname.Expand(arg); err != nil {
+		return nil, usageError("Invalid value for 'NODE': %v.", err)
+	}
 	inventory, silence := s.inventory(ctx)
 	p, err := inventory.List(arg)
 	switch {
 	case err != nil:
-		return nil, usageError("Invalid value for 'NODE': %v.", err)
+		return nil, err
 	case silence != nil && slices.ContainsFunc(p.Names, func(n string) bool { return !xname.IsNode(n) }):
 		return nil, failed("what '%s' stands for only HSM can tell, which gives no answer: %v", arg, silence)
 	case len(p.Unknown) > 0:

@@ -120,3 +120,59 @@ func TestAppliedStagedTellsWhyNot(t *testing.T) {
 		t.Errorf("all applied: exit %d, %s", code, stderr)
 	}
 }
+
+func TestExplainOfManyNodesIsFolded(t *testing.T) {
+	b := newBench(t)
+	off := func(x string) string {
+		return `{"id": "` + x + `", "session": "s1", "status": {"status": "power_on_pending"}}`
+	}
+	b.answer = hsmOf(paths(map[string]string{
+		"/apis/bos/v2/components/x1000c0s0b0n0": off("x1000c0s0b0n0"), "/apis/bos/v2/components/x1000c0s1b0n0": off("x1000c0s1b0n0"),
+		"/apis/bos/v2/components/x1000c0s2b0n0": `{"id": "x1000c0s2b0n0", "session": "s1", "status": {"status": "failed"}, "staged_state": {"session": "s2"}}`,
+		"/apis/power-control/v1/power-status":   `{"status": [{"powerState": "off", "managementState": "available"}]}`,
+	}))
+	want := "x1000c0s[0-1]b0n0 is off and about to be powered on.\nx1000c0s2b0n0 failed; session s2 is staged for it.\nx1000c0s3b0n0 is not known to the boot service.\n"
+	for _, names := range []string{"x1000c0", "nid[1-4]", "Compute", "x1000c0s[0-3]b0n0"} {
+		if code, out, stderr := b.run("drover", "explain", names); code != 0 || out != want {
+			t.Errorf("%s: exit %d %s\n got %s\nwant %s", names, code, stderr, out, want)
+		}
+	}
+	for _, command := range []string{"explain", "console"} {
+		if code, _, stderr := b.run("drover", command, "x1000c0s9"); code != 2 || !strings.Contains(stderr, "HSM does not know x1000c0s9.") {
+			t.Errorf("%s: exit %d, %s", command, code, stderr)
+		}
+	}
+}
+
+func TestExplainTellsWhoHoldsTheNodeAndWhatItsSessionWaitsFor(t *testing.T) {
+	b := newBench(t)
+	b.answer = paths(map[string]string{
+		"/apis/bos/v2/components/x1000c0s0b0n0":           `{"id": "x", "enabled": true, "session": "s1", "status": {"status": "configuring"}, "desired_state": {"configuration": "site"}}`,
+		"/apis/power-control/v1/power-status":             `{"status": [{"powerState": "on", "managementState": "available"}]}`,
+		"/apis/cfs/v3/components/x1000c0s0b0n0":           `{"desired_config": "site", "configuration_status": "pending", "enabled": true}`,
+		"/apis/smd/hsm/v2/State/Components/x1000c0s0b0n0": `{"ID": "x1000c0s0b0n0", "Enabled": false}`,
+		"/apis/smd/hsm/v2/locks/status":                   `{"Components": [{"ID": "x1000c0s0b0n0", "Locked": true, "Reserved": false}]}`,
+		"/apis/cfs/v3/sessions": `{"sessions": [{"name": "other", "ansible": {"limit": "x1000c0s0b0n1"}},
+			{"name": "batcher-1", "ansible": {"limit": "x9,x1000c0s0b0n0"}, "status": {"session": {"waiting": {"reason": "no route to git.example"}}}}]}`,
+	})
+	code, out, stderr := b.run("drover", "explain", "x1000c0s0b0n0")
+	for _, want := range []string{"x1000c0s0b0n0 is up and being configured; disabled in HSM; locked in HSM.\n",
+		"CFS session batcher-1 is configuring it.\n  That session waits: no route to git.example\n", "hardware       disabled in HSM, locked in HSM"} {
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("exit %d %s: no %q in\n%s", code, stderr, want, out)
+		}
+	}
+}
+
+func TestConsolesOfManyNodes(t *testing.T) {
+	b := newBench(t)
+	consoles := map[string]string{"/apis/drover/v1/nodes/x1000c0s1b0n0/console": `{"lines": ["boot", "login:"]}`}
+	b.answer = hsmOf(paths(consoles))
+	code, out, stderr := b.run("drover", "console", "x1000c0s[0-1]b0n0")
+	if code != 3 || out != "==> x1000c0s1b0n0 <==\nboot\nlogin:\n" || !strings.Contains(stderr, "no console of x1000c0s0b0n0: ") {
+		t.Errorf("exit %d\n%s%s", code, out, stderr)
+	}
+	if code, out, _ = b.run("drover", "console", "nid2"); code != 0 || out != "boot\nlogin:\n" {
+		t.Errorf("one: exit %d\n%s", code, out)
+	}
+}

@@ -24,6 +24,15 @@ func (a *account) advise(format string, args ...any) {
 	a.advice = append(a.advice, fmt.Sprintf(format, args...))
 }
 
+// told tells whether the text is among the details.
+func (a *account) told(text string) bool {
+	return slices.ContainsFunc(a.details, func(d string) bool { return strings.Contains(d, text) })
+}
+
+// Headline is the first line without the node's name: all that is known of it,
+// in a sentence.
+func Headline(f *Facts) string { return f.account().headline }
+
 // Explain is the answer, as lines of text.
 func Explain(f *Facts) []string {
 	a := f.account()
@@ -54,38 +63,15 @@ func (f *Facts) account() *account {
 		f.unknownNode(a)
 		return a
 	}
-	switch f.Component.Status.Status {
-	case "on_hold":
-		f.onHold(a)
-	case "power_off_pending":
-		a.headline = "is about to be powered off."
-		f.tries(a, "a graceful power-off", f.Component.EventStats.PowerOffGraceful)
-	case "power_off_gracefully_called":
-		a.headline = "was asked to shut down and is still on."
-		f.deadline(a, f.Options.MaxPowerOffWaitTime, "max_power_off_wait_time", "then the power is cut")
-		f.waitsForBMC(a)
-	case "power_off_forcefully_called":
-		a.headline = "had its power cut and still reports on."
-		f.tries(a, "a forced power-off", f.Component.EventStats.PowerOffForceful)
-		f.deadline(a, f.Options.MaxPowerOffWaitTime, "max_power_off_wait_time", "then the power is cut again")
-		f.waitsForBMC(a)
-	case "power_on_pending":
-		a.headline = "is off and about to be powered on."
-		f.tries(a, "power-on", f.Component.EventStats.PowerOn)
-	case "power_on_called":
-		f.booting(a)
-	case "configuring":
-		f.configuring(a)
+	switch status := f.Component.Status.Status; status {
 	case "stable":
 		f.rest(a)
 	case "failed":
 		f.failed(a)
 	default:
-		a.headline = "is " + strings.ReplaceAll(f.Component.Status.Status, "_", " ") + "."
+		f.moving(a, status)
 	}
-	if e, ok := f.lastFailure(); ok && f.Component.Status.Status != "failed" && f.Component.Status.Status != "stable" {
-		a.say("The last thing that went wrong, %s ago, by %s: %s", span(f.Now.Sub(e.Time)), e.Source, e.Text)
-	}
+	a.headline = f.held(a.headline)
 	return a
 }
 
@@ -98,91 +84,6 @@ func (f *Facts) unknownNode(a *account) {
 	a.say("It learns of nodes from the Hardware State Manager (option discovery_frequency).")
 	a.advise("Is it there?      drover hsm state components describe %s", f.Node)
 	a.advise("If not, find it:  drover discover ADDRESS-OF-ITS-BMC --username U --password P")
-}
-
-func (f *Facts) onHold(a *account) {
-	if f.Component.Enabled {
-		a.headline = "is enabled and waits for the next look at its power and configuration."
-		return
-	}
-	a.headline = "is on hold: a service stopped listing it."
-	if f.Component.Error != "" {
-		a.say("%s", f.Component.Error)
-	}
-	a.advise("When the service lists it again:  drover bos components update %s --enabled true", f.Node)
-}
-
-func (f *Facts) booting(a *account) {
-	wait, option := f.Options.MaxBootWaitTime, "max_boot_wait_time"
-	next := "then it is powered off and tried again"
-	switch {
-	case f.Power != nil && f.Power.PowerState == "off":
-		a.headline = "was told to power on and is still off."
-		wait, option, next = f.Options.MaxPowerOnWaitTime, "max_power_on_wait_time", "then power-on is called again"
-		f.waitsForBMC(a)
-	default:
-		f.bootStage(a)
-	}
-	f.tries(a, "power-on", f.Component.EventStats.PowerOn)
-	f.deadline(a, wait, option, next)
-}
-
-// bootStage says how far a node that is on has come, by the traces it leaves.
-func (f *Facts) bootStage(a *account) {
-	script, asked := f.seen("boot-script")
-	artifact, fetched := f.seen("artifact")
-	state, up := f.seen("state")
-	runs := f.Component.ActualState.BootArtifacts
-	switch {
-	case runs.Kernel != "":
-		a.headline = "reported a boot that is not the one wanted."
-		a.say("It runs %s with parameters %s", runs.Kernel, runs.KernelParameters)
-	case up && strings.Contains(state.Text, "Ready"):
-		a.headline = "is up, and its report to the boot service is missing."
-		a.say("The Hardware State Manager knew it ready %s ago.", span(f.Now.Sub(state.Time)))
-		a.advise("Does the BOS state reporter run on it, and does it reach the gateway?")
-	case fetched && artifact.Failed:
-		a.headline = "could not fetch what it should boot."
-		a.say("%s ago: %s", span(f.Now.Sub(artifact.Time)), artifact.Text)
-	case fetched && f.panicked() != "":
-		a.headline = "stopped while it started its operating system."
-		a.say("On its console: %s", f.panicked())
-		a.advise("All of it:  drover console %s", f.Node)
-	case fetched:
-		a.headline = "is starting its operating system."
-		a.say("It fetched its last file %s ago; its report is missing.", span(f.Now.Sub(artifact.Time)))
-		a.advise("If it stays so, look at its console: is the state reporter in the image, does the network come up?")
-		a.advise("  drover console %s", f.Node)
-	case asked && script.Failed:
-		a.headline = "asked for its boot script and got none."
-		a.say("%s ago: %s", span(f.Now.Sub(script.Time)), script.Text)
-		a.advise("What would it boot?  drover bss bootparameters list --name %s", f.Node)
-	case asked:
-		a.headline = "has its boot script and has fetched nothing yet."
-		a.say("It got the script %s ago.", span(f.Now.Sub(script.Time)))
-	default:
-		a.headline = "is on and has not asked for its boot script."
-		a.advise("Firmware takes minutes. If it stays so: does it boot from the network, and is its MAC address known?")
-		a.advise("  drover hsm inventory ethernetInterfaces list --component-id %s", f.Node)
-	}
-}
-
-func (f *Facts) configuring(a *account) {
-	a.headline = "is up and being configured."
-	c := f.Config
-	switch {
-	case c == nil:
-	case c.DesiredConfig != f.Component.DesiredState.Configuration:
-		a.say("Configuration %s is wanted; the configuration service still has %s.",
-			quoted(f.Component.DesiredState.Configuration), quoted(c.DesiredConfig))
-	case !c.Enabled:
-		a.headline = "is up and waits to be configured."
-		a.say("Its configuration is disabled until its own reporter enables it.")
-		a.advise("If its reporter does not run:  drover cfs v3 components update %s --enabled true", f.Node)
-	default:
-		a.say("There is no time limit; each failed session counts against the limit of the configuration service.")
-		a.advise("Sessions:  drover cfs v3 sessions list --status running")
-	}
 }
 
 func (f *Facts) failed(a *account) {
@@ -287,6 +188,12 @@ func (f *Facts) situation() []string {
 	}
 	if c := f.Config; c != nil {
 		row("configuration", f.configuration())
+	}
+	if c := f.Component; c != nil && c.StagedState.Session != "" {
+		row("staged", "session "+c.StagedState.Session)
+	}
+	if holds := f.holds(); len(holds) > 0 {
+		row("hardware", strings.Join(holds, ", "))
 	}
 	services := make([]string, 0, len(f.Unknown))
 	for s := range f.Unknown {

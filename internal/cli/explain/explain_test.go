@@ -80,7 +80,7 @@ func TestExplain(t *testing.T) {
 			f.Console = []string{"[ 1.9] ---[ end Kernel panic - not syncing: VFS: Unable to mount root fs ]---", "a", "b", "c", "d", "e", "f"}
 		}), []string{"On its console: Kernel panic - not syncing: VFS: Unable to mount root fs\n"}, []string{"| [ 1.9]"}},
 		"missing artifact": {facts("power_on_called", with(called, entry(time.Minute, "s3", "artifact", "! could not fetch s3://b/kernel: 404 Not Found"))),
-			[]string{"could not fetch what it should boot.", "404 Not Found", "The last thing that went wrong, 1m0s ago, by s3"}, nil},
+			[]string{"could not fetch what it should boot.", "404 Not Found"}, []string{"The last thing that went wrong"}},
 		"wrong boot": {facts("power_on_called", with(called), func(f *Facts) { f.Component.ActualState.BootArtifacts.Kernel = "s3://old" }),
 			[]string{"reported a boot that is not the one wanted.", "It runs s3://old"}, nil},
 		"no reporter": {facts("power_on_called", with(called, entry(9*time.Second, "hsm", "state", "HSM state Ready"))),
@@ -92,10 +92,15 @@ func TestExplain(t *testing.T) {
 		"graceful": {facts("power_off_gracefully_called"),
 			[]string{"was asked to shut down and is still on.", "until 03:03:00 (option max_power_off_wait_time, 300 s); then the power is cut."}, nil},
 		"forced": {facts("power_off_forcefully_called", func(f *Facts) { f.Component.EventStats.PowerOffForceful = 2 }),
-			[]string{"had its power cut and still reports on.", "a forced power-off was tried twice of at most 3"}, nil},
+			[]string{"had its power cut and is still on.", "a forced power-off was tried twice of at most 3"}, nil},
 		"configuring": {facts("configuring"), []string{"is up and being configured.", "configuration  site pending"}, nil},
 		"the reporter has to enable it": {facts("configuring", func(f *Facts) { f.Config.Enabled = false }),
 			[]string{"is up and waits to be configured.", "drover cfs v3 components update x1c0s0b0n0 --enabled true", "site pending, disabled"}, nil},
+		"a wait that the services tell": {facts("configuring", func(f *Facts) {
+			f.Config.Waiting = &Waiting{Reason: "20 sessions of its configuration failed", Until: now.Add(time.Minute)}
+			f.Run = &Run{Name: "batcher-1", Waiting: &Waiting{Reason: "the git server does not answer"}}
+		}), []string{"Its configuration waits until 03:01:00: 20 sessions of its configuration failed",
+			"CFS session batcher-1 is configuring it.\n  That session waits: the git server does not answer"}, nil},
 		"another configuration": {facts("configuring", func(f *Facts) { f.Config.DesiredConfig = "" }),
 			[]string{"Configuration 'site' is wanted; the configuration service still has none.", "configuration  none wanted"}, nil},
 		"on hold, lost": {facts("on_hold", func(f *Facts) { f.Component.Enabled, f.Component.Error = false, "not returned by pcs" }),

@@ -14,7 +14,12 @@ type Facts struct {
 	Options   Options
 	Power     *Power
 	Config    *Config
-	Journal   []journal.Entry // oldest first
+	// Hardware and Lock are what the Hardware State Manager says.
+	Hardware *Hardware
+	Lock     *Lock
+	// Run is the configuration session that is to configure the node.
+	Run     *Run
+	Journal []journal.Entry // oldest first
 	// Console are the last lines of the serial console, if they were asked for
 	// and the BMC keeps them.
 	Console []string
@@ -26,7 +31,10 @@ type Facts struct {
 type Component struct {
 	ActualState  State `json:"actual_state"`
 	DesiredState State `json:"desired_state"`
-	LastAction   struct {
+	StagedState  struct {
+		Session string `json:"session"`
+	} `json:"staged_state"`
+	LastAction struct {
 		Action      string `json:"action"`
 		Failed      bool   `json:"failed"`
 		LastUpdated string `json:"last_updated"`
@@ -79,6 +87,33 @@ type Config struct {
 	RetryPolicy         *int    `json:"retry_policy"`
 	Enabled             bool    `json:"enabled"`
 	State               []Layer `json:"state"`
+	// Waiting is empty where the service does not tell.
+	Waiting *Waiting `json:"waiting"`
+}
+
+// Waiting tells what something waits for; Until is zero if nobody knows how
+// long.
+type Waiting struct {
+	Reason string    `json:"reason"`
+	Until  time.Time `json:"until"`
+}
+
+// Run is a configuration session that runs.
+type Run struct {
+	Name    string
+	Waiting *Waiting
+}
+
+// Hardware is what the Hardware State Manager says of the node.
+type Hardware struct {
+	Enabled *bool `json:"Enabled"`
+}
+
+// Lock is whether somebody holds the node.
+type Lock struct {
+	Locked         bool       `json:"Locked"`
+	Reserved       bool       `json:"Reserved"`
+	ExpirationTime *time.Time `json:"ExpirationTime"`
 }
 
 // Layer is a playbook that ran.

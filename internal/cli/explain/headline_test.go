@@ -1,8 +1,10 @@
 package explain
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -38,6 +40,72 @@ func TestHeadlineContradictsNoFact(t *testing.T) {
 			t.Fatalf("%s, but %+v %+v", headline, f.Component, f.Power)
 		case says("is off") && !f.powered("off"), says("is on,") && !f.powered("on"):
 			t.Fatalf("%s, but power %+v", headline, f.Power)
+		}
+	})
+}
+
+// While the boot service works on a node, the first line says of its power and
+// configuration only what the lines below it say.
+func TestHeadlineOfAMovingNodeContradictsNoFact(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := facts(rapid.SampledFrom([]string{"on_hold", "power_off_pending", "power_off_gracefully_called", "power_off_forcefully_called",
+			"power_on_pending", "power_on_called", "configuring"}).Draw(t, "status"))
+		f.Component.Enabled = rapid.Bool().Draw(t, "enabled")
+		f.Component.Error = rapid.SampledFrom([]string{"", "the BMC is busy"}).Draw(t, "error")
+		f.Component.ActualState.BootArtifacts.Kernel = rapid.SampledFrom([]string{"", "s3://boot-images/1/kernel", "s3://old"}).Draw(t, "runs")
+		f.Power.PowerState = rapid.SampledFrom([]string{"on", "off", "undefined"}).Draw(t, "power")
+		f.Power.Error = rapid.SampledFrom([]string{"", "no route"}).Draw(t, "power error")
+		if rapid.Bool().Draw(t, "PCS silent") {
+			f.Power = nil
+		}
+		f.Config.ConfigurationStatus = rapid.SampledFrom([]string{"pending", "configured", "failed", "unconfigured"}).Draw(t, "configuration")
+		f.Config.DesiredConfig = rapid.SampledFrom([]string{"", "site", "other"}).Draw(t, "desired in CFS")
+		f.Config.Enabled = rapid.Bool().Draw(t, "enabled in CFS")
+		if rapid.Bool().Draw(t, "CFS silent") {
+			f.Config = nil
+		}
+		for _, e := range []string{"boot-script", "artifact"} {
+			if rapid.Bool().Draw(t, e) {
+				f.Journal = append(f.Journal, entry(time.Minute, "x", e, "served"))
+			}
+		}
+		headline, _, _ := strings.Cut(strings.TrimPrefix(Explain(f)[0], f.Node+" "), ";")
+		says := func(words ...string) bool {
+			return slices.ContainsFunc(words, func(w string) bool {
+				return strings.Contains(" "+strings.ReplaceAll(headline, "is on hold", "holds"), " "+w)
+			})
+		}
+		switch {
+		case says("is on ", "is on.", "still on", "is up", "starting", "has its boot script") && !f.powered("on"):
+			t.Fatalf("%s, but power %+v", headline, f.Power)
+		case says("is off", "still off", "was off") && !f.powered("off"):
+			t.Fatalf("%s, but power %+v", headline, f.Power)
+		case says("and configured") && f.Config.ConfigurationStatus != "configured", says("being configured") && f.Config != nil &&
+			(f.Config.ConfigurationStatus != "pending" || !f.Config.Enabled || f.Config.DesiredConfig != "site"):
+			t.Fatalf("%s, but configuration %+v", headline, f.Config)
+		}
+		if f.Component.Error != "" && !strings.Contains(strings.Join(Explain(f), "\n"), f.Component.Error) {
+			t.Fatalf("its error is not told:\n%s", strings.Join(Explain(f), "\n"))
+		}
+	})
+}
+
+// Lock, reservation, being disabled and a staged session are part of the first
+// line exactly if they are known.
+func TestHeadlineTellsWhatHoldsANode(t *testing.T) {
+	until := now.Add(time.Minute)
+	rapid.Check(t, func(t *rapid.T) {
+		f := facts(rapid.SampledFrom([]string{"stable", "failed", "power_off_pending", "configuring", "on_hold"}).Draw(t, "status"))
+		enabled := rapid.Bool().Draw(t, "enabled in HSM")
+		f.Hardware = &Hardware{Enabled: &enabled}
+		f.Lock = &Lock{Locked: rapid.Bool().Draw(t, "locked"), Reserved: rapid.Bool().Draw(t, "reserved"), ExpirationTime: &until}
+		f.Component.StagedState.Session = rapid.SampledFrom([]string{"", "s9"}).Draw(t, "staged")
+		headline := Explain(f)[0]
+		for words, holds := range map[string]bool{"disabled in HSM": !enabled, "locked in HSM": f.Lock.Locked,
+			"reserved in HSM until 03:01:00": f.Lock.Reserved, "session s9 is staged": f.Component.StagedState.Session != ""} {
+			if strings.Contains(headline, words) != holds {
+				t.Fatalf("%q in %q: want %v", words, headline, holds)
+			}
 		}
 	})
 }

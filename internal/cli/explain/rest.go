@@ -66,6 +66,7 @@ func (f *Facts) configured(a *account) {
 		a.advise("To have it configured:  drover cfs v3 components update %s --enabled true", f.Node)
 	case c.ConfigurationStatus == "pending":
 		a.headline = "booted what it should; its configuration is pending."
+		f.waits(a)
 	case c.ConfigurationStatus != "configured":
 		a.headline = "booted what it should; it is " + c.ConfigurationStatus + "."
 	case want != "" && c.DesiredConfig != want:

@@ -30,7 +30,7 @@ func (a *app) watch() *cobra.Command {
 			defer stop()
 			return s.watch(ctx, args[0], plain)
 		})
-	cmd.Long = "Follow a boot session until it is complete.\n\n" +
+	cmd.Long = "Follow a boot session until it is complete, or a staged one until it waits for applystaged.\n\n" +
 		"The exit code tells the end: 0 if every node succeeded, 1 if any did not, 2 if there is no such session or no answer, " +
 		"3 if every node succeeded but some that were asked for had been left out. " +
 		"Without a terminal, or with --plain, a line is printed for each change."
@@ -52,7 +52,7 @@ func (s *session) watch(ctx context.Context, name string, plain bool) error {
 	case !t.OK():
 		return &ExitError{Code: 1}
 	case t.LeftOut > 0:
-		return &ExitError{Code: 3}
+		return &ExitError{Code: partly}
 	}
 	return nil
 }

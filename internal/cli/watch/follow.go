@@ -37,7 +37,7 @@ var DefaultPace = Pace{Poll: 500 * time.Millisecond, Resync: 5 * time.Second, Le
 // tick is how often the clock on a screen moves.
 const tick = time.Second
 
-// Follow shows the session until it is complete and returns its last tally.
+// Follow shows the session until it is over and returns its last tally.
 func Follow(ctx context.Context, from Source, view View, pace Pace) (*Tally, error) {
 	changes := from.Changes(ctx)
 	var t *Tally
@@ -49,7 +49,7 @@ func Follow(ctx context.Context, from Source, view View, pace Pace) (*Tally, err
 			answered = time.Now()
 			t = Count(s)
 			view.Show(t, answered)
-			if t.Complete() {
+			if t.Over() {
 				view.Close(t.Outcome(answered))
 				return t, nil
 			}

@@ -17,7 +17,10 @@ type Session struct {
 	Operation    string `json:"operation"`
 	TemplateName string `json:"template_name"`
 	Limit        string `json:"limit"`
-	Status       struct {
+	Stage        bool   `json:"stage"`
+	// Components are the nodes that it was set up with, comma-separated.
+	Components string `json:"components"`
+	Status     struct {
 		Status    string  `json:"status"`
 		StartTime string  `json:"start_time"`
 		EndTime   *string `json:"end_time"`
@@ -114,6 +117,9 @@ type Tally struct {
 	ForcedOff int
 	// LeftOut counts what was asked for and is not dealt with.
 	LeftOut int
+	// Waiting are the nodes of a staged session to which it has not been
+	// applied.
+	Waiting []string
 	// Status counts nodes by their status.
 	Status   map[string]int
 	Failures []Failure
@@ -140,11 +146,29 @@ func Count(s *Snapshot) *Tally {
 	if t.Complete() && s.Extended.Managed > len(s.Components)+t.Staged {
 		t.fromExtended(s.Extended)
 	}
+	t.Waiting = waiting(s)
 	t.ForcedOff, t.LeftOut = len(s.Extended.ForcedOff), s.Extended.LeftOutCount
 	t.add("forced off", s.Extended.ForcedOff)
 	t.add("left out", s.Extended.LeftOut)
 	slices.SortFunc(t.Failures, func(a, b Failure) int { return strings.Compare(a.Nodes[0], b.Nodes[0]) })
 	return t
+}
+
+// waiting are the members of a staged session that do not belong to it yet.
+func waiting(s *Snapshot) (out []string) {
+	if !s.Session.Stage || s.Session.Status.Status != "running" || s.Session.Components == "" {
+		return nil
+	}
+	joined := map[string]bool{}
+	for _, c := range s.Components {
+		joined[c.ID] = true
+	}
+	for _, n := range strings.Split(s.Session.Components, ",") {
+		if !joined[n] {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 func (t *Tally) fromExtended(e Extended) {
@@ -175,6 +199,13 @@ func share(percent float64, of int) int { return int(percent*float64(of)/100 + 0
 // Complete tells whether the session is over.
 func (t *Tally) Complete() bool { return t.Session.Status.Status == "complete" }
 
+// Over tells whether nothing more happens by itself: the session is complete,
+// or staged, and none of the nodes that it was applied to is under way.
+func (t *Tally) Over() bool {
+	staged := t.Session.Stage && t.Session.Status.Status == "running" && t.Session.Components != ""
+	return t.Complete() || staged && t.Succeeded+t.Failed == t.Nodes
+}
+
 // Problem is the error of the session as a whole, empty if none.
 func (t *Tally) Problem() string {
 	if t.Session.Status.Error == nil {
@@ -183,8 +214,9 @@ func (t *Tally) Problem() string {
 	return *t.Session.Status.Error
 }
 
-// OK tells whether the session is over and each node got where it should be.
-func (t *Tally) OK() bool { return t.Complete() && t.Problem() == "" && t.Succeeded == t.Nodes }
+// OK tells whether the session is over and each node got where it should be, or
+// waits for applystaged.
+func (t *Tally) OK() bool { return t.Over() && t.Problem() == "" && t.Succeeded == t.Nodes }
 
 // Elapsed is the time since the session's start, up to its end.
 func (t *Tally) Elapsed(now time.Time) time.Duration {
@@ -217,17 +249,26 @@ func clock(d time.Duration) string {
 // Outcome is the end line: what became of the session, in one sentence.
 func (t *Tally) Outcome(now time.Time) string {
 	head := fmt.Sprintf("session %s complete in %s: ", t.Session.Name, clock(t.Elapsed(now)))
-	if !t.Complete() {
+	switch {
+	case t.Complete():
+	case t.Over() && len(t.Waiting) > 0:
+		head = fmt.Sprintf("session %s waits for applystaged: ", t.Session.Name)
+	case t.Over():
+		head = fmt.Sprintf("session %s was applied to all its nodes: ", t.Session.Name)
+	default:
 		head = fmt.Sprintf("session %s is %s after %s: ", t.Session.Name, t.Session.Status.Status, clock(t.Elapsed(now)))
 	}
 	var parts []string
 	switch {
 	case t.Problem() != "":
 		parts = append(parts, "it failed: "+t.Problem())
-	case t.Nodes == 0 && t.Staged == 0:
+	case t.Nodes == 0 && t.Staged == 0 && len(t.Waiting) == 0:
 		parts = append(parts, "it had no nodes")
 	}
-	if t.Staged > 0 {
+	switch {
+	case len(t.Waiting) > 0:
+		parts = append(parts, fmt.Sprintf("staged for %s, %s", nodes(len(t.Waiting)), xname.Fold(t.Waiting)))
+	case t.Staged > 0 && t.Complete():
 		parts = append(parts, fmt.Sprintf("staged for %s", nodes(t.Staged)))
 	}
 	if t.Nodes > 0 {
@@ -248,7 +289,11 @@ func (t *Tally) Outcome(now time.Time) string {
 		parts = append(parts, fmt.Sprintf("%d forced off", t.ForcedOff))
 	}
 	if t.LeftOut > 0 {
-		parts = append(parts, fmt.Sprintf("%d left out", t.LeftOut))
+		later := len(t.Waiting)
+		if t.Complete() {
+			later = t.Staged
+		}
+		parts = append(parts, fmt.Sprintf("%d asked for, %d left out", t.Nodes+later+t.LeftOut, t.LeftOut))
 	}
 	return head + strings.Join(parts, ", ")
 }

@@ -63,7 +63,7 @@ func TestOutcome(t *testing.T) {
 		{"session s1 complete in 0:01:30: it had no nodes", snapshot("complete", nil), true},
 		{"session s1 complete in 0:01:30: 2 of 3 nodes succeeded, 1 failed", gone, false},
 		{"session s1 complete in 0:01:30: all 2 nodes succeeded, 1 forced off", forced, true},
-		{"session s1 complete in 0:01:30: all 1 node succeeded, 1 left out", left, true},
+		{"session s1 complete in 0:01:30: all 1 node succeeded, 2 asked for, 1 left out", left, true},
 		{"session s1 complete in 0:01:30: staged for 2 nodes", staged, true},
 	} {
 		tally := Count(c.s)
@@ -215,5 +215,42 @@ func TestForcedOffIsToldOnce(t *testing.T) {
 	want := "0:00:00  forced off x1000c0s0b0n0: it did not go down\n"
 	if strings.Count(out.String(), want) != 1 {
 		t.Errorf("%q, want once %q", out.String(), want)
+	}
+}
+
+// A staged session does nothing by itself: what it waits for is told, and the
+// watch ends.
+func TestStagedSessionIsNotWaitedFor(t *testing.T) {
+	staged := func(counts map[string]int) *Snapshot {
+		s := snapshot("running", counts)
+		s.Session.Stage, s.Session.Components = true, "x1000c0s0b0n0,x1000c0s1b0n0"
+		s.Extended.Managed, s.Extended.Staged = 2, 100
+		return s
+	}
+	leftOut := func(s *Snapshot) *Snapshot {
+		s.Extended.LeftOut, s.Extended.LeftOutCount = []Told{{"x9", "it is locked"}}, 1
+		return s
+	}
+	for _, c := range []struct {
+		steps []any
+		want  string
+		ok    bool
+	}{
+		{[]any{snapshot("pending", nil), staged(nil)}, "session s1 waits for applystaged: staged for 2 nodes, x1000c0s[0-1]b0n0", true},
+		{[]any{leftOut(staged(nil))}, "staged for 2 nodes, x1000c0s[0-1]b0n0, 3 asked for, 1 left out", true},
+		{[]any{staged(map[string]int{"on_hold": 1}), staged(map[string]int{stable: 1})},
+			"session s1 waits for applystaged: staged for 1 node, x1000c0s1b0n0, all 1 node succeeded", true},
+		{[]any{staged(map[string]int{stable: 1, "configuring": 1}), staged(map[string]int{stable: 1, failed: 1})},
+			"session s1 was applied to all its nodes: 1 of 2 nodes succeeded, 1 failed", false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			var out bytes.Buffer
+			tally, err := Follow(ctx, &script{steps: c.steps}, &Plain{W: &out}, DefaultPace)
+			if err != nil || tally.OK() != c.ok || !strings.HasSuffix(out.String(), c.want+"\n") {
+				t.Errorf("%v, ok %v\n%s\nwant %s", err, tally != nil && tally.OK(), out.String(), c.want)
+			}
+		})
 	}
 }

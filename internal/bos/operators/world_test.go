@@ -53,6 +53,7 @@ type world struct {
 	answers     map[string]bos.Answer // what kind of answer those words are; nil is a refusal
 	silent      map[string]bool       // nodes that never report
 	deaf        map[string]bool       // nodes that ignore power operations
+	mute        map[string]bool       // nodes whose BMC has PCS ask again and again
 	cfsOutcome  map[string]string     // status in place of configured
 	fail        map[string]error      // by call: hsm, pcs, bss, cfs, s3, status
 	beforePower func(op string, nodes []string) error
@@ -74,7 +75,7 @@ func newWorld(t testing.TB, n int) *world {
 		objects: map[string]string{"s3://boot-images/image1/manifest.json": manifest, "s3://boot-images/image1/kernel": "",
 			"s3://boot-images/image1/initrd": "", "s3://boot-images/image1/rootfs": ""},
 		parameters: map[string]bos.BootArtifacts{}, token: map[string]string{}, transitions: map[string]bos.Transition{},
-		since: map[string]time.Time{}, refuse: map[string]string{}, silent: map[string]bool{}, deaf: map[string]bool{},
+		since: map[string]time.Time{}, refuse: map[string]string{}, silent: map[string]bool{}, deaf: map[string]bool{}, mute: map[string]bool{},
 		cfsOutcome: map[string]string{}, fail: map[string]error{}}
 	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), w.hub.Changed)
 	must(t, err)
@@ -197,9 +198,21 @@ func (w *world) with(do func()) {
 	do()
 }
 
-// setPower changes a node's power as by hand.
+// setPower changes a node's power as by hand. What PCS does for it is over then.
 func (w *world) setPower(id, state string) {
-	w.with(func() { w.power[id] = state })
+	w.with(func() {
+		w.power[id] = state
+		for name, t := range w.transitions {
+			t.Tasks = slices.Clone(t.Tasks)
+			for i := range t.Tasks {
+				if t.Tasks[i].Node == id {
+					t.Tasks[i].Done = true
+				}
+			}
+			t.Done = !slices.ContainsFunc(t.Tasks, func(task bos.Task) bool { return !task.Done })
+			w.transitions[name] = t
+		}
+	})
 	w.hub.Changed("pcs_status", []string{id})
 }
 
@@ -298,6 +311,11 @@ func (w pcsWorld) Transition(ctx context.Context, op string, nodes []string, _ i
 			t.Tasks = append(t.Tasks, bos.Task{Node: n, Done: true, Answer: bos.AnswerLater, Text: "another transition drives the component"})
 			continue
 		}
+		if w.mute[n] {
+			t.Tasks = append(t.Tasks, bos.Task{Node: n, Text: "BMC answered 503; asking again"})
+			t.Done = false
+			continue
+		}
 		t.Tasks = append(t.Tasks, bos.Task{Node: n, Done: !w.deaf[n], Answer: bos.AnswerAccepted})
 		if w.deaf[n] {
 			t.Done = false
@@ -311,7 +329,8 @@ func (w pcsWorld) Transition(ctx context.Context, op string, nodes []string, _ i
 		}
 		changed = append(changed, n)
 	}
-	w.transitions[id], w.since[id] = t, time.Now()
+	t.Created = time.Now()
+	w.transitions[id], w.since[id] = t, t.Created
 	w.mu.Unlock()
 	w.hub.Changed("pcs_status", changed)
 	w.hub.Changed("pcs_transitions", []string{id})

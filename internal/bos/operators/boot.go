@@ -148,7 +148,7 @@ func (o *boot) noteTokens(ctx context.Context, b *powerCall, tokens map[string]s
 			return store.ErrUnchanged
 		}
 		still[c.ID] = true
-		c.DesiredState.BSSToken = tokens[c.ID]
+		c.Powered(tokens[c.ID])
 		return nil
 	})
 	if err != nil {

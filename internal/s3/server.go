@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v3"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
 	"github.com/versity/versitygw/s3api"
+	"github.com/versity/versitygw/s3api/controllers"
 
 	"github.com/drover-hpc/drover/internal/journal"
 )
@@ -66,6 +68,7 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 			S3Options: []s3api.Option{
 				s3api.WithOnListen(func() { close(ready) }),
 				s3api.WithMiddleware("/", recordFetches(c.Journal)),
+				s3api.WithMiddleware("/", controllers.WrapMiddleware(signatures{c.Credentials, time.Now}.check, nil, nil)),
 			},
 		})
 	}()

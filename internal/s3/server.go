@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v3"
+	"github.com/versity/versitygw/backend"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
@@ -92,7 +93,11 @@ func (s *Server) Stop() {
 
 // newBackend keeps object metadata in extended attributes, or beside the
 // objects where the file system has none.
-func newBackend(dir string) (*posix.Posix, error) {
+func newBackend(dir string) (backend.Backend, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
 	opts := posix.PosixOpts{CopyObjectThreshold: 5 << 30}
 	var store meta.MetadataStorer = meta.XattrMeta{}
 	if (meta.XattrMeta{}).Test(dir) != nil {
@@ -106,7 +111,11 @@ func newBackend(dir string) (*posix.Posix, error) {
 		}
 		store, opts.SideCarDir = sidecar, side
 	}
-	return posix.New(dir, store, opts)
+	files, err := posix.New(dir, store, opts)
+	if err != nil {
+		return nil, err
+	}
+	return objects{Backend: files, attributes: store, dir: dir}, nil
 }
 
 // resolvePort replaces port 0 by a free one. Another process may take it

@@ -50,7 +50,7 @@ func startServer(t *testing.T) *Server {
 
 func request(t *testing.T, server *Server, method, path, query, body string) *http.Request {
 	t.Helper()
-	u := server.Endpoint() + strings.ReplaceAll((&url.URL{Path: path}).EscapedPath(), "+", "%2B")
+	u := server.Endpoint() + strings.NewReplacer("+", "%2B", "&", "%26").Replace((&url.URL{Path: path}).EscapedPath())
 	if query != "" {
 		u += "?" + query
 	}
@@ -211,6 +211,18 @@ func TestVersion2IsAnswered(t *testing.T) {
 		t.Errorf("PUT by link: %d %s", status, body)
 	}
 	wantObject(t, server, "/ims/two", "by link")
+}
+
+// Version 2 signs few parameters: others must not change what was signed for.
+func TestVersion2CoversWhatIsAsked(t *testing.T) {
+	server := startServer(t)
+	for _, query := range []string{"x-drover-node=x1", "attributes=", "retention=", "acl=", "versionId=1", "response-content-type=text%2Fhtml"} {
+		link := v2Link(request(t, server, "GET", object, "", ""), keys, time.Hour)
+		link.URL.RawQuery += "&" + query
+		if status, body := send(t, link); status != http.StatusForbidden {
+			t.Errorf("link with %s added: %d %s, want 403", query, status, body)
+		}
+	}
 }
 
 func TestWrongSignaturesAreRefusedInEveryForm(t *testing.T) {

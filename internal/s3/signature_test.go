@@ -200,6 +200,13 @@ func TestVersion2IsAnswered(t *testing.T) {
 	if status, body := send(t, v2Header(request(t, server, "GET", "/boot-images", "prefix=a%20b/&encoding-type=url", ""), keys)); status != 200 || !strings.Contains(body, "rnel") {
 		t.Errorf("listing: %d %s", status, body)
 	}
+	for _, layout := range []string{http.TimeFormat, time.RFC1123, time.RFC1123Z} {
+		dated := request(t, server, "GET", object, "", "")
+		dated.Header.Set("Date", time.Now().UTC().Format(layout))
+		if status, body := send(t, v2Header(dated, keys)); status != 200 {
+			t.Errorf("dated %s: %d %s", dated.Header.Get("Date"), status, body)
+		}
+	}
 	put := request(t, server, "PUT", "/ims/two", "", "by version 2")
 	put.Header.Set("Content-Type", "text/plain")
 	put.Header.Set("X-Amz-Meta-Of", "me")

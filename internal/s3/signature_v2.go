@@ -61,8 +61,8 @@ func (s signatures) checkHeaderV2(c fiber.Ctx, authorization string) error {
 		date = headerOf(c, fiber.HeaderDate)
 		line = date
 	}
-	at, err := http.ParseTime(date)
-	if err != nil {
+	at, ok := dateV2(date)
+	if !ok {
 		return denied("The request has no valid Date or x-amz-date: a signature of version 2 needs one.")
 	}
 	if err := s.verifyV2(c, access, signature, line); err != nil {
@@ -75,6 +75,17 @@ func (s signatures) checkHeaderV2(c fiber.Ctx, authorization string) error {
 		c.Request().Header.Set(payloadHash, unsigned)
 	}
 	return s.signAnew(c)
+}
+
+// dateV2 reads a date as HTTP has it, as rclone writes it (UTC for GMT), and as
+// s3cmd does (+0000).
+func dateV2(date string) (time.Time, bool) {
+	for _, layout := range []string{http.TimeFormat, time.RFC1123, time.RFC1123Z} {
+		if at, err := time.Parse(layout, date); err == nil {
+			return at, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // verifyV2 compares the signature; dateLine is what stands in the date's place.

@@ -53,6 +53,7 @@ type platform struct {
 func (s *Server) startPlatform(ctx context.Context) error {
 	c := &s.config
 	p := &s.platform
+	s.checkExternals(ctx)
 	p.hsm = hsm.NewClient(s.client("HSM", hsmPrefix, c.HSM))
 	p.pcs = pcs.NewClient(s.client("PCS", pcsPrefix, c.PCS))
 	p.bss = bss.NewClient(s.client("BSS", bssPrefix, c.BSS))

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/drover-hpc/drover/internal/cli/explain"
+	"github.com/drover-hpc/drover/internal/explain"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 

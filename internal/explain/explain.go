@@ -71,6 +71,7 @@ func (f *Facts) account() *account {
 	default:
 		f.moving(a, status)
 	}
+	f.asides(a)
 	a.headline = f.held(a.headline)
 	return a
 }
@@ -186,6 +187,9 @@ func (f *Facts) situation() []string {
 		}
 		row("power", text)
 	}
+	if t := f.Task; t != nil && t.Description != "" {
+		row("PCS task", t.Operation+": "+t.Description)
+	}
 	if c := f.Config; c != nil {
 		row("configuration", f.configuration())
 	}
@@ -226,6 +230,8 @@ func (f *Facts) configuration() string {
 	}
 	if !c.Enabled {
 		text += ", disabled"
+	} else if words := c.Waiting.words(); words != "" {
+		text += ", " + words
 	}
 	return text
 }

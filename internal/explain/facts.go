@@ -18,7 +18,11 @@ type Facts struct {
 	Hardware *Hardware
 	Lock     *Lock
 	// Run is the configuration session that is to configure the node.
-	Run     *Run
+	Run *Run
+	// SessionsHeld: the configuration service starts no sessions.
+	SessionsHeld bool
+	// Task is what the power service does to the node.
+	Task    *Task
 	Journal []journal.Entry // oldest first
 	// Console are the last lines of the serial console, if they were asked for
 	// and the BMC keeps them.
@@ -98,10 +102,18 @@ type Waiting struct {
 	Until  time.Time `json:"until"`
 }
 
-// Run is a configuration session that runs.
+// Run is a configuration session that runs, or is pending.
 type Run struct {
 	Name    string
+	Pending bool
 	Waiting *Waiting
+}
+
+// Task is what a transition of the power service does to the node.
+type Task struct {
+	Operation   string
+	Status      string
+	Description string
 }
 
 // Hardware is what the Hardware State Manager says of the node.

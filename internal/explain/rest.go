@@ -65,8 +65,10 @@ func (f *Facts) configured(a *account) {
 		a.headline = "booted what it should; its configuration is pending and disabled."
 		a.advise("To have it configured:  drover cfs v3 components update %s --enabled true", f.Node)
 	case c.ConfigurationStatus == "pending":
-		a.headline = "booted what it should; its configuration is pending."
-		f.waits(a)
+		a.headline = "booted what it should; " + f.pending()
+		f.run(a)
+	case c.ConfigurationStatus != "configured" && c.Waiting != nil:
+		a.headline = "booted what it should; it is " + c.ConfigurationStatus + ": " + c.Waiting.Reason + "."
 	case c.ConfigurationStatus != "configured":
 		a.headline = "booted what it should; it is " + c.ConfigurationStatus + "."
 	case want != "" && c.DesiredConfig != want:

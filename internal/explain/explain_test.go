@@ -123,7 +123,7 @@ func TestExplain(t *testing.T) {
 			f.SessionsHeld, f.Config.Waiting = true, &Waiting{Reason: "session s is not started: CFS starts none (--cfs-hold-sessions)"}
 		}), []string{"waits: session s is not started"}, []string{"CFS accepts"}},
 		"what the power service waits for": {facts("power_on_called", power("off", "available"), with(called), func(f *Facts) {
-			f.Task = &Task{Operation: "On", Status: "in-progress", Description: "The BMC answered 503; asked again in 4s"}
+			f.Task = &Task{Operation: "On", Description: "The BMC answered 503; asked again in 4s"}
 		}), []string{"PCS task       On: The BMC answered 503; asked again in 4s"}, nil},
 		"forced off in its session": {facts("power_on_pending", power("off", "available"), with(entry(3*time.Minute, "bos", "status", "stable -> on_hold"),
 			entry(2*time.Minute, "bos", "forced-off", "!forced off: max_power_off_wait_time is over"), entry(time.Minute, "bos", "status", "power_off_forcefully_called -> power_on_pending: !"))),
@@ -139,8 +139,10 @@ func TestExplain(t *testing.T) {
 			[]string{"Configuration 'site' is wanted; the configuration service still has none.", "configuration  none wanted"}, nil},
 		"on hold, lost": {facts("on_hold", func(f *Facts) { f.Component.Enabled, f.Component.Error = false, "not returned by pcs" }),
 			[]string{"is on hold", "not returned by pcs", "drover bos components update x1c0s0b0n0 --enabled true"}, nil},
-		"runs":          {facts("stable", running), []string{"x1c0s0b0n0 runs what it should.", "boot           stable, session s1", "kernel         s3://boot-images/1/kernel"}, []string{"What to do"}},
-		"off":           {facts("stable", power("off", "available"), func(f *Facts) { f.Component.DesiredState = State{} }), []string{"is off, as wanted."}, nil},
+		"runs": {facts("stable", running), []string{"x1c0s0b0n0 runs what it should.", "boot           stable, session s1", "kernel         s3://boot-images/1/kernel"}, []string{"What to do"}},
+		"off":  {facts("stable", power("off", "available"), func(f *Facts) { f.Component.DesiredState = State{} }), []string{"is off, as wanted."}, nil},
+		"discovered only": {facts("stable", func(f *Facts) { f.Component.DesiredState, f.Component.Session, f.Power = State{}, "", nil },
+			with(entry(time.Minute, "hsm", "state", "HSM state On"))), []string{"was never booted by the boot service."}, []string{"should be off"}},
 		"off by itself": {facts("stable", running, power("off", "available")), []string{"x1c0s0b0n0 is off, and should run.", "--operation boot --limit x1c0s0b0n0"}, nil},
 		"on by hand":    {facts("stable", func(f *Facts) { f.Component.DesiredState = State{} }), []string{"is on, and should be off.", "--operation shutdown"}, nil},
 		"pending":       {facts("stable", running, func(f *Facts) { f.Config.ConfigurationStatus = "pending" }), []string{"booted what it should; its configuration is pending."}, nil},

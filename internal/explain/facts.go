@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"strings"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/journal"
@@ -112,7 +113,6 @@ type Run struct {
 // Task is what a transition of the power service does to the node.
 type Task struct {
 	Operation   string
-	Status      string
 	Description string
 }
 
@@ -153,6 +153,11 @@ func (f *Facts) AsksForConsole() bool {
 		return true
 	}
 	return false
+}
+
+// AsksForTask tells whether the power service may be at work on the node.
+func (f *Facts) AsksForTask() bool {
+	return f.Component != nil && strings.HasSuffix(f.Component.Status.Status, "_called")
 }
 
 // limit is how often an action is tried.

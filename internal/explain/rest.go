@@ -1,6 +1,11 @@
 package explain
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"github.com/drover-hpc/drover/internal/journal"
+)
 
 // rest tells how a node is that the boot service is done with. What it was
 // done with may have changed since: a node may lose its power by itself, and
@@ -9,7 +14,7 @@ func (f *Facts) rest(a *account) {
 	c := f.Component
 	wanted := c.DesiredState.BootArtifacts.Kernel
 	switch {
-	case c.Session == "" && wanted == "" && len(f.Journal) == 0:
+	case c.Session == "" && wanted == "" && !f.wasMoved():
 		a.is(Idle, "was never booted by the boot service.")
 		a.advise("Start:  drover bos sessions create --template-name T --operation boot --limit %s", f.Node)
 	case wanted == "" && f.powered("off"):
@@ -35,6 +40,12 @@ func (f *Facts) rest(a *account) {
 	default:
 		f.configured(a)
 	}
+}
+
+// wasMoved tells whether the boot service ever took the node anywhere, as far as
+// the journal goes.
+func (f *Facts) wasMoved() bool {
+	return slices.ContainsFunc(f.Journal, func(e journal.Entry) bool { return e.Kind == "status" })
 }
 
 func (f *Facts) powered(state string) bool {

@@ -224,3 +224,33 @@ func TestWhyNoSessionCouldBeMade(t *testing.T) {
 	f.look(time.Second)
 	f.tells("x0", "its batch waits until nobody has joined it for 300ms", 300*time.Millisecond)
 }
+
+// A back-off that begins holds who is about to get a session, too.
+func TestABackoffTakesNodesOutOfOpenBatches(t *testing.T) {
+	f := newFixture(t)
+	f.add("bad")
+	f.look(0)
+	f.look(time.Second)
+	f.add("next")
+	f.patch(`{"id":"next","error_count":1}`)
+	f.hint("next")
+	f.batcher.backoffs["c"] = &backoff{layers: f.batcher.inFlight["batcher-0001"].Members[0].Layers, failures: patience - 1}
+	f.report("bad", "a", "failed", "batcher-0001")
+	f.end("batcher-0001", cfs.SucceededFalse)
+	f.hint("batcher-0001")
+	f.tells("next", "20 sessions of configuration c failed in a row", firstPause)
+	f.now = f.now.Add(time.Second)
+	f.hint("")
+	f.wantSessions()
+}
+
+// Back-offs are only in memory.
+func TestARestartEndsTheBackoff(t *testing.T) {
+	f := newFixture(t)
+	f.add("bad")
+	f.fail("bad")
+	f.restart()
+	f.look(0)
+	f.look(time.Second)
+	f.wantSessionOf("bad")
+}

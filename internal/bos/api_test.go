@@ -342,7 +342,7 @@ func TestReportIsRefusedWhileBOSChangesTheNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	report := `{"id":"x1","actual_state":{"bss_token":"token"}}`
-	s.expect("PATCH /v2/components/x1", `{"enabled":true}`, 200, "")
+	s.expect("PATCH /v2/components/x1", `{"enabled":true,"desired_state":{"bss_token":"token"}}`, 200, "")
 	s.expect("PATCH /v2/components/x1", report, 409, problem(409, "Actual state can not be updated.",
 		"BOS is currently changing the state of the node 'x1', and the actual state can not be accurately recorded"))
 	s.expect("PATCH /v2/components/x1", `{"last_action":{"action":"powering_on"}}`, 200, "")
@@ -358,6 +358,34 @@ func TestReportIsRefusedWhileBOSChangesTheNode(t *testing.T) {
 	c, _ = s.service.Component(t.Context(), "x1", "")
 	if c.ActualState.BootArtifacts.Kernel != "k" || c.ActualState.BSSToken != "unknown" || !c.ActualState.LastUpdated.Equal(at) {
 		t.Errorf("an unknown token made the state %+v", c.ActualState)
+	}
+}
+
+// A node whose kernel lost the end of its command line takes itself for
+// another: its token tells.
+func TestReportWithTheTokenOfOtherNodesIsRefused(t *testing.T) {
+	s := newSite(t)
+	s.put("x1", "x2")
+	tokens := []string{"first", "second", "third"}
+	for _, name := range append(tokens, "others") {
+		if err := s.service.RecordToken(t.Context(), name, BootArtifacts{Kernel: "k", Initrd: "i"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _, err := s.service.Change(t.Context(), []string{"x1"}, func(c *Component) error {
+		for _, name := range tokens {
+			c.Powered(name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const why = "BSS gave the token 'others' for the boot of other nodes, not of 'x1': look who really sent this"
+	s.expect("PATCH /v2/components/x1", `{"actual_state":{"bss_token":"others"}}`, 409, problem(409, "Actual state can not be updated.", why))
+	s.expect("PATCH /v2/components", `[{"id":"x1","actual_state":{"bss_token":"others"}}]`, 409, "")
+	for _, name := range tokens { // a slow boot may report after the next try began
+		s.expect("PATCH /v2/components/x1", `{"actual_state":{"bss_token":"`+name+`"}}`, 200, "")
 	}
 }
 

@@ -1,6 +1,7 @@
 package bos
 
 import (
+	"slices"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/bos/bootset"
@@ -127,6 +128,8 @@ type Engine struct {
 	RefusedSince time.Time `json:"refused_since,omitzero"`
 	// UnseenSince is since when PCS or CFS do not say where the node stands.
 	UnseenSince time.Time `json:"unseen_since,omitzero"`
+	// Former are the tokens that earlier power-ons got, the newest first.
+	Former [4]string `json:"former_tokens,omitzero"`
 	// Forced is why and when the node was last forced off in its session.
 	Forced Trouble `json:"forced,omitzero"`
 }
@@ -185,6 +188,21 @@ func (c *Component) Computed() string {
 // that is going down overwrite what a reboot has emptied.
 func (c *Component) AcceptsReport() bool {
 	return !c.Enabled || c.Computed() == StatusStable || c.LastAction.Action == PoweringOn
+}
+
+// Powered notes the token that BSS gave for a power-on.
+func (c *Component) Powered(token string) {
+	if old := c.DesiredState.BSSToken; old != "" && old != token {
+		copy(c.Engine.Former[1:], c.Engine.Former[:])
+		c.Engine.Former[0] = old
+	}
+	c.DesiredState.BSSToken = token
+}
+
+// GivenToken tells whether BSS gave the token for one of the node's boots, as
+// far as is remembered.
+func (c *Component) GivenToken(token string) bool {
+	return token == c.DesiredState.BSSToken || token == c.ActualState.BSSToken || slices.Contains(c.Engine.Former[:], token)
 }
 
 // Matches tells whether the node runs the artifacts that it should.

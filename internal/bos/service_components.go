@@ -268,6 +268,14 @@ func (s *Service) merge(c *Component, p *ComponentPatch, booted map[string]BootA
 	if p.ActualState != nil && !c.AcceptsReport() {
 		return errBusy(c.ID)
 	}
+	if a := p.ActualState; a != nil && a.BSSToken != nil {
+		// A kernel that lost the end of its command line may take itself for
+		// another node.
+		if _, known := booted[*a.BSSToken]; known && !c.GivenToken(*a.BSSToken) {
+			return fault.Titled(fault.Conflict, "Actual state can not be updated.",
+				"BSS gave the token '%s' for the boot of other nodes, not of '%s': look who really sent this", *a.BSSToken, c.ID)
+		}
+	}
 	s.apply(c, p, booted, tenant, now)
 	return nil
 }

@@ -26,8 +26,8 @@ func TestBootScriptLineByLine(t *testing.T) {
 	signed := "?ttl=24h0m0s&x-drover-node=" + node
 	want(t, "script", r.script("mac="+mac+"&retry=2"), "#!ipxe\n"+
 		"kernel --name kernel http://s3/boot-images/i/kernel"+signed+
-		" initrd=initrd console=ttyS0 root=live:http://s3/boot-images/i/rootfs"+signed+
-		" quiet xname="+node+" nid=7 bss_referral_token="+token+" ds=nocloud-net;s=http://ci/ || goto boot_retry\n"+
+		" initrd=initrd xname="+node+" nid=7 bss_referral_token="+token+" ds=nocloud-net;s=http://ci/"+
+		" console=ttyS0 root=live:http://s3/boot-images/i/rootfs"+signed+" quiet || goto boot_retry\n"+
 		"initrd --name initrd http://s3/boot-images/i/initrd"+signed+" || goto boot_retry\n"+
 		"imgstat || echo Could not show image information.\n"+
 		"boot || goto boot_retry\n"+
@@ -45,7 +45,7 @@ func TestKernelWithoutInitrd(t *testing.T) {
 	r.hsm.node(node, "Compute", 7, "", "")
 	token := r.put(bss.BootParameters{Hosts: []string{node}, Kernel: "http://files/kernel", Params: "nid=9"})
 	want(t, "script", r.script("name="+node), "#!ipxe\n"+
-		"kernel --name kernel http://files/kernel nid=9 xname="+node+" bss_referral_token="+token+" || goto boot_retry\n"+
+		"kernel --name kernel http://files/kernel xname="+node+" bss_referral_token="+token+" nid=9 || goto boot_retry\n"+
 		"boot || goto boot_retry\n:boot_retry\nsleep 2\n"+
 		"chain http://gw/apis/bss/boot/v1/bootscript?name="+node+"&retry=1\n\n")
 }
@@ -70,7 +70,7 @@ func TestImageParametersFollowThoseOfTheHost(t *testing.T) {
 		t.Errorf("parameters of an image have the token %s", token)
 	}
 	r.put(bss.BootParameters{Initrd: "http://i", Params: "initial"})
-	wantPart(t, "script", r.script("mac="+mac), " initrd=initrd host kernel initial xname=")
+	wantPart(t, "script", r.script("mac="+mac), " ds=nocloud-net;s=http://ci/ host kernel initial ||")
 }
 
 func TestUnknownHosts(t *testing.T) {
@@ -90,7 +90,7 @@ func TestUnknownHosts(t *testing.T) {
 	want(t, "stranger is asked for its architecture", r.script("mac="+stranger),
 		fmt.Sprintf("#!ipxe\nchain http://gw/apis/bss/boot/v1/bootscript?mac=%s&retry=0&arch=${buildarch}&ts=%d\n\n", stranger, now))
 	text := r.script("mac=" + stranger + "&arch=x86_64")
-	wantPart(t, "stranger with architecture", text, "kernel http://unknown discover bss_referral_token=")
+	wantPart(t, "stranger with architecture", text, "kernel http://unknown bss_referral_token=")
 	if strings.Contains(text, "xname=") || strings.Contains(text, "nid=") {
 		t.Errorf("a host that HSM does not know got an identity: %s", text)
 	}

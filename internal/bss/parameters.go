@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/drover-hpc/drover/internal/bootline"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
@@ -55,6 +56,9 @@ func (p BootParameters) check() error {
 	}
 	if strings.ContainsAny(p.Params, "\r\n") {
 		return fault.New(fault.Invalid, "the kernel command line has a line break - 'params'")
+	}
+	if word := bootline.Broken(p.Params); word != "" {
+		return fault.New(fault.Invalid, "iPXE ends the kernel command line at the word %q - 'params'", word)
 	}
 	return nil
 }

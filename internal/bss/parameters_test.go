@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/drover-hpc/drover/internal/bootline"
 	"github.com/drover-hpc/drover/internal/bss"
 	"github.com/drover-hpc/drover/internal/fault"
 )
@@ -173,4 +174,34 @@ func TestScriptShowsWhatWasJustWritten(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// What a kernel would get only in part is refused where it is said, with what
+// is added at a boot counted in.
+func TestParametersThatDoNotArriveWholeAreRefused(t *testing.T) {
+	r := start(t)
+	r.hsm.node(node, "Compute", 7, mac, "")
+	long := func(n int) string { return strings.Repeat("a", n) }
+	p := bss.BootParameters{Hosts: []string{node}, Kernel: "http://k", Initrd: "http://i", Params: long(1895)}
+	r.put(p)
+	script := r.script("mac=" + mac)
+	_, line, _ := strings.Cut(script, "kernel --name kernel http://k ")
+	if line, _, _ = strings.Cut(line, " ||"); len(line) > bootline.Limit {
+		t.Errorf("accepted, and %d characters long", len(line))
+	}
+	for _, word := range []string{"||", "&&", "#x"} {
+		wantPart(t, word, r.must(400, "PUT", parameters, bss.BootParameters{Hosts: []string{node}, Kernel: "http://k", Params: "a " + word + " b"}),
+			"iPXE ends the kernel command line at the word")
+	}
+	p.Params = long(2000)
+	wantPart(t, "PUT", r.must(400, "PUT", parameters, p), "of more than 2028 the end is cut off in silence - 'params'")
+	wantPart(t, "PATCH", r.must(400, "PATCH", parameters, map[string]any{"hosts": []string{node}, "params": p.Params}), node+": the kernel command line is 2")
+	want(t, "still", r.script("mac="+mac), script)
+
+	p.Params = "root=live:s3://boot-images/i/rootfs " + long(1800)
+	r.put(p) // its signature is short here
+	r.put(bss.BootParameters{Kernel: "http://k", Params: long(300)})
+	wantPart(t, "with the kernel's own parameters", r.must(400, "GET", "/boot/v1/bootscript?mac="+mac, nil), "is cut off in silence")
+	told := r.told(node)
+	wantPart(t, "journal", fmt.Sprint(told[len(told)-1]), "no boot script: "+node+": the kernel command line is ")
 }

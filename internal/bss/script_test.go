@@ -5,40 +5,6 @@ import (
 	"testing"
 )
 
-func TestCommandLine(t *testing.T) {
-	full := identity{xname: "x1", nid: 4, token: "tok", cloudInit: "http://ci"}
-	for name, tc := range map[string]struct {
-		parts []string
-		id    identity
-		want  string
-	}{
-		"everything":        {[]string{"a", "b", "c"}, full, "a b c xname=x1 nid=4 bss_referral_token=tok ds=nocloud-net;s=http://ci/"},
-		"nothing":           {nil, identity{nid: -1}, ""},
-		"no host parameter": {[]string{"", "b", ""}, identity{nid: 0}, "b nid=0"},
-		"only identity":     {[]string{""}, identity{xname: "x1", nid: -1}, "xname=x1"},
-		"said already":      {[]string{"ds=none xname=x9 bss_referral_token=mine nid=1"}, full, "ds=none xname=x9 bss_referral_token=mine nid=1"},
-		"said in a word":    {[]string{"myxname=x9 cds=1"}, identity{xname: "x1", nid: -1, cloudInit: "http://ci"}, "myxname=x9 cds=1 xname=x1 ds=nocloud-net;s=http://ci/"},
-	} {
-		if got := commandLine(tc.parts, tc.id); got != tc.want {
-			t.Errorf("%s:\ngot  %s\nwant %s", name, got, tc.want)
-		}
-	}
-}
-
-func TestInitrdFirst(t *testing.T) {
-	for line, want := range map[string]string{
-		"a b":                      "initrd=initrd a b",
-		"a initrd=x b initrd=y":    "initrd=initrd a b initrd=y",
-		"noinitrd rd.initrd=1":     "initrd=initrd noinitrd rd.initrd=1",
-		"initrd=initrd a":          "initrd=initrd a",
-		"url=http://h/initrd.img ": "initrd=initrd url=http://h/initrd.img ",
-	} {
-		if got := initrdFirst(line); got != want {
-			t.Errorf("initrdFirst(%q) = %q, want %q", line, got, want)
-		}
-	}
-}
-
 func TestSignParameters(t *testing.T) {
 	sign := func(name string) (string, error) {
 		if name == "s3://b/bad" {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/bootline"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/journal"
 )
@@ -185,12 +186,12 @@ func (s *Service) compose(ctx context.Context, q ScriptQuery, c client, h host) 
 	if err != nil {
 		return nil, err
 	}
-	id := identity{xname: c.component.ID, nid: -1, token: h.Token, cloudInit: s.cfg.CloudInitBase}
+	id := bootline.Identity{XName: c.component.ID, NID: -1, Token: h.Token, CloudInit: s.cfg.CloudInitBase}
 	if c.known() && c.component.NID != nil {
-		id.nid = *c.component.NID
+		id.NID = *c.component.NID
 	}
 	out := script{retrySleep: s.cfg.RetrySleep, chain: s.chain(c, q.Retry+1)}
-	out.params = commandLine([]string{h.Params, kernel.Params, initrd.Params}, id)
+	out.params = bootline.Compose([]string{h.Params, kernel.Params, initrd.Params}, id, h.Initrd != "")
 	if out.params, err = s.join(ctx, out.params, c.name()); err != nil {
 		return nil, err
 	}
@@ -201,8 +202,10 @@ func (s *Service) compose(ctx context.Context, q ScriptQuery, c client, h host) 
 	if out.kernel, err = sign(h.Kernel); err != nil {
 		return nil, err
 	}
+	if len(out.params) > bootline.BIOSLimit { // however it boots, it would not be what was meant
+		return nil, fault.New(fault.Invalid, "%s: %s", c.name(), bootline.Excess(len(out.params)))
+	}
 	if h.Initrd != "" {
-		out.params = initrdFirst(out.params)
 		if out.initrd, err = sign(h.Initrd); err != nil {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/bmc"
+	"github.com/drover-hpc/drover/internal/bootline"
 	"github.com/drover-hpc/drover/internal/node"
 )
 
@@ -164,7 +165,7 @@ func (n *Node) load(l *life, params string) {
 
 // start is the system's own beginning: who am I, whom do I trust.
 func (n *Node) start(l *life, params string) {
-	id := node.ParseCommandLine(params)
+	id := node.ParseCommandLine(bootline.Cut(params, true)) // its firmware is UEFI
 	sys := &system{Xname: id.Xname, Token: id.Token, Update: id.Update}
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -28,12 +28,20 @@ func TestScripts(t *testing.T) {
 		{"unknown label", "#!ipxe\ngoto nowhere\n", "", outcome{}, `no label "nowhere"`},
 		{"circle", "#!ipxe\n:a\ngoto a\n", "", outcome{}, "circles"},
 		{"ends", "#!ipxe\necho hello\n", "", outcome{}, "without booting"},
-		{"kernel without URL", "#!ipxe\nkernel\nboot\n", "", outcome{}, "no URL"},
+		{"kernel without URL", "#!ipxe\nkernel\nboot\n", "", outcome{}, "names nothing for kernel"},
+		{"quotes protect nothing", "#!ipxe\nkernel http://s3/k a=\"b c\" d\nboot", "", outcome{boot: &loaded{"http://s3/k", "", "a=\"b c\" d"}}, ""},
+		{"a comment ends the line", "#!ipxe\nkernel http://s3/k a #b c\nboot", "", outcome{boot: &loaded{"http://s3/k", "", "a"}}, ""},
+		{"no comment in a word", "#!ipxe\nkernel http://s3/k a=#b c\nboot", "", outcome{boot: &loaded{"http://s3/k", "", "a=#b c"}}, ""},
+		{"a lone || ends the command", "#!ipxe\nkernel http://s3/k a || b c\nboot", "", outcome{boot: &loaded{"http://s3/k", "", "a"}}, ""},
+		{"a lone && ends the command", "#!ipxe\nkernel http://s3/k a && boot b\n", "", outcome{boot: &loaded{"http://s3/k", "", "a"}}, ""},
+		{"what follows && does not run after a failure", "#!ipxe\nkernel http://s3/k && boot || chain http://gw/again\n", "http://s3/k", outcome{chain: "http://gw/again"}, ""},
+		{"operators in words are words", "#!ipxe\nkernel http://s3/k?a=1&&b a||b\nboot", "", outcome{boot: &loaded{"http://s3/k?a=1&&b", "", "a||b"}}, ""},
+		{"variables are filled in after splitting", "#!ipxe\nkernel http://s3/k a=${words} b\nboot", "", outcome{boot: &loaded{"http://s3/k", "", "a=two || #words b"}}, ""},
 		{"not a script", "<html>", "", outcome{}, "#!ipxe"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got outcome
-			s, err := parseScript(c.text, map[string]string{"buildarch": "x86_64", "net0/mac": "02:d0"})
+			s, err := parseScript(c.text, map[string]string{"buildarch": "x86_64", "net0/mac": "02:d0", "words": "two || #words"})
 			if err == nil {
 				got, err = s.run(func(url string) error {
 					if url == c.broken {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/drover-hpc/drover/internal/bootline"
 	"github.com/drover-hpc/drover/internal/fault"
 )
 
@@ -106,10 +107,24 @@ func Compose(ctx context.Context, b *BootSet, img Image, updateFrequency string,
 	if err != nil {
 		return Artifacts{}, err
 	}
-	if n := utf8.RuneCountInString(params); n > MaxKernelParameters {
-		return Artifacts{}, fault.New(fault.Invalid, "the kernel parameters are %d characters long: at most %d are possible", n, MaxKernelParameters)
+	// BSS knows exactly, but is asked when the node is off already.
+	if words := lost(b, own, params); words != "" {
+		return Artifacts{}, fault.New(fault.Invalid, "%s", words)
 	}
 	return Artifacts{Kernel: img.Kernel.Path, Initrd: img.Initrd.Path, KernelParameters: params}, nil
+}
+
+// lost says what of the parameters, of which own are the image's, will not
+// arrive at a kernel, by estimate.
+func lost(b *BootSet, own, params string) string {
+	if word := bootline.Broken(params); word != "" {
+		return fmt.Sprintf("iPXE ends the kernel command line at the word '%s' of kernel_parameters or of the image's own", word)
+	}
+	words := bootline.Excess(bootline.Estimate(params))
+	if words != "" {
+		words += fmt.Sprintf("; shorten kernel_parameters (%d characters) or the image's own (%d)", len(b.KernelParameters), len(own))
+	}
+	return words
 }
 
 func imageParameters(ctx context.Context, link Link, objects Objects) (string, error) {

@@ -69,9 +69,14 @@ func CheckArtifacts(ctx context.Context, b *BootSet, objects Objects) (warnings 
 	if _, err := objects.ETag(ctx, img.Initrd.Path); err != nil {
 		return []string{fmt.Sprintf("look up initrd: %s", err)}, nil
 	}
-	if img.Parameters.Path != "" {
-		if _, err := objects.ETag(ctx, img.Parameters.Path); err != nil {
-			return []string{fmt.Sprintf("look up the image's kernel parameters: %s", err)}, nil
+	own, err := imageParameters(ctx, img.Parameters, objects)
+	if err != nil {
+		return []string{err.Error()}, nil
+	}
+	// What else may be wrong with the parameters is told elsewhere.
+	if params, err := kernelParameters(b, img, own, "4h"); err == nil {
+		if words := lost(b, own, params); words != "" {
+			return []string{words}, nil
 		}
 	}
 	return nil, nil

@@ -1,0 +1,141 @@
+package bootline
+
+import (
+	"strconv"
+	"strings"
+)
+
+// How many characters of the line arrive. Linux keeps BIOSLimit on x86 and
+// arm64 (COMMAND_LINE_SIZE 2048 with the end mark) and cuts the rest in silence;
+// booted by UEFI it gets EFILimit, cut at the end of a word.
+const (
+	BIOSLimit = 2047
+	EFILimit  = 2028
+)
+
+// Limit is what arrives whichever way a node boots.
+const Limit = min(BIOSLimit, EFILimit)
+
+// Identity is what a line says of the node.
+type Identity struct {
+	XName     string // empty: not said
+	NID       int    // negative: not said
+	Token     string // BSS's referral token
+	CloudInit string // base URL of the cloud-init data
+}
+
+// initrdName is how the initrd is called in the boot script.
+const initrdName = "initrd=initrd"
+
+// Compose joins the parameters and puts in front what they do not say
+// themselves about who the node is, and before that the initrd's name in iPXE,
+// if there is one, in place of the first initrd= that they have.
+func Compose(parameters []string, id Identity, initrd bool) string {
+	var all []string
+	for _, p := range parameters {
+		if p != "" {
+			all = append(all, p)
+		}
+	}
+	line := strings.Join(all, " ")
+	var first []string
+	if initrd {
+		line = withoutInitrd(line)
+		first = append(first, initrdName)
+	}
+	add := func(name, value string) {
+		if value != "" && !says(line, name) {
+			first = append(first, name+value)
+		}
+	}
+	add("xname=", id.XName)
+	if id.NID >= 0 {
+		add("nid=", strconv.Itoa(id.NID))
+	}
+	add("bss_referral_token=", id.Token)
+	if id.CloudInit != "" {
+		add("ds=", "nocloud-net;s="+id.CloudInit+"/")
+	}
+	if line != "" {
+		first = append(first, line)
+	}
+	return strings.Join(first, " ")
+}
+
+// says reports whether a word of the line begins with the name.
+func says(line, name string) bool {
+	return strings.HasPrefix(line, name) || strings.Contains(line, " "+name)
+}
+
+// withoutInitrd takes the first word away that names an initrd. (The original
+// cuts at any text "initrd", also in the middle of another parameter, which
+// nobody can want.)
+func withoutInitrd(line string) string {
+	words := strings.Split(line, " ")
+	for i, w := range words {
+		if strings.HasPrefix(w, "initrd=") {
+			return strings.Join(append(words[:i], words[i+1:]...), " ")
+		}
+	}
+	return line
+}
+
+// Cut is what arrives of the line, by UEFI or by BIOS.
+func Cut(line string, uefi bool) string {
+	switch {
+	case uefi && len(line) > EFILimit:
+		cut := line[:EFILimit]
+		if line[EFILimit] != ' ' { // in the middle of a word
+			cut = cut[:strings.LastIndexByte(cut, ' ')+1]
+		}
+		return strings.TrimRight(cut, " ")
+	case len(line) > BIOSLimit:
+		return line[:BIOSLimit]
+	}
+	return line
+}
+
+// What a line grows by at a boot, about: the initrd's name, an xname of 16
+// characters, a NID of six, a token and a cloud-init address; and the signature
+// that an S3 URL gets which a node fetches itself.
+const (
+	aboutIdentity  = 153
+	aboutSignature = 340
+)
+
+// SignedParameters are those whose S3 URL the node fetches itself.
+var SignedParameters = []string{"metal.server=", "root=live:"}
+
+// Estimate is about how long the line of the parameters will be.
+func Estimate(parameters string) int {
+	n := len(parameters) + aboutIdentity
+	for word := range strings.FieldsSeq(parameters) {
+		for _, name := range SignedParameters {
+			if strings.HasPrefix(word, name+"s3://") {
+				n += aboutSignature
+			}
+		}
+	}
+	return n
+}
+
+// Excess says what of a line will not arrive, empty if all does. It is about a
+// line as Compose makes it, or of about that length.
+func Excess(length int) string {
+	if length <= Limit {
+		return ""
+	}
+	return "the kernel command line is " + strconv.Itoa(length) + " characters long with what is added at a boot (who the node is, signatures of URLs): of more than " +
+		strconv.Itoa(Limit) + " the end is cut off in silence"
+}
+
+// Broken names the word of the parameters at which iPXE ends the kernel's
+// command line, empty if there is none: quotes protect nothing there.
+func Broken(parameters string) string {
+	for word := range strings.FieldsSeq(parameters) {
+		if word == "||" || word == "&&" || strings.HasPrefix(word, "#") {
+			return word
+		}
+	}
+	return ""
+}

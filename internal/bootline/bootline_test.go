@@ -1,0 +1,71 @@
+package bootline
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestIdentityStandsFirst(t *testing.T) {
+	full := Identity{XName: "x1", NID: 4, Token: "tok", CloudInit: "http://ci"}
+	const who = "xname=x1 nid=4 bss_referral_token=tok ds=nocloud-net;s=http://ci/"
+	for name, tc := range map[string]struct {
+		parts  []string
+		id     Identity
+		initrd bool
+		want   string
+	}{
+		"everything":          {[]string{"a", "b", "c"}, full, true, "initrd=initrd " + who + " a b c"},
+		"no initrd":           {[]string{"a"}, full, false, who + " a"},
+		"nothing":             {nil, Identity{NID: -1}, false, ""},
+		"no host parameter":   {[]string{"", "b", ""}, Identity{NID: 0}, false, "nid=0 b"},
+		"only identity":       {[]string{""}, Identity{XName: "x1", NID: -1}, false, "xname=x1"},
+		"said already":        {[]string{"ds=none xname=x9 bss_referral_token=mine nid=1"}, full, false, "ds=none xname=x9 bss_referral_token=mine nid=1"},
+		"said in a word":      {[]string{"myxname=x9 cds=1"}, Identity{XName: "x1", NID: -1, CloudInit: "http://ci"}, false, "xname=x1 ds=nocloud-net;s=http://ci/ myxname=x9 cds=1"},
+		"an initrd of theirs": {[]string{"a initrd=x b initrd=y"}, Identity{NID: -1}, true, "initrd=initrd a b initrd=y"},
+		"initrd in a word":    {[]string{"noinitrd rd.initrd=1 url=http://h/initrd.img"}, Identity{NID: -1}, true, "initrd=initrd noinitrd rd.initrd=1 url=http://h/initrd.img"},
+	} {
+		if got := Compose(tc.parts, tc.id, tc.initrd); got != tc.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", name, got, tc.want)
+		}
+	}
+}
+
+// Whatever is cut off, the node knows who it is.
+func TestCutLeavesTheIdentity(t *testing.T) {
+	id := Identity{XName: "x1000c0s0b0n0", NID: 1, Token: "9a0c9d0c-6c0e-4b52-a7a2-6a1b5d3f0a11", CloudInit: "http://10.92.100.71:8888"}
+	line := Compose([]string{strings.Repeat("parameter=value ", 140)}, id, true)
+	for _, uefi := range []bool{false, true} {
+		got := Cut(line, uefi)
+		for _, word := range []string{"xname=x1000c0s0b0n0", "nid=1", "bss_referral_token=" + id.Token} {
+			if !strings.Contains(got+" ", word+" ") {
+				t.Errorf("uefi %v: %q is lost", uefi, word)
+			}
+		}
+		if uefi && (len(got) > EFILimit || !strings.HasSuffix(got, "parameter=value")) || !uefi && len(got) != BIOSLimit {
+			t.Errorf("uefi %v: %d characters, ending %q", uefi, len(got), got[len(got)-20:])
+		}
+	}
+	if short := "a b"; Cut(short, true) != short || Cut(short, false) != short {
+		t.Error("a short line was cut")
+	}
+}
+
+func TestEstimateCountsWhatIsAdded(t *testing.T) {
+	if got := Estimate("quiet"); got != 5+153 {
+		t.Errorf("quiet: %d", got)
+	}
+	if got := Estimate("root=live:s3://b/k quiet"); got != 24+153+340 {
+		t.Errorf("a signed root: %d", got)
+	}
+	if Excess(Limit) != "" || !strings.Contains(Excess(Limit+1), "2029 characters") {
+		t.Errorf("%q", Excess(Limit+1))
+	}
+}
+
+func TestWordsAtWhichIPXEEndsTheLine(t *testing.T) {
+	for parameters, want := range map[string]string{"a || b": "||", "a && b": "&&", "a #b": "#b", `a="x #y"`: `#y"`, "a||b c#d e&&f": "", "": ""} {
+		if got := Broken(parameters); got != want {
+			t.Errorf("%q: %q, want %q", parameters, got, want)
+		}
+	}
+}

@@ -56,7 +56,7 @@ func (w *witness) record() {
 				continue
 			}
 			w.seen[n.Xname()] = r.Time
-			q := Request{Time: r.Time, Node: n.Xname(), Type: r.Type, Answer: r.Answer, Before: r.Power,
+			q := Request{Time: r.Time, Node: n.Xname(), Type: r.Type, Answer: r.Answer, Before: r.Power, Read: r.Read,
 				Cannot: w.c.plan.faults && r.Answer == sim.Refused && r.Type == bmc.GracefulShutdown && temper(i).NoSoftOff}
 			w.requests = append(w.requests, q)
 			out.Encode(q) //nolint:errcheck // a copy for the reader; the judge has its own
@@ -108,21 +108,47 @@ func (w *witness) testify(ctx context.Context) (e Evidence, err error) {
 	if e.Sessions, err = w.c.allSessions(ctx); err != nil {
 		return e, err
 	}
+	for i := range e.Sessions {
+		if err := w.forced(ctx, &e.Sessions[i]); err != nil {
+			return e, err
+		}
+	}
 	if e.Configured, err = w.disks(ctx); err != nil {
 		return e, err
 	}
+	e.Notes, err = w.notes(ctx)
+	return e, err
+}
+
+// forced has the session know whom its status calls forced off.
+func (w *witness) forced(ctx context.Context, s *Session) error {
+	if s.Service != "BOS" {
+		return nil
+	}
+	var status struct {
+		Forced []struct{ Name string } `json:"forced_off"`
+	}
+	err := w.c.get(ctx, "/apis/bos/v2/sessions/"+s.Name+"/status", &status)
+	for _, f := range status.Forced {
+		s.Forced = append(s.Forced, f.Name)
+	}
+	return err
+}
+
+// notes are BOS's lines in the journals of all nodes.
+func (w *witness) notes(ctx context.Context) (all []Note, err error) {
 	for _, n := range w.c.nodes {
 		var lines []journal.Entry
 		if err := w.c.get(ctx, "/apis/drover/v1/nodes/"+n.Xname()+"/journal", &lines); err != nil {
-			return e, err
+			return nil, err
 		}
 		for _, l := range lines {
-			if l.Kind == "forced-off" {
-				e.Notes = append(e.Notes, Note{n.Xname(), l.Time})
+			if l.Source == "bos" {
+				all = append(all, Note{n.Xname(), l.Session, l.Time, l.Kind == "forced-off"})
 			}
 		}
 	}
-	return e, nil
+	return all, nil
 }
 
 // tasks are those of all transitions; the time at which they were told to be

@@ -51,6 +51,8 @@ type PowerStatus struct {
 // Transition is a power operation on its way.
 type Transition struct {
 	ID, Operation string
+	// Created is when PCS was asked, by its clock.
+	Created time.Time
 	// Done tells that no task will change any more.
 	Done  bool
 	Tasks []Task

@@ -142,6 +142,11 @@ func (s *Service) PruneTokens(ctx context.Context, used map[string]bool, before 
 	return err
 }
 
+// InTx has what do writes happen all or not at all.
+func (s *Service) InTx(ctx context.Context, do func(context.Context) error) error {
+	return s.DB.InTx(ctx, do)
+}
+
 // Ready reports whether the database answers.
 func (s *Service) Ready(ctx context.Context) error { return s.DB.Ping(ctx) }
 

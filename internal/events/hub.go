@@ -27,7 +27,15 @@ func (h *Hub) Changed(table string, keys []string) {
 
 // Subscribe collects the hints of the tables until Close.
 func (h *Hub) Subscribe(tables ...string) *Subscription {
-	s := &Subscription{hub: h, tables: tables, ready: make(chan struct{}, 1), keys: map[string]bool{}}
+	s := newSubscription()
+	h.attach(s, tables)
+	return s
+}
+
+// attach has the subscription, which may hold keys already, receive the hints
+// of the tables.
+func (h *Hub) attach(s *Subscription, tables []string) {
+	s.hub, s.tables = h, tables
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, t := range tables {
@@ -36,7 +44,10 @@ func (h *Hub) Subscribe(tables ...string) *Subscription {
 		}
 		h.subs[t][s] = true
 	}
-	return s
+}
+
+func newSubscription() *Subscription {
+	return &Subscription{ready: make(chan struct{}, 1), keys: map[string]bool{}}
 }
 
 // Subscription collects keys until Take.

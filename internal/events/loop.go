@@ -1,7 +1,6 @@
 package events
 
 import (
-	"container/heap"
 	"context"
 	"log/slog"
 	"slices"
@@ -32,14 +31,17 @@ type Loop struct {
 	// Resync is the time between runs with Wake.All, asked anew each time;
 	// nil or a non-positive time means only at start.
 	Resync func() time.Duration
-	// Run does the work. An error is logged, and the same wake is repeated
+	// Run does the work. What fails for one key alone is told by Later; an error
+	// is for what fails for all: it is logged, and the same wake is repeated
 	// after a pause of a second.
 	Run func(ctx context.Context, w Wake) error
 	// Log receives the errors; nil is slog.Default.
 	Log *slog.Logger
 
 	mu      sync.Mutex
-	timers  timerHeap
+	sub     *Subscription
+	timers  timers
+	late    map[string]*lateness
 	nudge   chan struct{}
 	cancel  context.CancelFunc
 	started chan struct{}
@@ -62,11 +64,11 @@ func (l *Loop) Start(ctx context.Context) {
 	if l.Hub == nil {
 		l.Hub = NewHub()
 	}
-	sub := l.Hub.Subscribe(l.Tables...)
+	l.Hub.attach(l.sub, l.Tables)
 	go func() {
 		defer close(l.stopped)
-		defer sub.Close()
-		l.loop(ctx, sub)
+		defer l.sub.Close()
+		l.loop(ctx, l.sub)
 	}()
 }
 
@@ -88,13 +90,27 @@ func (l *Loop) Stop() {
 	<-l.stopped
 }
 
-// At has the key looked at when the time comes. Loops forget these at a
-// restart: the first run, which sees everything, sets them again.
-func (l *Loop) At(key string, at time.Time) {
+// Now has the keys looked at without delay, all together, as a hint does.
+func (l *Loop) Now(keys ...string) {
+	if len(keys) == 0 {
+		return
+	}
 	l.mu.Lock()
 	l.ensure()
-	heap.Push(&l.timers, timer{key, at})
-	first := l.timers[0].at.Equal(at)
+	l.mu.Unlock()
+	l.sub.add(keys)
+}
+
+// At has the key looked at when the time comes; the zero time is never. Loops
+// forget these at a restart: the first run, which sees everything, sets them
+// again.
+func (l *Loop) At(key string, at time.Time) {
+	if at.IsZero() {
+		return
+	}
+	l.mu.Lock()
+	l.ensure()
+	first := l.timers.set(key, at)
 	l.mu.Unlock()
 	if first {
 		select {
@@ -107,6 +123,7 @@ func (l *Loop) At(key string, at time.Time) {
 func (l *Loop) ensure() {
 	if l.nudge == nil {
 		l.nudge = make(chan struct{}, 1)
+		l.sub, l.late = newSubscription(), map[string]*lateness{}
 		l.started, l.stopped = make(chan struct{}), make(chan struct{})
 	}
 }
@@ -133,6 +150,7 @@ func (l *Loop) loop(ctx context.Context, sub *Subscription) {
 			l.log().Error("run failed; will be repeated", "loop", l.Name, "error", err)
 			pause = retryPause
 		} else {
+			l.settle(wake)
 			wake = Wake{}
 			if !rest(ctx, min(time.Since(began), maxRest)) {
 				return
@@ -201,19 +219,16 @@ func (l *Loop) wait(ctx context.Context, sub *Subscription, w *Wake, resync time
 func (l *Loop) next(resync time.Time) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.timers) > 0 && (resync.IsZero() || l.timers[0].at.Before(resync)) {
-		return l.timers[0].at
+	if at := l.timers.first(); !at.IsZero() && (resync.IsZero() || at.Before(resync)) {
+		return at
 	}
 	return resync
 }
 
-func (l *Loop) due(now time.Time) (keys []string) {
+func (l *Loop) due(now time.Time) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.timers) > 0 && !l.timers[0].at.After(now) {
-		keys = append(keys, heap.Pop(&l.timers).(timer).key)
-	}
-	return keys
+	return l.timers.due(now)
 }
 
 func (l *Loop) resyncAt() time.Time {
@@ -231,22 +246,4 @@ func (l *Loop) log() *slog.Logger {
 		return l.Log
 	}
 	return slog.Default()
-}
-
-type timer struct {
-	key string
-	at  time.Time
-}
-
-type timerHeap []timer
-
-func (h timerHeap) Len() int           { return len(h) }
-func (h timerHeap) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
-func (h timerHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *timerHeap) Push(x any)        { *h = append(*h, x.(timer)) }
-func (h *timerHeap) Pop() any {
-	old := *h
-	last := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return last
 }

@@ -33,7 +33,7 @@ func (p power) Transition(ctx context.Context, operation string, nodes []string,
 
 func (p power) Describe(ctx context.Context, id string) (bos.Transition, error) {
 	t, err := p.pcs.Describe(ctx, id)
-	out := bos.Transition{ID: id, Operation: string(t.Operation), Done: t.TransitionStatus.Done(), Tasks: make([]bos.Task, len(t.Tasks))}
+	out := bos.Transition{ID: id, Operation: string(t.Operation), Created: t.CreateTime, Done: t.TransitionStatus.Done(), Tasks: make([]bos.Task, len(t.Tasks))}
 	for i, task := range t.Tasks {
 		done := task.TaskStatus.Done() || out.Done
 		out.Tasks[i] = bos.Task{Node: task.Xname, Text: words(&task, done), Done: done, Answer: answer(&task)}

@@ -59,16 +59,19 @@ type Effect int
 
 // The effects. PowerOn is boot parameters to BSS, the held configuration to CFS
 // and then the call. A power effect is the call in the record's Engine.Call.
+// Abandon ends the call under way of a node that was disabled: what was sent
+// stays sent.
 const (
 	Nothing Effect = iota
 	CallPowerOn
 	CallSoftOff
 	CallForceOff
 	Configure
+	Abandon
 )
 
 func (e Effect) String() string {
-	return [...]string{"", "PowerOn", "SoftOff", "ForceOff", "SetConfiguration"}[e]
+	return [...]string{"", "PowerOn", "SoftOff", "ForceOff", "SetConfiguration", "AbortTransition"}[e]
 }
 
 // Result is what follows.
@@ -111,6 +114,10 @@ func (m *move) decide() {
 	c := m.c
 	if !c.Enabled {
 		m.Row = 2
+		if c.Engine.Call.Open() {
+			m.forgetCall()
+			m.Effect = Abandon
+		}
 		return
 	}
 	if c.Status.StatusOverride == bos.StatusFailed {

@@ -180,6 +180,7 @@ const limitText = "The retry limit has been hit for this component, but no servi
 // Each cell of the table: the situation, and what comes of it.
 var cells = []struct{ situation, want string }{
 	{"on_hold, not enabled", "2 on_hold disabled"},
+	{"power_off_gracefully_called, accepted, on, not enabled", "2 power_off_gracefully_called disabled AbortTransition"},
 	{"failed", "4 failed disabled"},
 	{"power_on_called, hears of another call", "21 power_on_called"},
 	{"power_off_pending, silent", "6 power_off_pending: PCS does not answer: down"},

@@ -22,7 +22,7 @@ type Row struct {
 // own. Waits are max_power_on_wait_time (on), max_power_off_wait_time (off) and
 // max_boot_wait_time (boot), each counted from when the BMC took the request.
 var Rows = []Row{
-	{2, "any", "not enabled", "same", "", false},
+	{2, "any", "not enabled", "same", "a call under way is given up, its transition aborted", false},
 	{4, "failed", "enabled by hand", "failed, disabled", "", false},
 	{6, "any", "PCS (or CFS, where it decides) does not answer", "same, however long", "", false},
 	{7, "any", "PCS or CFS does not list the node", "same; after the on wait on_hold, disabled", "", false},

@@ -137,3 +137,31 @@ func TestRestartInTheMiddleOfShutdown(t *testing.T) {
 		t.Errorf("%d still enabled, %v", n, err)
 	}
 }
+
+// After a restart a call that waits for a busy BMC is not taken for accepted
+// because an earlier shutdown of the same node was.
+func TestRestartTakesNoEarlierTransitionForACalls(t *testing.T) {
+	w := newWorld(t, 2)
+	w.run(bos.OperationBoot, "")
+	older, node := nodeName(0), nodeName(1)
+	w.with(func() { w.deaf[older] = true })
+	w.session(bos.OperationShutdown, older) // a call under way that is older than both of the other node
+	w.eventually("the older call", func() bool { return w.component(older).Engine.Call.State == bos.CallAccepted })
+	w.run(bos.OperationReboot, node)
+	w.with(func() { w.mute[node] = true })
+	w.session(bos.OperationShutdown, node)
+	waits := func() bool { return strings.Contains(w.component(node).Troubles.Newest(), "asking again") }
+	w.eventually("the BMC to be busy", waits)
+	w.stop()
+	_, _, err := w.service.Change(t.Context(), []string{node}, func(c *bos.Component) error {
+		c.Troubles.Clear(bos.FromPower)
+		return nil
+	})
+	must(t, err)
+	w.start()
+	w.ops.Started()
+	w.eventually("the call to be watched again", waits)
+	if call := w.component(node).Engine.Call; call.State != bos.CallDecided {
+		t.Errorf("the call is %s at %s; its BMC has not taken it", call.State, call.AcceptedAt)
+	}
+}

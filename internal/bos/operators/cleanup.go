@@ -2,6 +2,8 @@ package operators
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/bos"
@@ -20,48 +22,60 @@ const (
 	tokenAge = 24 * time.Hour
 )
 
-func never(bos.Options) time.Duration { return 0 }
-
-func every(d time.Duration) func(bos.Options) time.Duration {
-	return func(bos.Options) time.Duration { return d }
+// sessionCleanup is the operator that deletes complete sessions that ended long
+// ago.
+type sessionCleanup struct {
+	sessions sessions
+	now      clock
 }
 
-func (o *Operators) cleanupLoops() {
-	o.loop("session cleanup", every(cleanupPeriod), o.runSessionCleanup)
-	o.loop("actual state cleanup", every(stateCleanupPeriod), o.runStateCleanup)
+func (o *sessionCleanup) spec() Spec {
+	return Spec{Name: "session-cleanup", Outputs: []string{"sessions: old ones deleted"}, Resync: every(cleanupPeriod)}
 }
 
-// The session-cleanup operator deletes complete sessions that ended long ago.
-func (o *Operators) runSessionCleanup(ctx context.Context, options bos.Options, _ events.Wake) error {
+func (o *sessionCleanup) run(ctx context.Context, options bos.Options, _ events.Wake) error {
 	ttl := options.CompletedSessionTTL()
 	if ttl == 0 {
 		return nil
 	}
-	old, err := o.Service.Sessions(ctx, "", bos.SessionFilter{Status: bos.SessionComplete})
+	old, err := o.sessions.Sessions(ctx, "", bos.SessionFilter{Status: bos.SessionComplete})
 	if err != nil {
 		return err
 	}
-	before := o.Now().Add(-ttl)
+	before := o.now().Add(-ttl)
+	var kept []error
 	for _, s := range old {
 		if s.Status.EndTime.After(before) {
 			continue
 		}
-		if err := o.Service.DeleteSession(ctx, s.Name, s.Tenant); err != nil {
-			return err
+		if err := o.sessions.DeleteSession(ctx, s.Name, s.Tenant); err != nil {
+			kept = append(kept, fmt.Errorf("delete session %s: %w", s.Name, err))
 		}
 	}
-	return nil
+	return errors.Join(kept...)
 }
 
-// The actual-state-cleanup operator empties actual states that nobody has
+// stateCleanup is the operator that empties actual states that nobody has
 // confirmed for long: what such a node runs is not known. It also forgets the
 // tokens that no node has any more.
-func (o *Operators) runStateCleanup(ctx context.Context, options bos.Options, _ events.Wake) error {
-	all, err := o.Service.Components(ctx, store.Query{})
+type stateCleanup struct {
+	components interface {
+		components
+		PruneTokens(ctx context.Context, used map[string]bool, before time.Time) error
+	}
+	now clock
+}
+
+func (o *stateCleanup) spec() Spec {
+	return Spec{Name: "actual-state-cleanup", Outputs: []string{"components: actual state, emptied when old"}, Resync: every(stateCleanupPeriod)}
+}
+
+func (o *stateCleanup) run(ctx context.Context, options bos.Options, _ events.Wake) error {
+	all, err := o.components.Components(ctx, store.Query{})
 	if err != nil {
 		return err
 	}
-	now := o.Now()
+	now := o.now()
 	oldest := now.Add(-options.ActualStateTTL())
 	var expired []string
 	used := map[string]bool{}
@@ -72,7 +86,7 @@ func (o *Operators) runStateCleanup(ctx context.Context, options bos.Options, _ 
 			expired = append(expired, c.ID)
 		}
 	}
-	_, _, err = o.Service.Change(ctx, expired, func(c *bos.Component) error {
+	_, _, err = o.components.Change(ctx, expired, func(c *bos.Component) error {
 		if !c.ActualState.Expired(oldest) {
 			return store.ErrUnchanged
 		}
@@ -82,5 +96,5 @@ func (o *Operators) runStateCleanup(ctx context.Context, options bos.Options, _ 
 	if err != nil {
 		return err
 	}
-	return o.Service.PruneTokens(ctx, used, now.Add(-tokenAge))
+	return o.components.PruneTokens(ctx, used, now.Add(-tokenAge))
 }

@@ -3,40 +3,56 @@ package operators
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"sync"
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
-// The configuration operator tells CFS what nodes should have that run what
-// they should.
-func (o *Operators) configure(ctx context.Context, options bos.Options, nodes []bos.Component) {
-	byTarget := map[configuration][]string{}
+// configuration is the operator that tells CFS what nodes should have that run
+// what they should.
+type configuration struct {
+	components components
+	cfs        bos.Configurations
+	view       noted // of CFS
+	wake       func(nodes ...string)
+	calls      *sync.WaitGroup
+	now        clock
+	log        *slog.Logger
+}
+
+func (o *configuration) spec() Spec {
+	return Spec{Name: "configuration", Inputs: []string{"status decides it"}, Outputs: []string{"CFS: enabled, desired configuration"}}
+}
+
+func (o *configuration) hand(ctx context.Context, _ bos.Options, nodes []bos.Component) {
+	byWish := map[wish][]string{}
 	for i := range nodes {
-		k := configurationOf(&nodes[i])
-		byTarget[k] = append(byTarget[k], nodes[i].ID)
+		w := wishOf(&nodes[i])
+		byWish[w] = append(byWish[w], nodes[i].ID)
 	}
 	o.calls.Go(func() {
-		for k, ids := range byTarget {
-			err := o.Configurations.Patch(ctx, ids, k.patch(false))
+		for w, ids := range byWish {
+			err := o.cfs.Patch(ctx, ids, w.patch(false))
 			if err != nil && ctx.Err() == nil {
-				o.noteConfigurationError(ctx, ids, fmt.Sprintf("Error encountered setting CFS information: %s", err))
+				o.noteError(ctx, ids, fmt.Sprintf("Error encountered setting CFS information: %s", err))
 				continue
 			}
-			o.status.now(o.sight.config.changed(ids))
+			o.wake(o.view.changed(ids)...)
 		}
 	})
 }
 
-func (o *Operators) noteConfigurationError(ctx context.Context, ids []string, why string) {
-	_, _, err := o.Service.Change(ctx, ids, func(c *bos.Component) error {
+func (o *configuration) noteError(ctx context.Context, ids []string, why string) {
+	_, _, err := o.components.Change(ctx, ids, func(c *bos.Component) error {
 		if c.Computed() != bos.StatusConfiguring {
 			return store.ErrUnchanged
 		}
-		c.Troubles.Set(bos.FromCFS, why, o.Now())
+		c.Troubles.Set(bos.FromCFS, why, o.now())
 		return nil
 	})
 	if err != nil {
-		o.Log.Error("failure of configuration not recorded", "failure", why, "error", err)
+		o.log.Error("failure of configuration not recorded", "failure", why, "error", err)
 	}
 }

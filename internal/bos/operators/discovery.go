@@ -11,13 +11,23 @@ import (
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
-// The discovery operator selects nodes in HSM that have no component and makes
-// one for each. Components are never removed.
-func (o *Operators) discoveryLoop() {
-	o.loop("discovery", bos.Options.Discovery, o.runDiscovery, o.InventoryTable)
+// discovery is the operator that selects nodes in HSM that have no component
+// and makes one for each. Components are never removed.
+type discovery struct {
+	inventory  bos.Inventory
+	table      string // of HSM's components
+	components interface {
+		CountComponents(ctx context.Context, q store.Query) (int, error)
+		AddComponents(ctx context.Context, ids []string) (added []string, err error)
+	}
+	journal notes
 }
 
-func (o *Operators) runDiscovery(ctx context.Context, _ bos.Options, w events.Wake) error {
+func (o *discovery) spec() Spec {
+	return Spec{Name: "discovery", Inputs: []string{o.table}, Outputs: []string{"components: new ones"}, Resync: bos.Options.Discovery}
+}
+
+func (o *discovery) run(ctx context.Context, _ bos.Options, w events.Wake) error {
 	var ids []string // nil: all nodes
 	if !w.All {
 		fresh, err := o.unknown(ctx, w.Keys)
@@ -26,7 +36,7 @@ func (o *Operators) runDiscovery(ctx context.Context, _ bos.Options, w events.Wa
 		}
 		ids = fresh
 	}
-	nodes, err := o.Inventory.Nodes(ctx, ids)
+	nodes, err := o.inventory.Nodes(ctx, ids)
 	if err != nil {
 		return fmt.Errorf("ask HSM for nodes: %w", err)
 	}
@@ -34,16 +44,16 @@ func (o *Operators) runDiscovery(ctx context.Context, _ bos.Options, w events.Wa
 	for i := range nodes {
 		ids[i] = nodes[i].ID
 	}
-	added, err := o.Service.AddComponents(ctx, ids)
+	added, err := o.components.AddComponents(ctx, ids)
 	for _, id := range added {
-		o.Service.Journal.Note(journal.Entry{Node: id, Source: "bos", Kind: "discovery", Text: "discovered in HSM"})
+		o.journal.Note(journal.Entry{Node: id, Source: "bos", Kind: "discovery", Text: "discovered in HSM"})
 	}
 	return err
 }
 
 // unknown are the nodes among the keys that have no component yet. Most hints
 // of HSM are about the state of nodes that have one.
-func (o *Operators) unknown(ctx context.Context, keys []string) ([]string, error) {
+func (o *discovery) unknown(ctx context.Context, keys []string) ([]string, error) {
 	var nodes []string
 	for _, k := range keys {
 		if xname.IsNode(k) {
@@ -53,7 +63,7 @@ func (o *Operators) unknown(ctx context.Context, keys []string) ([]string, error
 	if len(nodes) == 0 {
 		return nil, nil
 	}
-	n, err := o.Service.CountComponents(ctx, store.Query{Keys: nodes})
+	n, err := o.components.CountComponents(ctx, store.Query{Keys: nodes})
 	if err != nil || n == len(nodes) {
 		return nil, err
 	}

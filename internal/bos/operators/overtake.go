@@ -23,29 +23,29 @@ const (
 // an earlier try, for which BOS has waited long enough, or of a session that
 // is replaced. All nodes of a transition were asked at the same time, so it
 // is over for all of them. What it sent stays sent.
-func (b *batch) overtake(ctx context.Context) {
-	if b.action.name == bos.PoweringOn && !slices.ContainsFunc(b.nodes, func(c bos.Component) bool { return c.EventStats.PowerOnAttempts > 0 }) {
+func (b *powerCall) overtake(ctx context.Context) {
+	if b.by.action == bos.PoweringOn && !slices.ContainsFunc(b.nodes, func(c bos.Component) bool { return c.EventStats.PowerOnAttempts > 0 }) {
 		return // the first power-on of each
 	}
 	patience := max(b.options.PowerOffWait(), b.options.PowerOnWait())
-	for _, operation := range b.action.overtakes {
-		ids, err := b.o.Power.Since(ctx, operation, b.o.Now().Add(-2*patience-lastsLonger))
+	for _, operation := range b.by.overtakes {
+		ids, err := b.by.power.Since(ctx, operation, b.by.now().Add(-2*patience-lastsLonger))
 		for i := 0; err == nil && i < len(ids); i++ {
 			err = b.abort(ctx, ids[i])
 		}
 		if err != nil && ctx.Err() == nil { // PCS may refuse nodes, and says so
-			b.o.Log.Warn("earlier power actions not ended", "operation", operation, "error", err)
+			b.by.log.Warn("earlier power actions not ended", "operation", operation, "error", err)
 		}
 	}
 }
 
 // abort ends the transition if it drives a node of the batch, and waits for it.
-func (b *batch) abort(ctx context.Context, id string) error {
-	t, err := b.o.Power.Describe(ctx, id)
+func (b *powerCall) abort(ctx context.Context, id string) error {
+	t, err := b.by.power.Describe(ctx, id)
 	if err != nil || t.Done || !slices.ContainsFunc(t.Tasks, b.awaits) {
 		return err
 	}
-	if err := b.o.Power.Abort(ctx, id); err != nil {
+	if err := b.by.power.Abort(ctx, id); err != nil {
 		return fmt.Errorf("abort transition %s: %w", id, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, abortWithin)
@@ -55,7 +55,7 @@ func (b *batch) abort(ctx context.Context, id string) error {
 	for !t.Done && err == nil {
 		select {
 		case <-look.C:
-			t, err = b.o.Power.Describe(ctx, id)
+			t, err = b.by.power.Describe(ctx, id)
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
@@ -63,6 +63,6 @@ func (b *batch) abort(ctx context.Context, id string) error {
 	return err
 }
 
-func (b *batch) awaits(t bos.Task) bool {
+func (b *powerCall) awaits(t bos.Task) bool {
 	return !t.Done && slices.ContainsFunc(b.nodes, func(c bos.Component) bool { return c.ID == t.Node })
 }

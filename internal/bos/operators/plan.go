@@ -3,7 +3,6 @@ package operators
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -85,20 +84,20 @@ func (i *inventory) Locked(ctx context.Context) (map[string]bool, error) {
 
 // planner works out what a session wants of which nodes.
 type planner struct {
-	*Operators
-	options   bos.Options
-	session   *bos.Session
-	inventory *inventory
-	owned     map[string]bool   // the tenant's nodes; nil: all
-	left      map[string]string // why, by node or by name of the limit
+	*setup
+	options bos.Options
+	session *bos.Session
+	hsm     *inventory
+	owned   map[string]bool   // the tenant's nodes; nil: all
+	left    map[string]string // why, by node or by name of the limit
 }
 
 func (p *planner) plan(ctx context.Context) (map[string]bos.Target, error) {
-	t, err := p.Service.Template(ctx, p.session.TemplateName, p.session.Tenant)
+	t, err := p.sessions.Template(ctx, p.session.TemplateName, p.session.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	if p.owned, err = p.Service.OwnedNodes(ctx, p.session.Tenant); err != nil {
+	if p.owned, err = p.sessions.OwnedNodes(ctx, p.session.Tenant); err != nil {
 		return nil, err
 	}
 	targets := map[string]bos.Target{}
@@ -109,7 +108,7 @@ func (p *planner) plan(ctx context.Context) (map[string]bos.Target, error) {
 			return nil, fmt.Errorf("boot set '%s': %w", b.Name, err)
 		}
 		if len(nodes) == 0 {
-			slog.Info("boot set selects no node", "session", p.session.Name, "boot set", b.Name)
+			p.log.Info("boot set selects no node", "session", p.session.Name, "boot set", b.Name)
 			continue
 		}
 		target, err := p.target(ctx, &t, &b.BootSet)
@@ -138,11 +137,11 @@ func (p *planner) target(ctx context.Context, t *bos.Template, b *bootset.BootSe
 	if p.session.Operation == bos.OperationShutdown {
 		return bos.Target{}, nil
 	}
-	img, err := bootset.LoadImage(ctx, b, p.Service.Objects)
+	img, err := bootset.LoadImage(ctx, b, p.objects)
 	if err != nil {
 		return bos.Target{}, err
 	}
-	a, err := bootset.Compose(ctx, b, img, p.options.ComponentActualStateTTL, p.Service.Objects)
+	a, err := bootset.Compose(ctx, b, img, p.options.ComponentActualStateTTL, p.objects)
 	return bos.Target{Artifacts: a, Configuration: t.Configuration(b)}, err
 }
 
@@ -156,7 +155,7 @@ func (p *planner) nodes(ctx context.Context, b *bootset.BootSet) (map[string]boo
 	if nodes, err = p.limit(ctx, nodes); err != nil {
 		return nil, err
 	}
-	locked, err := p.inventory.Locked(ctx)
+	locked, err := p.hsm.Locked(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +186,7 @@ func (p *planner) named(ctx context.Context, b *bootset.BootSet) (map[string]boo
 		what  string
 		names []string
 		ask   func(context.Context) (map[string][]string, error)
-	}{{"group", b.NodeGroups, p.inventory.Groups}, {"role", b.NodeRolesGroups, p.inventory.Roles}} {
+	}{{"group", b.NodeGroups, p.hsm.Groups}, {"role", b.NodeRolesGroups, p.hsm.Roles}} {
 		if len(kind.names) == 0 {
 			continue
 		}
@@ -198,7 +197,7 @@ func (p *planner) named(ctx context.Context, b *bootset.BootSet) (map[string]boo
 		for _, name := range kind.names {
 			members, known := all[name]
 			if !known {
-				slog.Warn("HSM does not know the "+kind.what, "session", p.session.Name, kind.what, name)
+				p.log.Warn("HSM does not know the "+kind.what, "session", p.session.Name, kind.what, name)
 			}
 			for _, n := range members {
 				nodes[n] = true
@@ -216,7 +215,7 @@ func (p *planner) limit(ctx context.Context, nodes map[string]bool) (map[string]
 	var failed error
 	selected, err := bootset.Limit(expr, nodes, func(name string) ([]string, bool) {
 		for _, ask := range []func(context.Context) (map[string][]string, error){
-			p.inventory.Roles, p.inventory.Partitions, p.inventory.Groups} {
+			p.hsm.Roles, p.hsm.Partitions, p.hsm.Groups} {
 			all, err := ask(ctx)
 			if err != nil {
 				failed = err
@@ -241,7 +240,7 @@ func (p *planner) dropUnfit(ctx context.Context, b *bootset.BootSet, nodes map[s
 	if len(nodes) == 0 {
 		return nil
 	}
-	found, err := p.Inventory.Nodes(ctx, slices.Sorted(maps.Keys(nodes)))
+	found, err := p.inventory.Nodes(ctx, slices.Sorted(maps.Keys(nodes)))
 	if err != nil {
 		return fmt.Errorf("ask HSM for nodes: %w", err)
 	}
@@ -282,6 +281,6 @@ func (p *planner) notAsked(name string, nodes map[string]bool) {
 func (p *planner) leaveOut(nodes map[string]bool, id, why string) {
 	delete(nodes, id)
 	p.left[id] = why
-	p.Service.Journal.Note(journal.Entry{Node: id, Source: "bos", Kind: "session", Session: p.session.Name,
+	p.journal.Note(journal.Entry{Node: id, Source: "bos", Kind: "session", Session: p.session.Name,
 		Text: "left out of the session: " + why})
 }

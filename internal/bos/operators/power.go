@@ -3,7 +3,7 @@ package operators
 import (
 	"context"
 	"fmt"
-	"slices"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -11,77 +11,94 @@ import (
 	"github.com/drover-hpc/drover/internal/bos/machine"
 )
 
-// powerAction is what the three power operators differ in.
-type powerAction struct {
-	name      bos.Action
+// caller is what the three power operators share.
+type caller struct {
+	power       bos.Power
+	guard       *guard
+	transitions *transitions
+	outcomes    *outcomes
+	calls       *sync.WaitGroup
+	now         clock
+	log         *slog.Logger
+}
+
+// powerOperator makes the calls of one power action.
+type powerOperator struct {
+	caller
+	name      string
+	action    bos.Action
 	operation string // as PCS calls it
 	words     string // as people call it
+	outputs   []string
 	// overtakes are the operations whose transitions give way: PCS lets one at
 	// a time drive a node.
 	overtakes []string
 	// prepare does what must be done before the call to PCS, and takes nodes
 	// out of the batch for which it failed; nil is nothing.
-	prepare func(ctx context.Context, b *batch)
+	prepare func(ctx context.Context, b *powerCall)
 	// wait is how long PCS may go on trying.
 	wait func(bos.Options) time.Duration
-	o    *Operators
 
 	mu      sync.Mutex
 	waiting []bos.Component
 	running int
 }
 
-// batch is a number of nodes for which the call is decided.
-type batch struct {
-	o       *Operators
-	action  *powerAction
+// powerCall is a number of nodes for which the call is decided.
+type powerCall struct {
+	by      *powerOperator
 	options bos.Options
 	nodes   []bos.Component
 }
 
-const (
-	// batchesPerAction bounds the batches of one action under way. What is
-	// decided meanwhile goes into one batch.
-	batchesPerAction = 4
-	// clockSkew is how far PCS's clock may be behind.
-	clockSkew = 2 * time.Second
-)
+// batchesPerAction bounds the batches of one action under way. What is decided
+// meanwhile goes into one batch.
+const batchesPerAction = 4
 
-func (o *Operators) powerActions() map[machine.Effect]*powerAction {
-	return map[machine.Effect]*powerAction{
-		// power-on: nodes that are off and should run.
-		machine.CallPowerOn: {o: o, name: bos.PoweringOn, operation: "On", words: "power on", prepare: prepareBoot,
-			overtakes: []string{"On"}, wait: bos.Options.PowerOnWait},
-		// power-off-graceful: nodes that are on and should be off, or run something else.
-		machine.CallSoftOff: {o: o, name: bos.PoweringOffGently, operation: "Soft-Off", words: "power off gracefully",
-			overtakes: []string{"Soft-Off"}, wait: bos.Options.PowerOffWait},
-		// power-off-forceful: nodes that were asked to go off and did not, or cannot.
-		machine.CallForceOff: {o: o, name: bos.PoweringOffHard, operation: "Force-Off", words: "power off forcefully",
-			overtakes: []string{"Soft-Off", "Force-Off"}, wait: bos.Options.PowerOffWait},
-	}
+// newPowerOn is for nodes that are off and should run.
+func newPowerOn(c caller, b *boot) *powerOperator {
+	return &powerOperator{caller: c, name: "power-on", action: bos.PoweringOn, operation: "On", words: "power on",
+		outputs: []string{"BSS boot parameters", "CFS: held, desired configuration", "images tagged for SBPS", "components: desired BSS token", "PCS On"},
+		prepare: b.prepare, overtakes: []string{"On"}, wait: bos.Options.PowerOnWait}
+}
+
+// newSoftOff is for nodes that are on and should be off, or run something else.
+func newSoftOff(c caller) *powerOperator {
+	return &powerOperator{caller: c, name: "power-off-graceful", action: bos.PoweringOffGently, operation: "Soft-Off", words: "power off gracefully",
+		outputs: []string{"PCS Soft-Off"}, overtakes: []string{"Soft-Off"}, wait: bos.Options.PowerOffWait}
+}
+
+// newForceOff is for nodes that were asked to go off and did not, or cannot.
+func newForceOff(c caller) *powerOperator {
+	return &powerOperator{caller: c, name: "power-off-forceful", action: bos.PoweringOffHard, operation: "Force-Off", words: "power off forcefully",
+		outputs: []string{"PCS Force-Off"}, overtakes: []string{"Soft-Off", "Force-Off"}, wait: bos.Options.PowerOffWait}
+}
+
+func (p *powerOperator) spec() Spec {
+	return Spec{Name: p.name, Inputs: []string{"status decides it"}, Outputs: p.outputs}
 }
 
 // hand has the calls of the components made, together with others that wait.
-func (a *powerAction) hand(ctx context.Context, options bos.Options, nodes []bos.Component) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.waiting = append(a.waiting, nodes...)
-	if a.running < batchesPerAction {
-		a.running++
-		a.o.calls.Go(func() { a.work(ctx, options) })
+func (p *powerOperator) hand(ctx context.Context, options bos.Options, nodes []bos.Component) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting = append(p.waiting, nodes...)
+	if p.running < batchesPerAction {
+		p.running++
+		p.calls.Go(func() { p.work(ctx, options) })
 	}
 }
 
-func (a *powerAction) work(ctx context.Context, options bos.Options) {
+func (p *powerOperator) work(ctx context.Context, options bos.Options) {
 	for {
-		a.mu.Lock()
-		n := min(len(a.waiting), options.Batch())
-		b := &batch{o: a.o, action: a, options: options, nodes: a.waiting[:n:n]}
-		a.waiting = a.waiting[n:]
+		p.mu.Lock()
+		n := min(len(p.waiting), options.Batch())
+		b := &powerCall{by: p, options: options, nodes: p.waiting[:n:n]}
+		p.waiting = p.waiting[n:]
 		if n == 0 {
-			a.running--
+			p.running--
 		}
-		a.mu.Unlock()
+		p.mu.Unlock()
 		if n == 0 {
 			return
 		}
@@ -91,28 +108,29 @@ func (a *powerAction) work(ctx context.Context, options bos.Options) {
 
 // carryOut makes the calls. What fails becomes an outcome; an interruption does
 // not, because nobody knows what has been reached.
-func (b *batch) carryOut(ctx context.Context) {
-	if b.action.prepare != nil {
-		b.action.prepare(ctx, b)
+func (b *powerCall) carryOut(ctx context.Context) {
+	b.spare(ctx)
+	if b.by.prepare != nil && len(b.nodes) > 0 {
+		b.by.prepare(ctx, b)
 	}
 	b.overtake(ctx)
 	if len(b.nodes) == 0 || ctx.Err() != nil {
 		return
 	}
-	minutes := max(1, int((b.action.wait(b.options)+time.Minute-1)/time.Minute))
-	id, err := b.o.Power.Transition(ctx, b.action.operation, b.ids(), minutes)
+	minutes := max(1, int((b.by.wait(b.options)+time.Minute-1)/time.Minute))
+	id, err := b.by.power.Transition(ctx, b.by.operation, b.ids(), minutes)
 	if err != nil {
-		b.fail(ctx, b.ids(), bos.FromPower, "calling PCS to "+b.action.words, err)
+		b.fail(ctx, b.ids(), bos.FromPower, "calling PCS to "+b.by.words, err)
 		return
 	}
 	calls := make(map[string]string, len(b.nodes))
 	for i := range b.nodes {
 		calls[b.nodes[i].ID] = b.nodes[i].Engine.Call.ID
 	}
-	b.o.watching.add(id, b.action, calls)
+	b.by.transitions.add(id, b.by, calls)
 }
 
-func (b *batch) ids() []string {
+func (b *powerCall) ids() []string {
 	ids := make([]string, len(b.nodes))
 	for i := range b.nodes {
 		ids[i] = b.nodes[i].ID
@@ -120,33 +138,45 @@ func (b *batch) ids() []string {
 	return ids
 }
 
-// fail tells the machine why the calls came to nothing before PCS had them,
-// and takes the nodes out of the batch.
-func (b *batch) fail(ctx context.Context, ids []string, source bos.Source, doing string, why error) {
-	if ctx.Err() != nil || len(ids) == 0 {
+// spare takes nodes out that must be let be now, whatever was decided.
+func (b *powerCall) spare(ctx context.Context) {
+	spared, err := b.by.guard.spared(ctx, b.nodes)
+	if err != nil {
+		b.fail(ctx, b.ids(), bos.FromPower, "asking whether the node may be driven", err)
 		return
 	}
-	gone := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		gone[id] = true
-	}
-	found := map[string]machine.Outcome{}
-	for i := range b.nodes {
-		if c := &b.nodes[i]; gone[c.ID] {
-			found[c.ID] = machine.Outcome{CallID: c.Engine.Call.ID, Kind: answerTo(why), Source: source,
-				Words: fmt.Sprintf("Error encountered %s: %s", doing, why)}
-		}
-	}
-	b.nodes = slices.DeleteFunc(slices.Clone(b.nodes), func(c bos.Component) bool { return gone[c.ID] })
-	b.o.heard(found)
+	b.end(ctx, func(id string) (machine.Outcome, bool) {
+		why, is := spared[id]
+		return machine.Outcome{Kind: bos.AnswerLater, Source: bos.FromPower, Words: why}, is
+	})
 }
 
-// heard has the machine told what became of calls.
-func (o *Operators) heard(found map[string]machine.Outcome) {
-	o.outcomes.put(found)
-	ids := make([]string, 0, len(found))
-	for id := range found {
-		ids = append(ids, id)
+// fail tells the machine why the calls came to nothing before PCS had them,
+// and takes the nodes out of the batch.
+func (b *powerCall) fail(ctx context.Context, ids []string, source bos.Source, doing string, why error) {
+	o := machine.Outcome{Kind: answerTo(why), Source: source, Words: fmt.Sprintf("Error encountered %s: %s", doing, why)}
+	failed := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		failed[id] = true
 	}
-	o.status.now(ids)
+	b.end(ctx, func(id string) (machine.Outcome, bool) { return o, failed[id] })
+}
+
+// end takes the nodes out of the batch whose calls have an outcome already.
+func (b *powerCall) end(ctx context.Context, outcome func(id string) (machine.Outcome, bool)) {
+	if ctx.Err() != nil {
+		return
+	}
+	ended := map[string]machine.Outcome{}
+	kept := make([]bos.Component, 0, len(b.nodes))
+	for _, c := range b.nodes {
+		if o, is := outcome(c.ID); is {
+			o.CallID = c.Engine.Call.ID
+			ended[c.ID] = o
+		} else {
+			kept = append(kept, c)
+		}
+	}
+	b.nodes = kept
+	b.by.outcomes.put(ended)
 }

@@ -7,70 +7,91 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/bos"
-	"github.com/drover-hpc/drover/internal/bos/machine"
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
-// The recovery operator takes up the calls of a process that is no more: what
-// PCS knows of is watched, what it does not was never asked for and is asked
-// for now, as the same call. It runs until that has succeeded once.
-func (o *Operators) recoveryLoop() {
-	done := false
-	o.loop("recovery", never, func(ctx context.Context, options bos.Options, _ events.Wake) error {
-		if done {
-			return nil
-		}
-		err := o.recover(ctx, options)
-		done = err == nil
-		return err
-	})
+// recovery is the operator that takes up the calls of a process that is no
+// more: what PCS knows of is watched, what it does not was never asked for and
+// is asked for now, as the same call. It runs until that has succeeded once.
+type recovery struct {
+	components  components
+	power       bos.Power
+	actions     []*powerOperator
+	transitions *transitions
+	names       *callNames
+	wake        func(nodes ...string)
+	// skew is how far PCS's clock may be behind.
+	skew time.Duration
+	done bool
 }
 
-// newCall names the calls of one pass; mine tells whether this process named
-// the call.
-func (o *Operators) newCall() string         { return o.process + "/" + o.NewID() }
-func (o *Operators) mine(call bos.Call) bool { return strings.HasPrefix(call.ID, o.process+"/") }
+// callNames name the calls of this process.
+type callNames struct {
+	process string
+	newID   func() string
+}
 
-func (o *Operators) recover(ctx context.Context, options bos.Options) error {
-	moving, err := o.Service.Components(ctx, store.Query{Where: []store.Match{store.Is("enabled", "true"),
+// next names the calls of one pass; mine tells whether this process named the
+// call.
+func (n *callNames) next() string            { return n.process + "/" + n.newID() }
+func (n *callNames) mine(call bos.Call) bool { return strings.HasPrefix(call.ID, n.process+"/") }
+
+func (r *recovery) spec() Spec {
+	return Spec{Name: "recovery", Inputs: []string{"the start of the server"}, Outputs: []string{"the calls of an earlier run, for the power operators"}}
+}
+
+func (r *recovery) run(ctx context.Context, options bos.Options, _ events.Wake) error {
+	if r.done {
+		return nil
+	}
+	called, err := r.components.Components(ctx, store.Query{Where: []store.Match{
 		{Column: "status", In: []string{bos.StatusPowerOnCalled, bos.StatusPowerOffGently, bos.StatusPowerOffHard}}}})
 	if err != nil {
 		return err
 	}
 	lost := map[bos.Action]map[string]bos.Component{}
-	for _, c := range moving {
-		if call := c.Engine.Call; call.Open() && !o.mine(call) {
+	for _, c := range called {
+		if call := c.Engine.Call; call.Open() && !r.names.mine(call) {
 			if lost[call.Action] == nil {
 				lost[call.Action] = map[string]bos.Component{}
 			}
 			lost[call.Action][c.ID] = c
 		}
 	}
-	for _, effect := range []machine.Effect{machine.CallPowerOn, machine.CallSoftOff, machine.CallForceOff} {
-		a := o.actions[effect]
-		found, err := o.find(ctx, a, lost[a.name])
-		if err != nil {
+	for _, a := range r.actions {
+		if err := r.takeUp(ctx, options, a, lost[a.action]); err != nil {
 			return err
 		}
-		var again []bos.Component
-		for id, c := range lost[a.name] {
-			if !found[id] && c.Engine.Call.State == bos.CallDecided {
-				again = append(again, c)
-			}
+	}
+	r.done = true
+	return nil
+}
+
+func (r *recovery) takeUp(ctx context.Context, options bos.Options, a *powerOperator, lost map[string]bos.Component) error {
+	found, err := r.find(ctx, a, lost)
+	if err != nil {
+		return err
+	}
+	var again []bos.Component
+	for id, c := range lost {
+		if !c.Enabled {
+			r.wake(id) // disabled on its way: its call is given up
+		} else if !found[id] && c.Engine.Call.State == bos.CallDecided {
+			again = append(again, c)
 		}
-		if len(again) > 0 {
-			a.hand(ctx, options, again)
-		}
+	}
+	if len(again) > 0 {
+		a.hand(ctx, options, again)
 	}
 	return nil
 }
 
 // find watches PCS's transitions that carry out the calls and tells for which
-// nodes there is one. A node's last transition is its call's.
-func (o *Operators) find(ctx context.Context, a *powerAction, lost map[string]bos.Component) (map[string]bool, error) {
+// nodes there is one.
+func (r *recovery) find(ctx context.Context, a *powerOperator, lost map[string]bos.Component) (map[string]bool, error) {
 	found := map[string]bool{}
 	if len(lost) == 0 {
 		return found, nil
@@ -81,28 +102,47 @@ func (o *Operators) find(ctx context.Context, a *powerAction, lost map[string]bo
 			oldest = at
 		}
 	}
-	ids, err := o.Power.Since(ctx, a.operation, oldest.Add(-clockSkew))
+	ids, err := r.power.Since(ctx, a.operation, oldest.Add(-r.skew))
 	if err != nil {
 		return nil, fmt.Errorf("ask PCS for its transitions: %w", err)
 	}
+	last := map[string]bos.Transition{} // by node
 	for _, id := range ids {
-		t, err := o.Power.Describe(ctx, id)
+		t, err := r.power.Describe(ctx, id)
 		if fault.Is(err, fault.NotFound) || httpapi.IsStatus(err, 404) {
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("ask PCS for transition %s: %w", id, err)
 		}
-		calls := map[string]string{}
-		for _, task := range t.Tasks {
-			if c, is := lost[task.Node]; is {
-				calls[task.Node] = c.Engine.Call.ID
-				found[task.Node] = true
-			}
+		r.keepLast(last, t, lost)
+	}
+	calls := map[string]map[string]string{} // by transition and node
+	for node, t := range last {
+		if calls[t.ID] == nil {
+			calls[t.ID] = map[string]string{}
 		}
-		if len(calls) > 0 {
-			o.watching.add(id, a, calls)
-		}
+		calls[t.ID][node] = lost[node].Engine.Call.ID
+		found[node] = true
+	}
+	for id, of := range calls {
+		r.transitions.add(id, a, of)
 	}
 	return found, nil
+}
+
+// keepLast notes the transition for those nodes whose call it may carry out: it
+// was not asked for before the call was decided, and of several the last one
+// is the call's. What an earlier one told must not be taken for news of this
+// call.
+func (r *recovery) keepLast(last map[string]bos.Transition, t bos.Transition, lost map[string]bos.Component) {
+	for _, task := range t.Tasks {
+		c, is := lost[task.Node]
+		if !is || t.Created.Before(c.Engine.Call.At.Add(-r.skew)) {
+			continue
+		}
+		if older, has := last[task.Node]; !has || older.Created.Before(t.Created) {
+			last[task.Node] = t
+		}
+	}
 }

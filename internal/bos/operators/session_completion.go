@@ -11,16 +11,25 @@ import (
 	"github.com/drover-hpc/drover/internal/store"
 )
 
-// The session-completion operator selects running sessions of which no node is
+// completion is the operator that selects running sessions of which no node is
 // enabled or staged any more, completes them and keeps their final status.
-func (o *Operators) completionLoop() {
-	o.loop("session completion", bos.Options.Polling, o.runCompletion, bos.ComponentsTable, bos.SessionsTable)
+type completion struct {
+	loop     *events.Loop
+	sessions sessions
+	now      clock
+	// running are the running sessions, as of the last change of any session.
+	running []bos.Session
 }
 
-func (o *Operators) runCompletion(ctx context.Context, _ bos.Options, w events.Wake) error {
+func (o *completion) spec() Spec {
+	return Spec{Name: "session-completion", Inputs: []string{bos.ComponentsTable, bos.SessionsTable}, Resync: bos.Options.Polling,
+		Outputs: []string{"sessions: from running to complete, final status"}}
+}
+
+func (o *completion) run(ctx context.Context, _ bos.Options, w events.Wake) error {
 	// Keys of sessions have a slash; most hints are of components.
 	if w.All || slices.ContainsFunc(w.Keys, func(k string) bool { return strings.Contains(k, "/") }) {
-		running, err := o.Service.Sessions(ctx, "", bos.SessionFilter{Status: bos.SessionRunning})
+		running, err := o.sessions.Sessions(ctx, "", bos.SessionFilter{Status: bos.SessionRunning})
 		if err != nil {
 			return err
 		}
@@ -28,25 +37,28 @@ func (o *Operators) runCompletion(ctx context.Context, _ bos.Options, w events.W
 	}
 	for i := range o.running {
 		s := &o.running[i]
-		active, err := o.Service.Active(ctx, s)
+		active, err := o.sessions.Active(ctx, s)
 		if err == nil && active == 0 {
 			err = o.complete(ctx, s)
 		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err != nil && !fault.Is(err, fault.NotFound) { // it may have been deleted
-			return err
+			o.loop.Later(s.Tenant+"/"+s.Name, err)
 		}
 	}
 	return nil
 }
 
-func (o *Operators) complete(ctx context.Context, s *bos.Session) error {
-	return o.Service.DB.InTx(ctx, func(ctx context.Context) error {
-		active, err := o.Service.Active(ctx, s) // a node may have been enabled meanwhile
+func (o *completion) complete(ctx context.Context, s *bos.Session) error {
+	return o.sessions.InTx(ctx, func(ctx context.Context) error {
+		active, err := o.sessions.Active(ctx, s) // a node may have been enabled meanwhile
 		if err != nil || active > 0 {
 			return err
 		}
-		now := o.Now()
-		r, err := o.Service.ChangeSession(ctx, s.Name, s.Tenant, func(r *bos.Session) error {
+		now := o.now()
+		r, err := o.sessions.ChangeSession(ctx, s.Name, s.Tenant, func(r *bos.Session) error {
 			if r.Status.Status != bos.SessionRunning {
 				return store.ErrUnchanged
 			}
@@ -56,7 +68,7 @@ func (o *Operators) complete(ctx context.Context, s *bos.Session) error {
 		if err != nil || r.Status.Status != bos.SessionComplete {
 			return err
 		}
-		_, err = o.Service.SaveStatus(ctx, s.Name, s.Tenant)
+		_, err = o.sessions.SaveStatus(ctx, s.Name, s.Tenant)
 		return err
 	})
 }

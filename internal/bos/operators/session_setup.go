@@ -30,26 +30,31 @@ const (
 // setup is the session-setup operator: it selects pending sessions and writes
 // what they want into their nodes' components.
 type setup struct {
-	*Operators
-	alarm *alarm
+	loop      *events.Loop
+	sessions  sessions
+	inventory bos.Inventory
+	objects   bos.Objects
+	journal   notes
+	now       clock
+	log       *slog.Logger
 }
 
-func (o *Operators) setupLoop() {
-	s := &setup{Operators: o}
-	s.alarm = o.loop("session setup", bos.Options.Polling, s.run, bos.SessionsTable)
+func (s *setup) spec() Spec {
+	return Spec{Name: "session-setup", Inputs: []string{bos.SessionsTable}, Resync: bos.Options.Polling,
+		Outputs: []string{"sessions: from pending to running or complete, their nodes, who was left out", "components: session, desired and staged state, enabled to true"}}
 }
 
 func (s *setup) run(ctx context.Context, options bos.Options, _ events.Wake) error {
-	pending, err := s.Service.Sessions(ctx, "", bos.SessionFilter{Status: bos.SessionPending})
+	pending, err := s.sessions.Sessions(ctx, "", bos.SessionFilter{Status: bos.SessionPending})
 	if err != nil || len(pending) == 0 {
 		return err
 	}
-	inv := &inventory{from: s.Inventory}
+	inv := &inventory{from: s.inventory}
 	var g errgroup.Group
 	g.SetLimit(setups)
 	for _, session := range pending {
-		if session.RetryAt.After(s.Now()) {
-			s.alarm.at(session.Name, session.RetryAt)
+		if session.RetryAt.After(s.now()) {
+			s.loop.At(session.Name, session.RetryAt)
 			continue
 		}
 		g.Go(func() error {
@@ -63,7 +68,7 @@ func (s *setup) run(ctx context.Context, options bos.Options, _ events.Wake) err
 // setUp deals with one session. Whatever goes wrong is that session's affair
 // alone.
 func (s *setup) setUp(ctx context.Context, options bos.Options, session bos.Session, inv *inventory) {
-	p := &planner{Operators: s.Operators, options: options, session: &session, inventory: inv, left: map[string]string{}}
+	p := &planner{setup: s, options: options, session: &session, hsm: inv, left: map[string]string{}}
 	targets, err := p.plan(ctx)
 	session.LeftOut = p.leftOut()
 	if err == nil {
@@ -75,29 +80,29 @@ func (s *setup) setUp(ctx context.Context, options bos.Options, session bos.Sess
 	later := transient(err) && session.Tries+1 < setupTries
 	err = s.record(ctx, options, &session, err, later)
 	if err != nil && !fault.Is(err, fault.NotFound) {
-		s.Log.Error("session setup", "session", session.Name, "error", err)
+		s.log.Error("session setup", "session", session.Name, "error", err)
 	}
 }
 
 // record notes why the session was not set up: to be tried again later, or as
 // its end.
 func (s *setup) record(ctx context.Context, options bos.Options, session *bos.Session, why error, later bool) error {
-	now := s.Now()
+	now := s.now()
 	if later {
-		_, err := s.Service.ChangeSession(ctx, session.Name, session.Tenant, func(r *bos.Session) error {
+		_, err := s.sessions.ChangeSession(ctx, session.Name, session.Tenant, func(r *bos.Session) error {
 			if r.Status.Status != bos.SessionPending {
 				return store.ErrUnchanged
 			}
 			r.Tries++
 			r.RetryAt = now.Add(options.Polling())
 			r.Status.Error = why.Error()
-			s.alarm.at(r.Name, r.RetryAt)
+			s.loop.At(r.Name, r.RetryAt)
 			return nil
 		})
 		return err
 	}
-	return s.Service.DB.InTx(ctx, func(ctx context.Context) error {
-		_, err := s.Service.ChangeSession(ctx, session.Name, session.Tenant, func(r *bos.Session) error {
+	return s.sessions.InTx(ctx, func(ctx context.Context) error {
+		_, err := s.sessions.ChangeSession(ctx, session.Name, session.Tenant, func(r *bos.Session) error {
 			if r.Status.Status != bos.SessionPending {
 				return store.ErrUnchanged
 			}
@@ -106,7 +111,7 @@ func (s *setup) record(ctx context.Context, options bos.Options, session *bos.Se
 			return nil
 		})
 		if err == nil {
-			_, err = s.Service.SaveStatus(ctx, session.Name, session.Tenant)
+			_, err = s.sessions.SaveStatus(ctx, session.Name, session.Tenant)
 		}
 		return err
 	})
@@ -117,13 +122,13 @@ func (s *setup) write(ctx context.Context, session *bos.Session, targets map[str
 	if len(targets) == 0 {
 		return fault.New(fault.Invalid, errNoNodes)
 	}
-	now := s.Now()
+	now := s.now()
 	ids := make([]string, 0, len(targets))
 	for id := range targets {
 		ids = append(ids, id)
 	}
-	return s.Service.DB.InTx(ctx, func(ctx context.Context) error {
-		after, missing, err := s.Service.Change(ctx, ids, func(c *bos.Component) error {
+	return s.sessions.InTx(ctx, func(ctx context.Context) error {
+		after, missing, err := s.sessions.Change(ctx, ids, func(c *bos.Component) error {
 			if session.Stage {
 				c.Stage(session, targets[c.ID], now)
 			} else {
@@ -138,14 +143,14 @@ func (s *setup) write(ctx context.Context, session *bos.Session, targets map[str
 			return fault.New(fault.Invalid, errNoComponents)
 		}
 		if len(missing) > 0 {
-			slog.Warn("nodes without a BOS component are left out", "session", session.Name, "nodes", missing)
+			s.log.Warn("nodes without a BOS component are left out", "session", session.Name, "nodes", missing)
 		}
 		members := make([]string, len(after))
 		for i := range after {
 			members[i] = after[i].ID
 		}
 		slices.Sort(members)
-		_, err = s.Service.ChangeSession(ctx, session.Name, session.Tenant, func(r *bos.Session) error {
+		_, err = s.sessions.ChangeSession(ctx, session.Name, session.Tenant, func(r *bos.Session) error {
 			if r.Status.Status != bos.SessionPending {
 				return errors.New("the session is no longer pending")
 			}

@@ -3,7 +3,6 @@ package operators
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bos/machine"
@@ -11,71 +10,98 @@ import (
 	"github.com/drover-hpc/drover/internal/store"
 )
 
-// The status operator selects enabled components and moves each along as
-// machine.Next says. It alone decides; what it decided is written before the
-// others carry it out.
-func (o *Operators) statusLoops() {
-	o.status = o.loop("status", bos.Options.Polling, o.runStatus, bos.ComponentsTable)
-	watch := func(name, table string, changed func([]string) []string, all func() []string) {
-		if table == "" {
-			return
-		}
-		o.loop(name, never, func(_ context.Context, _ bos.Options, w events.Wake) error {
-			keys := w.Keys
-			if w.All {
-				keys = all()
-			}
-			o.status.now(changed(keys))
-			return nil
-		}, table)
-	}
-	watch("power", o.PowerTable, o.sight.power.changed, o.sight.power.all)
-	watch("configurations", o.ConfigurationTable, o.sight.config.changed, o.sight.config.all)
+// status is the operator that decides. It moves each enabled component along
+// as machine.Next says; what it decided is written before the others carry it
+// out.
+type status struct {
+	loop       *events.Loop
+	components components
+	power      *view[bos.PowerStatus]
+	config     *view[bos.Configuration]
+	outcomes   *outcomes
+	driven     driven
+	effects    map[machine.Effect]effector
+	names      *callNames
+	now        clock
 }
 
-func (o *Operators) runStatus(ctx context.Context, options bos.Options, w events.Wake) error {
+// driven tells which of the nodes have a power call under way.
+type driven interface {
+	drives(nodes []string) []string
+}
+
+func (s *status) spec() Spec {
+	return Spec{Name: "status", Inputs: []string{bos.ComponentsTable}, Resync: bos.Options.Polling,
+		Outputs: []string{"components: phase, override, last action, attempts, errors, the power call; enabled to false", "actual state, emptied before a power-on"}}
+}
+
+func (s *status) run(ctx context.Context, options bos.Options, w events.Wake) error {
 	enabled := store.Query{Where: []store.Match{store.Is("enabled", "true")}}
 	looked := w.Keys
 	if w.All {
-		looked = o.sight.power.all()
-		o.sight.power.changed(looked)
-		o.sight.config.changed(o.sight.config.all())
+		looked = s.power.all()
+		s.power.changed(looked)
+		s.config.changed(s.config.all())
 	} else {
 		enabled.Keys = w.Keys
 	}
-	moving, err := o.Service.Components(ctx, enabled)
+	moving, err := s.components.Components(ctx, enabled)
 	if err != nil {
 		return err
 	}
-	o.lookAway(looked, moving)
+	if err := s.lookAway(ctx, options, looked, moving); err != nil {
+		return err
+	}
 	for chunk := range slices.Chunk(moving, options.Batch()) {
-		if err := o.decide(ctx, options, chunk); err != nil {
+		if err := s.decide(ctx, options, chunk); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// lookAway forgets what is known of those nodes that are no longer moving.
-func (o *Operators) lookAway(looked []string, moving []bos.Component) {
+// lookAway forgets what is known of those nodes that are no longer moving, and
+// gives up the power calls of those that were disabled on their way.
+func (s *status) lookAway(ctx context.Context, options bos.Options, looked []string, moving []bos.Component) error {
 	still := make(map[string]bool, len(moving))
 	for i := range moving {
 		still[moving[i].ID] = true
 	}
 	gone := slices.DeleteFunc(slices.Clone(looked), func(id string) bool { return still[id] })
-	o.sight.power.forget(gone)
-	o.sight.config.forget(gone)
-	o.outcomes.forget(gone)
+	s.power.forget(gone)
+	s.config.forget(gone)
+	s.outcomes.forget(gone)
+	return s.abandon(ctx, options, s.driven.drives(gone))
+}
+
+func (s *status) abandon(ctx context.Context, options bos.Options, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var stopped []bos.Component
+	_, _, err := s.components.Change(ctx, ids, func(c *bos.Component) error {
+		if c.Enabled || !c.Engine.Call.Open() {
+			return store.ErrUnchanged
+		}
+		r := machine.Next(*c, machine.Facts{}, options, s.now())
+		*c = r.Component
+		stopped = append(stopped, *c)
+		return nil
+	})
+	if err == nil && len(stopped) > 0 {
+		s.effects[machine.Abandon].hand(ctx, options, stopped)
+	}
+	return err
 }
 
 // decide asks the machine about each component, writes what it says, and then
 // has the effects carried out.
-func (o *Operators) decide(ctx context.Context, options bos.Options, chunk []bos.Component) error {
+func (s *status) decide(ctx context.Context, options bos.Options, chunk []bos.Component) error {
 	ids := make([]string, len(chunk))
 	for i := range chunk {
 		ids[i] = chunk[i].ID
 	}
-	p := &pass{o: o, options: options, now: o.Now(), facts: o.facts(ctx, ids), call: o.newCall(), results: make(map[string]machine.Result, len(chunk))}
+	p := &pass{options: options, now: s.now(), facts: s.facts(ctx, ids), call: s.names.next(), results: make(map[string]machine.Result, len(chunk))}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -85,7 +111,7 @@ func (o *Operators) decide(ctx context.Context, options bos.Options, chunk []bos
 			moved = append(moved, chunk[i].ID)
 		}
 	}
-	_, gone, err := o.Service.Change(ctx, moved, func(c *bos.Component) error {
+	_, gone, err := s.components.Change(ctx, moved, func(c *bos.Component) error {
 		r := p.next(*c)
 		if r.Component == *c {
 			return store.ErrUnchanged
@@ -99,42 +125,16 @@ func (o *Operators) decide(ctx context.Context, options bos.Options, chunk []bos
 	for _, id := range gone {
 		delete(p.results, id)
 	}
-	p.finish(ctx)
+	s.follow(ctx, p)
 	return nil
 }
 
-// pass is one look at a number of components.
-type pass struct {
-	o       *Operators
-	options bos.Options
-	now     time.Time
-	facts   func(id string) machine.Facts
-	call    string
-	results map[string]machine.Result
-	heard   map[string]*machine.Outcome
-}
-
-func (p *pass) next(c bos.Component) machine.Result {
-	f := p.facts(c.ID)
-	f.CallID = p.call
-	r := machine.Next(c, f, p.options, p.now)
-	p.results[c.ID] = r
-	if f.Outcome != nil {
-		if p.heard == nil {
-			p.heard = map[string]*machine.Outcome{}
-		}
-		p.heard[c.ID] = f.Outcome
-	}
-	return r
-}
-
-// finish does what follows from the results, now that they are written.
-func (p *pass) finish(ctx context.Context) {
-	o := p.o
+// follow does what follows from a pass, now that it is written.
+func (s *status) follow(ctx context.Context, p *pass) {
 	effects := map[machine.Effect][]bos.Component{}
 	var reread []string
 	for id, r := range p.results {
-		o.outcomes.recorded(id, p.heard[id])
+		s.outcomes.recorded(id, p.heard[id])
 		if r.Reread || r.Effect != machine.Nothing && r.Effect != machine.Configure {
 			reread = append(reread, id)
 		}
@@ -142,15 +142,11 @@ func (p *pass) finish(ctx context.Context) {
 			effects[r.Effect] = append(effects[r.Effect], r.Component)
 		}
 		if !r.Look.Equal(p.now.Add(p.options.Polling())) { // the resync looks then anyway
-			o.status.at(id, r.Look)
+			s.loop.At(id, r.Look)
 		}
 	}
-	o.sight.power.changed(reread)
+	s.power.changed(reread)
 	for effect, list := range effects {
-		if effect == machine.Configure {
-			o.configure(ctx, p.options, list)
-		} else {
-			o.actions[effect].hand(ctx, p.options, list)
-		}
+		s.effects[effect].hand(ctx, p.options, list)
 	}
 }

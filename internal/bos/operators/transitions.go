@@ -15,78 +15,121 @@ import (
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
-// The transitions operator watches what PCS makes of the power calls: whether
-// the BMC took the request, from which the waits count, or what it said.
-func (o *Operators) transitionsLoop() {
-	o.watching = &watching{now: o.Now, by: map[string]*watched{}}
-	resync := bos.Options.Polling
-	if o.PollForeign {
-		resync = func(options bos.Options) time.Duration { return min(options.Polling(), 5*time.Second) }
-	}
-	o.watching.alarm = o.loop("transitions", resync, o.runTransitions, o.TransitionTable)
+// transitions is the operator that watches what PCS makes of the power calls:
+// whether the BMC took the request, from which the waits count, or what it
+// said. It ends those that nobody wants any more.
+type transitions struct {
+	loop     *events.Loop
+	power    bos.Power
+	outcomes *outcomes
+	table    string
+	often    bool // PCS gives no hints
+	now      clock
+
+	mu sync.Mutex
+	by map[string]*watched
 }
 
-// watching is the transitions under way.
-type watching struct {
-	now   func() time.Time
-	alarm *alarm
-	mu    sync.Mutex
-	by    map[string]*watched
-}
-
+// watched is a transition under way.
 type watched struct {
-	action *powerAction
+	action *powerOperator
 	calls  map[string]string // IDs by node; those whose task is over are removed
 	told   map[string]bos.Answer
 	next   time.Time
+	// unwanted are the nodes whose call was given up. PCS ends transitions as a
+	// whole, so that this one ends when no other node is left in it.
+	unwanted map[string]bool
+	aborted  bool
 }
 
-func (w *watching) add(id string, a *powerAction, calls map[string]string) {
-	w.mu.Lock()
-	w.by[id] = &watched{action: a, calls: calls, told: map[string]bos.Answer{}}
-	w.mu.Unlock()
-	w.alarm.now([]string{id})
+func (o *transitions) spec() Spec {
+	resync := bos.Options.Polling
+	if o.often {
+		resync = func(options bos.Options) time.Duration { return min(options.Polling(), 5*time.Second) }
+	}
+	return Spec{Name: "transitions", Inputs: []string{o.table}, Resync: resync,
+		Outputs: []string{"what became of power calls, for status", "PCS: transitions of disabled nodes, aborted"}}
+}
+
+func (o *transitions) add(id string, a *powerOperator, calls map[string]string) {
+	o.mu.Lock()
+	o.by[id] = &watched{action: a, calls: calls, told: map[string]bos.Answer{}, unwanted: map[string]bool{}}
+	o.mu.Unlock()
+	o.loop.Now(id)
+}
+
+// drives tells which of the nodes have a call under way.
+func (o *transitions) drives(nodes []string) (driven []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.by) == 0 {
+		return nil
+	}
+	for _, n := range nodes {
+		for _, w := range o.by {
+			if _, open := w.calls[n]; open {
+				driven = append(driven, n)
+				break
+			}
+		}
+	}
+	return driven
+}
+
+// hand gives up the calls of nodes that were disabled.
+func (o *transitions) hand(_ context.Context, _ bos.Options, nodes []bos.Component) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for id, w := range o.by {
+		for i := range nodes {
+			if _, open := w.calls[nodes[i].ID]; open {
+				w.unwanted[nodes[i].ID] = true
+				w.next = time.Time{}
+				o.loop.Now(id)
+			}
+		}
+	}
 }
 
 // due returns the transition if it may be asked for now. A hint for each of
 // many nodes must not mean describing all of them each time.
-func (w *watching) due(id string) *watched {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	t := w.by[id]
-	now := w.now()
+func (o *transitions) due(id string) *watched {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	t := o.by[id]
+	now := o.now()
 	switch {
 	case t == nil:
 		return nil
 	case now.Before(t.next):
-		w.alarm.at(id, t.next)
+		o.loop.At(id, t.next)
 		return nil
 	}
 	t.next = now.Add(50*time.Millisecond + time.Duration(len(t.calls))*20*time.Microsecond)
 	return t
 }
 
-func (w *watching) remove(id string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.by, id)
+func (o *transitions) remove(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.by, id)
 }
 
-func (w *watching) all() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Collect(maps.Keys(w.by))
+func (o *transitions) all() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Collect(maps.Keys(o.by))
 }
 
-func (o *Operators) runTransitions(ctx context.Context, _ bos.Options, w events.Wake) error {
+func (o *transitions) run(ctx context.Context, _ bos.Options, w events.Wake) error {
 	ids := w.Keys
 	if w.All {
-		ids = o.watching.all()
+		ids = o.all()
 	}
 	for _, id := range ids {
-		if t := o.watching.due(id); t != nil {
-			if err := o.inspect(ctx, id, t); err != nil {
-				return err
+		if t := o.due(id); t != nil {
+			if err := o.inspect(ctx, id, t); err != nil && ctx.Err() == nil {
+				o.loop.Later(id, err)
 			}
 		}
 	}
@@ -94,16 +137,36 @@ func (o *Operators) runTransitions(ctx context.Context, _ bos.Options, w events.
 }
 
 // inspect tells the machine what has become of the tasks since the last look.
-func (o *Operators) inspect(ctx context.Context, id string, w *watched) error {
-	t, err := o.Power.Describe(ctx, id)
+func (o *transitions) inspect(ctx context.Context, id string, w *watched) error {
+	t, err := o.power.Describe(ctx, id)
 	if fault.Is(err, fault.NotFound) || httpapi.IsStatus(err, 404) {
-		o.watching.remove(id)
+		o.remove(id)
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("ask PCS for transition %s: %w", id, err)
 	}
-	found := map[string]machine.Outcome{}
+	found, over, unwanted := o.news(t, w)
+	o.outcomes.put(found)
+	if over {
+		o.remove(id)
+		return nil
+	}
+	if unwanted && !w.aborted {
+		if err := o.power.Abort(ctx, id); err != nil {
+			return fmt.Errorf("abort transition %s: %w", id, err)
+		}
+		w.aborted = true
+	}
+	return nil
+}
+
+// news are the outcomes that were not told yet. over is a transition of which
+// no more will come, unwanted one that drives only nodes that were given up.
+func (o *transitions) news(t bos.Transition, w *watched) (found map[string]machine.Outcome, over, unwanted bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	found = map[string]machine.Outcome{}
 	for _, task := range t.Tasks {
 		call, open := w.calls[task.Node]
 		if !open || task.Answer == w.told[task.Node] && !task.Done && task.Answer != bos.AnswerWaiting {
@@ -121,20 +184,20 @@ func (o *Operators) inspect(ctx context.Context, id string, w *watched) error {
 			delete(w.calls, task.Node)
 		}
 	}
-	o.heard(found)
-	if t.Done || len(w.calls) == 0 {
-		o.watching.remove(id)
+	unwanted = true
+	for node := range w.calls {
+		unwanted = unwanted && w.unwanted[node]
 	}
-	return nil
+	return found, t.Done || len(w.calls) == 0, unwanted
 }
 
 // complaint says what is wrong with the call, nothing if it was accepted.
-func (a *powerAction) complaint(answer bos.Answer, text string) string {
+func (p *powerOperator) complaint(answer bos.Answer, text string) string {
 	switch answer {
 	case bos.AnswerAccepted:
 		return ""
 	case bos.AnswerWaiting:
-		return fmt.Sprintf("PCS is to %s: %s", a.words, text)
+		return fmt.Sprintf("PCS is to %s: %s", p.words, text)
 	}
-	return fmt.Sprintf("PCS could not %s: %s", a.words, text)
+	return fmt.Sprintf("PCS could not %s: %s", p.words, text)
 }

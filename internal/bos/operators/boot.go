@@ -16,17 +16,27 @@ import (
 // parallelCalls bounds the calls to one service at a time.
 const parallelCalls = 4
 
-// prepareBoot tells SBPS to project the image, BSS what to boot and CFS to wait
-// for the node, all before it is powered on.
-func prepareBoot(ctx context.Context, b *batch) {
-	b.project(ctx)
-	tokens := b.setBootParameters(ctx)
-	b.holdConfiguration(ctx)
-	b.noteTokens(ctx, tokens)
+// boot prepares nodes for their power-on.
+type boot struct {
+	components components
+	tokens     tokens
+	images     bos.Images
+	bss        bos.BootParameters
+	cfs        bos.Configurations
+	view       noted // of CFS
+}
+
+// prepare tells SBPS to project the image, BSS what to boot and CFS to wait for
+// the node, all before it is powered on.
+func (o *boot) prepare(ctx context.Context, b *powerCall) {
+	o.project(ctx, b)
+	tokens := o.setParameters(ctx, b)
+	o.holdConfiguration(ctx, b)
+	o.noteTokens(ctx, b, tokens)
 }
 
 // groups are the nodes of the batch by something that they share.
-func groups[K comparable](b *batch, of func(*bos.Component) K) map[K][]string {
+func groups[K comparable](b *powerCall, of func(*bos.Component) K) map[K][]string {
 	out := map[K][]string{}
 	for i := range b.nodes {
 		k := of(&b.nodes[i])
@@ -37,7 +47,7 @@ func groups[K comparable](b *batch, of func(*bos.Component) K) map[K][]string {
 
 // each calls do for all groups, some at a time, and fails those that it
 // fails for: a node must not start on half of what it needs.
-func each[K comparable](ctx context.Context, b *batch, of map[K][]string, source bos.Source, doing string, do func(K, []string) error) {
+func each[K comparable](ctx context.Context, b *powerCall, of map[K][]string, source bos.Source, doing string, do func(K, []string) error) {
 	var g errgroup.Group
 	var mu sync.Mutex
 	failed := map[K]error{}
@@ -59,7 +69,7 @@ func each[K comparable](ctx context.Context, b *batch, of map[K][]string, source
 }
 
 // project has SBPS project the images from which nodes mount their root.
-func (b *batch) project(ctx context.Context) {
+func (o *boot) project(ctx context.Context, b *powerCall) {
 	byKernel := groups(b, func(c *bos.Component) string {
 		if bootset.NeedsProjection(c.DesiredState.BootArtifacts.KernelParameters) {
 			return c.DesiredState.BootArtifacts.Kernel
@@ -74,22 +84,22 @@ func (b *batch) project(ctx context.Context) {
 		case "deleted":
 			return fault.New(fault.Invalid, "Kernel path appears to refer to soft-deleted IMS image: '%s'", kernel)
 		default:
-			return b.o.Service.Images.Project(ctx, id)
+			return o.images.Project(ctx, id)
 		}
 	})
 }
 
-// setBootParameters tells BSS and returns the token of each node.
-func (b *batch) setBootParameters(ctx context.Context) map[string]string {
+// setParameters tells BSS and returns the token of each node.
+func (o *boot) setParameters(ctx context.Context, b *powerCall) map[string]string {
 	tokens := map[string]string{}
 	var mu sync.Mutex
 	byArtifacts := groups(b, func(c *bos.Component) bos.BootArtifacts { return c.DesiredState.BootArtifacts })
 	each(ctx, b, byArtifacts, bos.FromBSS, "setting BSS information", func(a bos.BootArtifacts, ids []string) error {
-		token, err := b.o.BootParameters.Put(ctx, ids, a)
+		token, err := o.bss.Put(ctx, ids, a)
 		if err != nil {
 			return err
 		}
-		if err := b.o.Service.RecordToken(ctx, token, a); err != nil {
+		if err := o.tokens.RecordToken(ctx, token, a); err != nil {
 			return err
 		}
 		mu.Lock()
@@ -102,17 +112,15 @@ func (b *batch) setBootParameters(ctx context.Context) map[string]string {
 	return tokens
 }
 
-// configuration is what CFS is told of a node.
-type configuration struct{ name, session string }
+// wish is what CFS is told of a node.
+type wish struct{ configuration, session string }
 
-func configurationOf(c *bos.Component) configuration {
-	return configuration{c.DesiredState.Configuration, c.Session}
-}
+func wishOf(c *bos.Component) wish { return wish{c.DesiredState.Configuration, c.Session} }
 
 // patch is the change in CFS. A node that is about to boot is disabled and its
 // state forgotten: it enables itself when it is up.
-func (c configuration) patch(booting bool) json.RawMessage {
-	patch := map[string]any{"enabled": !booting, "desired_config": c.name, "tags": map[string]string{"bos_session": c.session}}
+func (w wish) patch(booting bool) json.RawMessage {
+	patch := map[string]any{"enabled": !booting, "desired_config": w.configuration, "tags": map[string]string{"bos_session": w.session}}
 	if booting {
 		patch["state"] = []string{}
 	}
@@ -120,22 +128,22 @@ func (c configuration) patch(booting bool) json.RawMessage {
 	return raw
 }
 
-func (b *batch) holdConfiguration(ctx context.Context) {
-	each(ctx, b, groups(b, configurationOf), bos.FromCFS, "setting CFS information", func(c configuration, ids []string) error {
+func (o *boot) holdConfiguration(ctx context.Context, b *powerCall) {
+	each(ctx, b, groups(b, wishOf), bos.FromCFS, "setting CFS information", func(w wish, ids []string) error {
 		// What CFS said before must not be taken for the outcome of this boot.
-		defer b.o.sight.config.changed(ids)
-		return b.o.Configurations.Patch(ctx, ids, c.patch(true))
+		defer o.view.changed(ids)
+		return o.cfs.Patch(ctx, ids, w.patch(true))
 	})
 }
 
 // noteTokens writes the tokens down, and drops nodes that have gone another
 // way meanwhile.
-func (b *batch) noteTokens(ctx context.Context, tokens map[string]string) {
+func (o *boot) noteTokens(ctx context.Context, b *powerCall, tokens map[string]string) {
 	still, calls := map[string]bool{}, map[string]string{}
 	for i := range b.nodes {
 		calls[b.nodes[i].ID] = b.nodes[i].Engine.Call.ID
 	}
-	_, _, err := b.o.Service.Change(ctx, b.ids(), func(c *bos.Component) error {
+	_, _, err := o.components.Change(ctx, b.ids(), func(c *bos.Component) error {
 		if !c.Enabled || c.Engine.Call.ID != calls[c.ID] {
 			return store.ErrUnchanged
 		}

@@ -1,0 +1,50 @@
+package operators
+
+import (
+	"context"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+// What operators need of BOS itself; *bos.Service is all of it.
+
+// components are the records of the nodes.
+type components interface {
+	Components(ctx context.Context, q store.Query) ([]bos.Component, error)
+	// Change alters those with the IDs in one transaction; see bos.Service.
+	Change(ctx context.Context, ids []string, alter func(*bos.Component) error) (after []bos.Component, missing []string, err error)
+}
+
+// tokens remember what BSS's referral tokens stand for.
+type tokens interface {
+	RecordToken(ctx context.Context, token string, a bos.BootArtifacts) error
+}
+
+// sessions are the sessions with what belongs to them.
+type sessions interface {
+	// InTx has what do writes happen all or not at all.
+	InTx(ctx context.Context, do func(context.Context) error) error
+	Change(ctx context.Context, ids []string, alter func(*bos.Component) error) (after []bos.Component, missing []string, err error)
+	Sessions(ctx context.Context, tenant string, f bos.SessionFilter) ([]bos.Session, error)
+	Session(ctx context.Context, name, tenant string) (bos.Session, error)
+	ChangeSession(ctx context.Context, name, tenant string, alter func(*bos.Session) error) (bos.Session, error)
+	DeleteSession(ctx context.Context, name, tenant string) error
+	// Active counts the nodes that the session still moves or has staged.
+	Active(ctx context.Context, s *bos.Session) (int, error)
+	// SaveStatus keeps the session's status as it is now.
+	SaveStatus(ctx context.Context, name, tenant string) (bos.ExtendedStatus, error)
+	Template(ctx context.Context, name, tenant string) (bos.Template, error)
+	// OwnedNodes are the nodes of the tenant; nil for no tenant.
+	OwnedNodes(ctx context.Context, tenant string) (map[string]bool, error)
+}
+
+// notes are the journal.
+type notes interface {
+	Note(entries ...journal.Entry)
+}
+
+// clock tells the time.
+type clock func() time.Time

@@ -13,7 +13,7 @@ var limits = httpapi.Limits{
 	// ansible-config names the ConfigMap with Ansible's settings.
 	"ansible-config":     {Max: 60},
 	"at-least-one":       {Min: 1},
-	"commit":             {Pattern: `^[a-f0-9]{40}$`},
+	"commit":             {Pattern: CommitPattern},
 	"configuration-name": {Max: maxConfigurationName},
 	// git-word is what may be an argument of git and of Ansible.
 	"git-word":     {Pattern: gitWord},
@@ -25,5 +25,8 @@ var limits = httpapi.Limits{
 	"tenant-name":  {Max: httpapi.MaxTenantName},
 	"verbosity":    {Max: 4},
 }
+
+// CommitPattern is that of a whole commit, which needs no look at a repository.
+const CommitPattern = `^[a-f0-9]{40}$`
 
 const gitWord = `^[^\s;]*$`

@@ -13,18 +13,18 @@ import (
 // ComponentPath names the component that a call is about.
 type ComponentPath struct {
 	TenantHeader
-	ID string `path:"component_id" minLength:"1" maxLength:"127" doc:"The component's ID: its xname"`
+	ID string `path:"component_id" minLength:"1" format:"component-id" doc:"The component's ID: its xname"`
 }
 
 type componentsInput struct {
 	TenantHeader
 	IDs           string         `query:"ids" doc:"Only these components, comma-separated"`
-	Session       string         `query:"session" maxLength:"127" pattern:"^[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,125}[a-zA-Z0-9])?$" doc:"Only components of this session"`
-	StagedSession string         `query:"staged_session" maxLength:"127" pattern:"^[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,125}[a-zA-Z0-9])?$" doc:"Only components with this session staged"`
+	Session       string         `query:"session" format:"name" doc:"Only components of this session"`
+	StagedSession string         `query:"staged_session" format:"name" doc:"Only components with this session staged"`
 	Enabled       optional[bool] `query:"enabled" doc:"Only components that are enabled, or that are not"`
 	Phase         string         `query:"phase" enum:"configuring,powering_off,powering_on," doc:"Only components in this phase"`
 	Status        string         `query:"status" maxLength:"512" doc:"Only components with one of these statuses, comma-separated"`
-	StartAfterID  string         `query:"start_after_id" maxLength:"127" doc:"Only components after this ID; for paging"`
+	StartAfterID  string         `query:"start_after_id" format:"component-id" doc:"Only components after this ID; for paging"`
 	PageSize      int            `query:"page_size" minimum:"0" maximum:"1048576" doc:"At most so many components; 0 is no limit"`
 }
 

@@ -19,6 +19,7 @@ import (
 // Register adds the v2 and v3 routes to api. s may be nil: the command line
 // needs only the declarations.
 func Register(api huma.API, s *Service) {
+	httpapi.Bound(api, limits)
 	registerService(api, s)
 	registerConfigurations(api, s)
 	registerSources(api, s)
@@ -81,7 +82,7 @@ type none struct{}
 
 // TenantHeader is the header that names a tenant.
 type TenantHeader struct {
-	Tenant string `header:"Cray-Tenant-Name" maxLength:"127" doc:"Tenant on whose behalf the request is made; empty is the administrator"`
+	Tenant string `header:"Cray-Tenant-Name" format:"tenant-name" doc:"Tenant on whose behalf the request is made; empty is the administrator"`
 }
 
 // PageQuery are the parameters of a paged list.

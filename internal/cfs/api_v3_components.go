@@ -170,8 +170,8 @@ func decodeComponents(body []byte) ([]ComponentPatch, error) {
 
 // checkLength is the one rule of the v3 schema that decoding does not enforce.
 func (p *ComponentPatch) checkLength() error {
-	if p.DesiredConfig != nil && len(*p.DesiredConfig) > 60 {
-		return fault.New(fault.Invalid, "expected length <= 60 - 'desired_config'")
+	if p.DesiredConfig != nil && len(*p.DesiredConfig) > maxConfigurationName {
+		return fault.New(fault.Invalid, "expected length <= %d - 'desired_config'", maxConfigurationName)
 	}
 	return nil
 }

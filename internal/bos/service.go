@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/drover-hpc/drover/internal/batch"
 	"github.com/drover-hpc/drover/internal/bos/bootset"
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
@@ -51,7 +52,7 @@ type Service struct {
 	tokens     *store.Table[token]
 	settings   *store.Table[settings]
 
-	gather gatherer
+	singles batch.Pool[*single]
 
 	mu      sync.Mutex
 	stale   *events.Subscription
@@ -66,7 +67,7 @@ func NewService(c Config) *Service {
 	if c.NewID == nil {
 		c.NewID = uuid.NewString
 	}
-	return &Service{Config: c, stale: c.Hub.Subscribe(OptionsTable),
+	s := &Service{Config: c, stale: c.Hub.Subscribe(OptionsTable),
 		components: store.NewTable(c.DB, store.Spec[Component]{Name: ComponentsTable, Kind: "Component",
 			Key: func(c *Component) string { return c.ID }, Indexes: componentIndexes()}),
 		sessions: store.NewTable(c.DB, store.Spec[Session]{Name: SessionsTable, Kind: "Session",
@@ -83,6 +84,8 @@ func NewService(c Config) *Service {
 		settings: store.NewTable(c.DB, store.Spec[settings]{Name: OptionsTable, Kind: "Options",
 			Key: func(*settings) string { return optionsKey }}),
 	}
+	s.gatherSingles()
+	return s
 }
 
 // componentIndexes are the columns by which operators and lists select.

@@ -1,0 +1,177 @@
+package batch
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Writer writes values later, many at a time. A killed process loses what
+// waits. Set the fields before the first Put, and start Run.
+type Writer[K comparable, V any] struct {
+	// What names the values in the log.
+	What string
+	// Every is how long a value waits for others.
+	Every time.Duration
+	// Full is how many values are written without that wait; 0 is none.
+	Full int
+	// Write writes the values, in no order, all or none of them.
+	Write func(ctx context.Context, values []V) error
+
+	writing sync.Mutex // one Write at a time: who waits for it finds his value written
+
+	mu      sync.Mutex
+	waiting map[K]V
+	dropped int
+	wake    chan struct{}
+	full    chan struct{}
+}
+
+const (
+	// maxWaiting bounds the values in memory while nothing can be written;
+	// further ones are dropped, counted and told.
+	maxWaiting = 200_000
+	// retryFirst and retryMost are the first and the longest pause after a
+	// Write that failed; it doubles between.
+	retryFirst = time.Second
+	retryMost  = 15 * time.Second
+)
+
+// Put has the value written soon. It does not block.
+func (w *Writer[K, V]) Put(key K, value V) {
+	w.mu.Lock()
+	w.ensure()
+	_, known := w.waiting[key]
+	switch {
+	case known || len(w.waiting) < maxWaiting:
+		w.waiting[key] = value
+	default:
+		w.dropped++
+	}
+	full := w.Full > 0 && len(w.waiting) >= w.Full
+	w.mu.Unlock()
+	signal(w.wake)
+	if full {
+		signal(w.full)
+	}
+}
+
+// Forget drops the values of the keys that are not written yet.
+func (w *Writer[K, V]) Forget(keys ...K) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, k := range keys {
+		delete(w.waiting, k)
+	}
+}
+
+// Flush writes what was put before the call. What cannot be written waits on.
+func (w *Writer[K, V]) Flush(ctx context.Context) error {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	w.mu.Lock()
+	taken := w.waiting
+	w.waiting = map[K]V{}
+	w.mu.Unlock()
+	if len(taken) == 0 {
+		return nil
+	}
+	values := make([]V, 0, len(taken))
+	for _, v := range taken {
+		values = append(values, v)
+	}
+	err := w.Write(ctx, values)
+	if err != nil {
+		w.putBack(taken)
+	}
+	return err
+}
+
+func (w *Writer[K, V]) putBack(taken map[K]V) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ensure()
+	for k, v := range taken {
+		if _, newer := w.waiting[k]; !newer {
+			w.waiting[k] = v
+		}
+	}
+	signal(w.wake)
+}
+
+// Run writes until ctx is done, then writes the rest and returns.
+func (w *Writer[K, V]) Run(ctx context.Context) {
+	w.mu.Lock()
+	w.ensure()
+	w.mu.Unlock()
+	pause := time.Duration(0)
+	for {
+		select {
+		case <-w.wake:
+			sleep(ctx, max(w.Every, pause), w.fullUnless(pause > 0))
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			if err := w.Flush(context.WithoutCancel(ctx)); err != nil {
+				slog.Error(w.What+" lost", "count", w.count(), "error", err)
+			}
+			return
+		}
+		err := w.Flush(ctx)
+		switch {
+		case err == nil:
+			pause = 0
+		case ctx.Err() == nil:
+			pause = min(max(retryFirst, 2*pause), retryMost)
+			slog.Error(w.What+" not written; will be repeated", "count", w.count(), "dropped", w.lost(), "after", pause, "error", err)
+		}
+	}
+}
+
+// fullUnless is what ends a wait early: nothing while writing fails.
+func (w *Writer[K, V]) fullUnless(failing bool) <-chan struct{} {
+	if failing {
+		return nil
+	}
+	return w.full
+}
+
+func (w *Writer[K, V]) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.waiting)
+}
+
+func (w *Writer[K, V]) lost() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dropped
+}
+
+func (w *Writer[K, V]) ensure() {
+	if w.wake == nil {
+		w.wake, w.full = make(chan struct{}, 1), make(chan struct{}, 1)
+	}
+	if w.waiting == nil {
+		w.waiting = map[K]V{}
+	}
+}
+
+func signal(to chan struct{}) {
+	select {
+	case to <- struct{}{}:
+	default:
+	}
+}
+
+// sleep waits for d, until early is signalled or until ctx is done.
+func sleep(ctx context.Context, d time.Duration, early <-chan struct{}) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-early:
+	case <-t.C:
+	}
+}

@@ -106,10 +106,7 @@ func componentIndexes() []store.Index[Component] {
 		{Column: "staged_owner", Of: func(c *Component) string { return owned(c.Engine.StagedTenant, c.StagedState.Session) }},
 		{Column: "phase", Of: func(c *Component) string { return string(c.Status.Phase) }},
 		{Column: "status", Of: (*Component).Computed},
-		// What a session's status names a node for: its error, a forced power-off.
-		{Column: "errors", Of: func(c *Component) string {
-			return strconv.FormatBool(c.Troubles.Newest() != "" || c.Engine.Forced.Words != "")
-		}},
+		{Column: "errors", Of: func(c *Component) string { return strconv.FormatBool(c.Troubles.Newest() != "") }},
 	}
 }
 

@@ -3,6 +3,7 @@ package bos
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -42,6 +43,9 @@ type Session struct {
 	// LeftOut are the nodes and names that the session was asked for and does
 	// not deal with.
 	LeftOut []LeftOut `json:"left_out,omitempty"`
+	// ForcedOff are the nodes whose power was cut for the session, each with
+	// its last time, whoever owns them now.
+	ForcedOff []ForcedOff `json:"forced_off,omitempty"`
 	// Tries counts the attempts at setting the session up, RetryAt bars the
 	// next one until then. Never served.
 	Tries   int       `json:"tries,omitempty"`
@@ -146,7 +150,6 @@ type Progress struct {
 	Total, Stable, Failed, Staged        int
 	PoweringOn, PoweringOff, Configuring int
 	Errors                               map[string]ErrorComponents
-	ForcedOff                            []ForcedOff
 }
 
 // Extended is the extended status of the session whose nodes stand as p says.
@@ -173,7 +176,7 @@ func (s *Session) Extended(p Progress, now time.Time) ExtendedStatus {
 			PercentPoweringOff: percent(p.PoweringOff), PercentConfiguring: percent(p.Configuring)},
 		PercentSuccessful: percent(p.Stable), PercentFailed: percent(p.Failed), PercentStaged: percent(p.Staged),
 		ErrorSummary: p.Errors, Timing: t,
-		LeftOut: s.LeftOut[:min(len(s.LeftOut), maxLeftOut)], LeftOutCount: len(s.LeftOut), ForcedOff: p.ForcedOff,
+		LeftOut: s.LeftOut[:min(len(s.LeftOut), maxLeftOut)], LeftOutCount: len(s.LeftOut), ForcedOff: s.ForcedOff,
 	}
 }
 
@@ -199,14 +202,14 @@ func summarise(nodes []Component) map[string]ErrorComponents {
 	return out
 }
 
-// forced lists the nodes that were forced off, in their order.
-func forced(nodes []Component) (out []ForcedOff) {
-	for i := range nodes {
-		if f := nodes[i].Engine.Forced; f.Words != "" {
-			out = append(out, ForcedOff{Name: nodes[i].ID, At: Stamp(f.At), Reason: f.Words})
-		}
+// noteForced adds a node whose power is to be cut for the session.
+func (s *Session) noteForced(f ForcedOff) {
+	i, again := slices.BinarySearchFunc(s.ForcedOff, f.Name, func(have ForcedOff, name string) int { return strings.Compare(have.Name, name) })
+	if again {
+		s.ForcedOff[i] = f
+	} else {
+		s.ForcedOff = slices.Insert(s.ForcedOff, i, f)
 	}
-	return out
 }
 
 // Stamp is the form in which the published interface writes times: UTC, whole

@@ -168,6 +168,9 @@ func TestTemplates(t *testing.T) {
 		"b":{"path":"s3://boot-images/image1/manifest.json","type":"s3","node_list":["x1c0s0b0n0"],"arch":"X86","kernel_parameters":"quiet"},
 		"a":{"path":"s3://boot-images/image1/manifest.json","type":"s3","node_groups":["g"],"arch":"X86"},
 		"c":{"path":"s3://boot-images/image1/manifest.json","type":"s3","node_roles_groups":["Compute"],"arch":"X86"}}}`)
+	blank := `"path":"s3://boot-images/image1/manifest.json","type":"s3","node_list":["x1c0s0b0n0"],"arch":"X86","etag":"","kernel_parameters":"","rootfs_provider_passthrough":""`
+	s.expect("PUT /v2/sessiontemplates/blank", `{"boot_sets":{"b":{`+blank+`}}}`, 200, `{"name":"blank","tenant":null,"boot_sets":{"b":{`+blank+`}}}`)
+	s.expect("DELETE /v2/sessiontemplates/blank", "", 204, "")
 	s.expect("GET /v2/sessiontemplatetemplate", "", 200, "")
 	s.expect("DELETE /v2/sessiontemplates/t", "", 204, "")
 	for _, request := range []string{"GET /v2/sessiontemplates/t", "DELETE /v2/sessiontemplates/t", "GET /v2/sessiontemplatesvalid/t"} {
@@ -182,11 +185,14 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 	set := func(b string) string { return `{"boot_sets":{"b":` + b + `}}` }
 	ok := `"path":"s3://boot-images/image1/manifest.json","type":"s3","node_list":["x1c0s0b0n0"]`
 	for body, want := range map[string]string{
-		`{}`:                               "expected required property boot_sets to be present",
-		`{"boot_sets":{}}`:                 "expected object with at least 1 properties - 'boot_sets'",
-		`{"boot_sets":{},"other":1}`:       "",
-		set(`{"type":"s3"}`):               "expected required property path to be present - 'boot_sets.b'",
-		set(`{` + ok + `,"name":"other"}`): "The session template could not be created: boot set 'b' has the name 'other': it must equal its key",
+		`{}`: "expected required property boot_sets to be present",
+		set(`{"path":"s3://a/b/manifest.json","type":"s3","node_list":[""]}`):                                   "expected length >= 1 - 'boot_sets.b.node_list[0]'",
+		set(`{"path":"s3://a/b/manifest.json","type":"s3","node_groups":["` + strings.Repeat("g", 128) + `"]}`): "expected length <= 127 - 'boot_sets.b.node_groups[0]'",
+		set(`{` + ok + `,"rootfs_provider":"` + strings.Repeat("p", 512) + `"}`):                                "expected length <= 511 - 'boot_sets.b.rootfs_provider'",
+		`{"boot_sets":{}}`:                                   "expected object with at least 1 properties - 'boot_sets'",
+		`{"boot_sets":{},"other":1}`:                         "",
+		set(`{"type":"s3"}`):                                 "expected required property path to be present - 'boot_sets.b'",
+		set(`{` + ok + `,"name":"other"}`):                   "The session template could not be created: boot set 'b' has the name 'other': it must equal its key",
 		set(`{"path":"s3://a/b/manifest.json","type":"s3"}`): "The session template could not be created: boot set 'b' needs at least one of node_list, node_groups and node_roles_groups",
 		set(`{` + ok + `,"arch":"ARM"}`):                     "The session template could not be created: boot set 'b': boot set arch 'ARM' needs an image for aarch64, but image 'image1' is for x86_64",
 		`{"name":"t","boot_sets":{"b":{` + ok + `}}}`:        "Property is read-only - 'name'",
@@ -227,6 +233,9 @@ func TestSessions(t *testing.T) {
 		"phases":{"percent_complete":0,"percent_powering_on":0,"percent_powering_off":0,"percent_configuring":0},
 		"percent_successful":0,"percent_failed":0,"percent_staged":0,"error_summary":{},
 		"timing":{"start_time":"2026-03-04T05:06:07","end_time":null,"duration":"1:30:00"}}`)
+	if body := s.call("GET /v2/sessions/id-1/status", "").Body.String(); !strings.Contains(body, `"percent_complete":0.0,`) || !strings.Contains(body, `"percent_staged":0.0,`) {
+		t.Error("percentages are no floats:", body)
+	}
 	s.expect("PATCH /v2/sessions/id-1", `{"components":"x1","status":{"status":"complete","end_time":"2026-03-04T06:00:00"}}`, 200,
 		strings.NewReplacer(`"components":""`, `"components":"x1"`, "pending", "complete", `"end_time":null`, `"end_time":"2026-03-04T06:00:00"`).Replace(record))
 	s.expect("DELETE /v2/sessions?status=complete", "", 204, "")
@@ -326,6 +335,7 @@ func TestComponentChanges(t *testing.T) {
 		`{"nonsense":1}`:                                          "unexpected property - 'nonsense'",
 		`{"retry_policy":-1}`:                                     "expected number >= 0 - 'retry_policy'",
 		`{"error":null}`:                                          "null is not allowed here - 'error'",
+		`{ }`:                                                     "the body says nothing: expected at least one property of the component",
 	} {
 		s.expect("PATCH /v2/components/x1", body, 400, problem(400, badRequest, want))
 		s.expect("PATCH /v2/components", `[{"id":"x2"},{"id":"x1",`+body[1:]+`]`, 400, "")
@@ -333,6 +343,23 @@ func TestComponentChanges(t *testing.T) {
 	s.expect("DELETE /v2/components/x1", "", 204, "")
 	s.expect("DELETE /v2/components/x1", "", 404, "")
 	s.expect("GET /v2/components/x1", "", 404, problem(404, notThere, "Component 'x1' does not exist"))
+}
+
+// A filter without a value is no wish for everything.
+func TestFiltersWithoutAValueAreRefused(t *testing.T) {
+	s := newSite(t)
+	s.put("x1")
+	for query, want := range map[string]string{
+		"components?ids=":            "expected at least one character - 'query.ids'",
+		"components?enabled=":        "expected boolean - 'query.enabled'",
+		"components?session=&ids=x1": "expected at least one character - 'query.session'",
+		"components?page_size=":      "expected integer - 'query.page_size'",
+		"sessions?status=":           `expected value to be one of "pending, running, complete" - 'query.status'`,
+		"sessions?min_age=":          "expected at least one character - 'query.min_age'",
+	} {
+		s.expect("GET /v2/"+query, "", 400, problem(400, badRequest, want))
+	}
+	s.expect("GET /v2/components?phase=&status=", "", 200, "")
 }
 
 func TestReportIsRefusedWhileBOSChangesTheNode(t *testing.T) {

@@ -18,13 +18,13 @@ type ComponentPath struct {
 
 type componentsInput struct {
 	TenantHeader
-	IDs           string         `query:"ids" doc:"Only these components, comma-separated"`
-	Session       string         `query:"session" format:"name" doc:"Only components of this session"`
-	StagedSession string         `query:"staged_session" format:"name" doc:"Only components with this session staged"`
+	IDs           string         `query:"ids" minLength:"1" doc:"Only these components, comma-separated"`
+	Session       string         `query:"session" minLength:"1" format:"name" doc:"Only components of this session"`
+	StagedSession string         `query:"staged_session" minLength:"1" format:"name" doc:"Only components with this session staged"`
 	Enabled       optional[bool] `query:"enabled" doc:"Only components that are enabled, or that are not"`
 	Phase         string         `query:"phase" enum:"configuring,powering_off,powering_on," doc:"Only components in this phase"`
 	Status        string         `query:"status" maxLength:"512" doc:"Only components with one of these statuses, comma-separated"`
-	StartAfterID  string         `query:"start_after_id" format:"component-id" doc:"Only components after this ID; for paging"`
+	StartAfterID  string         `query:"start_after_id" minLength:"1" format:"component-id" doc:"Only components after this ID; for paging"`
 	PageSize      int            `query:"page_size" minimum:"0" maximum:"1048576" doc:"At most so many components; 0 is no limit"`
 }
 
@@ -50,7 +50,13 @@ func (in *componentInput) check() error {
 	if name := in.Body.readOnly(); name != "" {
 		return readOnlyProperty(name)
 	}
-	return refuseNull(in.RawBody)
+	if err := refuseNull(in.RawBody); err != nil {
+		return err
+	}
+	if in.Body == (ComponentPatch{}) {
+		return invalid("the body says nothing: expected at least one property of the component")
+	}
+	return nil
 }
 
 // Bulk bodies are decoded and checked once, by decodePatches.

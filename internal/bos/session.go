@@ -1,9 +1,11 @@
 package bos
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -96,9 +98,9 @@ type ExtendedStatus struct {
 	Status                 SessionLabel               `json:"status"`
 	ManagedComponentsCount int                        `json:"managed_components_count"`
 	Phases                 StatusPhases               `json:"phases"`
-	PercentSuccessful      float64                    `json:"percent_successful"`
-	PercentFailed          float64                    `json:"percent_failed"`
-	PercentStaged          float64                    `json:"percent_staged"`
+	PercentSuccessful      Percent                    `json:"percent_successful"`
+	PercentFailed          Percent                    `json:"percent_failed"`
+	PercentStaged          Percent                    `json:"percent_staged"`
 	ErrorSummary           map[string]ErrorComponents `json:"error_summary"`
 	Timing                 Timing                     `json:"timing"`
 	// The rest is Drover's own: the published interface has no place for it.
@@ -124,12 +126,25 @@ type ForcedOff struct {
 	Reason string `json:"reason"`
 }
 
+// Percent is a share of 100, written as a float whatever it is: clients that
+// look at the type take 100 for an integer.
+type Percent float64
+
+// MarshalJSON implements json.Marshaler.
+func (p Percent) MarshalJSON() ([]byte, error) {
+	text := strconv.AppendFloat(nil, float64(p), 'f', -1, 64)
+	if !bytes.ContainsRune(text, '.') {
+		text = append(text, ".0"...)
+	}
+	return text, nil
+}
+
 // StatusPhases is the share of nodes in each phase, in percent.
 type StatusPhases struct {
-	PercentComplete    float64 `json:"percent_complete"`
-	PercentPoweringOn  float64 `json:"percent_powering_on"`
-	PercentPoweringOff float64 `json:"percent_powering_off"`
-	PercentConfiguring float64 `json:"percent_configuring"`
+	PercentComplete    Percent `json:"percent_complete"`
+	PercentPoweringOn  Percent `json:"percent_powering_on"`
+	PercentPoweringOff Percent `json:"percent_powering_off"`
+	PercentConfiguring Percent `json:"percent_configuring"`
 }
 
 // ErrorComponents are the nodes that have an error in common.
@@ -155,11 +170,11 @@ type Progress struct {
 // Extended is the extended status of the session whose nodes stand as p says.
 func (s *Session) Extended(p Progress, now time.Time) ExtendedStatus {
 	total := p.Total + p.Staged
-	percent := func(n int) float64 {
+	percent := func(n int) Percent {
 		if total == 0 {
 			return 0
 		}
-		return math.Round(float64(n)/float64(total)*10000) / 100
+		return Percent(math.Round(float64(n)/float64(total)*10000) / 100)
 	}
 	end := s.Status.EndTime
 	t := Timing{StartTime: Stamp(s.Status.StartTime)}

@@ -15,7 +15,7 @@ import (
 type componentsInput struct {
 	PageQuery
 	IDs           string       `query:"ids" doc:"Comma-separated component ids"`
-	Status        string       `query:"status" enum:"unconfigured,pending,failed,configured" doc:"Only components with this status"`
+	Status        string       `query:"status" enum:"unconfigured,pending,failed,configured," doc:"Only components with this status"`
 	Enabled       optionalBool `query:"enabled" doc:"Only components that are enabled, or that are not"`
 	ConfigName    string       `query:"config_name" doc:"Only components with this desired configuration"`
 	StateDetails  bool         `query:"state_details" doc:"Include what ran on the nodes"`
@@ -37,6 +37,11 @@ type componentsNext struct {
 	Tags          string `json:"tags"`
 	Limit         int    `json:"limit"`
 	AfterID       string `json:"after_id"`
+}
+
+// TransformSchema implements huma.SchemaTransformer: null where there is none.
+func (componentsNext) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	return httpapi.Nullable(s)
 }
 
 func (in *componentsInput) next(found []Component) *componentsNext {

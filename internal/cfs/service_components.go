@@ -71,7 +71,7 @@ func (s *Service) show(ctx context.Context, a *assessor, r *record, d ComponentD
 	}
 	c.DesiredState = make([]DesiredLayer, len(statuses))
 	for i, status := range statuses {
-		c.DesiredState[i] = DesiredLayer{CloneURL: layers[i].CloneURL, Playbook: layers[i].Playbook,
+		c.DesiredState[i] = DesiredLayer{Name: layers[i].Name, CloneURL: layers[i].CloneURL, Playbook: layers[i].Playbook,
 			Commit: layers[i].Commit, Status: status}
 	}
 	return c, nil

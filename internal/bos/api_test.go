@@ -345,6 +345,23 @@ func TestComponentChanges(t *testing.T) {
 	s.expect("GET /v2/components/x1", "", 404, problem(404, notThere, "Component 'x1' does not exist"))
 }
 
+// However a node's name is written, it is the same component.
+func TestComponentsHaveOneSpelling(t *testing.T) {
+	s := newSite(t)
+	s.expect("PUT /v2/components/X1000C0S00B0N0", `{"enabled":false}`, 200, "")
+	s.expect("PATCH /v2/components", `[{"id":"x1000c0s0b00n0","error":"e"}]`, 200, "")
+	s.expect("PATCH /v2/components", `{"patch":{"retry_policy":2},"filters":{"ids":"X1000c0s0b0n0"}}`, 200, "")
+	list, err := s.service.Components(t.Context(), store.Query{})
+	if err != nil || len(list) != 1 || list[0].ID != "x1000c0s0b0n0" || list[0].Troubles.Newest() != "e" || *list[0].RetryPolicy != 2 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	s.expect("GET /v2/components/x1000C0s0b0n0", "", 200, "")
+	if got := s.call("GET /v2/components?ids=X1000C0S0B0N0", "").Body.String(); !strings.Contains(got, `"id":"x1000c0s0b0n0"`) {
+		t.Error(got)
+	}
+	s.expect("DELETE /v2/components/x1000c0s0b0n00", "", 204, "")
+}
+
 // A filter without a value is no wish for everything.
 func TestFiltersWithoutAValueAreRefused(t *testing.T) {
 	s := newSite(t)

@@ -128,7 +128,7 @@ func (s *Service) AddComponents(ctx context.Context, ids []string) (added []stri
 
 func newComponent(id string, now time.Time) Component {
 	return Component{ID: id, ActualState: ActualState{LastUpdated: now}, DesiredState: DesiredState{LastUpdated: now},
-		LastAction: LastAction{Action: NewlyDiscovered, LastUpdated: now}}
+		StagedState: StagedState{LastUpdated: now}, LastAction: LastAction{Action: NewlyDiscovered, LastUpdated: now}}
 }
 
 // Selection is what a caller lists components by; empty fields do not limit.

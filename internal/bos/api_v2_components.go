@@ -48,6 +48,7 @@ func (in *componentsInput) selection() Selection {
 }
 
 type componentInput struct {
+	httpapi.Caller
 	ComponentPath
 	Body    ComponentPatch
 	RawBody []byte
@@ -125,6 +126,9 @@ func registerComponents(api huma.API, s *Service) {
 	httpapi.Handle(api, op("patch_v2_component", http.MethodPatch, one, "Change a component"),
 		func(ctx context.Context, in *componentInput) (*componentOutput, error) {
 			if err := in.check(); err != nil {
+				return nil, err
+			}
+			if err := s.ownReport(ctx, &in.Body, in.ID, in.IP); err != nil {
 				return nil, err
 			}
 			return oneComponent(s.PatchComponent(ctx, in.ID, in.Body, in.Tenant))

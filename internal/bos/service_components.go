@@ -219,6 +219,18 @@ func (s *Service) PatchComponent(ctx context.Context, id string, p ComponentPatc
 	return s.patchOne(ctx, p, tenant)
 }
 
+// ownReport refuses a node's report that another node sends.
+func (s *Service) ownReport(ctx context.Context, p *ComponentPatch, id, ip string) error {
+	if s.Addresses == nil || ip == "" || p.ActualState == nil || p.ActualState.BSSToken == nil {
+		return nil
+	}
+	// An HSM that does not answer holds up no report.
+	if sender, err := s.Addresses.NodeAt(ctx, ip); err == nil && sender != "" && sender != id {
+		return fault.Titled(fault.Conflict, "Actual state can not be updated.", "the report about '%s' comes from %s, the address of '%s'", id, ip, sender)
+	}
+	return nil
+}
+
 func errBusy(id string) error {
 	return fault.Titled(fault.Conflict, "Actual state can not be updated.",
 		"BOS is currently changing the state of the node '%s', and the actual state can not be accurately recorded", id)

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
 )
 
 // book is what was written, a batch after the other.
@@ -186,6 +188,39 @@ func TestMemoryIsBoundedWhileWritesFail(t *testing.T) {
 	}
 	if dropped := w.lost(); dropped != next+1-w.count() {
 		t.Errorf("%d told as dropped of %d of which %d wait", dropped, next+1, w.count())
+	}
+}
+
+func TestAValueThatCanNeverBeWrittenHoldsUpNoOther(t *testing.T) {
+	written := map[int]bool{}
+	down := false
+	w := &Writer[int, int]{What: "values", Every: time.Hour, Write: func(_ context.Context, values []int) error {
+		if down {
+			return errors.New("no connection")
+		}
+		for _, v := range values {
+			if v%40 == 0 {
+				return fault.New(fault.Invalid, "bad value")
+			}
+		}
+		for _, v := range values {
+			written[v] = true
+		}
+		return nil
+	}}
+	for i := range 100 {
+		w.Put(i, i)
+	}
+	down = true
+	if err := w.Flush(t.Context()); err == nil || w.count() != 100 {
+		t.Errorf("without a connection: %v, %d wait", err, w.count())
+	}
+	down = false
+	if err := w.Flush(t.Context()); err != nil || w.count() != 0 {
+		t.Errorf("flush: %v, %d wait", err, w.count())
+	}
+	if len(written) != 97 {
+		t.Errorf("%d of 97 written", len(written))
 	}
 }
 

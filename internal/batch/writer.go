@@ -2,9 +2,12 @@ package batch
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
 )
 
 // Writer writes values later, many at a time. A killed process loses what
@@ -16,7 +19,10 @@ type Writer[K comparable, V any] struct {
 	Every time.Duration
 	// Full is how many values are written without that wait; 0 is none.
 	Full int
-	// Write writes the values, in no order, all or none of them.
+	// Write writes the values, in no order, all or none of them. It may be
+	// given a value again that it has written. A fault.Invalid says that one of
+	// them can never be written: that one is looked for, dropped and told, so
+	// that it holds up no other.
 	Write func(ctx context.Context, values []V) error
 
 	writing sync.Mutex // one Write at a time: who waits for it finds his value written
@@ -83,9 +89,26 @@ func (w *Writer[K, V]) Flush(ctx context.Context) error {
 	for _, v := range taken {
 		values = append(values, v)
 	}
-	err := w.Write(ctx, values)
+	err := w.write(ctx, values)
 	w.end(taken, err)
 	return err
+}
+
+// write writes the values but those that can never be written.
+func (w *Writer[K, V]) write(ctx context.Context, values []V) error {
+	err := w.Write(ctx, values)
+	if !fault.Is(err, fault.Invalid) {
+		return err
+	}
+	if len(values) == 1 {
+		slog.Error("one of the "+w.What+" cannot be written; dropped", "value", fmt.Sprintf("%.300s", fmt.Sprintf("%+v", values[0])), "error", err)
+		return nil
+	}
+	half := len(values) / 2
+	if err := w.write(ctx, values[:half:half]); err != nil {
+		return err
+	}
+	return w.write(ctx, values[half:])
 }
 
 // end has what was taken wait again if writing failed.

@@ -29,6 +29,8 @@ type Request struct {
 	Before bmc.PowerState `json:"before"`
 	// Cannot marks a refusal that says: never gracefully.
 	Cannot bool `json:"cannot,omitempty"`
+	// Read is when the BMC had last answered a read of the power.
+	Read time.Time `json:"read,omitzero"`
 }
 
 func (r Request) accepted() bool { return r.Answer == sim.Accepted }
@@ -64,6 +66,10 @@ func (t Task) asksFor(reset string) bool {
 // Session is one of BOS or CFS.
 type Session struct {
 	Service, Name, Status string
+	// End and Forced are of BOS only: when it ended, to the second, and the
+	// nodes that its status calls forced off.
+	End    time.Time
+	Forced []string
 }
 
 // Disk is what a node that CFS calls configured holds.
@@ -73,10 +79,12 @@ type Disk struct {
 	Wanted, Found string
 }
 
-// Note is a line of a node's journal that tells of a forced power-off.
+// Note is a line of BOS's in a node's journal.
 type Note struct {
-	Node string
-	Time time.Time
+	Node, Session string
+	Time          time.Time
+	// Forced notes tell of a forced power-off.
+	Forced bool
 }
 
 // byNode sorts the requests by time and splits them.
@@ -85,6 +93,14 @@ func byNode(requests []Request) map[string][]Request {
 	nodes := map[string][]Request{}
 	for _, r := range sorted {
 		nodes[r.Node] = append(nodes[r.Node], r)
+	}
+	return nodes
+}
+
+func tasksByNode(tasks []Task) map[string][]Task {
+	nodes := map[string][]Task{}
+	for _, t := range tasks {
+		nodes[t.Node] = append(nodes[t.Node], t)
 	}
 	return nodes
 }

@@ -18,7 +18,9 @@ type Rule string
 const (
 	Causeless    Rule = "forced off without a cause"
 	Untold       Rule = "forced off and not told"
+	Unnamed      Rule = "forced off and not in the session's status"
 	Repeated     Rule = "repeated for no reason"
+	Blind        Rule = "repeated after a kill without a look at the power"
 	AfterOutcome Rule = "asked for after the outcome was told"
 	Late         Rule = "off after a later transition's on"
 	Open         Rule = "a session without an end"
@@ -36,11 +38,7 @@ func (v Violation) String() string { return fmt.Sprintf("%s: %s: %s", v.What, v.
 
 // judge returns all breaches, ordered by rule and by what they happened to.
 func judge(e Evidence) (found []Violation) {
-	tasks := map[string][]Task{}
-	for _, t := range e.Tasks {
-		tasks[t.Node] = append(tasks[t.Node], t)
-	}
-	requests := byNode(e.Requests)
+	tasks, requests := tasksByNode(e.Tasks), byNode(e.Requests)
 	for _, node := range slices.Sorted(maps.Keys(requests)) {
 		list := requests[node]
 		found = append(found, causeless(list, e.OffWait)...)
@@ -49,6 +47,7 @@ func judge(e Evidence) (found []Violation) {
 		found = append(found, afterOutcome(list, tasks[node])...)
 		found = append(found, late(list, tasks[node])...)
 	}
+	found = append(found, unnamed(e.Notes, e.Sessions)...)
 	found = append(found, open(e.Sessions)...)
 	found = append(found, unmarked(e.Configured)...)
 	slices.SortStableFunc(found, func(a, b Violation) int { return cmp.Compare(a.Rule, b.Rule) })
@@ -98,34 +97,78 @@ func untold(list []Request, notes []Note) (found []Violation) {
 		if r.Type != bmc.ForceOff || !r.accepted() || r.Before == bmc.Off {
 			continue
 		}
-		if !slices.ContainsFunc(notes, func(n Note) bool { return n.Node == r.Node && n.Time.Sub(r.Time).Abs() <= tellWithin }) {
+		if !slices.ContainsFunc(notes, func(n Note) bool { return n.Forced && n.Node == r.Node && n.Time.Sub(r.Time).Abs() <= tellWithin }) {
 			found = append(found, Violation{Untold, r.Node, "ForceOff at " + clock(r.Time) + " is not in the journal"})
 		}
 	}
 	return found
 }
 
+// unnamed: the status of the session that a node was forced off in names it.
+func unnamed(notes []Note, sessions []Session) (found []Violation) {
+	for _, n := range notes {
+		if !n.Forced || n.Session == "" {
+			continue
+		}
+		var its Session
+		if i := slices.IndexFunc(sessions, func(s Session) bool { return s.Service == "BOS" && s.Name == n.Session }); i >= 0 {
+			its = sessions[i]
+		}
+		if !slices.Contains(its.Forced, n.Node) {
+			found = append(found, Violation{Unnamed, n.Node, fmt.Sprintf("the journal tells of it at %s, the status of session %s does not", clock(n.Time), n.Session)})
+		}
+	}
+	return found
+}
+
 // repeated: the same request is accepted twice in a row only for a new
-// transition, or because the server died in between.
+// transition, or because the server died in between; then the node's power was
+// read before it was asked again.
 func repeated(list []Request, tasks []Task, kills []time.Time) (found []Violation) {
+	for _, r := range repeats(list, tasks, kills) {
+		switch {
+		case r.kill.IsZero():
+			found = append(found, Violation{Repeated, r.Node, fmt.Sprintf("%s at %s and again at %s, by no new transition and without a kill between",
+				r.Type, clock(r.first), clock(r.Time))})
+		case !r.Read.After(r.kill):
+			found = append(found, Violation{Blind, r.Node, fmt.Sprintf("%s at %s and, after a kill at %s, again at %s; the power was last read at %s",
+				r.Type, clock(r.first), clock(r.kill), clock(r.Time), clock(r.Read))})
+		}
+	}
+	return found
+}
+
+// repeat is a request that was accepted although the same one had been before
+// it, by no new transition.
+type repeat struct {
+	Request
+	first time.Time
+	kill  time.Time // the last one between the two; zero for none
+}
+
+func repeats(list []Request, tasks []Task, kills []time.Time) (found []repeat) {
 	var before Request
 	for _, r := range list {
 		if !r.accepted() {
 			continue
 		}
-		again := r.Type == before.Type
 		asked := func(t Task) bool { return t.asksFor(r.Type) && t.Created.After(before.Time) }
-		if _, anew := newest(tasks, r.Time, asked); again && !anew && !within(kills, before.Time, r.Time) {
-			found = append(found, Violation{Repeated, r.Node, fmt.Sprintf("%s at %s and again at %s, by no new transition and without a kill between",
-				r.Type, clock(before.Time), clock(r.Time))})
+		if _, anew := newest(tasks, r.Time, asked); r.Type == before.Type && !anew {
+			found = append(found, repeat{r, before.Time, lastWithin(kills, before.Time, r.Time)})
 		}
 		before = r
 	}
 	return found
 }
 
-func within(times []time.Time, from, to time.Time) bool {
-	return slices.ContainsFunc(times, func(t time.Time) bool { return !t.Before(from) && !t.After(to) })
+// lastWithin is the last of the times from one to another, zero if there is none.
+func lastWithin(times []time.Time, from, to time.Time) (last time.Time) {
+	for _, t := range times {
+		if !t.Before(from) && !t.After(to) && t.After(last) {
+			last = t
+		}
+	}
+	return last
 }
 
 // afterOutcome: who asks a BMC does so for a transition whose task is not yet

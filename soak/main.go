@@ -120,6 +120,12 @@ func report(e Evidence, found []Violation) {
 	fmt.Printf("%d kills, %d sessions, %d tasks of transitions\n", len(e.Kills), len(e.Sessions), len(e.Tasks))
 	fmt.Printf("%d requests to BMCs: %d accepted (%d forced off), %d busy, %d refused, %d dropped\n", len(e.Requests),
 		answers[sim.Accepted], forced, answers[sim.Busy], answers[sim.Refused], answers[sim.Dropped])
+	again := 0
+	tasks := tasksByNode(e.Tasks)
+	for node, list := range byNode(e.Requests) {
+		again += len(repeats(list, tasks[node], e.Kills))
+	}
+	fmt.Printf("%d requests were accepted again after a kill, each after a look at the power, or are named below\n", again)
 	fmt.Printf("%d nodes are configured and hold the playbook's last mark or are named below\n", len(e.Configured))
 	counts := map[Rule]int{}
 	for _, v := range found {

@@ -173,7 +173,7 @@ func (c *cluster) allSessions(ctx context.Context) ([]Session, error) {
 		return nil, err
 	}
 	for _, s := range cfs.Sessions {
-		bos = append(bos, Session{"CFS", s.Name, s.Status.Session.Status})
+		bos = append(bos, Session{Service: "CFS", Name: s.Name, Status: s.Status.Session.Status})
 	}
 	return bos, nil
 }
@@ -181,11 +181,15 @@ func (c *cluster) allSessions(ctx context.Context) ([]Session, error) {
 func (c *cluster) bosSessions(ctx context.Context) (all []Session, err error) {
 	var list []struct {
 		Name   string
-		Status struct{ Status string }
+		Status struct {
+			Status string
+			End    string `json:"end_time"`
+		}
 	}
 	err = c.get(ctx, "/apis/bos/v2/sessions", &list)
 	for _, s := range list {
-		all = append(all, Session{"BOS", s.Name, s.Status.Status})
+		end, _ := time.Parse("2006-01-02T15:04:05", s.Status.End) // none while it runs
+		all = append(all, Session{Service: "BOS", Name: s.Name, Status: s.Status.Status, End: end})
 	}
 	return all, err
 }

@@ -56,7 +56,7 @@ func (w *witness) record() {
 				continue
 			}
 			w.seen[n.Xname()] = r.Time
-			q := Request{Time: r.Time, Node: n.Xname(), Type: r.Type, Answer: r.Answer, Before: r.Power,
+			q := Request{Time: r.Time, Node: n.Xname(), Type: r.Type, Answer: r.Answer, Before: r.Power, Read: r.Read,
 				Cannot: w.c.plan.faults && r.Answer == sim.Refused && r.Type == bmc.GracefulShutdown && temper(i).NoSoftOff}
 			w.requests = append(w.requests, q)
 			out.Encode(q) //nolint:errcheck // a copy for the reader; the judge has its own
@@ -102,32 +102,59 @@ func (w *witness) testify(ctx context.Context) (e Evidence, err error) {
 	w.record()
 	w.file.Close()
 	e = Evidence{Requests: w.requests, Kills: w.c.killed(), OffWait: w.c.plan.offWait}
-	if e.Tasks, err = w.tasks(ctx); err != nil {
-		return e, err
-	}
 	if e.Sessions, err = w.c.allSessions(ctx); err != nil {
 		return e, err
+	}
+	over := count(e.Sessions, func(s Session) bool { return s.Status != "complete" }) == 0
+	if e.Tasks, err = w.tasks(ctx, over); err != nil {
+		return e, err
+	}
+	for i := range e.Sessions {
+		if err := w.forced(ctx, &e.Sessions[i]); err != nil {
+			return e, err
+		}
 	}
 	if e.Configured, err = w.disks(ctx); err != nil {
 		return e, err
 	}
+	e.Notes, err = w.notes(ctx)
+	return e, err
+}
+
+// forced has the session know whom its status calls forced off.
+func (w *witness) forced(ctx context.Context, s *Session) error {
+	if s.Service != "BOS" {
+		return nil
+	}
+	var status struct {
+		Forced []struct{ Name string } `json:"forced_off"`
+	}
+	err := w.c.get(ctx, "/apis/bos/v2/sessions/"+s.Name+"/status", &status)
+	for _, f := range status.Forced {
+		s.Forced = append(s.Forced, f.Name)
+	}
+	return err
+}
+
+// notes are BOS's lines in the journals of all nodes.
+func (w *witness) notes(ctx context.Context) (all []Note, err error) {
 	for _, n := range w.c.nodes {
 		var lines []journal.Entry
 		if err := w.c.get(ctx, "/apis/drover/v1/nodes/"+n.Xname()+"/journal", &lines); err != nil {
-			return e, err
+			return nil, err
 		}
 		for _, l := range lines {
-			if l.Kind == "forced-off" {
-				e.Notes = append(e.Notes, Note{n.Xname(), l.Time})
+			if l.Source == "bos" {
+				all = append(all, Note{n.Xname(), l.Session, l.Time, l.Kind == "forced-off"})
 			}
 		}
 	}
-	return e, nil
+	return all, nil
 }
 
 // tasks are those of all transitions; the time at which they were told to be
-// over is the witness's own.
-func (w *witness) tasks(ctx context.Context) (all []Task, err error) {
+// over is the witness's own. Once the sessions are over, all tasks have to be.
+func (w *witness) tasks(ctx context.Context, over bool) (all []Task, err error) {
 	var list struct{ Transitions []pcs.Transition }
 	if err := w.c.get(ctx, "/apis/power-control/v1/transitions", &list); err != nil {
 		return nil, err
@@ -137,7 +164,7 @@ func (w *witness) tasks(ctx context.Context) (all []Task, err error) {
 		if err := w.c.get(ctx, "/apis/power-control/v1/transitions/"+t.TransitionID, &whole); err != nil {
 			return nil, err
 		}
-		if !whole.TransitionStatus.Done() {
+		if over && !whole.TransitionStatus.Done() {
 			return nil, fmt.Errorf("transition %s is %s though every session is over", t.TransitionID, whole.TransitionStatus)
 		}
 		for _, task := range whole.Tasks {

@@ -21,6 +21,8 @@ const (
 // Register adds the operations of BOS v2 to api; s may be nil when only their
 // description is wanted.
 func Register(api huma.API, s *Service) {
+	httpapi.Bound(api, limits)
+	httpapi.RefuseEmpty(api)
 	registerVersion(api, s)
 	registerTemplates(api, s)
 	registerSessions(api, s)
@@ -45,7 +47,7 @@ func describeAsJSON(api huma.API) {
 // TenantHeader is the tenant that a call is limited to. It and the paths are
 // exported because huma looks only into exported parts of an input.
 type TenantHeader struct {
-	Tenant string `header:"Cray-Tenant-Name" maxLength:"127" doc:"Tenant to which the call is limited; empty is no limit"`
+	Tenant string `header:"Cray-Tenant-Name" format:"tenant-name" doc:"Tenant to which the call is limited; empty is no limit"`
 }
 
 // optional is a query parameter that can be told from its zero value.
@@ -74,9 +76,9 @@ func (o *optional[T]) pointer() *T {
 
 // Version is a version of the interface.
 type Version struct {
-	Major string `json:"major" pattern:"^(0|[1-9][0-9]*)$"`
-	Minor string `json:"minor" pattern:"^(0|[1-9][0-9]*)$"`
-	Patch string `json:"patch" pattern:"^(0|[1-9][0-9]*)$"`
+	Major string `json:"major" format:"version-number"`
+	Minor string `json:"minor" format:"version-number"`
+	Patch string `json:"patch" format:"version-number"`
 	Links []Link `json:"links"`
 }
 

@@ -12,10 +12,10 @@ import (
 
 // SessionCreate is what a caller says of a session to start.
 type SessionCreate struct {
-	Name            string    `json:"name,omitempty" minLength:"1" maxLength:"127" pattern:"^[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,125}[a-zA-Z0-9])?$" doc:"Name of the session; a UUID if not given"`
+	Name            string    `json:"name,omitempty" minLength:"1" format:"name" doc:"Name of the session; a UUID if not given"`
 	Operation       Operation `json:"operation" enum:"boot,reboot,shutdown" doc:"What to do: boot brings nodes to the template's state and restarts them only if needed, reboot always restarts, shutdown powers off"`
-	TemplateName    string    `json:"template_name" minLength:"1" maxLength:"127" pattern:"^[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,125}[a-zA-Z0-9])?$" example:"cle-1.0.0" doc:"Name of the session template"`
-	Limit           *string   `json:"limit,omitempty" nullable:"true" maxLength:"524288" doc:"Nodes, groups and roles to which the session is limited, comma-separated; & before a name means and, ! not"`
+	TemplateName    string    `json:"template_name" minLength:"1" format:"name" example:"cle-1.0.0" doc:"Name of the session template"`
+	Limit           *string   `json:"limit,omitempty" nullable:"true" format:"node-expression" doc:"Nodes, groups and roles to which the session is limited, comma-separated; & before a name means and, ! not"`
 	Stage           bool      `json:"stage,omitempty" doc:"Only note what to do; applystaged starts it"`
 	IncludeDisabled bool      `json:"include_disabled,omitempty" doc:"Include nodes that are disabled in HSM"`
 }
@@ -28,27 +28,27 @@ type createSessionInput struct {
 // SessionPath names the session that a call is about.
 type SessionPath struct {
 	TenantHeader
-	ID string `path:"session_id" minLength:"1" maxLength:"127" pattern:"^[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,125}[a-zA-Z0-9])?$" doc:"Name of the session"`
+	ID string `path:"session_id" minLength:"1" format:"name" doc:"Name of the session"`
 }
 
 type sessionsInput struct {
 	TenantHeader
-	MinAge string       `query:"min_age" minLength:"1" maxLength:"8" pattern:"^(0|0[mMhHdDwW]|[1-9][0-9]*[mMhHdDwW])$" doc:"Only sessions that started at least so long ago, such as 6h or 1d"`
-	MaxAge string       `query:"max_age" minLength:"1" maxLength:"8" pattern:"^(0|0[mMhHdDwW]|[1-9][0-9]*[mMhHdDwW])$" doc:"Only sessions that started at most so long ago"`
+	MinAge string       `query:"min_age" format:"age" doc:"Only sessions that started at least so long ago, such as 6h or 1d"`
+	MaxAge string       `query:"max_age" format:"age" doc:"Only sessions that started at most so long ago"`
 	Status SessionLabel `query:"status" enum:"pending,running,complete" doc:"Only sessions with this status"`
 }
 
 // SessionUpdate is what PATCH changes of a session.
 type SessionUpdate struct {
-	Components *string              `json:"components,omitempty" maxLength:"524288" doc:"The nodes that the session began with, comma-separated"`
+	Components *string              `json:"components,omitempty" format:"node-expression" doc:"The nodes that the session began with, comma-separated"`
 	Status     *sessionStatusUpdate `json:"status,omitempty" doc:"The session's status"`
 }
 
 type sessionStatusUpdate struct {
-	StartTime *string       `json:"start_time,omitempty" maxLength:"127" doc:"When the session started"`
-	EndTime   *string       `json:"end_time,omitempty" nullable:"true" maxLength:"127" doc:"When the session completed"`
+	StartTime *string       `json:"start_time,omitempty" format:"time" doc:"When the session started"`
+	EndTime   *string       `json:"end_time,omitempty" nullable:"true" format:"time" doc:"When the session completed"`
 	Status    *SessionLabel `json:"status,omitempty" enum:"pending,running,complete" doc:"Where the session stands"`
-	Error     *string       `json:"error,omitempty" nullable:"true" maxLength:"65536" doc:"Why the session could not be set up"`
+	Error     *string       `json:"error,omitempty" nullable:"true" format:"words" doc:"Why the session could not be set up"`
 }
 
 type patchSessionInput struct {

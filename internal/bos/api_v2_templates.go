@@ -14,9 +14,9 @@ import (
 // templateInput is a template as callers send it. What only the service
 // writes is listed to be refused by its name.
 type templateInput struct {
-	Name        *string      `json:"name,omitempty" readOnly:"true" minLength:"1" maxLength:"127" pattern:"^[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,125}[a-zA-Z0-9])?$" doc:"Name of the template"`
-	Tenant      *string      `json:"tenant,omitempty" readOnly:"true" nullable:"true" maxLength:"127" doc:"Tenant that owns the template"`
-	Description string       `json:"description,omitempty" minLength:"1" maxLength:"1023" doc:"What the template is for"`
+	Name        *string      `json:"name,omitempty" readOnly:"true" minLength:"1" format:"name" doc:"Name of the template"`
+	Tenant      *string      `json:"tenant,omitempty" readOnly:"true" nullable:"true" format:"tenant-name" doc:"Tenant that owns the template"`
+	Description string       `json:"description,omitempty" format:"description" doc:"What the template is for"`
 	EnableCFS   *bool        `json:"enable_cfs,omitempty" default:"true" doc:"Whether nodes are configured"`
 	CFS         *bootset.CFS `json:"cfs,omitempty" doc:"How to configure the nodes of boot sets that do not say"`
 	BootSets    BootSets     `json:"boot_sets"`
@@ -25,7 +25,7 @@ type templateInput struct {
 
 // templatePatchInput is a template as PATCH takes it.
 type templatePatchInput struct {
-	Description *string      `json:"description,omitempty" minLength:"1" maxLength:"1023" doc:"What the template is for"`
+	Description *string      `json:"description,omitempty" format:"description" doc:"What the template is for"`
 	EnableCFS   *bool        `json:"enable_cfs,omitempty" default:"true" doc:"Whether nodes are configured"`
 	CFS         *bootset.CFS `json:"cfs,omitempty" doc:"How to configure the nodes of boot sets that do not say"`
 	BootSets    BootSets     `json:"boot_sets,omitempty"`
@@ -34,7 +34,7 @@ type templatePatchInput struct {
 // TemplatePath names the template that a call is about.
 type TemplatePath struct {
 	TenantHeader
-	ID string `path:"session_template_id" minLength:"1" maxLength:"127" pattern:"^[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,125}[a-zA-Z0-9])?$" doc:"Name of the template"`
+	ID string `path:"session_template_id" minLength:"1" format:"name" doc:"Name of the template"`
 }
 
 type putTemplateInput struct {

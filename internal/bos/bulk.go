@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/drover-hpc/drover/internal/bos/bootset"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // componentsUpdate is one patch for all components that a filter selects.
@@ -19,11 +20,11 @@ type componentsUpdate struct {
 
 type componentsFilter struct {
 	IDs     string `json:"ids,omitempty" nullable:"true" maxLength:"65535" doc:"IDs of components, comma-separated"`
-	Session string `json:"session,omitempty" nullable:"true" maxLength:"127" pattern:"^$|^[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,125}[a-zA-Z0-9])?$" doc:"Session whose components to change"`
+	Session string `json:"session,omitempty" nullable:"true" format:"name-or-none" doc:"Session whose components to change"`
 }
 
 func (u *componentsUpdate) each() []ComponentPatch {
-	ids := strings.Split(u.Filters.IDs, ",")
+	ids := xname.CanonicalAll(strings.Split(u.Filters.IDs, ","))
 	out := make([]ComponentPatch, len(ids))
 	for i, id := range ids {
 		out[i] = u.Patch
@@ -60,6 +61,7 @@ func (b bulkSchemas) decodeList(raw []byte) ([]ComponentPatch, error) {
 		if out[i].ID == "" {
 			return nil, invalid("expected required property id to be present - '[%d]'", i)
 		}
+		out[i].ID = xname.Canonical(out[i].ID)
 		if name := out[i].readOnly(); name != "" {
 			return nil, readOnlyProperty(name)
 		}
@@ -123,11 +125,11 @@ func (b bulkSchemas) validate(raw []byte, schema *huma.Schema) error {
 func (p *ComponentPatch) plain() bool {
 	short := func(s *string, most int) bool { return s == nil || len(*s) <= most }
 	artifacts := func(a *ArtifactsPatch) bool {
-		return a == nil || short(a.Kernel, 4095) && short(a.KernelParameters, bootset.MaxKernelParameters) && short(a.Initrd, 4095)
+		return a == nil || short(a.Kernel, maxPath) && short(a.KernelParameters, bootset.MaxKernelParameters) && short(a.Initrd, maxPath)
 	}
-	return len(p.ID) <= 127 && short(p.Error, 65536) && p.Session == nil && p.RetryPolicy == nil && p.EventStats == nil &&
+	return len(p.ID) <= maxComponentID && short(p.Error, maxWords) && p.Session == nil && p.RetryPolicy == nil && p.EventStats == nil &&
 		p.Status == nil && p.LastAction == nil &&
-		(p.ActualState == nil || artifacts(p.ActualState.BootArtifacts) && short(p.ActualState.BSSToken, 65535)) &&
-		(p.DesiredState == nil || artifacts(p.DesiredState.BootArtifacts) && short(p.DesiredState.Configuration, 127) && short(p.DesiredState.BSSToken, 65535)) &&
-		(p.StagedState == nil || artifacts(p.StagedState.BootArtifacts) && short(p.StagedState.Configuration, 127) && p.StagedState.Session == nil)
+		(p.ActualState == nil || artifacts(p.ActualState.BootArtifacts) && short(p.ActualState.BSSToken, maxToken)) &&
+		(p.DesiredState == nil || artifacts(p.DesiredState.BootArtifacts) && short(p.DesiredState.Configuration, maxConfigurationName) && short(p.DesiredState.BSSToken, maxToken)) &&
+		(p.StagedState == nil || artifacts(p.StagedState.BootArtifacts) && short(p.StagedState.Configuration, maxConfigurationName) && p.StagedState.Session == nil)
 }

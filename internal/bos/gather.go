@@ -2,21 +2,13 @@ package bos
 
 import (
 	"context"
-	"sync"
 
 	"github.com/drover-hpc/drover/internal/store"
 )
 
-// gatherer puts patches of single components that come at the same time into
-// one transaction: when ten thousand nodes report at once, each alone would
-// wait for all before it, and so would the operators.
-type gatherer struct {
-	mu      sync.Mutex
-	waiting []*single
-	busy    bool
-}
-
-// single is one caller's patch and its outcome.
+// single is one caller's patch of a single component, and its outcome. Those
+// that come at the same time share a transaction: when ten thousand nodes report
+// at once, each alone would wait for all before it, and so would the operators.
 type single struct {
 	patch  ComponentPatch
 	tenant string
@@ -28,40 +20,11 @@ type single struct {
 // maxGathered bounds the patches in one transaction.
 const maxGathered = 1000
 
-// patchOne waits until the patch is applied together with others, or refused
-// alone.
-func (s *Service) patchOne(ctx context.Context, p ComponentPatch, tenant string) (Component, error) {
-	one := &single{patch: p, tenant: tenant, done: make(chan struct{})}
-	s.gather.mu.Lock()
-	s.gather.waiting = append(s.gather.waiting, one)
-	lead := !s.gather.busy
-	s.gather.busy = true
-	s.gather.mu.Unlock()
-	if lead {
-		go s.applyGathered(context.WithoutCancel(ctx))
-	}
-	select {
-	case <-one.done:
-		return one.after, one.err
-	case <-ctx.Done():
-		return Component{}, ctx.Err()
-	}
-}
-
-// applyGathered works until nothing waits.
-func (s *Service) applyGathered(ctx context.Context) {
-	for {
-		s.gather.mu.Lock()
-		n := min(len(s.gather.waiting), maxGathered)
-		batch := s.gather.waiting[:n:n]
-		s.gather.waiting = s.gather.waiting[n:]
-		s.gather.busy = n > 0
-		s.gather.mu.Unlock()
-		if n == 0 {
-			return
-		}
-		err := s.applyAll(ctx, batch)
-		for _, one := range batch {
+func (s *Service) gatherSingles() {
+	s.singles.Parallel, s.singles.Max = 1, func() int { return maxGathered }
+	s.singles.Do = func(ctx context.Context, all []*single) {
+		err := s.applyAll(ctx, all)
+		for _, one := range all {
 			if err != nil {
 				one.err = err
 			}
@@ -70,10 +33,23 @@ func (s *Service) applyGathered(ctx context.Context) {
 	}
 }
 
-func (s *Service) applyAll(ctx context.Context, batch []*single) error {
-	patches := make([]ComponentPatch, len(batch))
+// patchOne waits until the patch is applied together with others, or refused
+// alone.
+func (s *Service) patchOne(ctx context.Context, p ComponentPatch, tenant string) (Component, error) {
+	one := &single{patch: p, tenant: tenant, done: make(chan struct{})}
+	s.singles.Hand(context.WithoutCancel(ctx), one)
+	select {
+	case <-one.done:
+		return one.after, one.err
+	case <-ctx.Done():
+		return Component{}, ctx.Err()
+	}
+}
+
+func (s *Service) applyAll(ctx context.Context, all []*single) error {
+	patches := make([]ComponentPatch, len(all))
 	byID := map[string][]*single{}
-	for i, one := range batch {
+	for i, one := range all {
 		patches[i] = one.patch
 		byID[one.patch.ID] = append(byID[one.patch.ID], one)
 	}

@@ -6,7 +6,7 @@ import (
 
 // ComponentPatch is what a caller says of a component; nil is not said.
 type ComponentPatch struct {
-	ID           string           `json:"id,omitempty" minLength:"1" maxLength:"127" doc:"The component's ID: its xname"`
+	ID           string           `json:"id,omitempty" minLength:"1" format:"component-id" doc:"The component's ID: its xname"`
 	ActualState  *ActualPatch     `json:"actual_state,omitempty" doc:"What the node runs"`
 	DesiredState *DesiredPatch    `json:"desired_state,omitempty" doc:"What the node should run"`
 	StagedState  *StagedPatch     `json:"staged_state,omitempty" doc:"What applystaged will make the desired state"`
@@ -14,38 +14,38 @@ type ComponentPatch struct {
 	EventStats   *EventStatsPatch `json:"event_stats,omitempty" doc:"Tries since the node was last in its desired state"`
 	Status       *StatusPatch     `json:"status,omitempty" doc:"Where the node stands"`
 	Enabled      *bool            `json:"enabled,omitempty" doc:"Whether BOS acts on the node"`
-	Error        *string          `json:"error,omitempty" maxLength:"65536" doc:"The latest error"`
-	Session      *string          `json:"session,omitempty" maxLength:"127" pattern:"^$|^[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,125}[a-zA-Z0-9])?$" doc:"The session that the node belongs to"`
-	RetryPolicy  *int             `json:"retry_policy,omitempty" minimum:"0" maximum:"1048576" doc:"How often each action is tried; default_retry_policy if not set"`
+	Error        *string          `json:"error,omitempty" format:"words" doc:"The latest error"`
+	Session      *string          `json:"session,omitempty" format:"name-or-none" doc:"The session that the node belongs to"`
+	RetryPolicy  *int             `json:"retry_policy,omitempty" format:"attempts" doc:"How often each action is tried; default_retry_policy if not set"`
 }
 
 // ArtifactsPatch changes boot artifacts.
 type ArtifactsPatch struct {
-	Kernel           *string `json:"kernel,omitempty" maxLength:"4095" doc:"Where the kernel is"`
-	KernelParameters *string `json:"kernel_parameters,omitempty" maxLength:"4096" doc:"Kernel parameters"`
-	Initrd           *string `json:"initrd,omitempty" maxLength:"4095" doc:"Where the initrd is"`
+	Kernel           *string `json:"kernel,omitempty" format:"path" doc:"Where the kernel is"`
+	KernelParameters *string `json:"kernel_parameters,omitempty" format:"kernel-parameters" doc:"Kernel parameters"`
+	Initrd           *string `json:"initrd,omitempty" format:"path" doc:"Where the initrd is"`
 }
 
 // ActualPatch changes the actual state.
 type ActualPatch struct {
 	BootArtifacts *ArtifactsPatch `json:"boot_artifacts,omitempty" doc:"What is booted"`
-	BSSToken      *string         `json:"bss_token,omitempty" maxLength:"65535" doc:"Referral token that the node booted with"`
+	BSSToken      *string         `json:"bss_token,omitempty" format:"token" doc:"Referral token that the node booted with"`
 	LastUpdated   *string         `json:"last_updated,omitempty" readOnly:"true" doc:"When this changed last"`
 }
 
 // DesiredPatch changes the desired state.
 type DesiredPatch struct {
 	BootArtifacts *ArtifactsPatch `json:"boot_artifacts,omitempty" doc:"What to boot"`
-	Configuration *string         `json:"configuration,omitempty" maxLength:"127" doc:"Name of the CFS configuration"`
-	BSSToken      *string         `json:"bss_token,omitempty" maxLength:"65535" doc:"Referral token of the last power-on"`
+	Configuration *string         `json:"configuration,omitempty" format:"configuration-name" doc:"Name of the CFS configuration"`
+	BSSToken      *string         `json:"bss_token,omitempty" format:"token" doc:"Referral token of the last power-on"`
 	LastUpdated   *string         `json:"last_updated,omitempty" readOnly:"true" doc:"When this changed last"`
 }
 
 // StagedPatch changes the staged state.
 type StagedPatch struct {
 	BootArtifacts *ArtifactsPatch `json:"boot_artifacts,omitempty" doc:"What to boot"`
-	Configuration *string         `json:"configuration,omitempty" maxLength:"127" doc:"Name of the CFS configuration"`
-	Session       *string         `json:"session,omitempty" maxLength:"127" pattern:"^$|^[a-zA-Z0-9](?:[-._a-zA-Z0-9]{0,125}[a-zA-Z0-9])?$" doc:"The session that staged this"`
+	Configuration *string         `json:"configuration,omitempty" format:"configuration-name" doc:"Name of the CFS configuration"`
+	Session       *string         `json:"session,omitempty" format:"name-or-none" doc:"The session that staged this"`
 	LastUpdated   *string         `json:"last_updated,omitempty" readOnly:"true" doc:"When this changed last"`
 }
 
@@ -58,16 +58,16 @@ type LastActionPatch struct {
 
 // EventStatsPatch changes the counts of tries.
 type EventStatsPatch struct {
-	PowerOnAttempts          *int `json:"power_on_attempts,omitempty" minimum:"0" maximum:"1048576" doc:"Tries to power on"`
-	PowerOffGracefulAttempts *int `json:"power_off_graceful_attempts,omitempty" minimum:"0" maximum:"1048576" doc:"Tries to power off gracefully"`
-	PowerOffForcefulAttempts *int `json:"power_off_forceful_attempts,omitempty" minimum:"0" maximum:"1048576" doc:"Tries to power off forcefully"`
+	PowerOnAttempts          *int `json:"power_on_attempts,omitempty" format:"attempts" doc:"Tries to power on"`
+	PowerOffGracefulAttempts *int `json:"power_off_graceful_attempts,omitempty" format:"attempts" doc:"Tries to power off gracefully"`
+	PowerOffForcefulAttempts *int `json:"power_off_forceful_attempts,omitempty" format:"attempts" doc:"Tries to power off forcefully"`
 }
 
 // StatusPatch changes what the computed status derives from.
 type StatusPatch struct {
 	Phase          *Phase  `json:"phase,omitempty" enum:"configuring,powering_off,powering_on," doc:"Part of the way the node is on"`
 	Status         *string `json:"status,omitempty" readOnly:"true" doc:"Computed status"`
-	StatusOverride *string `json:"status_override,omitempty" maxLength:"65536" doc:"If set it replaces the computed status"`
+	StatusOverride *string `json:"status_override,omitempty" format:"words" doc:"If set it replaces the computed status"`
 }
 
 // Apply merges p into the component together with the fields that follow by

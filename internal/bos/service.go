@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/drover-hpc/drover/internal/batch"
 	"github.com/drover-hpc/drover/internal/bos/bootset"
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
@@ -35,6 +36,8 @@ type Config struct {
 	Images  Images
 	// Tenants may be nil: then there are none.
 	Tenants Tenants
+	// Addresses may be nil: then a report is not held against its sender.
+	Addresses Addresses
 
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
@@ -51,7 +54,7 @@ type Service struct {
 	tokens     *store.Table[token]
 	settings   *store.Table[settings]
 
-	gather gatherer
+	singles batch.Pool[*single]
 
 	mu      sync.Mutex
 	stale   *events.Subscription
@@ -66,7 +69,7 @@ func NewService(c Config) *Service {
 	if c.NewID == nil {
 		c.NewID = uuid.NewString
 	}
-	return &Service{Config: c, stale: c.Hub.Subscribe(OptionsTable),
+	s := &Service{Config: c, stale: c.Hub.Subscribe(OptionsTable),
 		components: store.NewTable(c.DB, store.Spec[Component]{Name: ComponentsTable, Kind: "Component",
 			Key: func(c *Component) string { return c.ID }, Indexes: componentIndexes()}),
 		sessions: store.NewTable(c.DB, store.Spec[Session]{Name: SessionsTable, Kind: "Session",
@@ -83,6 +86,8 @@ func NewService(c Config) *Service {
 		settings: store.NewTable(c.DB, store.Spec[settings]{Name: OptionsTable, Kind: "Options",
 			Key: func(*settings) string { return optionsKey }}),
 	}
+	s.gatherSingles()
+	return s
 }
 
 // componentIndexes are the columns by which operators and lists select.
@@ -103,10 +108,7 @@ func componentIndexes() []store.Index[Component] {
 		{Column: "staged_owner", Of: func(c *Component) string { return owned(c.Engine.StagedTenant, c.StagedState.Session) }},
 		{Column: "phase", Of: func(c *Component) string { return string(c.Status.Phase) }},
 		{Column: "status", Of: (*Component).Computed},
-		// What a session's status names a node for: its error, a forced power-off.
-		{Column: "errors", Of: func(c *Component) string {
-			return strconv.FormatBool(c.Troubles.Newest() != "" || c.Engine.Forced.Words != "")
-		}},
+		{Column: "errors", Of: func(c *Component) string { return strconv.FormatBool(c.Troubles.Newest() != "") }},
 	}
 }
 

@@ -116,7 +116,7 @@ func (t *Template) settle() error {
 	for i := range t.BootSets {
 		b := &t.BootSets[i]
 		if !validName(b.Name) {
-			return fault.New(fault.Invalid, "boot set name '%s' may have up to 127 letters, digits, '.', '-' and '_', the first and last a letter or digit", b.Name)
+			return fault.New(fault.Invalid, "boot set name '%s' may have up to %d letters, digits, '.', '-' and '_', the first and last a letter or digit", b.Name, maxName)
 		}
 		if b.BootSet.Name != "" && b.BootSet.Name != b.Name {
 			return fault.New(fault.Invalid, "boot set '%s' has the name '%s': it must equal its key", b.Name, b.BootSet.Name)

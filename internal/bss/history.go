@@ -2,11 +2,10 @@ package bss
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/drover-hpc/drover/internal/events"
+	"github.com/drover-hpc/drover/internal/batch"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
@@ -26,31 +25,29 @@ const (
 // historyFlush is the time between two writes of the history.
 const historyFlush = time.Second
 
-// history remembers who asked when. It collects in memory and writes many at a
-// time; a killed process may lose the last second.
+// history remembers who asked when. A killed process may lose the last second.
 type history struct {
-	table *store.Table[EndpointAccess]
-	now   func() time.Time
+	table  *store.Table[EndpointAccess]
+	now    func() time.Time
+	recent batch.Writer[string, EndpointAccess]
 
-	flushing sync.Mutex // who waits for it finds what was pending written
-
-	mu      sync.Mutex
-	pending map[string]EndpointAccess
-
-	writer *events.Loop
+	writing sync.WaitGroup
+	cancel  context.CancelFunc
 }
 
 func newHistory(db *store.DB, now func() time.Time) *history {
-	return &history{now: now, pending: map[string]EndpointAccess{},
-		table: store.NewTable(db, store.Spec[EndpointAccess]{
-			Name: "bss_endpoint_history", Kind: "Endpoint access",
-			Key: func(a *EndpointAccess) string { return a.Name + "/" + a.Endpoint }})}
+	h := &history{now: now, table: store.NewTable(db, store.Spec[EndpointAccess]{
+		Name: "bss_endpoint_history", Kind: "Endpoint access", Key: (*EndpointAccess).key})}
+	h.recent.What, h.recent.Every = "accesses to endpoints", historyFlush
+	h.recent.Write = func(ctx context.Context, list []EndpointAccess) error { return h.table.Put(ctx, list...) }
+	return h
 }
 
+func (a *EndpointAccess) key() string { return a.Name + "/" + a.Endpoint }
+
 func (h *history) note(name, endpoint string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.pending[name+"/"+endpoint] = EndpointAccess{Name: name, Endpoint: endpoint, LastEpoch: h.now().Unix()}
+	a := EndpointAccess{Name: name, Endpoint: endpoint, LastEpoch: h.now().Unix()}
+	h.recent.Put(a.key(), a)
 }
 
 // list returns what is known of the host (empty: of all) and endpoint (empty:
@@ -61,7 +58,7 @@ func (h *history) list(ctx context.Context, name, endpoint string) ([]EndpointAc
 	if endpoint != "" && endpoint != bootscriptEndpoint && endpoint != userDataEndpoint {
 		return out, nil
 	}
-	if err := h.flush(ctx); err != nil {
+	if err := h.recent.Flush(ctx); err != nil {
 		return nil, err
 	}
 	q := store.Query{}
@@ -78,36 +75,15 @@ func (h *history) list(ctx context.Context, name, endpoint string) ([]EndpointAc
 	return append(out, found...), err
 }
 
-func (h *history) flush(ctx context.Context) error {
-	h.flushing.Lock()
-	defer h.flushing.Unlock()
-	h.mu.Lock()
-	batch := make([]EndpointAccess, 0, len(h.pending))
-	for _, a := range h.pending {
-		batch = append(batch, a)
-	}
-	h.pending = map[string]EndpointAccess{}
-	h.mu.Unlock()
-	if len(batch) == 0 {
-		return nil
-	}
-	return h.table.Put(ctx, batch...)
-}
-
-// start has accesses written now and then until stop.
+// start has accesses written now and then until stop, which writes the rest.
 func (h *history) start(ctx context.Context) {
-	h.writer = &events.Loop{Name: "bss endpoint history", Resync: func() time.Duration { return historyFlush },
-		Run: func(ctx context.Context, _ events.Wake) error { return h.flush(context.WithoutCancel(ctx)) }}
-	h.writer.Start(ctx)
+	ctx, h.cancel = context.WithCancel(ctx)
+	h.writing.Go(func() { h.recent.Run(ctx) })
 }
 
-// stop ends the writing and writes the rest.
 func (h *history) stop() {
-	if h.writer == nil {
-		return
-	}
-	h.writer.Stop()
-	if err := h.flush(context.Background()); err != nil {
-		slog.Error("endpoint history lost", "error", err)
+	if h.cancel != nil {
+		h.cancel()
+		h.writing.Wait()
 	}
 }

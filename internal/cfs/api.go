@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -19,6 +20,8 @@ import (
 // Register adds the v2 and v3 routes to api. s may be nil: the command line
 // needs only the declarations.
 func Register(api huma.API, s *Service) {
+	httpapi.Bound(api, limits)
+	httpapi.RefuseEmpty(api)
 	registerService(api, s)
 	registerConfigurations(api, s)
 	registerSources(api, s)
@@ -81,7 +84,7 @@ type none struct{}
 
 // TenantHeader is the header that names a tenant.
 type TenantHeader struct {
-	Tenant string `header:"Cray-Tenant-Name" maxLength:"127" doc:"Tenant on whose behalf the request is made; empty is the administrator"`
+	Tenant string `header:"Cray-Tenant-Name" format:"tenant-name" doc:"Tenant on whose behalf the request is made; empty is the administrator"`
 }
 
 // PageQuery are the parameters of a paged list.
@@ -90,7 +93,8 @@ type PageQuery struct {
 	AfterID string `query:"after_id" doc:"Return the records after this one"`
 }
 
-func (p PageQuery) page() Page { return Page(p) }
+// page bounds the limit to what fits in memory anyhow.
+func (p PageQuery) page() Page { return Page{Limit: min(p.Limit, math.MaxInt32), AfterID: p.AfterID} }
 
 // optionalBool tells an absent query parameter from false.
 type optionalBool struct {

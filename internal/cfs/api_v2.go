@@ -19,10 +19,10 @@ const branchTitleV2 = "Error handling error branches"
 
 type layerV2 struct {
 	Name              string               `json:"name,omitempty" doc:"Name of the layer"`
-	CloneURL          string               `json:"cloneUrl" pattern:"^[^\\s;]*$" doc:"Repository"`
-	Playbook          string               `json:"playbook,omitempty" pattern:"^[^\\s;]*$" doc:"Playbook to run; the option defaultPlaybook without it"`
-	Commit            string               `json:"commit,omitempty" pattern:"^[a-f0-9]{40}$" doc:"Commit to use; give this or branch"`
-	Branch            string               `json:"branch,omitempty" pattern:"^[^\\s;]*$" doc:"Branch whose head is looked up now; give this or commit"`
+	CloneURL          string               `json:"cloneUrl" format:"git-word" doc:"Repository"`
+	Playbook          string               `json:"playbook,omitempty" format:"git-word" doc:"Playbook to run; the option defaultPlaybook without it"`
+	Commit            string               `json:"commit,omitempty" format:"commit" doc:"Commit to use; give this or branch"`
+	Branch            string               `json:"branch,omitempty" format:"git-word" doc:"Branch whose head is looked up now; give this or commit"`
 	SpecialParameters *specialParametersV2 `json:"specialParameters,omitempty"`
 }
 
@@ -32,9 +32,9 @@ type specialParametersV2 struct {
 
 type inventoryV2 struct {
 	Name     string `json:"name,omitempty" doc:"Name of the inventory"`
-	CloneURL string `json:"cloneUrl" pattern:"^[^\\s;]*$" doc:"Repository"`
-	Commit   string `json:"commit,omitempty" pattern:"^[a-f0-9]{40}$" doc:"Commit to use; give this or branch"`
-	Branch   string `json:"branch,omitempty" pattern:"^[^\\s;]*$" doc:"Branch whose head is looked up now; give this or commit"`
+	CloneURL string `json:"cloneUrl" format:"git-word" doc:"Repository"`
+	Commit   string `json:"commit,omitempty" format:"commit" doc:"Commit to use; give this or branch"`
+	Branch   string `json:"branch,omitempty" format:"git-word" doc:"Branch whose head is looked up now; give this or commit"`
 }
 
 type configurationV2Input struct {

@@ -39,12 +39,12 @@ func (s Session) v2() sessionV2 {
 }
 
 type sessionCreateV2 struct {
-	Name               string            `json:"name" minLength:"1" maxLength:"45" pattern:"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" doc:"Name of the session: lower-case letters, digits, '-' and '.'"`
+	Name               string            `json:"name" minLength:"1" format:"session-name" doc:"Name of the session: lower-case letters, digits, '-' and '.'"`
 	ConfigurationName  string            `json:"configurationName" doc:"Configuration to apply"`
 	ConfigurationLimit string            `json:"configurationLimit,omitempty" doc:"Only these layers: a comma-separated list of indices from 0, or of names"`
-	AnsibleLimit       *string           `json:"ansibleLimit,omitempty" pattern:"^[^\\s;]*$" doc:"Only these hosts and groups, as Ansible's --limit has them"`
+	AnsibleLimit       *string           `json:"ansibleLimit,omitempty" format:"git-word" doc:"Only these hosts and groups, as Ansible's --limit has them"`
 	AnsibleConfig      string            `json:"ansibleConfig,omitempty" doc:"Ansible configuration; the option defaultAnsibleConfig without it"`
-	AnsibleVerbosity   int               `json:"ansibleVerbosity,omitempty" minimum:"0" maximum:"4" doc:"How much Ansible tells"`
+	AnsibleVerbosity   int               `json:"ansibleVerbosity,omitempty" format:"verbosity" doc:"How much Ansible tells"`
 	AnsiblePassthrough *string           `json:"ansiblePassthrough,omitempty" doc:"Further arguments: --extra-vars, --forks, --skip-tags, --start-at-task, --tags. No state is recorded then"`
 	Target             *targetInput      `json:"target,omitempty"`
 	Tags               map[string]string `json:"tags,omitempty" doc:"Free key-value pairs"`
@@ -63,7 +63,7 @@ type createSessionV2Input struct {
 
 // AgeQuery is the filter that only v2 has.
 type AgeQuery struct {
-	Age string `query:"age" pattern:"^(?:[0-9]+[mMhHdDwW]){0,1}$" maxLength:"10" doc:"Deprecated: the same as min_age"`
+	Age string `query:"age" format:"age" doc:"Deprecated: the same as min_age"`
 }
 
 type sessionsV2Input struct {

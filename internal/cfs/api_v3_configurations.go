@@ -13,21 +13,21 @@ import (
 const branchTitleV3 = "Error handling branches"
 
 type layerInput struct {
-	Name              string             `json:"name,omitempty" minLength:"1" maxLength:"45" doc:"Name of the layer"`
-	CloneURL          string             `json:"clone_url,omitempty" pattern:"^[^\\s;]*$" doc:"Repository; give this or source"`
+	Name              string             `json:"name,omitempty" minLength:"1" format:"layer-name" doc:"Name of the layer"`
+	CloneURL          string             `json:"clone_url,omitempty" format:"git-word" doc:"Repository; give this or source"`
 	Source            string             `json:"source,omitempty" doc:"Source that names the repository; give this or clone_url"`
-	Playbook          string             `json:"playbook" pattern:"^[^\\s;]*$" doc:"Playbook to run"`
-	Commit            string             `json:"commit,omitempty" pattern:"^[a-f0-9]{40}$" doc:"Commit to use; give this or branch"`
-	Branch            string             `json:"branch,omitempty" pattern:"^[^\\s;]*$" doc:"Branch whose head is looked up now; give this or commit"`
+	Playbook          string             `json:"playbook" format:"git-word" doc:"Playbook to run"`
+	Commit            string             `json:"commit,omitempty" format:"commit" doc:"Commit to use; give this or branch"`
+	Branch            string             `json:"branch,omitempty" format:"git-word" doc:"Branch whose head is looked up now; give this or commit"`
 	SpecialParameters *SpecialParameters `json:"special_parameters,omitempty"`
 }
 
 type inventoryInput struct {
-	Name     string `json:"name,omitempty" minLength:"1" maxLength:"45" doc:"Name of the inventory"`
-	CloneURL string `json:"clone_url,omitempty" pattern:"^[^\\s;]*$" doc:"Repository; give this or source"`
+	Name     string `json:"name,omitempty" minLength:"1" format:"layer-name" doc:"Name of the inventory"`
+	CloneURL string `json:"clone_url,omitempty" format:"git-word" doc:"Repository; give this or source"`
 	Source   string `json:"source,omitempty" doc:"Source that names the repository; give this or clone_url"`
-	Commit   string `json:"commit,omitempty" pattern:"^[a-f0-9]{40}$" doc:"Commit to use; give this or branch"`
-	Branch   string `json:"branch,omitempty" pattern:"^[^\\s;]*$" doc:"Branch whose head is looked up now; give this or commit"`
+	Commit   string `json:"commit,omitempty" format:"commit" doc:"Commit to use; give this or branch"`
+	Branch   string `json:"branch,omitempty" format:"git-word" doc:"Branch whose head is looked up now; give this or commit"`
 }
 
 type configurationInput struct {
@@ -60,6 +60,11 @@ type configurationsNext struct {
 	AfterID string `json:"after_id"`
 }
 
+// TransformSchema implements huma.SchemaTransformer: null where there is none.
+func (configurationsNext) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	return httpapi.Nullable(s)
+}
+
 type configurationsOutput struct {
 	Body struct {
 		Configurations []Configuration     `json:"configurations"`
@@ -70,7 +75,7 @@ type configurationsOutput struct {
 // ConfigurationPath names a configuration.
 type ConfigurationPath struct {
 	TenantHeader
-	ID string `path:"configuration_id" minLength:"1" maxLength:"60" doc:"Name of the configuration"`
+	ID string `path:"configuration_id" minLength:"1" format:"configuration-name" doc:"Name of the configuration"`
 }
 
 type putConfigurationInput struct {

@@ -29,18 +29,18 @@ func registerOptions(api huma.API, s *Service) {
 // optionsV2 has the options under their v2 names; nil ones are not answered
 // and, in a patch, stay.
 type optionsV2 struct {
-	HardwareSyncInterval      *int    `json:"hardwareSyncInterval,omitempty" minimum:"1" doc:"Seconds between looks at HSM for new nodes"`
-	BatcherCheckInterval      *int    `json:"batcherCheckInterval,omitempty" minimum:"1" doc:"Seconds between the batcher's looks at all components"`
-	BatchSize                 *int    `json:"batchSize,omitempty" minimum:"1" doc:"Most nodes in one automatic session"`
-	BatchWindow               *int    `json:"batchWindow,omitempty" minimum:"0" doc:"Most seconds that a node waits for others to fill a session"`
-	DefaultBatcherRetryPolicy *int    `json:"defaultBatcherRetryPolicy,omitempty" minimum:"0" doc:"Failures after which a node is left alone"`
-	DefaultPlaybook           *string `json:"defaultPlaybook,omitempty" pattern:"^[^\\s;]*$" doc:"Playbook of layers that name none"`
-	DefaultAnsibleConfig      *string `json:"defaultAnsibleConfig,omitempty" maxLength:"60" doc:"Ansible configuration of sessions that name none"`
-	SessionTTL                *string `json:"sessionTTL,omitempty" pattern:"^(?:[0-9]+[mMhHdDwW]){0,1}$" maxLength:"10" doc:"Age at which complete sessions are deleted; empty is never"`
-	AdditionalInventoryURL    *string `json:"additionalInventoryUrl,omitempty" pattern:"^[^\\s;]*$" maxLength:"240" doc:"Repository whose files are added to every inventory"`
-	BatcherMaxBackoff         *int    `json:"batcherMaxBackoff,omitempty" minimum:"0" doc:"Most seconds without new sessions after many failures"`
+	HardwareSyncInterval      *int    `json:"hardwareSyncInterval,omitempty" format:"at-least-one" doc:"Seconds between looks at HSM for new nodes"`
+	BatcherCheckInterval      *int    `json:"batcherCheckInterval,omitempty" format:"at-least-one" doc:"Seconds between the batcher's looks at all components"`
+	BatchSize                 *int    `json:"batchSize,omitempty" format:"at-least-one" doc:"Most nodes in one automatic session"`
+	BatchWindow               *int    `json:"batchWindow,omitempty" format:"not-negative" doc:"Most seconds that a node waits for others to fill a session"`
+	DefaultBatcherRetryPolicy *int    `json:"defaultBatcherRetryPolicy,omitempty" format:"not-negative" doc:"Failures after which a node is left alone"`
+	DefaultPlaybook           *string `json:"defaultPlaybook,omitempty" format:"git-word" doc:"Playbook of layers that name none"`
+	DefaultAnsibleConfig      *string `json:"defaultAnsibleConfig,omitempty" format:"ansible-config" doc:"Ansible configuration of sessions that name none"`
+	SessionTTL                *string `json:"sessionTTL,omitempty" format:"age" doc:"Age at which complete sessions are deleted; empty is never"`
+	AdditionalInventoryURL    *string `json:"additionalInventoryUrl,omitempty" format:"repository" doc:"Repository whose files are added to every inventory"`
+	BatcherMaxBackoff         *int    `json:"batcherMaxBackoff,omitempty" format:"not-negative" doc:"Most seconds without new sessions after many failures"`
 	BatcherDisable            *bool   `json:"batcherDisable,omitempty" doc:"Whether automatic sessions are off"`
-	BatcherPendingTimeout     *int    `json:"batcherPendingTimeout,omitempty" minimum:"1" doc:"Seconds after which an automatic session that does not start is made anew"`
+	BatcherPendingTimeout     *int    `json:"batcherPendingTimeout,omitempty" format:"at-least-one" doc:"Seconds after which an automatic session that does not start is made anew"`
 	LoggingLevel              *string `json:"loggingLevel,omitempty" enum:"DEBUG,INFO,WARNING,ERROR" doc:"Least severity that is logged"`
 }
 

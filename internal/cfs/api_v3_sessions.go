@@ -13,11 +13,11 @@ import (
 
 // SessionQuery are the filters of sessions that both versions have.
 type SessionQuery struct {
-	MinAge       string `query:"min_age" pattern:"^(?:[0-9]+[mMhHdDwW]){0,1}$" maxLength:"10" doc:"Only sessions at least this old, such as 24h or 3d"`
-	MaxAge       string `query:"max_age" pattern:"^(?:[0-9]+[mMhHdDwW]){0,1}$" maxLength:"10" doc:"Only sessions at most this old, such as 24h or 3d"`
-	Status       string `query:"status" enum:"pending,running,complete" doc:"Only sessions with this status"`
+	MinAge       string `query:"min_age" format:"age" doc:"Only sessions at least this old, such as 24h or 3d"`
+	MaxAge       string `query:"max_age" format:"age" doc:"Only sessions at most this old, such as 24h or 3d"`
+	Status       string `query:"status" enum:"pending,running,complete," doc:"Only sessions with this status"`
 	NameContains string `query:"name_contains" doc:"Only sessions with this in their name"`
-	Succeeded    string `query:"succeeded" enum:"none,true,false,unknown" doc:"Only sessions that ended so"`
+	Succeeded    string `query:"succeeded" enum:"none,true,false,unknown," doc:"Only sessions that ended so"`
 	Tags         string `query:"tags" doc:"Comma-separated key=value pairs, all of which must match"`
 }
 
@@ -41,6 +41,11 @@ type sessionsNext struct {
 	Tags         *string `json:"tags"`
 	Limit        int     `json:"limit"`
 	AfterID      string  `json:"after_id"`
+}
+
+// TransformSchema implements huma.SchemaTransformer: null where there is none.
+func (sessionsNext) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	return httpapi.Nullable(s)
 }
 
 func (q SessionQuery) next(found []Session) *sessionsNext {
@@ -83,14 +88,13 @@ func (t *targetInput) target() Target {
 	return out
 }
 
-// sessionCreate's name is a DNS-1123 subdomain.
 type sessionCreate struct {
-	Name               string            `json:"name" minLength:"1" maxLength:"45" pattern:"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" doc:"Name of the session: lower-case letters, digits, '-' and '.'"`
-	ConfigurationName  string            `json:"configuration_name" minLength:"1" maxLength:"60" doc:"Configuration to apply"`
+	Name               string            `json:"name" minLength:"1" format:"session-name" doc:"Name of the session: lower-case letters, digits, '-' and '.'"`
+	ConfigurationName  string            `json:"configuration_name" minLength:"1" format:"configuration-name" doc:"Configuration to apply"`
 	ConfigurationLimit string            `json:"configuration_limit,omitempty" doc:"Only these layers: a comma-separated list of indices from 0, or of names"`
-	AnsibleLimit       string            `json:"ansible_limit,omitempty" pattern:"^[^\\s;]*$" doc:"Only these hosts and groups, as Ansible's --limit has them"`
+	AnsibleLimit       string            `json:"ansible_limit,omitempty" format:"git-word" doc:"Only these hosts and groups, as Ansible's --limit has them"`
 	AnsibleConfig      string            `json:"ansible_config,omitempty" doc:"Ansible configuration; the option default_ansible_config without it"`
-	AnsibleVerbosity   int               `json:"ansible_verbosity,omitempty" minimum:"0" maximum:"4" doc:"How much Ansible tells"`
+	AnsibleVerbosity   int               `json:"ansible_verbosity,omitempty" format:"verbosity" doc:"How much Ansible tells"`
 	AnsiblePassthrough string            `json:"ansible_passthrough,omitempty" doc:"Further arguments: --extra-vars, --forks, --skip-tags, --start-at-task, --tags. No state is recorded then"`
 	Target             *targetInput      `json:"target,omitempty"`
 	Tags               map[string]string `json:"tags,omitempty" doc:"Free key-value pairs"`

@@ -18,11 +18,16 @@ var rank = map[ConfigurationStatus]int{Unconfigured: 0, Failed: 1, Pending: 2, C
 // capped tells whether the component failed as often as it may. defaultPolicy
 // counts when it has no policy of its own.
 func capped(c *Component, defaultPolicy int) bool {
-	policy := defaultPolicy
-	if c.RetryPolicy != nil {
-		policy = *c.RetryPolicy
-	}
+	policy := c.RetryLimit(defaultPolicy)
 	return policy != -1 && c.ErrorCount >= policy
+}
+
+// RetryLimit is how often the component may fail; -1 is without end.
+func (c *Component) RetryLimit(defaultPolicy int) int {
+	if c.RetryPolicy != nil {
+		return *c.RetryPolicy
+	}
+	return defaultPolicy
 }
 
 // assess returns the component's status and that of each layer of its desired

@@ -57,6 +57,7 @@ type StateLayer struct {
 
 // DesiredLayer is one layer of the desired configuration and its status.
 type DesiredLayer struct {
+	Name     string              `json:"name,omitempty"`
 	CloneURL string              `json:"clone_url"`
 	Playbook string              `json:"playbook"`
 	Commit   string              `json:"commit"`
@@ -68,7 +69,7 @@ type ComponentPatch struct {
 	ID            string            `json:"id,omitempty" minLength:"1" doc:"xname of the node"`
 	State         *[]StateInput     `json:"state,omitempty" nullable:"false" doc:"Replaces what ran on the node; [] has everything run again"`
 	StateAppend   *AppendInput      `json:"state_append,omitempty" doc:"Adds what ran to the state, in place of an entry for the same repository and playbook"`
-	DesiredConfig *string           `json:"desired_config,omitempty" maxLength:"60" doc:"Name of the configuration that the node should have"`
+	DesiredConfig *string           `json:"desired_config,omitempty" format:"configuration-name" doc:"Name of the configuration that the node should have"`
 	ErrorCount    *int              `json:"error_count,omitempty" doc:"Failures since the last success"`
 	RetryPolicy   *int              `json:"retry_policy,omitempty" doc:"Failures after which the node is left alone; -1 is never"`
 	Enabled       *bool             `json:"enabled,omitempty" doc:"Whether the node is configured automatically"`

@@ -14,12 +14,12 @@ type Configuration struct {
 // Layer is one repository at one commit with the playbook to run; the
 // additional inventory has no playbook.
 type Layer struct {
-	Name              string             `json:"name,omitempty" minLength:"1" maxLength:"45" doc:"Name of the layer"`
-	CloneURL          string             `json:"clone_url,omitempty" pattern:"^[^\\s;]*$" doc:"Repository; give this or source"`
+	Name              string             `json:"name,omitempty" minLength:"1" format:"layer-name" doc:"Name of the layer"`
+	CloneURL          string             `json:"clone_url,omitempty" format:"git-word" doc:"Repository; give this or source"`
 	Source            string             `json:"source,omitempty" doc:"Source that names the repository; give this or clone_url"`
-	Playbook          string             `json:"playbook,omitempty" pattern:"^[^\\s;]*$" doc:"Playbook to run"`
-	Commit            string             `json:"commit,omitempty" pattern:"^[a-f0-9]{40}$" doc:"Commit to use; give this or branch"`
-	Branch            string             `json:"branch,omitempty" pattern:"^[^\\s;]*$" doc:"Branch whose head is looked up now; give this or commit"`
+	Playbook          string             `json:"playbook,omitempty" format:"git-word" doc:"Playbook to run"`
+	Commit            string             `json:"commit,omitempty" format:"commit" doc:"Commit to use; give this or branch"`
+	Branch            string             `json:"branch,omitempty" format:"git-word" doc:"Branch whose head is looked up now; give this or commit"`
 	SpecialParameters *SpecialParameters `json:"special_parameters,omitempty"`
 }
 

@@ -10,22 +10,22 @@ const optionsKey = "options"
 
 // OptionsPatch is a change of options; nil fields stay.
 type OptionsPatch struct {
-	HardwareSyncInterval      *int    `json:"hardware_sync_interval,omitempty" minimum:"1" doc:"Seconds between looks at HSM for new nodes"`
-	BatcherCheckInterval      *int    `json:"batcher_check_interval,omitempty" minimum:"1" doc:"Seconds between the batcher's looks at all components"`
-	BatchSize                 *int    `json:"batch_size,omitempty" minimum:"1" doc:"Most nodes in one automatic session"`
-	BatchWindow               *int    `json:"batch_window,omitempty" minimum:"0" doc:"Most seconds that a node waits for others to fill a session"`
-	DefaultBatcherRetryPolicy *int    `json:"default_batcher_retry_policy,omitempty" minimum:"0" doc:"Failures after which a node is left alone"`
+	HardwareSyncInterval      *int    `json:"hardware_sync_interval,omitempty" format:"at-least-one" doc:"Seconds between looks at HSM for new nodes"`
+	BatcherCheckInterval      *int    `json:"batcher_check_interval,omitempty" format:"at-least-one" doc:"Seconds between the batcher's looks at all components"`
+	BatchSize                 *int    `json:"batch_size,omitempty" format:"at-least-one" doc:"Most nodes in one automatic session"`
+	BatchWindow               *int    `json:"batch_window,omitempty" format:"not-negative" doc:"Most seconds that a node waits for others to fill a session"`
+	DefaultBatcherRetryPolicy *int    `json:"default_batcher_retry_policy,omitempty" format:"not-negative" doc:"Failures after which a node is left alone"`
 	DefaultPlaybook           *string `json:"-"` // written through v2 only
-	DefaultAnsibleConfig      *string `json:"default_ansible_config,omitempty" maxLength:"60" doc:"Ansible configuration of sessions that name none"`
-	SessionTTL                *string `json:"session_ttl,omitempty" pattern:"^(?:[0-9]+[mMhHdDwW]){0,1}$" maxLength:"10" doc:"Age at which complete sessions are deleted; empty is never"`
-	AdditionalInventoryURL    *string `json:"additional_inventory_url,omitempty" pattern:"^[^\\s;]*$" maxLength:"240" doc:"Repository whose files are added to every inventory"`
+	DefaultAnsibleConfig      *string `json:"default_ansible_config,omitempty" format:"ansible-config" doc:"Ansible configuration of sessions that name none"`
+	SessionTTL                *string `json:"session_ttl,omitempty" format:"age" doc:"Age at which complete sessions are deleted; empty is never"`
+	AdditionalInventoryURL    *string `json:"additional_inventory_url,omitempty" format:"repository" doc:"Repository whose files are added to every inventory"`
 	AdditionalInventorySource *string `json:"additional_inventory_source,omitempty" maxLength:"60" doc:"Source whose files are added to every inventory"`
-	BatcherMaxBackoff         *int    `json:"batcher_max_backoff,omitempty" minimum:"0" doc:"Most seconds without new sessions after many failures"`
+	BatcherMaxBackoff         *int    `json:"batcher_max_backoff,omitempty" format:"not-negative" doc:"Most seconds without new sessions after many failures"`
 	BatcherDisable            *bool   `json:"batcher_disable,omitempty" doc:"Whether automatic sessions are off"`
-	BatcherPendingTimeout     *int    `json:"batcher_pending_timeout,omitempty" minimum:"1" doc:"Seconds after which an automatic session that does not start is made anew"`
+	BatcherPendingTimeout     *int    `json:"batcher_pending_timeout,omitempty" format:"at-least-one" doc:"Seconds after which an automatic session that does not start is made anew"`
 	LoggingLevel              *string `json:"logging_level,omitempty" enum:"DEBUG,INFO,WARNING,ERROR" doc:"Least severity that is logged"`
-	DefaultPageSize           *int    `json:"default_page_size,omitempty" minimum:"1" doc:"Records in a page whose size was not asked for"`
-	DebugWaitTime             *int    `json:"debug_wait_time,omitempty" minimum:"0" doc:"Seconds that a failed session with debug_on_failure stays"`
+	DefaultPageSize           *int    `json:"default_page_size,omitempty" format:"at-least-one" doc:"Records in a page whose size was not asked for"`
+	DebugWaitTime             *int    `json:"debug_wait_time,omitempty" format:"not-negative" doc:"Seconds that a failed session with debug_on_failure stays"`
 	IncludeARALinks           *bool   `json:"include_ara_links,omitempty" doc:"Whether records link to the Ansible records"`
 }
 

@@ -3,10 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/drover-hpc/drover/internal/explain/gather"
 )
 
 func (a *app) console() *cobra.Command {
@@ -38,7 +39,7 @@ func (s *session) consoles(ctx context.Context, nodes []string, lines int) error
 	var troubles []string
 	for _, node := range nodes {
 		var console struct{ Lines []string }
-		switch err := s.get(ctx, consolePath(node, lines), &console); {
+		switch err := s.get(ctx, "/apis/drover"+gather.ConsolePath(node, lines), &console); {
 		case err != nil && len(nodes) == 1:
 			return err
 		case err != nil:
@@ -56,8 +57,4 @@ func (s *session) consoles(ctx context.Context, nodes []string, lines int) error
 		return &failure{code: partly, message: "no console of " + strings.Join(troubles, "\n  ")}
 	}
 	return nil
-}
-
-func consolePath(node string, lines int) string {
-	return fmt.Sprintf("/apis/drover/v1/nodes/%s/console?lines=%d", url.PathEscape(node), lines)
 }

@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/drover-hpc/drover/internal/cli/explain"
+	"github.com/drover-hpc/drover/internal/explain"
+	"github.com/drover-hpc/drover/internal/explain/gather"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -79,85 +76,20 @@ func (s *session) explainMany(ctx context.Context, nodes []string) error {
 	return nil
 }
 
-// facts asks all services at once. Without the boot service's answer there is
-// nothing to explain; any other may be missing.
+// facts gathers what is known of the node.
 func (s *session) facts(ctx context.Context, node string) (*explain.Facts, error) {
-	f := &explain.Facts{Node: node, Unknown: map[string]string{}}
-	var power struct {
-		Status []explain.Power `json:"status"`
-	}
-	var locks struct{ Components []explain.Lock }
-	x := url.PathEscape(node)
-	asks := []struct {
-		service, path string
-		out           any
-	}{
-		{"bos", "/apis/bos/v2/components/" + x, &f.Component},
-		{"bos options", "/apis/bos/v2/options", &f.Options},
-		{"power", "/apis/power-control/v1/power-status?xname=" + x, &power},
-		{"configuration", "/apis/cfs/v3/components/" + x + "?state_details=true", &f.Config},
-		{"journal", "/apis/drover/v1/nodes/" + x + "/journal", &f.Journal},
-		{"hardware", hsmComponents + "/" + x, &f.Hardware},
-	}
-	errs := make([]error, len(asks))
-	var wg sync.WaitGroup
-	wg.Go(func() { // what cannot be asked for is not told
-		_ = s.call(ctx, http.MethodPost, "/apis/smd/hsm/v2/locks/status", map[string]any{"ComponentIDs": []string{node}}, &locks)
-	})
-	for i, ask := range asks {
-		wg.Go(func() { errs[i] = s.get(ctx, ask.path, ask.out) })
-	}
-	wg.Wait()
-	for i, err := range errs {
-		var answer *refusal
-		switch {
-		case err == nil:
-		case !errors.As(err, &answer):
-			return nil, err // no answer at all
-		case answer.status != http.StatusNotFound:
-			f.Unknown[asks[i].service] = answer.message
-		}
-	}
-	if len(power.Status) > 0 {
-		f.Power = &power.Status[0]
-	}
-	if len(locks.Components) > 0 {
-		f.Lock = &locks.Components[0]
-	}
-	if f.Config != nil && f.Config.ConfigurationStatus == "pending" {
-		f.Run = s.configurationRun(ctx, node)
-	}
-	if f.AsksForConsole() {
-		var console struct{ Lines []string }
-		if s.get(ctx, consolePath(node, explain.ConsoleLines), &console) == nil { // many BMCs keep none
-			f.Console = console.Lines
-		}
-	}
-	f.Now = time.Now().UTC()
-	return f, nil
+	return gather.Facts(ctx, gather.Services{BOS: s.ask("/apis/bos"), PCS: s.ask("/apis/power-control"), CFS: s.ask("/apis/cfs"),
+		HSM: s.ask("/apis/smd/hsm/v2"), Drover: s.ask("/apis/drover")}, node, time.Now)
 }
 
-// configurationRun finds the configuration session that names the node, nil if
-// none does.
-func (s *session) configurationRun(ctx context.Context, node string) *explain.Run {
-	var list struct {
-		Sessions []struct {
-			Name    string
-			Ansible struct{ Limit string }
-			Status  struct {
-				Session struct{ Waiting *explain.Waiting }
-			}
+// ask calls the service with the prefix.
+func (s *session) ask(prefix string) gather.Ask {
+	return func(ctx context.Context, method, path string, in, out any) error {
+		err := s.call(ctx, method, prefix+path, in, out)
+		var answer *refusal
+		if errors.As(err, &answer) {
+			return &gather.Answer{Status: answer.status, Words: answer.message}
 		}
+		return err
 	}
-	for _, status := range []string{"running", "pending"} {
-		if s.get(ctx, "/apis/cfs/v3/sessions?status="+status, &list) != nil {
-			return nil
-		}
-		for _, one := range list.Sessions {
-			if slices.Contains(strings.Split(one.Ansible.Limit, ","), node) {
-				return &explain.Run{Name: one.Name, Waiting: one.Status.Session.Waiting}
-			}
-		}
-	}
-	return nil
 }

@@ -33,7 +33,7 @@ type Loop struct {
 	Resync func() time.Duration
 	// Run does the work. What fails for one key alone is told by Later; an error
 	// is for what fails for all: it is logged, and the same wake is repeated
-	// after a pause of a second.
+	// after a pause, of a second at first and of 15 s at most.
 	Run func(ctx context.Context, w Wake) error
 	// Log receives the errors; nil is slog.Default.
 	Log *slog.Logger
@@ -49,8 +49,10 @@ type Loop struct {
 }
 
 const (
-	// retryPause is the wait before a failed run is repeated.
-	retryPause = time.Second
+	// retryPause is the wait before a failed run is repeated; it doubles up to
+	// maxRetryPause while the run goes on failing.
+	retryPause    = time.Second
+	maxRetryPause = 15 * time.Second
 	// maxRest bounds the rest after a run.
 	maxRest = 100 * time.Millisecond
 )
@@ -132,6 +134,7 @@ func (l *Loop) loop(ctx context.Context, sub *Subscription) {
 	wake := Wake{All: true}
 	first := true
 	resync := l.resyncAt()
+	pause := time.Duration(0)
 	for {
 		began := time.Now()
 		err := l.Run(ctx, wake)
@@ -145,11 +148,11 @@ func (l *Loop) loop(ctx context.Context, sub *Subscription) {
 		if wake.All {
 			resync = l.resyncAt()
 		}
-		pause := time.Duration(0)
 		if err != nil {
-			l.log().Error("run failed; will be repeated", "loop", l.Name, "error", err)
-			pause = retryPause
+			pause = min(max(retryPause, 2*pause), maxRetryPause)
+			l.log().Error("run failed; will be repeated", "loop", l.Name, "after", pause, "error", err)
 		} else {
+			pause = 0
 			l.settle(wake)
 			wake = Wake{}
 			if !rest(ctx, min(time.Since(began), maxRest)) {

@@ -125,6 +125,24 @@ func TestLoopRepeatsAFailedRun(t *testing.T) {
 	})
 }
 
+// A service that is down for an hour, or a wrong URL, is not told every second.
+func TestLoopThatGoesOnFailingIsRepeatedLessOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runs := 0
+		l := &Loop{Name: "t", Run: func(context.Context, Wake) error {
+			runs++
+			return errors.New("not now")
+		}}
+		l.Start(t.Context())
+		defer l.Stop()
+		time.Sleep(time.Hour) // virtual time
+		synctest.Wait()
+		if least := int(time.Hour / maxRetryPause); runs < least || runs > least+4 {
+			t.Errorf("%d runs in an hour", runs)
+		}
+	})
+}
+
 func TestHubTellsToLookAtEverythingRatherThanGrow(t *testing.T) {
 	hub := NewHub()
 	sub := hub.Subscribe("a")

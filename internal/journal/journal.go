@@ -3,11 +3,10 @@ package journal
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/batch"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
@@ -35,10 +34,7 @@ type Journal struct {
 	table *store.Table[Entry]
 	now   func() time.Time
 	seq   atomic.Uint32
-
-	mu      sync.Mutex
-	pending []Entry
-	flushed chan struct{}
+	notes batch.Writer[string, Entry]
 }
 
 // flushAfter and flushAt bound how long and how many notes wait in memory.
@@ -49,8 +45,11 @@ const (
 
 // New returns the journal in db. Start makes it write notes.
 func New(db *store.DB, now func() time.Time) *Journal {
-	return &Journal{now: now, flushed: make(chan struct{}, 1), table: store.NewTable(db, store.Spec[Entry]{
+	j := &Journal{now: now, table: store.NewTable(db, store.Spec[Entry]{
 		Name: "journal", Kind: "Journal entry", Key: func(e *Entry) string { return e.Key }})}
+	j.notes.What, j.notes.Every, j.notes.Full = "journal entries", flushAfter, flushAt
+	j.notes.Write = func(ctx context.Context, entries []Entry) error { return j.table.Put(ctx, entries...) }
+	return j
 }
 
 // Table is the name under which new entries are hinted.
@@ -73,47 +72,12 @@ func (j *Journal) Append(ctx context.Context, entries ...Entry) error {
 func (j *Journal) Note(entries ...Entry) {
 	for i := range entries {
 		j.complete(&entries[i])
-	}
-	j.mu.Lock()
-	j.pending = append(j.pending, entries...)
-	full := len(j.pending) >= flushAt
-	j.mu.Unlock()
-	if full {
-		select {
-		case j.flushed <- struct{}{}:
-		default:
-		}
+		j.notes.Put(entries[i].Key, entries[i])
 	}
 }
 
 // Run writes notes until ctx is done, then writes the rest and returns.
-func (j *Journal) Run(ctx context.Context) {
-	tick := time.NewTicker(flushAfter)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			j.flush(context.WithoutCancel(ctx))
-			return
-		case <-tick.C:
-		case <-j.flushed:
-		}
-		j.flush(ctx)
-	}
-}
-
-func (j *Journal) flush(ctx context.Context) {
-	j.mu.Lock()
-	batch := j.pending
-	j.pending = nil
-	j.mu.Unlock()
-	if len(batch) == 0 {
-		return
-	}
-	if err := j.table.Put(ctx, batch...); err != nil && ctx.Err() == nil {
-		slog.Error("journal entries lost", "count", len(batch), "error", err)
-	}
-}
+func (j *Journal) Run(ctx context.Context) { j.notes.Run(ctx) }
 
 // List returns a node's entries after the key (empty: from the beginning),
 // oldest first, at most limit (0: all).

@@ -2,10 +2,10 @@ package pcs
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/batch"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
@@ -16,10 +16,10 @@ type recorder struct {
 	state State // may be nil
 	now   func() time.Time
 
-	mu      sync.Mutex
-	pending map[string]observation
-	seen    map[string]time.Time // when the newest look began
-	wake    chan struct{}
+	unwritten batch.Writer[string, observation]
+
+	mu   sync.Mutex
+	seen map[string]time.Time // when the newest look began
 
 	news     map[string]powerNews  // not told to HSM yet
 	knows    map[string]PowerState // what HSM was told, or will be, since the start
@@ -29,28 +29,26 @@ type recorder struct {
 
 const (
 	// gather is how long an observation waits for others.
-	gather     = 10 * time.Millisecond
+	gather = 10 * time.Millisecond
+	// retryPause is the wait before what failed is tried again.
 	retryPause = time.Second
 )
 
 func newRecorder(table *store.Table[PowerStatus], state State, now func() time.Time) *recorder {
-	return &recorder{table: table, state: state, now: now,
-		pending: map[string]observation{}, seen: map[string]time.Time{}, wake: make(chan struct{}, 1),
+	r := &recorder{table: table, state: state, now: now, seen: map[string]time.Time{},
 		news: map[string]powerNews{}, knows: map[string]PowerState{}, newsWake: make(chan struct{}, 1),
 		telling: make(chan struct{}, 1)}
+	r.unwritten.What, r.unwritten.Every, r.unwritten.Write = "power states", gather, r.write
+	return r
 }
 
 // saw takes an observation; one that is older than the newest is dropped.
 func (r *recorder) saw(o observation) {
 	r.mu.Lock()
-	fresh := !o.at.Before(r.seen[o.component.Xname])
-	if fresh {
-		r.seen[o.component.Xname] = o.at
-		r.pending[o.component.Xname] = o
-	}
-	r.mu.Unlock()
-	if fresh {
-		nudge(r.wake)
+	defer r.mu.Unlock()
+	if x := o.component.Xname; !o.at.Before(r.seen[x]) {
+		r.seen[x] = o.at
+		r.unwritten.Put(x, o)
 	}
 }
 
@@ -68,9 +66,9 @@ func (r *recorder) claim(xname string, since time.Time) bool {
 
 // forget removes components that are no more.
 func (r *recorder) forget(ctx context.Context, xnames []string) error {
+	r.unwritten.Forget(xnames...)
 	r.mu.Lock()
 	for _, x := range xnames {
-		delete(r.pending, x)
 		delete(r.seen, x)
 		delete(r.knows, x)
 	}
@@ -80,64 +78,22 @@ func (r *recorder) forget(ctx context.Context, xnames []string) error {
 }
 
 // run writes until ctx is done, then writes the rest.
-func (r *recorder) run(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			r.flush(context.WithoutCancel(ctx))
-			return
-		case <-r.wake:
-		}
-		pause(ctx, gather)
-		if !r.flush(ctx) {
-			pause(ctx, retryPause)
-		}
-	}
-}
-
-func (r *recorder) flush(ctx context.Context) bool {
-	r.mu.Lock()
-	batch := r.pending
-	r.pending = map[string]observation{}
-	r.mu.Unlock()
-	if len(batch) == 0 {
-		return true
-	}
-	if err := r.write(ctx, batch); err != nil {
-		if ctx.Err() == nil {
-			slog.Error("power states not written; will be repeated", "count", len(batch), "error", err)
-		}
-		r.putBack(batch)
-		return false
-	}
-	return true
-}
-
-func (r *recorder) putBack(batch map[string]observation) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for x, o := range batch {
-		if _, newer := r.pending[x]; !newer {
-			r.pending[x] = o
-		}
-	}
-	nudge(r.wake)
-}
+func (r *recorder) run(ctx context.Context) { r.unwritten.Run(ctx) }
 
 // write stores what differs from what is known. That it is compared before the
 // transaction keeps a round of polls that finds nothing new off the writer.
-func (r *recorder) write(ctx context.Context, batch map[string]observation) error {
-	keys := make([]string, 0, len(batch))
-	for x := range batch {
-		keys = append(keys, x)
+func (r *recorder) write(ctx context.Context, seen []observation) error {
+	keys := make([]string, len(seen))
+	for i := range seen {
+		keys[i] = seen[i].component.Xname
 	}
 	old, err := r.table.List(ctx, store.Query{Keys: keys})
 	if err != nil {
 		return err
 	}
-	changed := make(map[string]PowerStatus, len(batch))
-	for x, o := range batch {
-		changed[x] = o.status()
+	changed := make(map[string]PowerStatus, len(seen))
+	for i := range seen {
+		changed[keys[i]] = seen[i].status()
 	}
 	for i := range old {
 		if now := changed[old[i].Xname]; now.same(&old[i]) {
@@ -150,7 +106,7 @@ func (r *recorder) write(ctx context.Context, batch map[string]observation) erro
 		row.LastUpdated = stamp
 		rows = append(rows, row)
 	}
-	fresh := r.newsIn(batch)
+	fresh := r.newsIn(seen)
 	offTold := r.tellOff(ctx, fresh)
 	if len(rows) > 0 {
 		if err := r.table.Put(ctx, rows...); err != nil {

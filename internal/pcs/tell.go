@@ -18,15 +18,15 @@ const offPatience = 2 * time.Second
 
 // newsIn picks from the observations what HSM does not know. To begin with
 // that is everything: what an earlier process saw it may not have told.
-func (r *recorder) newsIn(batch map[string]observation) map[string]PowerState {
+func (r *recorder) newsIn(seen []observation) map[string]PowerState {
 	fresh := map[string]PowerState{}
 	if r.state == nil {
 		return fresh
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for x, o := range batch {
-		if o.power != PowerUndefined && o.power != r.knows[x] {
+	for i := range seen {
+		if o, x := &seen[i], seen[i].component.Xname; o.power != PowerUndefined && o.power != r.knows[x] {
 			fresh[x] = o.power
 		}
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"testing"
 
 	"github.com/drover-hpc/drover/internal/fault"
@@ -40,5 +41,36 @@ func TestWhereNodesReachTheServices(t *testing.T) {
 			list[0].Outside != local || list[1].Outside != "127.0.0.1:8081" {
 			t.Errorf("%+v: %+v, %v", c, list, err)
 		}
+	}
+}
+
+// asksAProxy stands for the transport that a proxy of the environment gets
+// everything from.
+type asksAProxy struct{ t *testing.T }
+
+func (a asksAProxy) RoundTrip(r *http.Request) (*http.Response, error) {
+	a.t.Errorf("the proxy was asked for %s", r.URL)
+	return nil, net.ErrClosed
+}
+
+func TestAddressesOfVirtualNodesReachHSMPastAnyProxy(t *testing.T) {
+	s, err := Start(t.Context(), testConfig(t), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	direct := http.DefaultTransport
+	defer func() { http.DefaultTransport = direct }()
+	http.DefaultTransport = asksAProxy{t}
+	site, err := s.virtualSite()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := site.Lease(t.Context(), "02:d1:00:00:00:01", "10.0.2.15"); err != nil {
+		t.Error(err)
+	}
+	list, err := s.platform.hsm.EthernetInterfaces(t.Context(), nil)
+	if err != nil || len(list) != 1 || len(list[0].IPAddresses) != 1 || list[0].IPAddresses[0].IPAddress != "10.0.2.15" {
+		t.Errorf("HSM knows %+v, %v", list, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -76,9 +77,8 @@ func declare(cmd *cobra.Command) {
 	f.String("advertise", "", "`URL` by which nodes reach this server (default: http:// and --listen)")
 	f.String("s3-advertise", "", "`URL` by which nodes reach the embedded S3 (default: http:// and --s3-listen)")
 	f.String("log-level", "info", "debug, info, warn or error")
-	for _, s := range []struct{ flag, name string }{{"hsm-url", "HSM"}, {"pcs-url", "PCS"}, {"bss-url", "BSS"},
-		{"ims-url", "IMS"}, {"tapms-url", "TAPMS"}} {
-		f.String(s.flag, "", "`URL` of an external "+s.name+" to use instead of the embedded one, with its path prefix")
+	for _, e := range (&Config{}).externals() {
+		f.String(e.flag, "", "`URL` of an external "+e.name+" to use instead of the embedded one, such as "+e.examples)
 	}
 	f.String("s3-endpoint", "", "`URL` of an external S3 to use instead of the embedded one")
 	f.String("s3-access-key", "", "access key of the S3 service (embedded: generated)")
@@ -164,14 +164,15 @@ func refuseUnknown(v *viper.Viper, cmd *cobra.Command, file string) error {
 // check refuses what cannot work and makes paths absolute: the embedded S3
 // changes the working directory.
 func (c *Config) check() error {
-	data, err := filepath.Abs(c.Data)
-	if err != nil {
-		return fault.New(fault.Invalid, "data directory %q: %w", c.Data, err)
+	for flag, path := range map[string]*string{"data": &c.Data, "ansible-config-dir": &c.AnsibleDir} {
+		var err error
+		if *path, err = absolute(*path); err != nil {
+			return fault.New(fault.Invalid, "%s: %w", flag, err)
+		}
 	}
-	c.Data = data
-	if c.AnsibleDir != "" {
-		if c.AnsibleDir, err = filepath.Abs(c.AnsibleDir); err != nil {
-			return fault.New(fault.Invalid, "ansible-config-dir: %w", err)
+	for _, e := range c.externals() {
+		if err := e.settle(); err != nil {
+			return err
 		}
 	}
 	switch {
@@ -199,6 +200,24 @@ func (c *Config) check() error {
 		return fault.New(fault.Invalid, "s3-endpoint: s3-access-key and s3-secret-key are needed with it")
 	}
 	return nil
+}
+
+// absolute is the path from the root on. A configuration file and a unit of
+// systemd have no shell that knows ~. An empty path stays empty.
+func absolute(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	if rest, home := strings.CutPrefix(path, "~/"); home || path == "~" {
+		dir, err := os.UserHomeDir()
+		if err != nil {
+			return "", err
+		}
+		if path = dir; home {
+			path = filepath.Join(dir, rest)
+		}
+	}
+	return filepath.Abs(path)
 }
 
 // anyAddress tells whether host:port names no address in particular.

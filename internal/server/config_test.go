@@ -38,6 +38,15 @@ func TestFlagWinsOverEnvironmentOverFile(t *testing.T) {
 	}
 }
 
+func TestHomeInAPathIsFound(t *testing.T) {
+	t.Setenv("HOME", "/home/op")
+	for given, want := range map[string]string{"~/drover": "/home/op/drover", "~": "/home/op", "/var/lib/~x": "/var/lib/~x"} {
+		if c, err := loaded(t, "--data", given, "--ansible-config-dir", given); err != nil || c.Data != want || c.AnsibleDir != want {
+			t.Errorf("%s: %s, %s, %v", given, c.Data, c.AnsibleDir, err)
+		}
+	}
+}
+
 func TestVirtualNodesAreASection(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "drover.yaml")
 	if err := os.WriteFile(file, []byte("virtual:\n  nodes: 2\n  memory: 512\n  cpus: 3\n"), 0o644); err != nil {

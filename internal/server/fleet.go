@@ -14,7 +14,6 @@ import (
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/httpapi"
-	"github.com/drover-hpc/drover/internal/node"
 	"github.com/drover-hpc/drover/internal/sim"
 	"github.com/drover-hpc/drover/internal/virtual"
 	"github.com/drover-hpc/drover/internal/xname"
@@ -70,13 +69,10 @@ func (s *Server) openVirtual(context.Context) error {
 	return nil
 }
 
-func (s *Server) startVirtual() error {
+// virtualSite is what virtual nodes find around them.
+func (s *Server) virtualSite() (virtual.Site, error) {
 	reach, err := s.reach()
-	if err != nil {
-		return err
-	}
-	agent := &node.Agent{Gateway: s.localURL(), HTTP: http.DefaultClient}
-	return s.virtual.Start(virtual.Site{Gateway: s.nodeURL(), Reach: reach, Lease: agent.LeaseAddress})
+	return virtual.Site{Gateway: s.nodeURL(), Reach: reach, Lease: s.platform.hsm.SetIPAddress}, err
 }
 
 // fleetNode is what the server must know of a node that it brings itself.
@@ -115,7 +111,11 @@ func (s *Server) startFleets(ctx context.Context) error {
 		}
 	}
 	if s.virtual != nil {
-		if err := s.startVirtual(); err != nil {
+		site, err := s.virtualSite()
+		if err != nil {
+			return err
+		}
+		if err := s.virtual.Start(site); err != nil {
 			return err
 		}
 	}

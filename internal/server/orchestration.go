@@ -32,7 +32,8 @@ func (s *Server) startCFS(ctx context.Context) error {
 	}
 	service := cfs.NewService(cfs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{},
 		Tenants: s.platform.tapms, SessionsHeld: s.config.HoldCFS, Now: s.now})
-	cfs.Register(s.api(cfsPrefix, "CFS"), service)
+	api := s.api(cfsPrefix, "CFS")
+	cfs.Register(api, service)
 	executor := s.opts.Executor
 	if executor == nil {
 		if executor, err = s.startExecutor(trusted, service); err != nil {
@@ -43,6 +44,7 @@ func (s *Server) startCFS(ctx context.Context) error {
 	op := operator.New(operator.Config{Sessions: service, Queue: store.NewQueue(s.db, cfs.EventsTopic, s.now),
 		Executor: executor, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
 	batches := batcher.New(batcher.Config{DB: s.db, CFS: service, Journal: s.journal, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
+	batcher.Register(api, batches)
 	for _, loop := range []interface {
 		Start(context.Context)
 		Stop()
@@ -91,7 +93,7 @@ func (s *Server) sshPorts() map[string]int {
 func (s *Server) startBOS(ctx context.Context) error {
 	p := &s.platform
 	service := bos.NewService(bos.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Objects: clients.Objects(p.objects),
-		Images: clients.Images(p.ims), Tenants: clients.Tenants(p.tapms), Now: s.now})
+		Images: clients.Images(p.ims), Tenants: clients.Tenants(p.tapms), Addresses: p.addresses, Now: s.now})
 	bos.Register(s.api(bosPrefix, "BOS"), service)
 	c := operators.Config{Service: service, Hub: s.hub, Inventory: clients.Inventory(p.hsm), Power: clients.Power(p.pcs),
 		BootParameters: clients.BootParameters(p.bss), Configurations: clients.Configurations(s.client("CFS", cfsPrefix, "")),

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bss"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/ims"
@@ -48,11 +49,14 @@ type platform struct {
 	// presigner makes URLs that nodes can fetch.
 	presigner *s3.Client
 	consoles  consoles
+	// addresses know the nodes by IP address; nil with an external BSS.
+	addresses bos.Addresses
 }
 
 func (s *Server) startPlatform(ctx context.Context) error {
 	c := &s.config
 	p := &s.platform
+	s.checkExternals(ctx)
 	p.hsm = hsm.NewClient(s.client("HSM", hsmPrefix, c.HSM))
 	p.pcs = pcs.NewClient(s.client("PCS", pcsPrefix, c.PCS))
 	p.bss = bss.NewClient(s.client("BSS", bssPrefix, c.BSS))
@@ -83,6 +87,7 @@ func (s *Server) startPlatform(ctx context.Context) error {
 			ChainBase: s.nodeURL() + bssPrefix, CloudInitBase: s.nodeURL() + bssPrefix, RetrySleep: c.BootRetry, Now: s.now,
 			WakeOn: []string{hsm.ComponentsTable, hsm.ComponentEndpointsTable, hsm.EthernetInterfacesTable}})
 		bss.Register(s.api(bssPrefix, "BSS"), boot)
+		p.addresses = boot
 		boot.Start(ctx)
 		s.onStop(boot.Stop)
 	}

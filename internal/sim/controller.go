@@ -44,7 +44,7 @@ func (n *Node) Reset(kind string) *bmc.Refusal {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	no, answer := n.hindersReset(kind)
-	record := ResetRecord{n.fleet.opts.Now(), kind, answer, n.state.Power}
+	record := ResetRecord{n.fleet.opts.Now(), kind, answer, n.state.Power, n.read}
 	n.resets = keepLast(n.resets, record, keptResets)
 	n.fleet.ledger.reset(n.place, record)
 	if no != nil {

@@ -65,6 +65,10 @@ type ResetRecord struct {
 	Answer Answer    `json:"answer,omitempty"`
 	// Power is the node's before the reset.
 	Power bmc.PowerState `json:"power,omitempty"`
+	// Read is when the BMC last answered a read of the node's resource, which
+	// tells its power, before the reset; zero if it has not since the fleet was
+	// started.
+	Read time.Time `json:"read,omitzero"`
 }
 
 // Answer is what came of a request to a BMC.

@@ -44,6 +44,7 @@ func (n *Node) hindersRead() *bmc.Refusal {
 	if n.spell(&n.spells.busyReads, func(f *Faults) *time.Duration { return &f.BusyReads }) {
 		return n.busy()
 	}
+	n.read = n.fleet.opts.Now()
 	return nil
 }
 

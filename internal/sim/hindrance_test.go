@@ -30,7 +30,7 @@ func wantRecord(t *testing.T, n *sim.Node, want ...sim.ResetRecord) {
 		t.Fatalf("record %+v, want %+v", got, want)
 	}
 	for i, w := range want {
-		if w.Time = got[i].Time; got[i] != w || w.Time.IsZero() {
+		if w.Time, w.Read = got[i].Time, got[i].Read; got[i] != w || w.Time.IsZero() {
 			t.Errorf("record %d is %+v, want %+v", i, got[i], w)
 		}
 	}
@@ -176,10 +176,46 @@ func TestRefusedShutdowns(t *testing.T) {
 	}
 }
 
+// Only what was answered was seen.
+func TestResetRecordTellsWhenThePowerWasLastRead(t *testing.T) {
+	var w watch
+	f := fleet(t, newGateway(), w.set)
+	n := f.Nodes()[0]
+	lastRead := func(kind string) time.Time {
+		t.Helper()
+		reset(t, f, 0, kind)
+		list := n.Resets()
+		return list[len(list)-1].Read
+	}
+	if at := lastRead("On"); !at.IsZero() {
+		t.Errorf("nobody has read, and the record says %s", at)
+	}
+	read := w.now()
+	if status, _ := ask(t, f, 0, "GET", system, ""); status != 200 {
+		t.Fatalf("a read is answered %d", status)
+	}
+	w.advance(time.Second)
+	ask(t, f, 0, "GET", "/redfish/v1/Systems", "")
+	n.PowerState() // not through the BMC
+	n.SetFaults(sim.Faults{BusyReads: time.Minute})
+	if status, _ := ask(t, f, 0, "GET", system, ""); status != http.StatusServiceUnavailable {
+		t.Fatalf("a busy BMC answers a read with %d", status)
+	}
+	if at := lastRead("ForceOff"); !at.Equal(read) {
+		t.Errorf("last read at %s, want %s", at, read)
+	}
+	w.advance(2 * time.Minute)
+	ask(t, f, 0, "GET", system, "")
+	if at := lastRead("On"); !at.Equal(w.now()) {
+		t.Errorf("last read at %s, want %s", at, w.now())
+	}
+}
+
 func TestResetRecordIsBoundedAndSurvivesARestart(t *testing.T) {
 	dir := t.TempDir()
 	f := fleet(t, newGateway(), func(o *sim.Options) { o.Dir = dir })
 	f.Nodes()[0].SetFaults(sim.Faults{DropResets: 70})
+	ask(t, f, 0, "GET", system, "")
 	for range 70 {
 		f.Nodes()[0].Reset("On")
 	}
@@ -191,7 +227,7 @@ func TestResetRecordIsBoundedAndSurvivesARestart(t *testing.T) {
 		t.Fatalf("%d records before, %d after; the last one is %+v", len(before), len(after), before[len(before)-1])
 	}
 	for i := range after {
-		if !after[i].Time.Equal(before[i].Time) || after[i].Answer != before[i].Answer || after[i].Power != before[i].Power {
+		if !after[i].Time.Equal(before[i].Time) || after[i].Answer != before[i].Answer || after[i].Power != before[i].Power || !after[i].Read.Equal(before[i].Read) {
 			t.Errorf("record %d was %+v and is %+v", i, before[i], after[i])
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/bmc"
 )
@@ -20,6 +21,7 @@ type Node struct {
 	life   *life  // the last one, if the node is off
 	hung   bool
 	spells spells
+	read   time.Time // when the BMC last answered a read of the node
 	resets []ResetRecord
 	events []Event
 }

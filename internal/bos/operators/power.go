@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/batch"
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bos/machine"
 )
@@ -39,9 +41,8 @@ type powerOperator struct {
 	// wait is how long PCS may go on trying.
 	wait func(bos.Options) time.Duration
 
-	mu      sync.Mutex
-	waiting []bos.Component
-	running int
+	options atomic.Pointer[bos.Options] // as of the last hand
+	nodes   batch.Pool[bos.Component]
 }
 
 // powerCall is a number of nodes for which the call is decided.
@@ -57,53 +58,40 @@ const batchesPerAction = 4
 
 // newPowerOn is for nodes that are off and should run.
 func newPowerOn(c caller, b *boot) *powerOperator {
-	return &powerOperator{caller: c, name: "power-on", action: bos.PoweringOn, operation: "On", words: "power on",
+	return (&powerOperator{caller: c, name: "power-on", action: bos.PoweringOn, operation: "On", words: "power on",
 		outputs: []string{"BSS boot parameters", "CFS: held, desired configuration", "images tagged for SBPS", "components: desired BSS token", "PCS On"},
-		prepare: b.prepare, overtakes: []string{"On"}, wait: bos.Options.PowerOnWait}
+		prepare: b.prepare, overtakes: []string{"On"}, wait: bos.Options.PowerOnWait}).ready()
 }
 
 // newSoftOff is for nodes that are on and should be off, or run something else.
 func newSoftOff(c caller) *powerOperator {
-	return &powerOperator{caller: c, name: "power-off-graceful", action: bos.PoweringOffGently, operation: "Soft-Off", words: "power off gracefully",
-		outputs: []string{"PCS Soft-Off"}, overtakes: []string{"Soft-Off"}, wait: bos.Options.PowerOffWait}
+	return (&powerOperator{caller: c, name: "power-off-graceful", action: bos.PoweringOffGently, operation: "Soft-Off", words: "power off gracefully",
+		outputs: []string{"PCS Soft-Off"}, overtakes: []string{"Soft-Off"}, wait: bos.Options.PowerOffWait}).ready()
 }
 
 // newForceOff is for nodes that were asked to go off and did not, or cannot.
 func newForceOff(c caller) *powerOperator {
-	return &powerOperator{caller: c, name: "power-off-forceful", action: bos.PoweringOffHard, operation: "Force-Off", words: "power off forcefully",
-		outputs: []string{"PCS Force-Off"}, overtakes: []string{"Soft-Off", "Force-Off"}, wait: bos.Options.PowerOffWait}
+	return (&powerOperator{caller: c, name: "power-off-forceful", action: bos.PoweringOffHard, operation: "Force-Off", words: "power off forcefully",
+		outputs: []string{"PCS Force-Off"}, overtakes: []string{"Soft-Off", "Force-Off"}, wait: bos.Options.PowerOffWait}).ready()
 }
 
 func (p *powerOperator) spec() Spec {
 	return Spec{Name: p.name, Inputs: []string{"status decides it"}, Outputs: p.outputs}
 }
 
-// hand has the calls of the components made, together with others that wait.
-func (p *powerOperator) hand(ctx context.Context, options bos.Options, nodes []bos.Component) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.waiting = append(p.waiting, nodes...)
-	if p.running < batchesPerAction {
-		p.running++
-		p.calls.Go(func() { p.work(ctx, options) })
+func (p *powerOperator) ready() *powerOperator {
+	p.nodes.Parallel, p.nodes.Go = batchesPerAction, p.calls.Go
+	p.nodes.Max = func() int { return p.options.Load().Batch() }
+	p.nodes.Do = func(ctx context.Context, nodes []bos.Component) {
+		(&powerCall{by: p, options: *p.options.Load(), nodes: nodes}).carryOut(ctx)
 	}
+	return p
 }
 
-func (p *powerOperator) work(ctx context.Context, options bos.Options) {
-	for {
-		p.mu.Lock()
-		n := min(len(p.waiting), options.Batch())
-		b := &powerCall{by: p, options: options, nodes: p.waiting[:n:n]}
-		p.waiting = p.waiting[n:]
-		if n == 0 {
-			p.running--
-		}
-		p.mu.Unlock()
-		if n == 0 {
-			return
-		}
-		b.carryOut(ctx)
-	}
+// hand has the calls of the components made, together with others that wait.
+func (p *powerOperator) hand(ctx context.Context, options bos.Options, nodes []bos.Component) {
+	p.options.Store(&options)
+	p.nodes.Hand(ctx, nodes...)
 }
 
 // carryOut makes the calls. What fails becomes an outcome; an interruption does

@@ -1,6 +1,7 @@
 package batcher
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -72,17 +73,21 @@ type open struct {
 	members map[string]cfs.Assessment
 }
 
-// due is when the batch goes out: at once if full, when nobody joined for the
-// quiet time and there is capacity, and after the window in any case.
-func (b *open) due(size int, window, quiet time.Duration, capacity bool) time.Time {
+// due is when the batch goes out, and what it waits for until then: at once if
+// full, when nobody joined for the quiet time and there is capacity, and after
+// the window in any case.
+func (b *open) due(size int, window, quiet time.Duration, room room) (time.Time, string) {
 	last := b.opened.Add(window)
-	switch early := b.joined.Add(quiet); {
+	early := b.joined.Add(quiet)
+	switch {
 	case len(b.members) >= size:
-		return b.joined
-	case capacity && early.Before(last):
-		return early
+		return b.joined, "its batch is full; its session is about to be made"
+	case !room.capacity():
+		return last, fmt.Sprintf("%d sessions are open, as many as run at a time; its batch waits for more components (option batch_window, %s)", room.active, window)
+	case early.Before(last):
+		return early, fmt.Sprintf("its batch waits until nobody has joined it for %s", quiet)
 	}
-	return last
+	return last, fmt.Sprintf("its batch waits for more components (option batch_window, %s)", window)
 }
 
 // request is the session that the batch asks for, and the record of it.

@@ -12,6 +12,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -60,13 +61,15 @@ type Batcher struct {
 	loop     *events.Loop
 	interval atomic.Int64 // seconds between looks at everything
 
-	// What follows belongs to the loop's run.
+	// mu guards what follows; the loop's run holds it.
+	mu       sync.Mutex
 	loaded   bool
 	inFlight map[string]Batch  // by session
 	assigned map[string]string // component ─► session in flight
 	open     []*open
 	openOf   map[string]*open    // component ─► open batch
 	backoffs map[string]*backoff // by configuration
+	refused  map[string]string   // by configuration: why no session was made last
 }
 
 // New returns a batcher that does nothing until Start.
@@ -83,7 +86,7 @@ func New(cfg Config) *Batcher {
 	if cfg.NewID == nil {
 		cfg.NewID = uuid.NewString
 	}
-	b := &Batcher{cfg: cfg, inFlight: map[string]Batch{}, assigned: map[string]string{}, openOf: map[string]*open{}, backoffs: map[string]*backoff{},
+	b := &Batcher{cfg: cfg, inFlight: map[string]Batch{}, assigned: map[string]string{}, openOf: map[string]*open{}, backoffs: map[string]*backoff{}, refused: map[string]string{},
 		batches: store.NewTable(cfg.DB, store.Spec[Batch]{Name: "cfs_batches", Kind: "Batch", Key: func(b *Batch) string { return b.Session }})}
 	b.loop = &events.Loop{Name: "cfs batcher", Hub: cfg.Hub, Run: b.run,
 		Tables: []string{cfs.ComponentsTable, cfs.SessionsTable, cfs.OptionsTable, cfs.ConfigurationsTable},
@@ -103,6 +106,8 @@ func (b *Batcher) Started() <-chan struct{} { return b.loop.Started() }
 // run is one look: batches that ended, components that are pending, batches
 // that are due.
 func (b *Batcher) run(ctx context.Context, w events.Wake) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	options, err := b.cfg.CFS.Options(ctx)
 	if err != nil {
 		return err
@@ -111,17 +116,15 @@ func (b *Batcher) run(ctx context.Context, w events.Wake) error {
 	if err := b.load(ctx); err != nil {
 		return err
 	}
+	held := b.holdsAny()
 	released, err := b.check(ctx, w, options)
 	if err != nil {
 		return err
 	}
-	if options.BatcherDisable {
-		b.open, b.openOf = nil, map[string]*open{}
-		return nil
-	}
 	ids := append(slices.Clone(w.Keys), released...)
 	changed := func(key string) bool { return key == "options" || b.backoffs[key] != nil }
-	if w.All || slices.ContainsFunc(w.Keys, changed) { // it may just have been enabled, or a back-off have ended
+	if w.All || slices.ContainsFunc(w.Keys, changed) || len(released) > 0 && (held || b.holdsAny()) {
+		// The batcher may just have been enabled, or a back-off have begun or ended.
 		ids = nil
 	}
 	if err := b.collect(ctx, ids, options); err != nil {

@@ -73,6 +73,7 @@ func (f *fixture) look(d time.Duration) {
 	if err := f.batcher.run(f.t.Context(), events.Wake{All: true}); err != nil {
 		f.t.Fatal(err)
 	}
+	f.agrees()
 }
 
 func (f *fixture) patch(patches ...string) {
@@ -145,12 +146,23 @@ func (f *fixture) end(session string, how cfs.Succeeded) {
 // play has the session's job succeed: each playbook ran and reported.
 func (f *fixture) play(session string) {
 	f.t.Helper()
+	f.job(session, cfs.JobState{Phase: cfs.JobSucceeded, Started: f.now, Ended: f.now})
+}
+
+// start has the session's job run.
+func (f *fixture) start(session string) {
+	f.t.Helper()
+	f.job(session, cfs.JobState{Phase: cfs.JobRunning, Started: f.now})
+}
+
+func (f *fixture) job(session string, state cfs.JobState) {
+	f.t.Helper()
 	open, err := f.service.OpenSessions(f.t.Context(), []string{session})
 	if err != nil || len(open) != 1 {
 		f.t.Fatalf("session %s: %d are open, %v", session, len(open), err)
 	}
 	run := open[0].Run
-	run.State = cfs.JobState{Phase: cfs.JobSucceeded, Started: f.now, Ended: f.now}
+	run.State = state
 	if err := f.service.SaveRuns(f.t.Context(), []cfs.Run{run}); err != nil {
 		f.t.Fatal(err)
 	}

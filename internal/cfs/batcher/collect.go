@@ -32,16 +32,17 @@ func (b *Batcher) collect(ctx context.Context, ids []string, options cfs.Options
 		}
 	}
 	for i := range pending {
-		b.join(pending[i], options.BatchSize)
+		b.join(pending[i], options)
 	}
 	b.open = slices.DeleteFunc(b.open, func(o *open) bool { return len(o.members) == 0 })
 	return nil
 }
 
-// join puts the component into the batch of its group that has room. A
-// component in flight waits for its session's end.
-func (b *Batcher) join(a cfs.Assessment, size int) {
-	if b.assigned[a.ID] != "" {
+// join puts the component into the batch of its group that has room, if it is
+// to be in one.
+func (b *Batcher) join(a cfs.Assessment, options cfs.Options) {
+	if !decide(b.look(&a, options), b.cfg.Quiet).collect {
+		b.leave(a.ID)
 		return
 	}
 	g := groupOf(&a)
@@ -53,7 +54,7 @@ func (b *Batcher) join(a cfs.Assessment, size int) {
 		b.leave(a.ID)
 	}
 	now := b.cfg.Now()
-	i := slices.IndexFunc(b.open, func(o *open) bool { return o.group == g && len(o.members) < size })
+	i := slices.IndexFunc(b.open, func(o *open) bool { return o.group == g && len(o.members) < options.BatchSize })
 	if i < 0 {
 		i = len(b.open)
 		b.open = append(b.open, &open{group: g, opened: now, members: map[string]cfs.Assessment{}})
@@ -76,17 +77,14 @@ func (b *Batcher) send(ctx context.Context, options cfs.Options) error {
 		return nil
 	}
 	now := b.cfg.Now()
-	active, err := b.cfg.CFS.ActiveSessions(ctx)
+	room, err := b.room(ctx)
 	if err != nil {
 		return err
 	}
 	var later []*open
 	next := time.Duration(-1)
 	for _, o := range b.open {
-		due := o.due(options.BatchSize, seconds(options.BatchWindow), b.cfg.Quiet, active < b.cfg.MaxJobs)
-		if pause := b.pause(o); pause.After(due) {
-			due = pause
-		}
+		due, _ := o.due(options.BatchSize, seconds(options.BatchWindow), b.cfg.Quiet, room)
 		if wait := due.Sub(now); wait > 0 {
 			later = append(later, o)
 			if next < 0 || wait < next {
@@ -98,7 +96,7 @@ func (b *Batcher) send(ctx context.Context, options cfs.Options) error {
 			b.open = slices.DeleteFunc(b.open, func(o *open) bool { return len(o.members) == 0 })
 			return err
 		}
-		active++
+		room.active++
 	}
 	b.open = later
 	if next >= 0 {
@@ -120,7 +118,9 @@ func (b *Batcher) post(ctx context.Context, o *open, now time.Time, options cfs.
 		delete(b.openOf, m.ID)
 	}
 	o.members = nil // whatever comes now, this batch is over
+	delete(b.refused, o.group.config)
 	if fault.Is(err, fault.Invalid) {
+		b.refused[o.group.config] = err.Error()
 		slog.Error("no session could be made for pending components; the next look at all will try again",
 			"configuration", o.group.config, "components", len(batch.Members), "error", err)
 		return nil

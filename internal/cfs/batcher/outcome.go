@@ -121,25 +121,13 @@ func (b *Batcher) note(batch *Batch, how outcome, now time.Time, limit time.Dura
 		b.backoffs[batch.Config] = at
 	}
 	at.fail(now, limit)
+	if wait := at.until.Sub(now); wait > 0 {
+		b.loop.At(batch.Config, time.Now().Add(wait))
+	}
 }
 
-// pause is until when no session is made of the open batch. A configuration
-// whose layers are others than those that failed has no back-off.
-func (b *Batcher) pause(o *open) time.Time {
-	at := b.backoffs[o.group.config]
-	if at == nil {
-		return time.Time{}
-	}
-	for _, m := range o.members { // all have one configuration
-		if !slices.Equal(at.layers, layerIDs(m.Layers)) {
-			return time.Time{}
-		}
-	}
-	return at.until
-}
-
-// backoff stops the sending of one configuration's sessions after twenty
-// failures without a success between.
+// backoff keeps those who failed with one configuration out of further sessions
+// after twenty failures without a success between.
 type backoff struct {
 	layers   []layerID // that failed
 	failures int

@@ -26,7 +26,7 @@ type Resolver struct {
 	Username, Password string
 }
 
-var fullCommit = regexp.MustCompile(`^[0-9a-f]{40}$`)
+var fullCommit = regexp.MustCompile(cfs.CommitPattern)
 
 // protocols are those that git may speak: the ones that run a command of the
 // URL's choice are not among them.

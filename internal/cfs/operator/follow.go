@@ -95,21 +95,32 @@ func (o *Operator) forget(name string) {
 }
 
 // accept gives free places to those who wait, the oldest first; none while
-// sessions are held.
+// sessions are held. A job that itself waits, such as for a git server, takes
+// no place, and no session with the same repositories is begun meanwhile: one
+// dead server holds up nobody else.
 func (o *Operator) accept(ctx context.Context) ([]string, error) {
-	places := o.cfg.MaxJobs - len(o.active)
+	places, stuck := o.cfg.MaxJobs, map[string]bool{}
+	for _, run := range o.active {
+		if run.State.Waiting != nil {
+			stuck[repositories(&run)] = true
+		} else {
+			places--
+		}
+	}
 	if o.cfg.Held || places <= 0 || len(o.waiting) == 0 {
 		return nil, nil
 	}
 	queue := make([]cfs.OpenSession, 0, len(o.waiting))
 	for _, s := range o.waiting {
-		queue = append(queue, s)
+		if !stuck[repositories(&s.Run)] {
+			queue = append(queue, s)
+		}
 	}
 	slices.SortFunc(queue, func(a, b cfs.OpenSession) int {
 		return cmp.Or(strings.Compare(a.Session.Status.Session.StartTime, b.Session.Status.Session.StartTime),
 			strings.Compare(a.Session.Name, b.Session.Name))
 	})
-	var names []string
+	names := []string{}
 	for _, s := range queue[:min(places, len(queue))] {
 		names = append(names, s.Session.Name)
 	}
@@ -124,6 +135,15 @@ func (o *Operator) accept(ctx context.Context) ([]string, error) {
 		o.take(run)
 	}
 	return names, nil
+}
+
+// repositories are those of the job's layers.
+func repositories(r *cfs.Run) string {
+	urls := make([]string, len(r.Job.Layers))
+	for i, l := range r.Job.Layers {
+		urls[i] = l.CloneURL
+	}
+	return strings.Join(urls, "\n")
 }
 
 // follow launches those of the sessions that are not yet, asks where their jobs

@@ -350,6 +350,39 @@ func TestPlacesAreGivenInOrder(t *testing.T) {
 	}
 }
 
+// Jobs that wait for a dead git server leave their places to others, and more
+// of them are not begun.
+func TestDeadGitServerHoldsUpNoOtherConfiguration(t *testing.T) {
+	f := newFixture(t)
+	_, err := f.service.PutConfiguration(t.Context(), cfs.Configuration{Name: "other",
+		Layers: []cfs.Layer{{CloneURL: "elsewhere", Playbook: "p", Commit: strings.Repeat("a", 40)}}}, cfs.PutOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		f.create(fmt.Sprintf("dead%d", i), "")
+	}
+	_, err = f.service.CreateSession(t.Context(), cfs.NewSession{Name: "fine", ConfigurationName: "other", Target: cfs.Target{Definition: cfs.TargetDynamic}}, cfs.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-f.operator(2).Started()
+	wait := &cfs.Waiting{Reason: "the git server does not answer", Until: time.Now().Add(time.Hour)}
+	for _, name := range []string{"dead0", "dead1"} {
+		f.until(name+" to be started", func() bool { return f.started(name) == 1 })
+		f.exec.set(f.job(name), cfs.JobState{Phase: cfs.JobRunning, Step: "clone", Waiting: wait})
+	}
+	f.until("the other to be started", func() bool { return f.started("fine") == 1 })
+	if f.started("dead2") != 0 {
+		t.Error("one more session was begun that waits for the same git server")
+	}
+	for _, name := range []string{"dead0", "dead1"} {
+		f.exec.set(f.job(name), cfs.JobState{Phase: cfs.JobRunning, Step: "ansible"})
+		f.exec.set(f.job(name), cfs.JobState{Phase: cfs.JobSucceeded, Ended: time.Now()})
+	}
+	f.until("the last to be started", func() bool { return f.started("dead2") == 1 })
+}
+
 func TestStartIsTriedAgain(t *testing.T) {
 	f := newFixture(t)
 	f.exec.refuse = errors.New("no process left")

@@ -32,14 +32,11 @@ func (i *Inventory) Limit(expr string) (written string, unknown []string, err er
 		return expr, unknown, nil
 	}
 	written, err = i.write(terms)
-	if err == nil && len(written) > maxLimit {
-		err = fmt.Errorf("limit %q stands for nodes whose names take %d characters, BOS takes %d: name a group", expr, len(written), maxLimit)
+	if err == nil && len(written) > bootset.MaxLimit {
+		err = fmt.Errorf("limit %q stands for nodes whose names take %d characters, BOS takes %d: name a group", expr, len(written), bootset.MaxLimit)
 	}
 	return written, unknown, err
 }
-
-// maxLimit is how long a limit BOS takes.
-const maxLimit = 524288
 
 // term is an item of a limit: what comes before the name, the name, and what
 // a boot service has to be told in its place.

@@ -11,6 +11,7 @@ import (
 
 // account is what is said of a status.
 type account struct {
+	verdict  Verdict
 	headline string
 	details  []string
 	advice   []string
@@ -23,6 +24,9 @@ func (a *account) say(format string, args ...any) {
 func (a *account) advise(format string, args ...any) {
 	a.advice = append(a.advice, fmt.Sprintf(format, args...))
 }
+
+// is sets the verdict and the words for it.
+func (a *account) is(v Verdict, headline string) { a.verdict, a.headline = v, headline }
 
 // told tells whether the text is among the details.
 func (a *account) told(text string) bool {
@@ -69,18 +73,20 @@ func (f *Facts) account() *account {
 	case "failed":
 		f.failed(a)
 	default:
+		a.verdict = Moving
 		f.moving(a, status)
 	}
+	f.asides(a)
 	a.headline = f.held(a.headline)
 	return a
 }
 
 func (f *Facts) unknownNode(a *account) {
 	if why := f.Unknown["bos"]; why != "" {
-		a.headline = "cannot be explained: the boot service said: " + why
+		a.is(Unknown, "cannot be explained: the boot service said: "+why)
 		return
 	}
-	a.headline = "is not known to the boot service."
+	a.is(Unknown, "is not known to the boot service.")
 	a.say("It learns of nodes from the Hardware State Manager (option discovery_frequency).")
 	a.advise("Is it there?      drover hsm state components describe %s", f.Node)
 	a.advise("If not, find it:  drover discover ADDRESS-OF-ITS-BMC --username U --password P")
@@ -88,13 +94,13 @@ func (f *Facts) unknownNode(a *account) {
 
 func (f *Facts) failed(a *account) {
 	if f.repaired() {
-		a.headline = "runs what it should: it was configured after its boot session had failed."
+		a.is(Good, "runs what it should: it was configured after its boot session had failed.")
 		if n := len(f.Config.State); n > 0 {
 			a.say("By CFS session %s.", f.Config.State[n-1].SessionName)
 		}
 		return
 	}
-	a.headline = "failed."
+	a.is(Failed, "failed.")
 	if f.Component.Error != "" {
 		a.say("%s", f.Component.Error)
 	}
@@ -186,6 +192,9 @@ func (f *Facts) situation() []string {
 		}
 		row("power", text)
 	}
+	if t := f.Task; t != nil && t.Description != "" {
+		row("PCS task", t.Operation+": "+t.Description)
+	}
 	if c := f.Config; c != nil {
 		row("configuration", f.configuration())
 	}
@@ -226,6 +235,8 @@ func (f *Facts) configuration() string {
 	}
 	if !c.Enabled {
 		text += ", disabled"
+	} else if words := c.Waiting.words(); words != "" {
+		text += ", " + words
 	}
 	return text
 }

@@ -42,7 +42,7 @@ func (f *Facts) moving(a *account, status string) {
 	if c.Error != "" && !a.told(c.Error) {
 		a.say("The boot service says: %s", c.Error)
 	}
-	if e, ok := f.lastFailure(); ok && !a.told(e.Text) {
+	if e, ok := f.lastFailure(); ok && e.Kind != forcedOff && !a.told(e.Text) {
 		a.say("The last thing that went wrong, %s ago, by %s: %s", span(f.Now.Sub(e.Time)), e.Source, e.Text)
 	}
 }
@@ -87,27 +87,6 @@ func (f *Facts) held(headline string) string {
 		return headline
 	}
 	return strings.TrimSuffix(headline, ".") + "; " + strings.Join(marks, "; ") + "."
-}
-
-// waits says what the configuration waits for, if that is known.
-func (f *Facts) waits(a *account) {
-	say := func(who string, w *Waiting) {
-		if w == nil || w.Reason == "" {
-			return
-		}
-		if w.Until.IsZero() {
-			a.say("%s waits: %s", who, w.Reason)
-			return
-		}
-		a.say("%s waits until %s: %s", who, w.Until.UTC().Format(time.TimeOnly), w.Reason)
-	}
-	if f.Config != nil {
-		say("Its configuration", f.Config.Waiting)
-	}
-	if f.Run != nil {
-		a.say("CFS session %s is configuring it.", f.Run.Name)
-		say("That session", f.Run.Waiting)
-	}
 }
 
 func (f *Facts) onHold(a *account) {
@@ -201,10 +180,12 @@ func (f *Facts) configuring(a *account) {
 		a.headline = up + " and waits to be configured."
 		a.say("Its configuration is disabled until its own reporter enables it.")
 		a.advise("If its reporter does not run:  drover cfs v3 components update %s --enabled true", f.Node)
+	case c.Waiting != nil, f.SessionsHeld:
+		a.headline = up + "; " + f.pending()
 	default:
 		a.headline = up + " and being configured."
 		a.say("There is no time limit; each failed session counts against the limit of the configuration service.")
 		a.advise("Sessions:  drover cfs v3 sessions list --status running")
 	}
-	f.waits(a)
+	f.run(a)
 }

@@ -1,6 +1,11 @@
 package explain
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"github.com/drover-hpc/drover/internal/journal"
+)
 
 // rest tells how a node is that the boot service is done with. What it was
 // done with may have changed since: a node may lose its power by itself, and
@@ -9,32 +14,38 @@ func (f *Facts) rest(a *account) {
 	c := f.Component
 	wanted := c.DesiredState.BootArtifacts.Kernel
 	switch {
-	case c.Session == "" && wanted == "" && len(f.Journal) == 0:
-		a.headline = "was never booted by the boot service."
+	case c.Session == "" && wanted == "" && !f.wasMoved():
+		a.is(Idle, "was never booted by the boot service.")
 		a.advise("Start:  drover bos sessions create --template-name T --operation boot --limit %s", f.Node)
 	case wanted == "" && f.powered("off"):
-		a.headline = "is off, as wanted."
+		a.is(Good, "is off, as wanted.")
 	case wanted == "" && f.powered("on"):
-		a.headline = "is on, and should be off."
+		a.is(Wrong, "is on, and should be off.")
 		a.say("Somebody turned it on after the boot service had turned it off.")
 		f.again(a)
 	case wanted == "":
-		a.headline = "should be off; whether it is, the power service cannot tell."
+		a.is(Unknown, "should be off; whether it is, the power service cannot tell.")
 	case f.powered("off"):
-		a.headline = "is off, and should run."
+		a.is(Wrong, "is off, and should run.")
 		a.say("It lost its power, or somebody turned it off: the boot service did not, and watches it no more.")
 		f.again(a)
 	case c.ActualState.BootArtifacts.Kernel == "":
-		a.headline = "should run; what it runs is not known."
+		a.is(Unknown, "should run; what it runs is not known.")
 		a.say("Nobody has reported that for as long as component_actual_state_ttl says.")
 	case c.ActualState.BootArtifacts != c.DesiredState.BootArtifacts:
-		a.headline = "runs something else than it should."
+		a.is(Wrong, "runs something else than it should.")
 		f.again(a)
 	case !f.powered("on"):
-		a.headline = "ran what it should when last heard of; the power service cannot tell whether it is on."
+		a.is(Unknown, "ran what it should when last heard of; the power service cannot tell whether it is on.")
 	default:
 		f.configured(a)
 	}
+}
+
+// wasMoved tells whether the boot service ever took the node anywhere, as far as
+// the journal goes.
+func (f *Facts) wasMoved() bool {
+	return slices.ContainsFunc(f.Journal, func(e journal.Entry) bool { return e.Kind == "status" })
 }
 
 func (f *Facts) powered(state string) bool {
@@ -55,24 +66,26 @@ func (f *Facts) configured(a *account) {
 	c, want := f.Config, f.Component.DesiredState.Configuration
 	switch {
 	case want == "" && (c == nil || c.DesiredConfig == ""):
-		a.headline = "runs what it should."
+		a.is(Good, "runs what it should.")
 	case c == nil:
-		a.headline = "booted what it should; whether it is configured, the configuration service does not say."
+		a.is(Unknown, "booted what it should; whether it is configured, the configuration service does not say.")
 	case c.ConfigurationStatus == "failed":
-		a.headline = "booted what it should; its configuration failed."
+		a.is(Failed, "booted what it should; its configuration failed.")
 		f.whyFailed(a)
 	case c.ConfigurationStatus == "pending" && !c.Enabled:
-		a.headline = "booted what it should; its configuration is pending and disabled."
+		a.is(Pending, "booted what it should; its configuration is pending and disabled.")
 		a.advise("To have it configured:  drover cfs v3 components update %s --enabled true", f.Node)
 	case c.ConfigurationStatus == "pending":
-		a.headline = "booted what it should; its configuration is pending."
-		f.waits(a)
+		a.is(Pending, "booted what it should; "+f.pending())
+		f.run(a)
+	case c.ConfigurationStatus != "configured" && c.Waiting != nil:
+		a.is(Wrong, "booted what it should; it is "+c.ConfigurationStatus+": "+c.Waiting.Reason+".")
 	case c.ConfigurationStatus != "configured":
-		a.headline = "booted what it should; it is " + c.ConfigurationStatus + "."
+		a.is(Wrong, "booted what it should; it is "+c.ConfigurationStatus+".")
 	case want != "" && c.DesiredConfig != want:
-		a.headline = "booted what it should, and has another configuration than its boot session wanted."
+		a.is(Wrong, "booted what it should, and has another configuration than its boot session wanted.")
 	default:
-		a.headline = "runs what it should."
+		a.is(Good, "runs what it should.")
 	}
 }
 
@@ -81,5 +94,5 @@ func (f *Facts) configured(a *account) {
 func (f *Facts) repaired() bool {
 	return strings.HasPrefix(f.Component.Error, "cfs configuration failed") && f.Config != nil &&
 		f.Config.ConfigurationStatus == "configured" && f.powered("on") &&
-		f.Component.ActualState.BootArtifacts == f.Component.DesiredState.BootArtifacts
+		f.Component.DesiredState.BootArtifacts.Kernel != "" && f.Component.ActualState.BootArtifacts == f.Component.DesiredState.BootArtifacts
 }

@@ -27,13 +27,23 @@ func TestHeadlineContradictsNoFact(t *testing.T) {
 		f.Config.ConfigurationStatus = rapid.SampledFrom([]string{"pending", "configured", "failed", "unconfigured"}).Draw(t, "configuration")
 		f.Config.DesiredConfig = rapid.SampledFrom([]string{"", "site", "other"}).Draw(t, "desired in CFS")
 		f.Config.Enabled = rapid.Bool().Draw(t, "enabled in CFS")
+		if rapid.Bool().Draw(t, "waits") {
+			f.Config.Waiting = &Waiting{Reason: "the batcher is disabled"}
+		}
+		f.SessionsHeld = rapid.Bool().Draw(t, "sessions held")
 		if rapid.Bool().Draw(t, "CFS silent") {
 			f.Config = nil
 		}
 		headline := Explain(f)[0]
 		kernel := f.Component.DesiredState.BootArtifacts.Kernel
 		runs := kernel != "" && f.Component.ActualState.BootArtifacts.Kernel == kernel && f.powered("on")
-		switch says := func(s string) bool { return strings.Contains(headline, s) }; {
+		says := func(s string) bool { return strings.Contains(headline, s) }
+		if good := says("runs what it should") || says("as wanted"); good != (Judge(f).Verdict == Good) {
+			t.Fatalf("%s: the verdict is %s", headline, Judge(f).Verdict)
+		}
+		switch {
+		case says("is pending.") && f.Config.Waiting != nil, says("waits:") && f.Config.Waiting == nil:
+			t.Fatalf("%s, but %+v", headline, f.Config)
 		case says("runs what it should") && (!runs || f.Config == nil || f.Config.ConfigurationStatus != "configured"):
 			t.Fatalf("%s, but %+v %+v %+v", headline, f.Component, f.Power, f.Config)
 		case says("as wanted") && (kernel != "" || !f.powered("off")):
@@ -61,6 +71,10 @@ func TestHeadlineOfAMovingNodeContradictsNoFact(t *testing.T) {
 		f.Config.ConfigurationStatus = rapid.SampledFrom([]string{"pending", "configured", "failed", "unconfigured"}).Draw(t, "configuration")
 		f.Config.DesiredConfig = rapid.SampledFrom([]string{"", "site", "other"}).Draw(t, "desired in CFS")
 		f.Config.Enabled = rapid.Bool().Draw(t, "enabled in CFS")
+		if rapid.Bool().Draw(t, "waits") {
+			f.Config.Waiting = &Waiting{Reason: "the batcher is disabled"}
+		}
+		f.SessionsHeld = rapid.Bool().Draw(t, "sessions held")
 		if rapid.Bool().Draw(t, "CFS silent") {
 			f.Config = nil
 		}
@@ -75,13 +89,16 @@ func TestHeadlineOfAMovingNodeContradictsNoFact(t *testing.T) {
 				return strings.Contains(" "+strings.ReplaceAll(headline, "is on hold", "holds"), " "+w)
 			})
 		}
+		if v := Judge(f).Verdict; v != Moving {
+			t.Fatalf("%s: the verdict is %s", headline, v)
+		}
 		switch {
 		case says("is on ", "is on.", "still on", "is up", "starting", "has its boot script") && !f.powered("on"):
 			t.Fatalf("%s, but power %+v", headline, f.Power)
 		case says("is off", "still off", "was off") && !f.powered("off"):
 			t.Fatalf("%s, but power %+v", headline, f.Power)
 		case says("and configured") && f.Config.ConfigurationStatus != "configured", says("being configured") && f.Config != nil &&
-			(f.Config.ConfigurationStatus != "pending" || !f.Config.Enabled || f.Config.DesiredConfig != "site"):
+			(f.Config.ConfigurationStatus != "pending" || !f.Config.Enabled || f.Config.DesiredConfig != "site" || f.Config.Waiting != nil || f.SessionsHeld):
 			t.Fatalf("%s, but configuration %+v", headline, f.Config)
 		}
 		if f.Component.Error != "" && !strings.Contains(strings.Join(Explain(f), "\n"), f.Component.Error) {
@@ -108,4 +125,37 @@ func TestHeadlineTellsWhatHoldsANode(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Every verdict is that of some node, and each has its words.
+func TestVerdicts(t *testing.T) {
+	shut := func(f *Facts) { f.Component.DesiredState = State{} }
+	pending := func(f *Facts) { f.Config.ConfigurationStatus = "pending" }
+	for want, list := range map[Verdict][]*Facts{
+		Good:    {facts("stable", running), facts("stable", shut, power("off", "available"))},
+		Idle:    {facts("stable", shut, func(f *Facts) { f.Component.Session = "" })},
+		Moving:  {facts("on_hold"), facts("configuring"), facts("power_on_called")},
+		Pending: {facts("stable", running, pending), facts("stable", running, pending, backedOff)},
+		Wrong:   {facts("stable", running, power("off", "available")), facts("stable", shut)},
+		Failed:  {facts("failed"), facts("stable", running, func(f *Facts) { f.Config.ConfigurationStatus = "failed" })},
+		Unknown: {{Node: "x"}, {Node: "x", Unknown: map[string]string{"bos": "500"}}, facts("stable", running, func(f *Facts) { f.Power = nil })},
+	} {
+		for _, f := range list {
+			h := Judge(f)
+			if h.Verdict != want || h.Node+" "+h.Words != Explain(f)[0] {
+				t.Errorf("%+v, want %s; explain says %s", h, want, Explain(f)[0])
+			}
+		}
+	}
+}
+
+func TestHealthTellsSinceWhen(t *testing.T) {
+	f := facts("stable", running, with(entry(time.Hour, "bos", "status", "stable -> on_hold"), entry(time.Minute, "bos", "status", "configuring -> stable"),
+		entry(time.Second, "bss", "boot-script", "served")))
+	if got := Judge(f).Since; !got.Equal(now.Add(-time.Minute)) {
+		t.Errorf("since %s", got)
+	}
+	if f = facts("stable", running); !Judge(f).Since.IsZero() {
+		t.Error("without a journal nobody knows since when")
+	}
 }

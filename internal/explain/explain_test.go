@@ -46,6 +46,14 @@ func running(f *Facts) {
 	f.Config.ConfigurationStatus = "configured"
 }
 
+// leftOut: a session left the node out.
+var leftOut = journal.Entry{Time: now.Add(-time.Minute), Source: "bos", Kind: "session", Session: "s2", Text: "left out of the session: it is locked"}
+
+// backedOff: its configuration has a back-off.
+func backedOff(f *Facts) {
+	f.Config.Waiting = &Waiting{Reason: "20 sessions of configuration site failed in a row", Until: now.Add(time.Minute)}
+}
+
 var called = entry(2*time.Minute, "bos", "status", "power_on_pending -> power_on_called")
 
 func TestExplain(t *testing.T) {
@@ -96,17 +104,45 @@ func TestExplain(t *testing.T) {
 		"configuring": {facts("configuring"), []string{"is up and being configured.", "configuration  site pending"}, nil},
 		"the reporter has to enable it": {facts("configuring", func(f *Facts) { f.Config.Enabled = false }),
 			[]string{"is up and waits to be configured.", "drover cfs v3 components update x1c0s0b0n0 --enabled true", "site pending, disabled"}, nil},
-		"a wait that the services tell": {facts("configuring", func(f *Facts) {
-			f.Config.Waiting = &Waiting{Reason: "20 sessions of its configuration failed", Until: now.Add(time.Minute)}
-			f.Run = &Run{Name: "batcher-1", Waiting: &Waiting{Reason: "the git server does not answer"}}
-		}), []string{"Its configuration waits until 03:01:00: 20 sessions of its configuration failed",
-			"CFS session batcher-1 is configuring it.\n  That session waits: the git server does not answer"}, nil},
+		"a back-off": {facts("configuring", backedOff),
+			[]string{"x1c0s0b0n0 is up; its configuration is pending and waits until 03:01:00: 20 sessions of configuration site failed in a row.",
+				"configuration  site pending, waits until 03:01:00: 20 sessions of configuration site failed in a row"}, []string{"being configured"}},
+		"a back-off of a node at rest": {facts("stable", running, func(f *Facts) { f.Config.ConfigurationStatus = "pending" }, backedOff),
+			[]string{"booted what it should; its configuration is pending and waits until 03:01:00: 20 sessions of configuration site failed in a row."}, nil},
+		"a configuration that is not there": {facts("stable", running, func(f *Facts) {
+			f.Config.ConfigurationStatus, f.Config.Waiting = "unconfigured", &Waiting{Reason: "configuration site does not exist"}
+		}), []string{"booted what it should; it is unconfigured: configuration site does not exist.", "site unconfigured, waits: configuration site does not exist"}, nil},
+		"a session that waits for its git server": {facts("configuring", func(f *Facts) {
+			f.Run = &Run{Name: "batcher-1", Waiting: &Waiting{Reason: "the git server does not answer", Until: now.Add(time.Minute)}}
+		}), []string{"CFS session batcher-1 is configuring it.\n  That session waits until 03:01:00: the git server does not answer"}, nil},
+		"sessions are held": {facts("configuring", func(f *Facts) {
+			f.SessionsHeld, f.Run = true, &Run{Name: "s", Pending: true}
+		}), []string{"is up; its configuration is pending.", "CFS session s is to configure it.", "CFS accepts sessions and starts none (--cfs-hold-sessions)."},
+			[]string{"being configured", "is configuring it"}},
+		"sessions are held, as the batcher says": {facts("configuring", func(f *Facts) {
+			f.SessionsHeld, f.Config.Waiting = true, &Waiting{Reason: "session s is not started: CFS starts none (--cfs-hold-sessions)"}
+		}), []string{"waits: session s is not started"}, []string{"CFS accepts"}},
+		"what the power service waits for": {facts("power_on_called", power("off", "available"), with(called), func(f *Facts) {
+			f.Task = &Task{Operation: "On", Description: "The BMC answered 503; asked again in 4s"}
+		}), []string{"PCS task       On: The BMC answered 503; asked again in 4s"}, nil},
+		"forced off in its session": {facts("power_on_pending", power("off", "available"), with(entry(3*time.Minute, "bos", "status", "stable -> on_hold"),
+			entry(2*time.Minute, "bos", "forced-off", "!forced off: max_power_off_wait_time is over"), entry(time.Minute, "bos", "status", "power_off_forcefully_called -> power_on_pending: !"))),
+			[]string{"Its power was cut 2m0s ago: max_power_off_wait_time is over"}, []string{"went wrong"}},
+		"forced off, and well again": {facts("stable", running, with(entry(2*time.Minute, "bos", "forced-off", "!forced off: it did not react"))),
+			[]string{"runs what it should.\n  Its power was cut 2m0s ago: it did not react"}, nil},
+		"left out": {facts("stable", running, with(leftOut)), []string{"Session s2 left it out 1m0s ago: it is locked"}, nil},
+		"taken in again": {facts("power_on_pending", power("off", "available"), with(leftOut, entry(30*time.Second, "bos", "status", "stable -> on_hold"))),
+			nil, []string{"left it out"}},
+		"staged": {facts("stable", running, func(f *Facts) { f.Component.StagedState.Session = "s9" }),
+			[]string{"runs what it should; session s9 is staged for it.", "staged         session s9"}, nil},
 		"another configuration": {facts("configuring", func(f *Facts) { f.Config.DesiredConfig = "" }),
 			[]string{"Configuration 'site' is wanted; the configuration service still has none.", "configuration  none wanted"}, nil},
 		"on hold, lost": {facts("on_hold", func(f *Facts) { f.Component.Enabled, f.Component.Error = false, "not returned by pcs" }),
 			[]string{"is on hold", "not returned by pcs", "drover bos components update x1c0s0b0n0 --enabled true"}, nil},
-		"runs":          {facts("stable", running), []string{"x1c0s0b0n0 runs what it should.", "boot           stable, session s1", "kernel         s3://boot-images/1/kernel"}, []string{"What to do"}},
-		"off":           {facts("stable", power("off", "available"), func(f *Facts) { f.Component.DesiredState = State{} }), []string{"is off, as wanted."}, nil},
+		"runs": {facts("stable", running), []string{"x1c0s0b0n0 runs what it should.", "boot           stable, session s1", "kernel         s3://boot-images/1/kernel"}, []string{"What to do"}},
+		"off":  {facts("stable", power("off", "available"), func(f *Facts) { f.Component.DesiredState = State{} }), []string{"is off, as wanted."}, nil},
+		"discovered only": {facts("stable", func(f *Facts) { f.Component.DesiredState, f.Component.Session, f.Power = State{}, "", nil },
+			with(entry(time.Minute, "hsm", "state", "HSM state On"))), []string{"was never booted by the boot service."}, []string{"should be off"}},
 		"off by itself": {facts("stable", running, power("off", "available")), []string{"x1c0s0b0n0 is off, and should run.", "--operation boot --limit x1c0s0b0n0"}, nil},
 		"on by hand":    {facts("stable", func(f *Facts) { f.Component.DesiredState = State{} }), []string{"is on, and should be off.", "--operation shutdown"}, nil},
 		"pending":       {facts("stable", running, func(f *Facts) { f.Config.ConfigurationStatus = "pending" }), []string{"booted what it should; its configuration is pending."}, nil},

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"strings"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/journal"
@@ -18,7 +19,11 @@ type Facts struct {
 	Hardware *Hardware
 	Lock     *Lock
 	// Run is the configuration session that is to configure the node.
-	Run     *Run
+	Run *Run
+	// SessionsHeld: the configuration service starts no sessions.
+	SessionsHeld bool
+	// Task is what the power service does to the node.
+	Task    *Task
 	Journal []journal.Entry // oldest first
 	// Console are the last lines of the serial console, if they were asked for
 	// and the BMC keeps them.
@@ -98,10 +103,17 @@ type Waiting struct {
 	Until  time.Time `json:"until"`
 }
 
-// Run is a configuration session that runs.
+// Run is a configuration session that runs, or is pending.
 type Run struct {
 	Name    string
+	Pending bool
 	Waiting *Waiting
+}
+
+// Task is what a transition of the power service does to the node.
+type Task struct {
+	Operation   string
+	Description string
 }
 
 // Hardware is what the Hardware State Manager says of the node.
@@ -141,6 +153,11 @@ func (f *Facts) AsksForConsole() bool {
 		return true
 	}
 	return false
+}
+
+// AsksForTask tells whether the power service may be at work on the node.
+func (f *Facts) AsksForTask() bool {
+	return f.Component != nil && strings.HasSuffix(f.Component.Status.Status, "_called")
 }
 
 // limit is how often an action is tried.

@@ -1,0 +1,60 @@
+package batch
+
+import (
+	"context"
+	"sync"
+)
+
+// Pool hands items over in batches. Set the fields before the first Hand.
+type Pool[T any] struct {
+	// Parallel bounds the batches under way, Max the items of one.
+	Parallel int
+	Max      func() int
+	// Do deals with a batch; the slice is its own.
+	Do func(ctx context.Context, items []T)
+	// Go starts a batch in a goroutine of its own; nil is the go statement.
+	Go func(func())
+
+	mu      sync.Mutex
+	waiting []T
+	running int
+}
+
+// Hand has the items dealt with, under the context of whichever Hand began the
+// batch. It does not wait.
+func (p *Pool[T]) Hand(ctx context.Context, items ...T) {
+	p.mu.Lock()
+	p.waiting = append(p.waiting, items...)
+	begin := p.running < p.Parallel && len(p.waiting) > 0
+	if begin {
+		p.running++
+	}
+	p.mu.Unlock()
+	switch {
+	case !begin:
+	case p.Go != nil:
+		p.Go(func() { p.work(ctx) })
+	default:
+		go p.work(ctx)
+	}
+}
+
+func (p *Pool[T]) work(ctx context.Context) {
+	for items := p.take(); len(items) > 0; items = p.take() {
+		p.Do(ctx, items)
+	}
+}
+
+// take returns the next batch; the worker that finds none is gone.
+func (p *Pool[T]) take() []T {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := min(len(p.waiting), max(1, p.Max()))
+	items := p.waiting[:n:n]
+	p.waiting = p.waiting[n:]
+	if n == 0 {
+		p.running--
+		p.waiting = nil // a long queue is not kept
+	}
+	return items
+}

@@ -1,0 +1,39 @@
+package explain
+
+import "time"
+
+// Verdict is all that is known of a node in a word.
+type Verdict string
+
+// The verdicts.
+const (
+	Good    Verdict = "good"    // it runs what it should, or is off as it should be
+	Idle    Verdict = "idle"    // nobody wanted anything of it yet
+	Moving  Verdict = "moving"  // the boot service works on it
+	Pending Verdict = "pending" // it booted what it should; its configuration is pending
+	Wrong   Verdict = "wrong"   // it is not as it should be, and nobody works on it
+	Failed  Verdict = "failed"  // its boot or its configuration failed
+	Unknown Verdict = "unknown" // a service does not say what would tell
+)
+
+// Health is the verdict on a node, with the words of the first line of Explain.
+type Health struct {
+	Node    string   `json:"node"`
+	Verdict Verdict  `json:"verdict" enum:"good,idle,moving,pending,wrong,failed,unknown" doc:"All that is known of the node in a word"`
+	Words   string   `json:"words" doc:"The same in a sentence about the node"`
+	Held    []string `json:"held" nullable:"false" doc:"What keeps services from driving the node: disabled, locked or reserved in HSM"`
+	// Since is zero if the journal does not tell.
+	Since time.Time `json:"since,omitzero" doc:"When the boot service last took it from one status to another; absent if the journal has no such entry"`
+}
+
+// Judge is the verdict on the node.
+func Judge(f *Facts) Health {
+	a := f.account()
+	h := Health{Node: f.Node, Verdict: a.verdict, Words: a.headline, Held: append([]string{}, f.holds()...)}
+	for _, e := range f.Journal {
+		if e.Kind == "status" {
+			h.Since = e.Time
+		}
+	}
+	return h
+}

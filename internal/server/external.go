@@ -1,0 +1,93 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/httpapi"
+)
+
+// external is a service that may run elsewhere.
+type external struct {
+	name, flag string
+	url        *string
+	// end is what the path of its URL ends with; surplus is what people write
+	// after that and clients add themselves.
+	end     string
+	surplus []string
+	// probes are paths of which a right URL answers at least one.
+	probes []string
+	// examples are such URLs.
+	examples string
+}
+
+func (c *Config) externals() []external {
+	return []external{
+		{"HSM", "hsm-url", &c.HSM, "/hsm/v2", nil, []string{"/service/ready", "/service/values"}, "http://cray-smd/hsm/v2, https://GATEWAY/apis/smd/hsm/v2"},
+		{"PCS", "pcs-url", &c.PCS, "", []string{"/v1"}, []string{"/v1/readiness", "/readiness", "/v1/transitions"}, "http://cray-power-control, https://GATEWAY/apis/power-control"},
+		{"BSS", "bss-url", &c.BSS, "", []string{"/boot/v1"}, []string{"/boot/v1/service/status", "/boot/v1/endpoint-history"}, "http://cray-bss, https://GATEWAY/apis/bss"},
+		{"IMS", "ims-url", &c.IMS, "", []string{"/v3", "/v2"}, []string{"/healthz/ready", "/v3/images"}, "http://cray-ims, https://GATEWAY/apis/ims"},
+		{"TAPMS", "tapms-url", &c.TAPMS, "", []string{"/v1alpha3", "/v1"}, []string{"/v1alpha3/tenants"}, "http://cray-tapms, https://GATEWAY/apis/tapms"},
+	}
+}
+
+// settle brings the URL into the one form that its client wants.
+func (e external) settle() error {
+	if *e.url == "" {
+		return nil
+	}
+	u, err := url.Parse(*e.url)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return fault.New(fault.Invalid, "%s: %q is no base URL: expected one such as %s", e.flag, *e.url, e.examples)
+	}
+	path := strings.TrimRight(u.Path, "/")
+	for _, s := range e.surplus {
+		path = strings.TrimRight(strings.TrimSuffix(path, s), "/")
+	}
+	if e.end != "" {
+		path = strings.TrimSuffix(path, e.end) + e.end
+	}
+	*e.url = u.Scheme + "://" + u.Host + path
+	return nil
+}
+
+// probeTime bounds one look at an external service.
+const probeTime = 10 * time.Second
+
+// wrong tells whether somebody answers at the URL, and that there is no such
+// service below it.
+func (e external) wrong(ctx context.Context, c *httpapi.Client) bool {
+	for _, path := range e.probes {
+		ctx, cancel := context.WithTimeout(ctx, probeTime)
+		_, err := c.Do(ctx, http.MethodGet, path, nil, nil, nil)
+		cancel()
+		if !httpapi.IsStatus(err, http.StatusNotFound) {
+			return false
+		}
+	}
+	return true
+}
+
+// checkExternals says once what is wrong with the URLs of external services.
+// Those that do not answer may come later: whoever needs them says so.
+func (s *Server) checkExternals(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, e := range s.config.externals() {
+			if *e.url != "" && e.wrong(ctx, httpapi.NewClient(e.name, *e.url, nil)) {
+				slog.Error("there is no "+e.name+" at this URL: it answers 404", "flag", e.flag, "url", *e.url, "expected", e.examples)
+			}
+		}
+	}()
+	s.onStop(func() {
+		cancel()
+		<-done
+	})
+}

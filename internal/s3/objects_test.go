@@ -86,54 +86,60 @@ func TestListingsAreEncodedWhenAsked(t *testing.T) {
 
 func TestKeysThatADirectoryCannotHoldAreRefused(t *testing.T) {
 	server := startServer(t)
-	for _, key := range []string{"a/b", "t/x", "u/x/y"} {
+	want := []string{"a/b", "t/x", "u/x/y"}
+	for _, key := range want {
 		if status, body := do(t, server, "PUT", "/ims/"+key, "", "kept"); status != 200 {
 			t.Fatalf("PUT %s: %d %s", key, status, body)
 		}
 	}
-	// What else names the same file or directory, or none.
+	// What else names the same file or directory, or none, and what the refusal says.
 	for key, why := range map[string]string{
 		"a//b": "empty", "/a/b": "empty", "a/./b": `"."`, "c/../a/b": `".."`, ".sgwtmp/x": ".sgwtmp", "a/b/": "slash",
 		"t/x/y": `"t/x"`, "t/x/y/z": `"t/x"`, "u/x": "begin", "u": "begin", strings.Repeat("n", 256): "255"} {
 		t.Run(key, func(t *testing.T) {
-			for _, how := range []struct{ what, method, query, header string }{{"PUT", "PUT", "", ""}, {"upload in parts", "POST", "uploads=", ""}, {"copy", "PUT", "", "/ims/a/b"}} {
-				headers := []string{}
-				if how.header != "" {
-					headers = append(headers, "X-Amz-Copy-Source", how.header)
-				}
-				body := map[bool]string{true: "new"}[how.what == "PUT"]
-				status, answer := do(t, server, how.method, "/ims/"+key, how.query, body, headers...)
-				if (status != 400 && status != 409) || !strings.Contains(answer, strings.ReplaceAll(why, `"`, "&#34;")) || !strings.Contains(answer, "files") {
-					t.Errorf("%s: %d %s; want a refusal that says %s", how.what, status, answer, why)
-				}
-			}
-			if status, answer := do(t, server, "GET", "/ims/"+key, "", ""); status != 404 {
-				t.Errorf("GET: %d %s, want 404", status, answer)
-			}
-			if status, _ := do(t, server, "HEAD", "/ims/"+key, "", ""); status != 404 {
-				t.Errorf("HEAD: %d, want 404", status)
-			}
-			if status, answer := do(t, server, "PUT", "/ims/copy", "", "", "X-Amz-Copy-Source", "/ims/"+url.PathEscape(key)); status == 200 {
-				t.Errorf("copy of it: %d %s", status, answer)
-			}
-			if status, answer := do(t, server, "DELETE", "/ims/"+key, "", ""); status != 204 {
-				t.Errorf("DELETE: %d %s, want 204 as of any key that is not there", status, answer)
-			}
-			many := fmt.Sprintf("<Delete><Object><Key>%s</Key></Object></Delete>", key)
-			if status, answer := do(t, server, "POST", "/ims", "delete=", many, "X-Amz-Checksum-Crc32", crc32Of(many)); status != 200 || !strings.Contains(answer, "<Deleted>") {
-				t.Errorf("DELETE of many: %d %s", status, answer)
-			}
+			why = strings.ReplaceAll(why, `"`, "&#34;")
+			wantNotKept(t, server, key, why)
+			wantNotThere(t, server, key)
 		})
 	}
 	var kept []string
 	for _, o := range list(t, server, "list-type=2").Contents {
 		kept = append(kept, o.Key)
 	}
-	if want := []string{"a/b", "t/x", "u/x/y"}; !slices.Equal(kept, want) {
+	if !slices.Equal(kept, want) {
 		t.Errorf("kept %q, want %q", kept, want)
 	}
 	for _, key := range kept {
 		wantObject(t, server, "/ims/"+key, "kept")
+	}
+}
+
+func wantNotKept(t *testing.T, server *Server, key, why string) {
+	t.Helper()
+	for _, how := range []struct {
+		what, method, query, body string
+		headers                   []string
+	}{{"PUT", "PUT", "", "new", nil}, {"upload in parts", "POST", "uploads=", "", nil}, {"copy", "PUT", "", "", []string{"X-Amz-Copy-Source", "/ims/a/b"}}} {
+		status, answer := do(t, server, how.method, "/ims/"+key, how.query, how.body, how.headers...)
+		if (status != 400 && status != 409) || !strings.Contains(answer, why) || !strings.Contains(answer, "files") {
+			t.Errorf("%s: %d %s; want a refusal that says %s", how.what, status, answer, why)
+		}
+	}
+}
+
+func wantNotThere(t *testing.T, server *Server, key string) {
+	t.Helper()
+	for method, want := range map[string]int{"GET": 404, "HEAD": 404, "DELETE": 204} {
+		if status, answer := do(t, server, method, "/ims/"+key, "", ""); status != want {
+			t.Errorf("%s: %d %s, want %d as of any key that is not there", method, status, answer, want)
+		}
+	}
+	if status, answer := do(t, server, "PUT", "/ims/copy", "", "", "X-Amz-Copy-Source", "/ims/"+url.PathEscape(key)); status != 404 {
+		t.Errorf("copy of it: %d %s, want 404", status, answer)
+	}
+	many := fmt.Sprintf("<Delete><Object><Key>%s</Key></Object></Delete>", key)
+	if status, answer := do(t, server, "POST", "/ims", "delete=", many, "X-Amz-Checksum-Crc32", crc32Of(many)); status != 200 || !strings.Contains(answer, "<Deleted>") {
+		t.Errorf("DELETE of many: %d %s", status, answer)
 	}
 }
 

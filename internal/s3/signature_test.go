@@ -232,64 +232,57 @@ func TestVersion2CoversWhatIsAsked(t *testing.T) {
 	}
 }
 
-func TestWrongSignaturesAreRefusedInEveryForm(t *testing.T) {
-	server := startServer(t)
-	now := time.Now()
-	guess, stranger := Credentials{keys.AccessKey, "guess"}, Credentials{"stranger", keys.SecretKey}
+// forms are the ways to sign a PUT of "evil" over the object.
+func forms(t *testing.T, server *Server) map[string]func(Credentials) *http.Request {
+	put := func() *http.Request { return request(t, server, "PUT", object, "", "evil") }
 	forms := map[string]func(Credentials) *http.Request{
-		"version 2 header": func(k Credentials) *http.Request {
-			return v2Header(request(t, server, "PUT", object, "", "evil"), k)
-		},
-		"version 2 link": func(k Credentials) *http.Request {
-			return v2Link(request(t, server, "PUT", object, "", "evil"), k, time.Hour)
-		},
+		"version 2 header": func(k Credentials) *http.Request { return v2Header(put(), k) },
+		"version 2 link":   func(k Credentials) *http.Request { return v2Link(put(), k, time.Hour) },
 	}
 	for _, region := range []string{"", "us-east-1", "eu-north-7"} {
-		forms[fmt.Sprintf("header for %q", region)] = func(k Credentials) *http.Request {
-			return sdk(t, request(t, server, "PUT", object, "", "evil"), k, region, "evil", now)
-		}
-		forms[fmt.Sprintf("link for %q", region)] = func(k Credentials) *http.Request {
-			return sdkLink(t, request(t, server, "PUT", object, "", "evil"), k, region, now)
-		}
-		forms[fmt.Sprintf("chunks for %q", region)] = func(k Credentials) *http.Request {
-			return streamed(t, server, object, "evil", k, region)
-		}
+		forms[fmt.Sprintf("header for %q", region)] = func(k Credentials) *http.Request { return sdk(t, put(), k, region, "evil", time.Now()) }
+		forms[fmt.Sprintf("link for %q", region)] = func(k Credentials) *http.Request { return sdkLink(t, put(), k, region, time.Now()) }
+		forms[fmt.Sprintf("chunks for %q", region)] = func(k Credentials) *http.Request { return streamed(t, server, object, "evil", k, region) }
 	}
-	for name, form := range forms {
+	return forms
+}
+
+// changes are done to a request after it was signed.
+var changes = map[string]func(*http.Request){
+	"another path":     func(r *http.Request) { r.URL.Path, r.URL.RawPath = r.URL.Path+"x", r.URL.RawPath+"x" },
+	"another method":   func(r *http.Request) { r.Method = "DELETE" },
+	"a header more":    func(r *http.Request) { r.Header.Set("X-Amz-Meta-Evil", "yes") },
+	"a parameter more": func(r *http.Request) { q := r.URL.Query(); q.Set("tagging", ""); r.URL.RawQuery = q.Encode() },
+}
+
+func TestWrongSignaturesAreRefusedInEveryForm(t *testing.T) {
+	server := startServer(t)
+	for name, form := range forms(t, server) {
 		t.Run(name, func(t *testing.T) {
-			changes := map[string]func() *http.Request{
-				"another secret": func() *http.Request { return form(guess) },
-				"another key":    func() *http.Request { return form(stranger) },
-				"another path": func() *http.Request {
-					req := form(keys)
-					req.URL.Path += "x"
-					req.URL.RawPath += "x"
-					return req
-				},
-				"another method": func() *http.Request { req := form(keys); req.Method = "DELETE"; return req },
-				"a header more": func() *http.Request {
-					req := form(keys)
-					req.Header.Set("X-Amz-Meta-Evil", "yes")
-					return req
-				},
-				"a parameter more": func() *http.Request {
-					req := form(keys)
-					query := req.URL.Query()
-					query.Set("tagging", "")
-					req.URL.RawQuery = query.Encode()
-					return req
-				},
-			}
-			for change, changed := range changes {
-				status, body := send(t, changed())
+			refused := func(what string, req *http.Request) {
+				status, body := send(t, req)
 				// Chunks where none may be are refused before the signature is looked at.
 				if status != http.StatusForbidden && !(status == 400 && strings.Contains(body, "x-amz-content-sha256")) {
-					t.Errorf("%s: %d %s, want 403", change, status, body)
+					t.Errorf("%s: %d %s, want 403", what, status, body)
 				}
+			}
+			refused("another secret", form(Credentials{keys.AccessKey, "guess"}))
+			refused("another key", form(Credentials{"stranger", keys.SecretKey}))
+			for what, change := range changes {
+				req := form(keys)
+				change(req)
+				refused(what, req)
+			}
+			wantObject(t, server, object, "a kernel")
+			if status, body := send(t, form(keys)); status != 200 {
+				t.Errorf("as it was signed: %d %s", status, body)
+			}
+			wantObject(t, server, object, "evil")
+			if status, body := do(t, server, "PUT", object, "", "a kernel"); status != 200 {
+				t.Fatalf("PUT: %d %s", status, body)
 			}
 		})
 	}
-	wantObject(t, server, object, "a kernel")
 }
 
 func TestBodiesOtherThanSignedAreNotKept(t *testing.T) {

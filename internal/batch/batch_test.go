@@ -245,6 +245,29 @@ func TestAnOutageIsToldWhenItBeginsAndWhenItIsOver(t *testing.T) {
 	}
 }
 
+func TestPoolBeginsAsManyBatchesAsThereIsWorkFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var sizes []int
+		release := make(chan struct{})
+		var group sync.WaitGroup
+		p := &Pool[int]{Parallel: 3, Max: func() int { return 4 }, Go: group.Go, Do: func(_ context.Context, items []int) {
+			mu.Lock()
+			sizes = append(sizes, len(items))
+			mu.Unlock()
+			<-release
+		}}
+		p.Hand(t.Context(), make([]int, 9)...)
+		synctest.Wait()
+		slices.Sort(sizes)
+		if fmt.Sprint(sizes) != "[1 4 4]" {
+			t.Errorf("batches of %v at the same time", sizes)
+		}
+		close(release)
+		group.Wait()
+	})
+}
+
 func TestPoolRunsAFewBatchesOfWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

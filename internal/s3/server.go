@@ -19,6 +19,7 @@ import (
 	"github.com/versity/versitygw/s3api/controllers"
 
 	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // NodeParameter is the query parameter of a presigned URL that names the node
@@ -132,12 +133,14 @@ func resolvePort(listen string) (string, error) {
 	return l.Addr().String(), nil
 }
 
-// recordFetches writes who fetched which object into the journal.
+// recordFetches writes who fetched which object into the journal. The name is
+// what the link says, whether or not its signature holds: a node whose link has
+// expired is to be seen too.
 func recordFetches(j *journal.Journal) fiber.Handler {
 	return func(c fiber.Ctx) error {
 		err := c.Next()
 		node := c.Query(NodeParameter)
-		if j == nil || node == "" || c.Method() != http.MethodGet {
+		if j == nil || !xname.IsNode(node) || c.Method() != http.MethodGet {
 			return err
 		}
 		status := c.Response().StatusCode()

@@ -57,3 +57,28 @@ func TestShutdownThatOvertakesAPowerOnTurnsTheNodeOff(t *testing.T) {
 		}
 	})
 }
+
+// A session is not answerable for the nodes of a deleted one of its name.
+func TestSessionHasNoNodesOfADeletedOneOfItsName(t *testing.T) {
+	w := newWorld(t, 3)
+	create := func(op bos.Operation, limit string, stage bool) {
+		t.Helper()
+		_, err := w.service.CreateSession(t.Context(), bos.NewSession{Name: "daily", Operation: op, TemplateName: "t", Limit: limit, Stage: stage})
+		must(t, err)
+	}
+	w.with(func() { w.refuse[nodeName(0)+" On"] = "no" })
+	w.setOptions(`{"max_power_on_wait_time":1}`)
+	create(bos.OperationBoot, nodeName(0)+","+nodeName(1), false)
+	if st := w.finish("daily"); st.PercentFailed != 50 {
+		t.Fatalf("%+v", st)
+	}
+	must(t, w.service.DeleteSession(t.Context(), "daily", ""))
+	create(bos.OperationReboot, nodeName(2), true)
+	w.eventually("staging", func() bool { return w.component(nodeName(2)).StagedState.Session == "daily" })
+	must(t, w.service.DeleteSession(t.Context(), "daily", ""))
+	create(bos.OperationBoot, nodeName(1), false)
+	successful(t, w.finish("daily"), 1)
+	if c := w.component(nodeName(0)); c.Session != "" || c.Status.StatusOverride != bos.StatusFailed {
+		t.Errorf("%+v", c)
+	}
+}

@@ -34,6 +34,7 @@ type CFS interface {
 	DeleteSession(ctx context.Context, name string) error
 	Progress(ctx context.Context, names []string) (map[string]cfs.Progress, error)
 	ActiveSessions(ctx context.Context) (int, error)
+	BusySessions(ctx context.Context) (int, error)
 }
 
 // Config is what a Batcher works with.

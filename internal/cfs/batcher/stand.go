@@ -52,6 +52,6 @@ func (b *Batcher) look(a *cfs.Assessment, options cfs.Options) *look {
 }
 
 func (b *Batcher) room(ctx context.Context) (room, error) {
-	active, err := b.cfg.CFS.ActiveSessions(ctx)
+	active, err := b.cfg.CFS.BusySessions(ctx)
 	return room{active: active, max: b.cfg.MaxJobs, held: b.cfg.Held}, err
 }

@@ -77,6 +77,26 @@ func (s *Service) BusySessions(ctx context.Context) (int, error) {
 	return len(open), nil
 }
 
+// Behind is what a session that is not begun waits for if that is another one,
+// whose job waits for the same repositories; nil if there is none.
+func (s *Service) Behind(ctx context.Context, name string) (*Waiting, error) {
+	open, err := s.OpenSessions(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(open, func(o OpenSession) bool { return o.Session.Name == name })
+	if i < 0 || open[i].Session.Status.Session.Job != nil {
+		return nil, nil
+	}
+	mine := open[i].Run.Repositories()
+	for j := range open {
+		if w := open[j].Run.State.Waiting; w != nil && open[j].Run.Repositories() == mine {
+			return &Waiting{Reason: "session " + open[j].Session.Name + " waits for the same repositories: " + w.Reason}, nil
+		}
+	}
+	return nil, nil
+}
+
 // Repositories are those of the job's layers.
 func (r *Run) Repositories() string {
 	urls := make([]string, len(r.Job.Layers))

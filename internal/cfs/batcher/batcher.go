@@ -35,6 +35,7 @@ type CFS interface {
 	Progress(ctx context.Context, names []string) (map[string]cfs.Progress, error)
 	ActiveSessions(ctx context.Context) (int, error)
 	BusySessions(ctx context.Context) (int, error)
+	Behind(ctx context.Context, name string) (*cfs.Waiting, error)
 }
 
 // Config is what a Batcher works with.

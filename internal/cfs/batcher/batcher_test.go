@@ -247,6 +247,10 @@ func TestSessionsThatWaitForGitTakeNoCapacity(t *testing.T) {
 	f.look(0)
 	f.look(time.Second)
 	f.wantSessions("batcher-0001: x0", "batcher-0002: x1")
+	stand, err := f.batcher.Stand(t.Context(), "x1")
+	if err != nil || stand.Waiting == nil || !strings.Contains(stand.Waiting.Reason, "session batcher-0001 waits for the same repositories: git server does not answer") {
+		t.Errorf("%+v, %v", stand.Waiting, err)
+	}
 }
 
 func TestGroupsNeverMix(t *testing.T) {

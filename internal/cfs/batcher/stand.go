@@ -41,6 +41,9 @@ func (b *Batcher) Stand(ctx context.Context, id string) (Stand, error) {
 			return Stand{}, err
 		}
 		l.run = progress[l.session]
+		if l.behind, err = b.cfg.CFS.Behind(ctx, l.session); err != nil {
+			return Stand{}, err
+		}
 	}
 	return Stand{Session: l.session, Waiting: decide(l, b.cfg.Quiet).wait}, nil
 }

@@ -29,12 +29,12 @@ var values = Values{
 	SubRole: []string{"Master", "Worker", "Storage", "UAN", "Gateway", "LNETRouter", "Visualization", "UserDefined"},
 	State:   []string{"Unknown", "Empty", "Populated", "Off", "On", "Standby", "Halt", "Ready"},
 	Type: []string{"CDU", "CabinetCDU", "CabinetPDU", "CabinetPDUNic", "CabinetPDUOutlet", "CabinetPDUPowerConnector",
-		"CabinetPDUController", "CabinetBMC", "Cabinet", "Chassis", "ChassisBMC", "CMMNic", "CMMRectifier", "CMMFpga", "CEC",
-		"ComputeModule", "RouterModule", "NodeBMC", "NodeEnclosure", "NodeEnclosurePowerSupply", "NodePowerConnector",
+		"CabinetPDUController", "CabinetBMC", "Cabinet", "Chassis", "ChassisBMC", "ChassisBMCNic", "CMMRectifier", "CMMFpga", "CEC",
+		"ComputeModule", "RouterModule", "NodeBMC", "NodeBMCNic", "NodeEnclosure", "NodeEnclosurePowerSupply", "NodePowerConnector",
 		"HSNBoard", "MgmtSwitch", "MgmtSwitchConnector", "MgmtHLSwitchEnclosure", "MgmtHLSwitch", "CDUMgmtSwitch", "Node",
 		"VirtualNode", "Processor", "Drive", "StorageGroup", "NodeNic", "NodeHsnNic", "Memory", "NodeAccel",
-		"NodeAccelRiser", "NodeFpga", "HSNAsic", "RouterFpga", "RouterTOR", "RouterBMC", "HSNLink", "HSNConnector",
-		"HSNConnectorPort", "SMSBox", "System", "Partition"},
+		"NodeAccelRiser", "NodeFpga", "HSNAsic", "RouterFpga", "RouterTOR", "RouterTORFpga", "RouterBMC", "RouterBMCNic",
+		"RouterPowerConnector", "HSNLink", "HSNConnector", "HSNConnectorPort", "SMSBox", "System", "Partition"},
 }
 
 // spelled returns the published spelling of v, a word of the field.

@@ -8,12 +8,19 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // ComponentPath names the component that a call is about.
 type ComponentPath struct {
 	TenantHeader
 	ID string `path:"component_id" minLength:"1" format:"component-id" doc:"The component's ID: its xname"`
+}
+
+// Resolve implements huma.Resolver: however the name is written, it is one node's.
+func (in *ComponentPath) Resolve(huma.Context) []error {
+	in.ID = xname.Canonical(in.ID)
+	return nil
 }
 
 type componentsInput struct {
@@ -32,7 +39,7 @@ func (in *componentsInput) selection() Selection {
 	sel := Selection{Session: in.Session, StagedSession: in.StagedSession, Enabled: in.Enabled.pointer(), Phase: Phase(in.Phase),
 		After: in.StartAfterID, PageSize: in.PageSize, Tenant: in.Tenant}
 	if in.IDs != "" {
-		sel.IDs = strings.Split(in.IDs, ",")
+		sel.IDs = xname.CanonicalAll(strings.Split(in.IDs, ","))
 	}
 	if in.Status != "" {
 		sel.Statuses = strings.Split(in.Status, ",")
@@ -41,6 +48,7 @@ func (in *componentsInput) selection() Selection {
 }
 
 type componentInput struct {
+	httpapi.Caller
 	ComponentPath
 	Body    ComponentPatch
 	RawBody []byte
@@ -120,6 +128,9 @@ func registerComponents(api huma.API, s *Service) {
 			if err := in.check(); err != nil {
 				return nil, err
 			}
+			if err := s.ownReport(ctx, &in.Body, in.ID, in.IP); err != nil {
+				return nil, err
+			}
 			return oneComponent(s.PatchComponent(ctx, in.ID, in.Body, in.Tenant))
 		})
 	del := op("delete_v2_component", http.MethodDelete, one, "Forget a component", "cli_ignore")
@@ -176,7 +187,7 @@ func registerStaged(api huma.API, s *Service) {
 	httpapi.Handle(api, huma.Operation{OperationID: "post_v2_apply_staged", Method: http.MethodPost, Path: "/v2/applystaged",
 		Summary: "Start the sessions staged for nodes", DefaultStatus: http.StatusOK, Tags: []string{"v2", "applystaged"}},
 		func(ctx context.Context, in *appliedInput) (*appliedOutput, error) {
-			applied, err := s.ApplyStaged(ctx, in.Body.Xnames, in.Tenant)
+			applied, err := s.ApplyStaged(ctx, xname.CanonicalAll(in.Body.Xnames), in.Tenant)
 			return &appliedOutput{Body: applied}, err
 		})
 }

@@ -36,6 +36,8 @@ type Config struct {
 	Images  Images
 	// Tenants may be nil: then there are none.
 	Tenants Tenants
+	// Addresses may be nil: then a report is not held against its sender.
+	Addresses Addresses
 
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time

@@ -128,7 +128,7 @@ func (s *Service) AddComponents(ctx context.Context, ids []string) (added []stri
 
 func newComponent(id string, now time.Time) Component {
 	return Component{ID: id, ActualState: ActualState{LastUpdated: now}, DesiredState: DesiredState{LastUpdated: now},
-		LastAction: LastAction{Action: NewlyDiscovered, LastUpdated: now}}
+		StagedState: StagedState{LastUpdated: now}, LastAction: LastAction{Action: NewlyDiscovered, LastUpdated: now}}
 }
 
 // Selection is what a caller lists components by; empty fields do not limit.
@@ -217,6 +217,18 @@ func (s *Service) PatchComponent(ctx context.Context, id string, p ComponentPatc
 	}
 	p.ID = id
 	return s.patchOne(ctx, p, tenant)
+}
+
+// ownReport refuses a node's report that another node sends.
+func (s *Service) ownReport(ctx context.Context, p *ComponentPatch, id, ip string) error {
+	if s.Addresses == nil || ip == "" || p.ActualState == nil || p.ActualState.BSSToken == nil {
+		return nil
+	}
+	// An HSM that does not answer holds up no report.
+	if sender, err := s.Addresses.NodeAt(ctx, ip); err == nil && sender != "" && sender != id {
+		return fault.Titled(fault.Conflict, "Actual state can not be updated.", "the report about '%s' comes from %s, the address of '%s'", id, ip, sender)
+	}
+	return nil
 }
 
 func errBusy(id string) error {

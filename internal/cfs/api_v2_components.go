@@ -8,6 +8,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // stateLayerV2 folds commit and status into one text: <commit>_<status>, the
@@ -173,6 +174,7 @@ func decodeV2(body []byte) ([]ComponentPatch, error) {
 	out := make([]ComponentPatch, len(in))
 	for i := range in {
 		out[i] = in[i].v3()
+		out[i].ID = xname.Canonical(out[i].ID)
 	}
 	return out, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 type componentsInput struct {
@@ -75,6 +76,12 @@ type bulkPatchInput struct {
 // ComponentPath names a component.
 type ComponentPath struct {
 	ID string `path:"component_id" doc:"xname of the node"`
+}
+
+// Resolve implements huma.Resolver: however the name is written, it is one node's.
+func (in *ComponentPath) Resolve(huma.Context) []error {
+	in.ID = xname.Canonical(in.ID)
+	return nil
 }
 
 type componentInput struct {
@@ -166,6 +173,7 @@ func decodeComponents(body []byte) ([]ComponentPatch, error) {
 		return nil, err
 	}
 	for i := range out {
+		out[i].ID = xname.Canonical(out[i].ID)
 		if err := out[i].checkLength(); err != nil {
 			return nil, err
 		}

@@ -173,6 +173,22 @@ func TestComponentPatchForms(t *testing.T) {
 	f.want(404, "PATCH", "/v3/components/none", `{"enabled":true}`)
 }
 
+// However a node's name is written, it is the same component.
+func TestComponentsHaveOneSpelling(t *testing.T) {
+	f := newFixture(t)
+	f.want(200, "PUT", "/v3/components/X1000C0S00B0N0", `{"enabled":false}`)
+	f.want(200, "PATCH", "/v3/components", `[{"id":"x1000c0s0b00n0","error_count":2}]`)
+	f.want(200, "PATCH", "/v2/components/x1000C0s0b0n0", `{"id":"X1000C0S0B0N0","retryPolicy":4}`)
+	got := f.want(200, "GET", "/v3/components?ids=X1000c0s0b0n0", "").object(t)["components"].([]any)
+	if len(got) != 1 {
+		t.Fatalf("%v", got)
+	}
+	if c := got[0].(map[string]any); c["id"] != "x1000c0s0b0n0" || c["error_count"] != 2.0 || c["retry_policy"] != 4.0 {
+		t.Errorf("%v", c)
+	}
+	f.want(204, "DELETE", "/v3/components/x1000c0s0b0n00", "")
+}
+
 func TestNoLimitIsTooLarge(t *testing.T) {
 	f := newFixture(t)
 	f.want(200, "PUT", "/v3/components", `[{"id":"x0"}]`)

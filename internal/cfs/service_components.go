@@ -8,6 +8,7 @@ import (
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // ComponentDetails says which parts of components are wanted.
@@ -119,7 +120,7 @@ func (s *Service) PutComponent(ctx context.Context, id string, in ComponentPatch
 }
 
 func checkID(id, inBody string) error {
-	if inBody != "" && inBody != id {
+	if inBody != "" && xname.Canonical(inBody) != id {
 		return fault.New(fault.Invalid, "id '%s' in the body is not that of component '%s'; an id cannot be changed", inBody, id)
 	}
 	return nil

@@ -74,7 +74,10 @@ func registerRedfishEndpoints(api huma.API, s *Service) {
 				given = many.RedfishEndpoints
 			}
 			ids, err := s.AddRedfishEndpoints(ctx, given)
-			return created(path, ids...), err
+			for i := range ids {
+				ids[i] = path + "/" + ids[i]
+			}
+			return created(ids...), err
 		})
 	httpapi.Handle(api, operation("delete-redfish-endpoints", http.MethodDelete, path, "Delete all Redfish endpoints", tag,
 		"cli_danger$This will delete all Redfish endpoints in HSM, continue?"),
@@ -94,7 +97,11 @@ func registerRedfishEndpoints(api huma.API, s *Service) {
 		})
 	httpapi.Handle(api, operation("delete-redfish-endpoint", http.MethodDelete, path+"/{xname}", "Delete a Redfish endpoint", tag),
 		func(ctx context.Context, in *xnameInput) (*messageOutput, error) {
-			n, err := s.DeleteRedfishEndpoints(ctx, []string{in.Xname})
+			ids, err := xnames([]string{in.Xname})
+			if err != nil {
+				return nil, err
+			}
+			n, err := s.DeleteRedfishEndpoints(ctx, ids)
 			return deleted(n, err, errNoXname)
 		})
 	httpapi.Handle(api, operation("put-redfish-endpoint", http.MethodPut, path+"/{xname}", "Replace a Redfish endpoint", tag, "cli_ignore"),
@@ -150,7 +157,11 @@ func registerComponentEndpoints(api huma.API, s *Service) {
 		})
 	httpapi.Handle(api, operation("delete-component-endpoint", http.MethodDelete, path+"/{xname}", "Delete a component endpoint", tag),
 		func(ctx context.Context, in *xnameInput) (*messageOutput, error) {
-			n, err := s.DeleteComponentEndpoints(ctx, normalized([]string{in.Xname}))
+			ids, err := xnames([]string{in.Xname})
+			if err != nil {
+				return nil, err
+			}
+			n, err := s.DeleteComponentEndpoints(ctx, ids)
 			return deleted(n, err, errNoXname)
 		})
 }

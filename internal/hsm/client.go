@@ -162,4 +162,4 @@ func (c *Client) Discover(ctx context.Context, xnames []string) error {
 // MACID is the ID of the interface with the MAC: lower case, no separators.
 func MACID(mac string) string { return strings.ToLower(separators.Replace(mac)) }
 
-var separators = strings.NewReplacer(":", "", "-", "", ".", "")
+var separators = strings.NewReplacer(":", "", "-", "", ".", "", "_", "")

@@ -3,7 +3,6 @@ package hsm
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -16,16 +15,18 @@ import (
 // RedfishEndpoints returns the endpoints that the parameters select: id, fqdn,
 // type, uuid, macaddr, ipaddress, laststatus.
 func (s *Service) RedfishEndpoints(ctx context.Context, p Parameters) ([]RedfishEndpoint, error) {
-	q := store.Query{Keys: normalized(p["id"])}
-	if status := p["laststatus"]; len(status) > 0 {
-		q.Where = []store.Match{{Column: "status", In: status}}
+	wished, err := newEndpointWishes(p)
+	if err != nil {
+		return nil, err
+	}
+	q := store.Query{Keys: wished.ids}
+	if len(wished.statuses) > 0 {
+		q.Where = []store.Match{{Column: "status", In: wished.statuses}}
 	}
 	rows, err := s.endpoints.List(ctx, q)
 	out := []RedfishEndpoint{}
 	for i := range rows {
-		e := &rows[i].RedfishEndpoint
-		if oneOf(p["fqdn"], e.FQDN) && oneOf(p["type"], e.Type) && oneOf(p["uuid"], e.UUID) &&
-			oneOf(p["macaddr"], e.MACAddr) && oneOf(p["ipaddress"], e.IPAddress) {
+		if e := &rows[i].RedfishEndpoint; wished.match(e) {
 			out = append(out, *e)
 		}
 	}
@@ -157,12 +158,14 @@ func (s *Service) ChangeRedfishEndpoint(ctx context.Context, id string, sent []b
 }
 
 // forgetAddress has a changed host name or address take effect where the full
-// name was derived from the old one.
+// name was derived from the old one, and a changed full name where they were not.
 func (e *endpoint) forgetAddress(sent []byte) {
 	var names struct{ Hostname, Domain, IPAddress, FQDN *string }
 	if json.Unmarshal(sent, &names) == nil && names.FQDN == nil &&
 		(names.Hostname != nil || names.Domain != nil || names.IPAddress != nil) {
 		e.FQDN = ""
+	} else if names.FQDN != nil && names.Hostname == nil && names.Domain == nil {
+		e.Hostname, e.Domain = "", ""
 	}
 }
 
@@ -258,30 +261,25 @@ func (s *Service) Discover(ctx context.Context, ids []string, force bool) error 
 
 // DiscoveryStatus is how far discovery as a whole is.
 type DiscoveryStatus struct {
-	ID             int       `json:"ID" doc:"Always 0: there is one"`
-	Status         string    `json:"Status" enum:"NotStarted,Pending,InProgress,Complete" doc:"Whether endpoints are being discovered"`
-	LastUpdateTime time.Time `json:"LastUpdateTime" doc:"When a discovery was last asked for"`
-	Details        []string  `json:"Details,omitempty" doc:"How many endpoints are in which status"`
+	ID             int            `json:"ID" doc:"Always 0: there is one"`
+	Status         string         `json:"Status" enum:"NotStarted,Pending,InProgress,Complete" doc:"Whether endpoints are being discovered"`
+	LastUpdateTime time.Time      `json:"LastUpdateTime" doc:"When a discovery was last asked for"`
+	Details        map[string]int `json:"Details,omitempty" doc:"How many endpoints are in which status"`
 }
 
 // DiscoveryStatus tells how far discovery is.
 func (s *Service) DiscoveryStatus(ctx context.Context) (DiscoveryStatus, error) {
 	all, err := s.endpoints.List(ctx, store.Query{})
-	d := DiscoveryStatus{Status: "NotStarted"}
-	counts := map[string]int{}
+	d := DiscoveryStatus{Status: "NotStarted", Details: map[string]int{}}
 	for i := range all {
 		info := &all[i].DiscoveryInfo
-		counts[info.LastStatus]++
+		d.Details[info.LastStatus]++
 		if at := info.LastAttempt; at != nil && at.After(d.LastUpdateTime) {
 			d.LastUpdateTime, d.Status = *at, "Complete"
 		}
 	}
-	if counts[DiscoveryStarted] > 0 {
+	if d.Details[DiscoveryStarted] > 0 {
 		d.Status = "InProgress"
 	}
-	for status, n := range counts {
-		d.Details = append(d.Details, fmt.Sprintf("%s: %d", status, n))
-	}
-	slices.Sort(d.Details)
 	return d, err
 }

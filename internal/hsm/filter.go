@@ -57,7 +57,14 @@ var boolFields = []struct {
 // newFilter checks the parameters. With descend an ID stands for its
 // descendants too, provided that there is a type to look for.
 func newFilter(p Parameters, descend bool) (*filter, error) {
-	f := &filter{groups: p["group"], parts: p["partition"]}
+	f := &filter{}
+	var err error
+	if f.groups, err = wantedLabels("group", p["group"], true); err != nil {
+		return nil, err
+	}
+	if f.parts, err = wantedPartitions(p["partition"], true); err != nil {
+		return nil, err
+	}
 	if err := f.identify(p["id"], descend && len(p["type"]) > 0); err != nil {
 		return nil, err
 	}

@@ -256,6 +256,9 @@ func (s *Service) withReservations(ctx context.Context, model string, choose fun
 // Check tells which deputy keys prove a reservation that a service holds.
 func (s *Service) Check(ctx context.Context, keys []KeyOf) (ReservationResult, error) {
 	r := ReservationResult{Success: []Keys{}, Failure: []Failure{}}
+	if len(keys) == 0 {
+		return r, fault.New(fault.Invalid, "Missing DeputyKeys")
+	}
 	ids, err := idsOf(keys)
 	if err != nil {
 		return r, err

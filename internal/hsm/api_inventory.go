@@ -68,10 +68,9 @@ func registerRedfishEndpoints(api huma.API, s *Service) {
 		})
 	httpapi.Handle(api, answering(operation("create-redfish-endpoint", http.MethodPost, path, "Add a Redfish endpoint", tag), http.StatusCreated),
 		func(ctx context.Context, in *createRedfishEndpointInput) (*createdOutput, error) {
-			given := []RedfishEndpoint{in.Body}
-			var many struct{ RedfishEndpoints []RedfishEndpoint }
-			if json.Unmarshal(in.RawBody, &many) == nil && many.RedfishEndpoints != nil {
-				given = many.RedfishEndpoints
+			given, err := postedEndpoints(in.RawBody)
+			if err != nil {
+				return nil, err
 			}
 			ids, err := s.AddRedfishEndpoints(ctx, given)
 			for i := range ids {
@@ -114,6 +113,21 @@ func registerRedfishEndpoints(api huma.API, s *Service) {
 			e, err := s.ChangeRedfishEndpoint(ctx, in.Xname, in.RawBody, false)
 			return &redfishEndpointOutput{e}, err
 		})
+}
+
+// postedEndpoints reads one endpoint, or an object with a list of them.
+func postedEndpoints(body []byte) ([]PostedEndpoint, error) {
+	var many struct{ RedfishEndpoints []PostedEndpoint }
+	var one PostedEndpoint
+	err := json.Unmarshal(body, &many)
+	if err == nil && many.RedfishEndpoints == nil {
+		err = json.Unmarshal(body, &one)
+		many.RedfishEndpoints = []PostedEndpoint{one}
+	}
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "error decoding JSON: %w", err)
+	}
+	return many.RedfishEndpoints, nil
 }
 
 func registerDiscovery(api huma.API, s *Service) {

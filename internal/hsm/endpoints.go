@@ -61,20 +61,38 @@ func noSuchEndpoint(id string) error {
 	return fault.New(fault.NotFound, "no such xname: '%s' is no Redfish endpoint", id)
 }
 
-// AddRedfishEndpoints adds endpoints, all or none, discovers those that ask
-// for it, and returns their IDs as kept.
-func (s *Service) AddRedfishEndpoints(ctx context.Context, given []RedfishEndpoint) ([]string, error) {
+// AddRedfishEndpoints adds endpoints with what was found there, all or none,
+// discovers those that ask for it, and returns their IDs as kept.
+func (s *Service) AddRedfishEndpoints(ctx context.Context, given []PostedEndpoint) ([]string, error) {
 	if len(given) == 0 {
 		return nil, fault.New(fault.Invalid, "Missing RedfishEndpoints")
 	}
 	ids := make([]string, len(given))
-	rows := make([]endpoint, len(given))
-	logins := make([]credential, 0, len(given))
-	for i, e := range given {
-		if err := e.settle(); err != nil {
+	for i := range given {
+		if err := given[i].settle(); err != nil {
 			return nil, err
 		}
-		ids[i] = e.ID
+		if err := given[i].check(); err != nil {
+			return nil, err
+		}
+		ids[i] = given[i].ID
+	}
+	if twice := firstTwice(ids); twice != "" {
+		return nil, fault.New(fault.Invalid, "endpoint '%s' is given twice", twice)
+	}
+	err := s.db.InTx(ctx, func(ctx context.Context) error { return s.insertEndpoints(ctx, given) })
+	if err == nil {
+		s.discovery.wake()
+	}
+	return ids, err
+}
+
+// insertEndpoints records endpoints that were checked.
+func (s *Service) insertEndpoints(ctx context.Context, given []PostedEndpoint) error {
+	rows := make([]endpoint, len(given))
+	logins := make([]credential, 0, len(given))
+	for i := range given {
+		e := given[i].RedfishEndpoint
 		if e.User != "" || e.Password != "" {
 			logins = append(logins, credential{e.ID, e.User, e.Password})
 		}
@@ -84,19 +102,13 @@ func (s *Service) AddRedfishEndpoints(ctx context.Context, given []RedfishEndpoi
 			rows[i].ask(s.now(), false)
 		}
 	}
-	if twice := firstTwice(ids); twice != "" {
-		return nil, fault.New(fault.Invalid, "endpoint '%s' is given twice", twice)
+	if err := s.endpoints.Insert(ctx, rows...); err != nil {
+		return err
 	}
-	err := s.db.InTx(ctx, func(ctx context.Context) error {
-		if err := s.endpoints.Insert(ctx, rows...); err != nil {
-			return err
-		}
-		return s.credentials.Put(ctx, logins...)
-	})
-	if err == nil {
-		s.discovery.wake()
+	if err := s.credentials.Put(ctx, logins...); err != nil {
+		return err
 	}
-	return ids, err
+	return s.adoptPosted(ctx, given)
 }
 
 func firstTwice(ids []string) string {
@@ -111,45 +123,43 @@ func firstTwice(ids []string) string {
 }
 
 // ChangeRedfishEndpoint merges what was sent into the endpoint, or, when whole
-// is set, replaces the endpoint by it, and discovers it if it asks for that.
+// is set, replaces the endpoint by it, which creates one that there is not, and
+// discovers it if it asks for that.
 func (s *Service) ChangeRedfishEndpoint(ctx context.Context, id string, sent []byte, whole bool) (RedfishEndpoint, error) {
 	key := xname.Normalize(id)
 	var after endpoint
 	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
-		password := ""
+		var posted PostedEndpoint
 		after, err = s.endpoints.UpdateOne(ctx, key, func(e *endpoint) error {
-			old := *e
-			if whole {
-				e.RedfishEndpoint = RedfishEndpoint{}
-			} else {
-				e.forgetAddress(sent)
+			posted = PostedEndpoint{}
+			if !whole {
+				posted.RedfishEndpoint = e.RedfishEndpoint
+				posted.forgetAddress(sent)
 			}
-			if err := json.Unmarshal(sent, &e.RedfishEndpoint); err != nil {
-				return fault.New(fault.Invalid, "error decoding JSON: %w", err)
-			}
-			if e.ID == "" {
-				e.ID = key
-			}
-			if err := e.settle(); err != nil {
+			if err := posted.take(sent, key, id); err != nil {
 				return err
 			}
-			if e.ID != key {
-				return fault.New(fault.Invalid, "ID is '%s', the path says '%s'", e.ID, id)
-			}
-			password, e.Password = e.Password, ""
-			e.DiscoveryInfo = old.DiscoveryInfo
+			info := e.DiscoveryInfo
+			e.RedfishEndpoint = posted.RedfishEndpoint
+			e.Password, e.DiscoveryInfo = "", info
 			if e.RediscoverOnUpdate {
 				e.ask(s.now(), true)
 			}
 			return nil
 		})
-		if fault.Is(err, fault.NotFound) {
+		switch {
+		case fault.Is(err, fault.NotFound) && whole:
+			after, err = s.createAt(ctx, key, id, sent)
+			return err
+		case fault.Is(err, fault.NotFound):
 			return noSuchEndpoint(id)
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
-		return s.keepLogin(ctx, key, after.User, password)
+		if err := s.keepLogin(ctx, key, after.User, posted.Password); err != nil {
+			return err
+		}
+		return s.adoptPosted(ctx, []PostedEndpoint{posted})
 	})
 	if err == nil {
 		s.discovery.wake()
@@ -157,9 +167,38 @@ func (s *Service) ChangeRedfishEndpoint(ctx context.Context, id string, sent []b
 	return after.RedfishEndpoint, err
 }
 
+// createAt adds the endpoint that was sent to the path of id.
+func (s *Service) createAt(ctx context.Context, key, id string, sent []byte) (endpoint, error) {
+	var posted PostedEndpoint
+	if err := posted.take(sent, key, id); err != nil {
+		return endpoint{}, err
+	}
+	if err := s.insertEndpoints(ctx, []PostedEndpoint{posted}); err != nil {
+		return endpoint{}, err
+	}
+	return s.endpoints.Get(ctx, key)
+}
+
+// take merges what was sent to the path of id, which is key, and checks it.
+func (p *PostedEndpoint) take(sent []byte, key, id string) error {
+	if err := json.Unmarshal(sent, p); err != nil {
+		return fault.New(fault.Invalid, "error decoding JSON: %w", err)
+	}
+	if p.ID == "" {
+		p.ID = key
+	}
+	if err := p.settle(); err != nil {
+		return err
+	}
+	if p.ID != key {
+		return fault.New(fault.Invalid, "ID is '%s', the path says '%s'", p.ID, id)
+	}
+	return p.check()
+}
+
 // forgetAddress has a changed host name or address take effect where the full
 // name was derived from the old one, and a changed full name where they were not.
-func (e *endpoint) forgetAddress(sent []byte) {
+func (e *RedfishEndpoint) forgetAddress(sent []byte) {
 	var names struct{ Hostname, Domain, IPAddress, FQDN *string }
 	if json.Unmarshal(sent, &names) == nil && names.FQDN == nil &&
 		(names.Hostname != nil || names.Domain != nil || names.IPAddress != nil) {

@@ -59,3 +59,14 @@ func spell(field string, words []string, v *string) error {
 	*v = word
 	return err
 }
+
+// SpellRole returns the published spelling of a role or subrole; another word
+// stays as it is.
+func SpellRole(word string) string {
+	for _, words := range [][]string{values.Role, values.SubRole} {
+		if s, err := spelled("Role", words, word); err == nil {
+			return s
+		}
+	}
+	return word
+}

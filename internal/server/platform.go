@@ -94,6 +94,7 @@ func (s *Server) startPlatform(ctx context.Context) error {
 	if c.IMS == "" {
 		ims.Register(s.api(imsPrefix, "IMS"), ims.NewService(ims.Config{DB: s.db, Objects: p.objects, Now: s.now}))
 	}
+	s.answerBasePaths()
 	if c.TAPMS == "" {
 		tapms.Register(s.api(tapmsPrefix, "TAPMS"), tapms.NewService(s.db, s.now))
 	}

@@ -70,7 +70,7 @@ func (s *Service) chosen(ctx context.Context, p Parameters) (ids []string, unkno
 	if len(p["id"]) == 0 || len(selected) == len(p["id"]) {
 		return ids, nil, nil
 	}
-	named, err := newFilter(Parameters{"id": p["id"]}, false)
+	named, err := s.newFilter(Parameters{"id": p["id"]}, false)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package hsm
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -35,6 +36,29 @@ var values = Values{
 		"VirtualNode", "Processor", "Drive", "StorageGroup", "NodeNic", "NodeHsnNic", "Memory", "NodeAccel",
 		"NodeAccelRiser", "NodeFpga", "HSNAsic", "RouterFpga", "RouterTOR", "RouterTORFpga", "RouterBMC", "RouterBMCNic",
 		"RouterPowerConnector", "HSNLink", "HSNConnector", "HSNConnectorPort", "SMSBox", "System", "Partition"},
+}
+
+// siteWord is what a site may call its roles: they are names of Ansible groups.
+var siteWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
+
+// AddRoles has the service know roles and sub-roles of the site beside the
+// built-in ones. It is called before the service is used.
+func (s *Service) AddRoles(roles, subRoles []string) error {
+	for _, add := range []struct {
+		field string
+		given []string
+		words *[]string
+	}{{"Role", roles, &s.words.Role}, {"SubRole", subRoles, &s.words.SubRole}} {
+		for _, word := range add.given {
+			if !siteWord.MatchString(word) {
+				return fault.New(fault.Invalid, "%s '%s' is not valid, expected a letter and then up to 63 letters, digits, - or _", add.field, word)
+			}
+			if _, err := spelled(add.field, *add.words, word); err != nil {
+				*add.words = append(slices.Clone(*add.words), word)
+			}
+		}
+	}
+	return nil
 }
 
 // spelled returns the published spelling of v, a word of the field.

@@ -67,6 +67,9 @@ func (s *Server) startPlatform(ctx context.Context) error {
 	}
 	bmcs := redfish.New(bmcConnections)
 	hardware := hsm.NewService(s.db, s.journal, bmcs, s.now)
+	if err := hardware.AddRoles(c.Roles, c.SubRoles); err != nil {
+		return err
+	}
 	p.consoles = consoles{inventory: p.hsm, credentials: hardware, bmcs: bmcs}
 	if c.HSM == "" {
 		hsm.Register(s.api(hsmPrefix, "HSM"), hardware)

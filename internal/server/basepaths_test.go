@@ -79,3 +79,31 @@ func TestHealthOfEveryServiceIsAJSONObject(t *testing.T) {
 		}
 	}
 }
+
+func TestDotsAreNames(t *testing.T) {
+	s, err := Start(t.Context(), testConfig(t), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	const groups = "/apis/smd/hsm/v2/groups"
+	for _, name := range []string{".", ".."} {
+		for _, call := range []struct {
+			method, path, body string
+			status             int
+			part               string
+		}{
+			{"GET", groups + "/" + name, "", 404, "No such group: " + name},
+			{"POST", groups, `{"label":"` + name + `"}`, 201, groups[len("/apis/smd"):] + "/" + name},
+			{"GET", groups + "/" + name, "", 200, `"label":"` + name + `"`},
+			{"GET", groups + "/" + name + "/members", "", 200, `"ids":[]`},
+			{"GET", groups + "/" + strings.ReplaceAll(name, ".", "%2E"), "", 200, `"label":"` + name + `"`},
+			{"DELETE", "/hsm/v2/groups/" + name, "", 200, "deleted"},
+			{"DELETE", "/apis/bos/v2/sessiontemplates/" + name, "", 400, "session_template_id"}, // not a name there, and no direction
+		} {
+			if status, text := askOver(t, s, call.method, call.path, call.body); status != call.status || !strings.Contains(text, call.part) {
+				t.Errorf("%s %s: %d %s, want %d with %s", call.method, call.path, status, text, call.status, call.part)
+			}
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -94,7 +95,7 @@ func (c *Command) Path(args []string) string {
 			continue
 		}
 		n--
-		segments[i] = url.PathEscape(args[n])
+		segments[i] = httpapi.EscapeDots(url.PathEscape(args[n]))
 		if c.Args[n].Twice {
 			segments[i] = url.PathEscape(segments[i])
 		}

@@ -12,7 +12,9 @@ func DotNames(next http.Handler) http.Handler {
 		if path := r.URL.EscapedPath(); strings.Contains(path, "/.") {
 			segments := strings.Split(path, "/")
 			for i, s := range segments {
-				segments[i] = EscapeDots(s)
+				if s == "." || s == ".." {
+					segments[i] = Segment(s)
+				}
 			}
 			inner := r.Clone(r.Context())
 			inner.URL.RawPath = strings.Join(segments, "/")
@@ -20,13 +22,4 @@ func DotNames(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// EscapeDots writes "." and "..", as segments of a path, so that nobody on the
-// way takes them for directions. Other segments stay.
-func EscapeDots(segment string) string {
-	if segment == "." || segment == ".." {
-		return strings.ReplaceAll(segment, ".", "%2E")
-	}
-	return segment
 }

@@ -145,6 +145,7 @@ func TestCheck(t *testing.T) {
 		"kernel gone":       {func(_ *BootSet, s *shelf) { delete(s.objects, "s3://b/id/kernel") }, all, "", "look up kernel"},
 		"initrd gone":       {func(_ *BootSet, s *shelf) { delete(s.objects, "s3://b/id/initrd") }, all, "look up initrd", ""},
 		"parameters gone":   {func(_ *BootSet, s *shelf) { delete(s.objects, "s3://b/id/params") }, all, "kernel parameters", ""},
+		"line crowded":      {func(b *BootSet, _ *shelf) { b.KernelParameters = new(strings.Repeat("a=1 ", 29)) }, all, "30 words NAME=VALUE", ""},
 		"line too long":     {func(b *BootSet, _ *shelf) { b.KernelParameters = new(strings.Repeat("a", 1900)) }, all, "the end is cut off in silence", ""},
 		"shutdown":          {func(_ *BootSet, s *shelf) { clear(s.objects) }, Rules{}, "", ""},
 		"wrong arch":        {func(b *BootSet, _ *shelf) { b.Arch = "X86" }, all, "", "needs an image for x86_64, but image 'id' is for aarch64"},

@@ -62,7 +62,18 @@ func (m *mapper) manager(inv redfish.Inventory) {
 	if r.ResetTarget != "" {
 		ce.RedfishManagerInfo.Actions = &ManagerActions{ResetAction{allowed(r.ResetTypes), r.ResetTarget}}
 	}
-	m.add(ce, Component{State: stateReady, Flag: flagOf(r.Health)}, r.Interfaces)
+	m.add(ce, Component{State: stateReady, Flag: flagOf(r.Health), NetType: "Sling", Arch: controllerArch(inv.Systems)}, r.Interfaces)
+}
+
+// controllerArch is a controller's architecture as the interface tells it: that
+// of its nodes, X86 where there are none or they do not say.
+func controllerArch(systems []redfish.System) string {
+	for i := range systems {
+		if arch := archOf(systems[i].ProcessorArchitecture, systems[i].Model); arch != "UNKNOWN" {
+			return arch
+		}
+	}
+	return "X86"
 }
 
 // systems are the nodes n0, n1, ... in the order of their paths; virtual and

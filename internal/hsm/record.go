@@ -185,8 +185,8 @@ func (s *Service) adoptComponents(ctx context.Context, found []Component) error 
 	return s.components.Put(ctx, added...)
 }
 
-// adoptInterfaces records whose interfaces are; of known ones description and
-// addresses stay.
+// adoptInterfaces records whose interfaces are; of known ones the description
+// stays, and the addresses unless the finding tells some.
 func (s *Service) adoptInterfaces(ctx context.Context, found []EthernetInterface) error {
 	byID := make(map[string]*EthernetInterface, len(found))
 	ids := make([]string, len(found))
@@ -196,10 +196,14 @@ func (s *Service) adoptInterfaces(ctx context.Context, found []EthernetInterface
 	now := s.now().UTC()
 	_, missing, err := s.interfaces.Update(ctx, ids, func(e *EthernetInterface) error {
 		f := byID[e.ID]
-		if e.ComponentID == f.ComponentID && e.Type == f.Type {
+		told := len(f.IPAddresses) > 0 && !slices.Equal(e.IPAddresses, f.IPAddresses)
+		if e.ComponentID == f.ComponentID && e.Type == f.Type && !told {
 			return store.ErrUnchanged
 		}
 		e.ComponentID, e.Type, e.LastUpdate = f.ComponentID, f.Type, now
+		if told {
+			e.IPAddresses = f.IPAddresses
+		}
 		return nil
 	})
 	if err != nil {

@@ -1,7 +1,9 @@
 package hsm
 
 import (
+	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/fault"
@@ -49,6 +51,11 @@ const (
 	EndpointNotEnabled      = "EndpointNotEnabled"
 )
 
+// discoveryStatuses are all statuses that the interface has.
+var discoveryStatuses = []string{NotYetQueried, DiscoveryStarted, HTTPsGetFailed, "HTTPsGetOk", EPResponseFailedDecode, "VerifyingData",
+	ChildVerificationFailed, "VerificationFailed", DiscoverOK, "EndpointInvalid", "EndpointTypeNotSupported", EndpointNotEnabled,
+	"StoreFailed", "UnexpectedErrorPreStore"}
+
 // controllers are the types of component that can be a Redfish endpoint.
 var controllers = []xname.Type{xname.NodeBMC, xname.ChassisBMC, xname.RouterBMC, xname.PDUController,
 	xname.MgmtSwitch, xname.HLSwitch, xname.CDUMgmtSwitch}
@@ -92,11 +99,11 @@ func (e *RedfishEndpoint) settle() error {
 		return fault.New(fault.Invalid, "'%s' is a %s, which is no type of Redfish endpoint", e.ID, typ)
 	}
 	e.Type = string(typ)
-	if e.FQDN == "" && e.Hostname != "" {
-		e.FQDN = e.Hostname
-		if e.Domain != "" {
-			e.FQDN += "." + e.Domain
-		}
+	if err := e.checkAddresses(); err != nil {
+		return err
+	}
+	if err := e.resolveName(); err != nil {
+		return err
 	}
 	if e.FQDN == "" {
 		e.FQDN = e.IPAddress
@@ -107,6 +114,49 @@ func (e *RedfishEndpoint) settle() error {
 	if e.Enabled == nil {
 		e.Enabled = new(bool)
 		*e.Enabled = true
+	}
+	return nil
+}
+
+// resolveName finds the full name; host name, domain and full name must agree.
+func (e *RedfishEndpoint) resolveName() error {
+	e.Hostname, e.Domain = strings.Trim(e.Hostname, ". "), strings.Trim(e.Domain, ". ")
+	if e.Hostname == "" {
+		return nil
+	}
+	host := e.Hostname
+	isIP := net.ParseIP(host) != nil
+	if e.Domain != "" && !isIP {
+		host += "." + e.Domain
+	}
+	if e.FQDN == "" {
+		e.FQDN = host
+	}
+	given := e.FQDN
+	if h, _, err := net.SplitHostPort(given); err == nil {
+		given = h
+	}
+	basename, _, _ := strings.Cut(given, ".")
+	switch {
+	case isIP && e.IPAddress != "" && e.IPAddress != host:
+		return fault.New(fault.Invalid, "%s: Hostname '%s' conflicts with IPAddress '%s'", e.ID, host, e.IPAddress)
+	case strings.EqualFold(given, host) || e.Domain == "" && strings.EqualFold(basename, host):
+		return nil
+	}
+	return fault.New(fault.Invalid, "%s: Hostname and Domain, which are '%s', conflict with FQDN '%s'", e.ID, host, e.FQDN)
+}
+
+// checkAddresses refuses a MAC or an IP address that is none.
+func (e *RedfishEndpoint) checkAddresses() error {
+	if _, ok := colons(e.MACAddr); e.MACAddr != "" && !ok {
+		return fault.New(fault.Invalid, "%s: MACAddr '%s' is no MAC address", e.ID, e.MACAddr)
+	}
+	if e.IPAddress != "" {
+		ip := net.ParseIP(e.IPAddress)
+		if ip == nil {
+			return fault.New(fault.Invalid, "%s: IPAddress '%s' is no IP address", e.ID, e.IPAddress)
+		}
+		e.IPAddress = ip.String()
 	}
 	return nil
 }

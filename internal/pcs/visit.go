@@ -2,6 +2,7 @@ package pcs
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/redfish"
@@ -291,6 +292,9 @@ func failureOf(s TaskStatus, why Failure) Failure {
 func join(says, wrong string) string {
 	if wrong == "" || says == "" {
 		return says + wrong
+	}
+	if strings.HasSuffix(says, ".") {
+		return says + " " + wrong
 	}
 	return says + ": " + wrong
 }

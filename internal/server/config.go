@@ -35,6 +35,9 @@ type Config struct {
 	IMS   string `mapstructure:"ims-url"`
 	TAPMS string `mapstructure:"tapms-url"`
 
+	Roles    []string `mapstructure:"hsm-roles"`
+	SubRoles []string `mapstructure:"hsm-subroles"`
+
 	S3Endpoint  string `mapstructure:"s3-endpoint"`
 	S3AccessKey string `mapstructure:"s3-access-key"`
 	S3SecretKey string `mapstructure:"s3-secret-key"`
@@ -88,6 +91,8 @@ func declare(cmd *cobra.Command) {
 	f.Int("max-sessions", 4*runtime.NumCPU(), "CFS sessions that run at once")
 	f.Bool("cfs-hold-sessions", false, "accept CFS sessions and start none until a start without this (maintenance); jobs that run go on")
 	f.Duration("job-orphan-timeout", time.Hour, "time that a CFS session's job goes on without a server; then it ends itself")
+	f.StringSlice("hsm-roles", nil, "roles of components that this site has beside the built-in ones, with commas between them")
+	f.StringSlice("hsm-subroles", nil, "sub-roles of components that this site has beside the built-in ones, with commas between them")
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
 	f.Duration("boot-retry", 30*time.Second, "pause in boot scripts before a node that could not boot tries again")
 	f.Int("simulate", 0, "start `N` simulated nodes")

@@ -63,6 +63,7 @@ func (s *Server) startPlatform(ctx context.Context) error {
 		return err
 	}
 	bmcs := redfish.New(bmcConnections)
+	s.onStop(bmcs.Close)
 	hardware := hsm.NewService(s.db, s.journal, bmcs, s.now)
 	p.consoles = consoles{inventory: p.hsm, credentials: hardware, bmcs: bmcs}
 	if c.HSM == "" {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing, on Debian and its kin: need.sh git ansible ssh postgres cc qemu image redfish
+# Installs what is missing, on Debian and its kin: need.sh git ansible ssh postgres cc qemu image venv redfish
 # An Ansible beside the system's goes to the user's cache; the directory of its
 # programs is the last line of output: need.sh ansible-new (what Debian 13 has),
 # ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root).
@@ -31,6 +31,7 @@ for need in "$@"; do
 		want cargo command -v cargo # gets the schemas
 		redfish=yes
 		;;
+	venv) want python3-venv python3 -c 'import ensurepip' ;;
 	ansible-newest) want mmdebstrap command -v mmdebstrap; others="$others newest" ;;
 	ansible-new) want python3-venv python3 -c 'import ensurepip'; others="$others 2.19" ;;
 	ansible-2.*) want python3-venv python3 -c 'import ensurepip'; others="$others ${need#ansible-}" ;;

@@ -104,8 +104,7 @@ func untold(list []Request, notes []Note) (found []Violation) {
 	return found
 }
 
-// unnamed: the status of the session that a node was forced off in names it,
-// unless a newer session took the node over before this one ended.
+// unnamed: the status of the session that a node was forced off in names it.
 func unnamed(notes []Note, sessions []Session) (found []Violation) {
 	for _, n := range notes {
 		if !n.Forced || n.Session == "" {
@@ -115,10 +114,7 @@ func unnamed(notes []Note, sessions []Session) (found []Violation) {
 		if i := slices.IndexFunc(sessions, func(s Session) bool { return s.Service == "BOS" && s.Name == n.Session }); i >= 0 {
 			its = sessions[i]
 		}
-		takenOver := func(l Note) bool {
-			return l.Node == n.Node && l.Session != "" && l.Session != n.Session && l.Time.After(n.Time) && l.Time.Before(its.End.Add(time.Second))
-		}
-		if !slices.Contains(its.Forced, n.Node) && !slices.ContainsFunc(notes, takenOver) {
+		if !slices.Contains(its.Forced, n.Node) {
 			found = append(found, Violation{Unnamed, n.Node, fmt.Sprintf("the journal tells of it at %s, the status of session %s does not", clock(n.Time), n.Session)})
 		}
 	}

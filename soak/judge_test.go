@@ -86,17 +86,9 @@ func TestJudgeFindsWhatIsWrong(t *testing.T) {
 		{"forced off and not in the session's status", forced, func(e *Evidence) { e.Sessions[0].Forced = nil }, []Rule{Unnamed}},
 		{"another node is in the session's status", forced, func(e *Evidence) { e.Sessions[0].Forced[0] = "m" }, []Rule{Unnamed}},
 		{"in the status of another session", forced, func(e *Evidence) { e.Notes[0].Session = "r" }, []Rule{Unnamed}},
-		{"forced off, and taken over by a newer session before the end", forced, func(e *Evidence) {
+		{"forced off, not named, and taken over by a newer session", forced, func(e *Evidence) {
 			e.Sessions[0].Forced = nil
 			e.Notes = append(e.Notes, Note{"n", "r", at(35), false})
-		}, nil},
-		{"forced off, and taken over by a newer session after the end", forced, func(e *Evidence) {
-			e.Sessions[0].Forced = nil
-			e.Notes = append(e.Notes, Note{"n", "r", at(45), false})
-		}, []Rule{Unnamed}},
-		{"forced off, and another node was taken over", forced, func(e *Evidence) {
-			e.Sessions[0].Forced = nil
-			e.Notes = append(e.Notes, Note{"m", "r", at(35), false})
 		}, []Rule{Unnamed}},
 		{"told of another node", forced, func(e *Evidence) { e.Notes[0].Node = "m" }, []Rule{Unnamed, Untold}},
 		{"told of another time", forced, func(e *Evidence) { e.Notes[0].Time = at(-60) }, []Rule{Untold}},

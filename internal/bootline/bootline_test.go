@@ -69,3 +69,13 @@ func TestWordsAtWhichIPXEEndsTheLine(t *testing.T) {
 		}
 	}
 }
+
+func TestTooManyWordsThatLinuxDoesNotKnow(t *testing.T) {
+	fine := strings.Repeat("site=1 ", 28) + strings.Repeat("console=ttyS0 rd.live.dir=x module.option=1 quiet ", 20)
+	if got := Crowded(fine); got != "" {
+		t.Error(got)
+	}
+	if got := Crowded(fine + "site=1"); !strings.Contains(got, "29 words") {
+		t.Errorf("%q", got)
+	}
+}

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -168,6 +167,9 @@ func TestTemplates(t *testing.T) {
 		"b":{"path":"s3://boot-images/image1/manifest.json","type":"s3","node_list":["x1c0s0b0n0"],"arch":"X86","kernel_parameters":"quiet"},
 		"a":{"path":"s3://boot-images/image1/manifest.json","type":"s3","node_groups":["g"],"arch":"X86"},
 		"c":{"path":"s3://boot-images/image1/manifest.json","type":"s3","node_roles_groups":["Compute"],"arch":"X86"}}}`)
+	blank := `"path":"s3://boot-images/image1/manifest.json","type":"s3","node_list":["x1c0s0b0n0"],"arch":"X86","etag":"","kernel_parameters":"","rootfs_provider_passthrough":""`
+	s.expect("PUT /v2/sessiontemplates/blank", `{"boot_sets":{"b":{`+blank+`}}}`, 200, `{"name":"blank","tenant":null,"boot_sets":{"b":{`+blank+`}}}`)
+	s.expect("DELETE /v2/sessiontemplates/blank", "", 204, "")
 	s.expect("GET /v2/sessiontemplatetemplate", "", 200, "")
 	s.expect("DELETE /v2/sessiontemplates/t", "", 204, "")
 	for _, request := range []string{"GET /v2/sessiontemplates/t", "DELETE /v2/sessiontemplates/t", "GET /v2/sessiontemplatesvalid/t"} {
@@ -182,11 +184,14 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 	set := func(b string) string { return `{"boot_sets":{"b":` + b + `}}` }
 	ok := `"path":"s3://boot-images/image1/manifest.json","type":"s3","node_list":["x1c0s0b0n0"]`
 	for body, want := range map[string]string{
-		`{}`:                               "expected required property boot_sets to be present",
-		`{"boot_sets":{}}`:                 "expected object with at least 1 properties - 'boot_sets'",
-		`{"boot_sets":{},"other":1}`:       "",
-		set(`{"type":"s3"}`):               "expected required property path to be present - 'boot_sets.b'",
-		set(`{` + ok + `,"name":"other"}`): "The session template could not be created: boot set 'b' has the name 'other': it must equal its key",
+		`{}`: "expected required property boot_sets to be present",
+		set(`{"path":"s3://a/b/manifest.json","type":"s3","node_list":[""]}`):                                   "expected length >= 1 - 'boot_sets.b.node_list[0]'",
+		set(`{"path":"s3://a/b/manifest.json","type":"s3","node_groups":["` + strings.Repeat("g", 128) + `"]}`): "expected length <= 127 - 'boot_sets.b.node_groups[0]'",
+		set(`{` + ok + `,"rootfs_provider":"` + strings.Repeat("p", 512) + `"}`):                                "expected length <= 511 - 'boot_sets.b.rootfs_provider'",
+		`{"boot_sets":{}}`:                                   "expected object with at least 1 properties - 'boot_sets'",
+		`{"boot_sets":{},"other":1}`:                         "",
+		set(`{"type":"s3"}`):                                 "expected required property path to be present - 'boot_sets.b'",
+		set(`{` + ok + `,"name":"other"}`):                   "The session template could not be created: boot set 'b' has the name 'other': it must equal its key",
 		set(`{"path":"s3://a/b/manifest.json","type":"s3"}`): "The session template could not be created: boot set 'b' needs at least one of node_list, node_groups and node_roles_groups",
 		set(`{` + ok + `,"arch":"ARM"}`):                     "The session template could not be created: boot set 'b': boot set arch 'ARM' needs an image for aarch64, but image 'image1' is for x86_64",
 		`{"name":"t","boot_sets":{"b":{` + ok + `}}}`:        "Property is read-only - 'name'",
@@ -227,6 +232,9 @@ func TestSessions(t *testing.T) {
 		"phases":{"percent_complete":0,"percent_powering_on":0,"percent_powering_off":0,"percent_configuring":0},
 		"percent_successful":0,"percent_failed":0,"percent_staged":0,"error_summary":{},
 		"timing":{"start_time":"2026-03-04T05:06:07","end_time":null,"duration":"1:30:00"}}`)
+	if body := s.call("GET /v2/sessions/id-1/status", "").Body.String(); !strings.Contains(body, `"percent_complete":0.0,`) || !strings.Contains(body, `"percent_staged":0.0,`) {
+		t.Error("percentages are no floats:", body)
+	}
 	s.expect("PATCH /v2/sessions/id-1", `{"components":"x1","status":{"status":"complete","end_time":"2026-03-04T06:00:00"}}`, 200,
 		strings.NewReplacer(`"components":""`, `"components":"x1"`, "pending", "complete", `"end_time":null`, `"end_time":"2026-03-04T06:00:00"`).Replace(record))
 	s.expect("DELETE /v2/sessions?status=complete", "", 204, "")
@@ -255,219 +263,6 @@ func TestSessionsThatAreRefused(t *testing.T) {
 	s.expect("POST /v2/sessions", `{"operation":"shutdown","template_name":"t","limit":"x1,!nid1"}`, 400,
 		problem(400, badRequest, "reject_nids: session limit appears to contain NIDs: x1,!nid1"))
 	s.expect("POST /v2/sessions", `{"operation":"shutdown","template_name":"t","limit":"*"}`, 201, "")
-}
-
-// put makes components with the ids.
-func (s *site) put(ids ...string) {
-	s.t.Helper()
-	var list []ComponentPatch
-	for _, id := range ids {
-		list = append(list, ComponentPatch{ID: id})
-	}
-	raw, _ := json.Marshal(list)
-	s.expect("PUT /v2/components", string(raw), 200, "")
-}
-
-func (s *site) ids(query string) string {
-	s.t.Helper()
-	w := s.call("GET /v2/components"+query, "")
-	var list []ComponentRecord
-	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil {
-		s.t.Fatalf("%s: %s", query, w.Body)
-	}
-	out := make([]string, len(list))
-	for i := range list {
-		out[i] = list[i].ID
-	}
-	return strings.Join(out, " ")
-}
-
-func TestComponentLists(t *testing.T) {
-	s := newSite(t)
-	s.expect("GET /v2/components", "", 200, "[]")
-	s.put("x3", "x1", "x2", "x1c0s0b0n0")
-	s.expect("PATCH /v2/components/x2", `{"enabled":true,"session":"one","staged_state":{"session":"two"}}`, 200, "")
-	s.expect("PATCH /v2/components/x3", `{"status":{"phase":"configuring"}}`, 200, "")
-	for query, want := range map[string]string{
-		"": "x1 x1c0s0b0n0 x2 x3", "?ids=x3,x9,x1": "x1 x3", "?session=one": "x2", "?staged_session=two": "x2",
-		"?enabled=True": "x2", "?enabled=false": "x1 x1c0s0b0n0 x3", "?phase=configuring": "x3", "?phase=": "x1 x1c0s0b0n0 x2 x3",
-		"?status=on_hold,configuring": "x2 x3", "?page_size=2": "x1 x1c0s0b0n0", "?page_size=2&start_after_id=x1c0s0b0n0": "x2 x3",
-		"?enabled=true&status=stable": "", "?nonsense=1": "x1 x1c0s0b0n0 x2 x3",
-	} {
-		if got := s.ids(query); got != want {
-			t.Errorf("%q gave %q, want %q", query, got, want)
-		}
-	}
-	for _, query := range []string{"?enabled=maybe", "?phase=dancing", "?page_size=-1", "?session=-bad-"} {
-		s.expect("GET /v2/components"+query, "", 400, "")
-	}
-	w := s.call("GET /v2/components", "", "Cray-Tenant-Name: blue")
-	if !strings.HasPrefix(w.Body.String(), `[{"id":"x1c0s0b0n0"`) || strings.Contains(w.Body.String(), `"x2"`) {
-		t.Errorf("the tenant sees %s", w.Body)
-	}
-	s.expect("GET /v2/components", "", 400, problem(400, "Invalid tenant", "Data not found for tenant green"), "Cray-Tenant-Name: green")
-	s.expect("GET /v2/components/x2", "", 404, problem(404, notThere, "Component 'x2' does not exist"), "Cray-Tenant-Name: blue")
-}
-
-func TestComponentChanges(t *testing.T) {
-	s := newSite(t)
-	s.put("x1", "x2")
-	s.expect("PATCH /v2/components/x1", `{"desired_state":{"boot_artifacts":{"kernel":"k"}},"session":"s","retry_policy":1,"error":"e"}`, 200,
-		`{"id":"x1","actual_state":{"boot_artifacts":{"kernel":"","kernel_parameters":"","initrd":""},"bss_token":""},
-		"desired_state":{"boot_artifacts":{"kernel":"k","kernel_parameters":"","initrd":""},"configuration":"","bss_token":"","last_updated":"2026-03-04T05:06:07"},
-		"staged_state":{"boot_artifacts":{"kernel":"","kernel_parameters":"","initrd":""},"configuration":"","session":""},
-		"last_action":{"failed":false},"event_stats":{"power_on_attempts":0,"power_off_graceful_attempts":0,"power_off_forceful_attempts":0},
-		"status":{"phase":"","status":"stable","status_override":""},"enabled":false,"error":"e","session":"s","retry_policy":1}`)
-	s.expect("PATCH /v2/components/x9", `{"enabled":true}`, 404, problem(404, notThere, "Component 'x9' does not exist"))
-	for body, want := range map[string]string{
-		`{"actual_state":{"last_updated":"2026-03-04T05:06:07"}}`: "Property is read-only - 'actual_state.last_updated'",
-		`{"status":{"status":"stable"}}`:                          "Property is read-only - 'status.status'",
-		`{"enabled":"yes"}`:                                       "expected boolean - 'enabled'",
-		`{"nonsense":1}`:                                          "unexpected property - 'nonsense'",
-		`{"retry_policy":-1}`:                                     "expected number >= 0 - 'retry_policy'",
-		`{"error":null}`:                                          "null is not allowed here - 'error'",
-	} {
-		s.expect("PATCH /v2/components/x1", body, 400, problem(400, badRequest, want))
-		s.expect("PATCH /v2/components", `[{"id":"x2"},{"id":"x1",`+body[1:]+`]`, 400, "")
-	}
-	s.expect("DELETE /v2/components/x1", "", 204, "")
-	s.expect("DELETE /v2/components/x1", "", 404, "")
-	s.expect("GET /v2/components/x1", "", 404, problem(404, notThere, "Component 'x1' does not exist"))
-}
-
-func TestReportIsRefusedWhileBOSChangesTheNode(t *testing.T) {
-	s := newSite(t)
-	s.put("x1")
-	if err := s.service.RecordToken(t.Context(), "token", BootArtifacts{Kernel: "k", Initrd: "i"}); err != nil {
-		t.Fatal(err)
-	}
-	report := `{"id":"x1","actual_state":{"bss_token":"token"}}`
-	s.expect("PATCH /v2/components/x1", `{"enabled":true,"desired_state":{"bss_token":"token"}}`, 200, "")
-	s.expect("PATCH /v2/components/x1", report, 409, problem(409, "Actual state can not be updated.",
-		"BOS is currently changing the state of the node 'x1', and the actual state can not be accurately recorded"))
-	s.expect("PATCH /v2/components/x1", `{"last_action":{"action":"powering_on"}}`, 200, "")
-	s.now = s.now.Add(time.Hour)
-	s.expect("PATCH /v2/components/x1", report, 200, "")
-	c, _ := s.service.Component(t.Context(), "x1", "")
-	if c.ActualState != (ActualState{BootArtifacts: BootArtifacts{Kernel: "k", Initrd: "i"}, BSSToken: "token", LastUpdated: s.now}) {
-		t.Errorf("actual state %+v", c.ActualState)
-	}
-	at := s.now
-	s.now = s.now.Add(time.Hour)
-	s.expect("PATCH /v2/components/x1", `{"actual_state":{"bss_token":"unknown"}}`, 200, "")
-	c, _ = s.service.Component(t.Context(), "x1", "")
-	if c.ActualState.BootArtifacts.Kernel != "k" || c.ActualState.BSSToken != "unknown" || !c.ActualState.LastUpdated.Equal(at) {
-		t.Errorf("an unknown token made the state %+v", c.ActualState)
-	}
-}
-
-// A node whose kernel lost the end of its command line takes itself for
-// another: its token tells.
-func TestReportWithTheTokenOfOtherNodesIsRefused(t *testing.T) {
-	s := newSite(t)
-	s.put("x1", "x2")
-	tokens := []string{"first", "second", "third"}
-	for _, name := range append(tokens, "others") {
-		if err := s.service.RecordToken(t.Context(), name, BootArtifacts{Kernel: "k", Initrd: "i"}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	_, _, err := s.service.Change(t.Context(), []string{"x1"}, func(c *Component) error {
-		for _, name := range tokens {
-			c.Powered(name)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	const why = "BSS gave the token 'others' for the boot of other nodes, not of 'x1': look who really sent this"
-	s.expect("PATCH /v2/components/x1", `{"actual_state":{"bss_token":"others"}}`, 409, problem(409, "Actual state can not be updated.", why))
-	s.expect("PATCH /v2/components", `[{"id":"x1","actual_state":{"bss_token":"others"}}]`, 409, "")
-	for _, name := range tokens { // a slow boot may report after the next try began
-		s.expect("PATCH /v2/components/x1", `{"actual_state":{"bss_token":"`+name+`"}}`, 200, "")
-	}
-}
-
-// One call for many nodes follows the rule of one call for one.
-func TestReportOfManyIsRefusedWhileBOSChangesOneOfThem(t *testing.T) {
-	s := newSite(t)
-	s.put("x1", "x2")
-	s.expect("PATCH /v2/components/x1", `{"enabled":true}`, 200, "")
-	reports := `[{"id":"x1","actual_state":{"bss_token":"t"}},{"id":"x2","actual_state":{"bss_token":"t"}}]`
-	tokens := func() (both [2]string) {
-		for i, id := range []string{"x1", "x2"} {
-			c, err := s.service.Component(t.Context(), id, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			both[i] = c.ActualState.BSSToken
-		}
-		return both
-	}
-	s.expect("PATCH /v2/components", reports, 409, problem(409, "Actual state can not be updated.",
-		"BOS is currently changing the state of the node 'x1', and the actual state can not be accurately recorded"))
-	if got := tokens(); got != [2]string{} {
-		t.Errorf("a refused call left tokens %q", got)
-	}
-	s.expect("PATCH /v2/components?skip_bad_ids=true", reports, 200, "")
-	if got := tokens(); got != [2]string{"", "t"} {
-		t.Errorf("tokens %q, want that of the idle node alone", got)
-	}
-}
-
-func TestBulkChanges(t *testing.T) {
-	s := newSite(t)
-	s.put("x1", "x2", "x3")
-	s.expect("PATCH /v2/components", `[{"id":"x1","enabled":true},{"id":"x9","enabled":true}]`, 404, problem(404, notThere, "Component 'x9' does not exist"))
-	if got := s.ids("?enabled=true"); got != "" {
-		t.Errorf("a failed call changed %s", got)
-	}
-	s.expect("PATCH /v2/components?skip_bad_ids=true", `[{"id":"x1","session":"s"},{"id":"x9","enabled":true},{"id":"x1","enabled":true,"session":"s"}]`, 200, "")
-	s.expect("PATCH /v2/components", `{"patch":{"error":"e"},"filters":{"ids":"x2,x3","session":""}}`, 200, "")
-	s.expect("PATCH /v2/components", `{"patch":{"enabled":false},"filters":{"session":"s","ids":null}}`, 200, "")
-	s.expect("PATCH /v2/components", `{"patch":{"enabled":false},"filters":{"session":"none"}}`, 200, "[]")
-	c1, _ := s.service.Component(t.Context(), "x1", "")
-	c2, _ := s.service.Component(t.Context(), "x2", "")
-	if c1.Enabled || c1.Session != "s" || c2.Troubles.Newest() != "e" {
-		t.Errorf("%+v %+v", c1, c2)
-	}
-	for _, body := range []string{`{"patch":{}}`, `{"patch":{},"filters":{}}`, `{"patch":{},"filters":{"ids":"a","session":"b"}}`,
-		`[{"enabled":true}]`, `[`, `7`, `{"patch":{"nonsense":1},"filters":{"ids":"x1"}}`, `[{"id":"x1","session":"bad name"}]`,
-		`[{"id":"x1","error":"` + strings.Repeat("e", 70000) + `"}]`} {
-		w := s.call("PATCH /v2/components", body)
-		if w.Code != 400 || w.Header().Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%.60s answered %d %s", body, w.Code, w.Body)
-		}
-	}
-	s.expect("PATCH /v2/components", `[{"id":"x1"}]`, 404, "", "Cray-Tenant-Name: blue")
-}
-
-// Writers of different fields of one record must not undo each other.
-func TestConcurrentPatchesLoseNothing(t *testing.T) {
-	s := newSite(t)
-	s.put("x1", "x2")
-	const each = 25
-	var wg sync.WaitGroup
-	for i := range each {
-		for _, body := range []string{fmt.Sprintf(`{"error":"e%d"}`, i), fmt.Sprintf(`{"retry_policy":%d}`, i),
-			fmt.Sprintf(`{"staged_state":{"configuration":"c%d"}}`, i)} {
-			wg.Go(func() { s.call("PATCH /v2/components/x1", body) })
-		}
-		wg.Go(func() { s.call("PATCH /v2/components", `[{"id":"x1","enabled":true},{"id":"x2","enabled":true}]`) })
-		wg.Go(func() {
-			s.service.Change(context.Background(), []string{"x2", "x1"}, func(c *Component) error {
-				c.EventStats.PowerOnAttempts++
-				c.Enabled = true // else enabling would forget the tries
-				return nil
-			})
-		})
-	}
-	wg.Wait()
-	c, err := s.service.Component(t.Context(), "x1", "")
-	if err != nil || c.Troubles.Newest() == "" || c.RetryPolicy == nil || c.StagedState.Configuration == "" || !c.Enabled {
-		t.Errorf("%+v %v", c, err)
-	}
 }
 
 func TestOptions(t *testing.T) {

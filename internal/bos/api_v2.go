@@ -22,6 +22,7 @@ const (
 // description is wanted.
 func Register(api huma.API, s *Service) {
 	httpapi.Bound(api, limits)
+	httpapi.RefuseEmpty(api)
 	registerVersion(api, s)
 	registerTemplates(api, s)
 	registerSessions(api, s)

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // ComponentPath names the component that a call is about.
@@ -16,15 +17,21 @@ type ComponentPath struct {
 	ID string `path:"component_id" minLength:"1" format:"component-id" doc:"The component's ID: its xname"`
 }
 
+// Resolve implements huma.Resolver: however the name is written, it is one node's.
+func (in *ComponentPath) Resolve(huma.Context) []error {
+	in.ID = xname.Canonical(in.ID)
+	return nil
+}
+
 type componentsInput struct {
 	TenantHeader
-	IDs           string         `query:"ids" doc:"Only these components, comma-separated"`
-	Session       string         `query:"session" format:"name" doc:"Only components of this session"`
-	StagedSession string         `query:"staged_session" format:"name" doc:"Only components with this session staged"`
+	IDs           string         `query:"ids" minLength:"1" doc:"Only these components, comma-separated"`
+	Session       string         `query:"session" minLength:"1" format:"name" doc:"Only components of this session"`
+	StagedSession string         `query:"staged_session" minLength:"1" format:"name" doc:"Only components with this session staged"`
 	Enabled       optional[bool] `query:"enabled" doc:"Only components that are enabled, or that are not"`
 	Phase         string         `query:"phase" enum:"configuring,powering_off,powering_on," doc:"Only components in this phase"`
 	Status        string         `query:"status" maxLength:"512" doc:"Only components with one of these statuses, comma-separated"`
-	StartAfterID  string         `query:"start_after_id" format:"component-id" doc:"Only components after this ID; for paging"`
+	StartAfterID  string         `query:"start_after_id" minLength:"1" format:"component-id" doc:"Only components after this ID; for paging"`
 	PageSize      int            `query:"page_size" minimum:"0" maximum:"1048576" doc:"At most so many components; 0 is no limit"`
 }
 
@@ -32,7 +39,7 @@ func (in *componentsInput) selection() Selection {
 	sel := Selection{Session: in.Session, StagedSession: in.StagedSession, Enabled: in.Enabled.pointer(), Phase: Phase(in.Phase),
 		After: in.StartAfterID, PageSize: in.PageSize, Tenant: in.Tenant}
 	if in.IDs != "" {
-		sel.IDs = strings.Split(in.IDs, ",")
+		sel.IDs = xname.CanonicalAll(strings.Split(in.IDs, ","))
 	}
 	if in.Status != "" {
 		sel.Statuses = strings.Split(in.Status, ",")
@@ -41,6 +48,7 @@ func (in *componentsInput) selection() Selection {
 }
 
 type componentInput struct {
+	httpapi.Caller
 	ComponentPath
 	Body    ComponentPatch
 	RawBody []byte
@@ -50,7 +58,13 @@ func (in *componentInput) check() error {
 	if name := in.Body.readOnly(); name != "" {
 		return readOnlyProperty(name)
 	}
-	return refuseNull(in.RawBody)
+	if err := refuseNull(in.RawBody); err != nil {
+		return err
+	}
+	if in.Body == (ComponentPatch{}) {
+		return invalid("the body says nothing: expected at least one property of the component")
+	}
+	return nil
 }
 
 // Bulk bodies are decoded and checked once, by decodePatches.
@@ -114,6 +128,9 @@ func registerComponents(api huma.API, s *Service) {
 			if err := in.check(); err != nil {
 				return nil, err
 			}
+			if err := s.ownReport(ctx, &in.Body, in.ID, in.IP); err != nil {
+				return nil, err
+			}
 			return oneComponent(s.PatchComponent(ctx, in.ID, in.Body, in.Tenant))
 		})
 	del := op("delete_v2_component", http.MethodDelete, one, "Forget a component", "cli_ignore")
@@ -170,7 +187,7 @@ func registerStaged(api huma.API, s *Service) {
 	httpapi.Handle(api, huma.Operation{OperationID: "post_v2_apply_staged", Method: http.MethodPost, Path: "/v2/applystaged",
 		Summary: "Start the sessions staged for nodes", DefaultStatus: http.StatusOK, Tags: []string{"v2", "applystaged"}},
 		func(ctx context.Context, in *appliedInput) (*appliedOutput, error) {
-			applied, err := s.ApplyStaged(ctx, in.Body.Xnames, in.Tenant)
+			applied, err := s.ApplyStaged(ctx, xname.CanonicalAll(in.Body.Xnames), in.Tenant)
 			return &appliedOutput{Body: applied}, err
 		})
 }

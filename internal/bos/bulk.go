@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/drover-hpc/drover/internal/bos/bootset"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // componentsUpdate is one patch for all components that a filter selects.
@@ -23,7 +24,7 @@ type componentsFilter struct {
 }
 
 func (u *componentsUpdate) each() []ComponentPatch {
-	ids := strings.Split(u.Filters.IDs, ",")
+	ids := xname.CanonicalAll(strings.Split(u.Filters.IDs, ","))
 	out := make([]ComponentPatch, len(ids))
 	for i, id := range ids {
 		out[i] = u.Patch
@@ -60,6 +61,7 @@ func (b bulkSchemas) decodeList(raw []byte) ([]ComponentPatch, error) {
 		if out[i].ID == "" {
 			return nil, invalid("expected required property id to be present - '[%d]'", i)
 		}
+		out[i].ID = xname.Canonical(out[i].ID)
 		if name := out[i].readOnly(); name != "" {
 			return nil, readOnlyProperty(name)
 		}

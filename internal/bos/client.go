@@ -17,7 +17,7 @@ func NewClient(c *httpapi.Client) *Client { return &Client{http: c} }
 // PutTemplate creates or replaces the template t.Name.
 func (c *Client) PutTemplate(ctx context.Context, t Template) error {
 	body := templateInput{Description: t.Description, EnableCFS: t.EnableCFS, CFS: t.CFS, BootSets: t.BootSets}
-	_, err := c.http.Do(ctx, http.MethodPut, "/v2/sessiontemplates/"+url.PathEscape(t.Name), nil, body, nil)
+	_, err := c.http.Do(ctx, http.MethodPut, "/v2/sessiontemplates/"+httpapi.Segment(t.Name), nil, body, nil)
 	return err
 }
 
@@ -31,14 +31,14 @@ func (c *Client) CreateSession(ctx context.Context, n SessionCreate) (SessionRec
 // Session describes a session.
 func (c *Client) Session(ctx context.Context, name string) (SessionRecord, error) {
 	var out SessionRecord
-	_, err := c.http.Do(ctx, http.MethodGet, "/v2/sessions/"+url.PathEscape(name), nil, nil, &out)
+	_, err := c.http.Do(ctx, http.MethodGet, "/v2/sessions/"+httpapi.Segment(name), nil, nil, &out)
 	return out, err
 }
 
 // SessionStatus tells how far a session is.
 func (c *Client) SessionStatus(ctx context.Context, name string) (ExtendedStatus, error) {
 	var out ExtendedStatus
-	_, err := c.http.Do(ctx, http.MethodGet, "/v2/sessions/"+url.PathEscape(name)+"/status", nil, nil, &out)
+	_, err := c.http.Do(ctx, http.MethodGet, "/v2/sessions/"+httpapi.Segment(name)+"/status", nil, nil, &out)
 	return out, err
 }
 
@@ -53,13 +53,13 @@ func (c *Client) Components(ctx context.Context, query url.Values) ([]ComponentR
 // Component describes a component.
 func (c *Client) Component(ctx context.Context, id string) (ComponentRecord, error) {
 	var out ComponentRecord
-	_, err := c.http.Do(ctx, http.MethodGet, "/v2/components/"+url.PathEscape(id), nil, nil, &out)
+	_, err := c.http.Do(ctx, http.MethodGet, "/v2/components/"+httpapi.Segment(id), nil, nil, &out)
 	return out, err
 }
 
 // PatchComponent changes a component.
 func (c *Client) PatchComponent(ctx context.Context, id string, p ComponentPatch) error {
-	_, err := c.http.Do(ctx, http.MethodPatch, "/v2/components/"+url.PathEscape(id), nil, p, nil)
+	_, err := c.http.Do(ctx, http.MethodPatch, "/v2/components/"+httpapi.Segment(id), nil, p, nil)
 	return err
 }
 

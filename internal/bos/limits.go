@@ -32,9 +32,11 @@ var limits = httpapi.Limits{
 	"component-id":       {Max: maxComponentID},
 	"configuration-name": {Max: maxConfigurationName},
 	"description":        {Min: 1, Max: 1023},
-	"kernel-parameters":  {Max: bootset.MaxKernelParameters},
-	"name":               {Pattern: namePattern.String(), Max: maxName},
-	"name-or-none":       {Pattern: `^$|` + namePattern.String(), Max: maxName},
+	// hsm-name is a component's, a group's or a role's name.
+	"hsm-name":          {Min: 1, Max: 127},
+	"kernel-parameters": {Max: bootset.MaxKernelParameters},
+	"name":              {Pattern: namePattern.String(), Max: maxName},
+	"name-or-none":      {Pattern: `^$|` + namePattern.String(), Max: maxName},
 	// node-expression is a limit, or a list of nodes, comma-separated.
 	"node-expression": {Max: bootset.MaxLimit},
 	"path":            {Max: maxPath},

@@ -120,3 +120,9 @@ type Tenants interface {
 	// Nodes returns the nodes that the tenant owns.
 	Nodes(ctx context.Context, tenant string) ([]string, error)
 }
+
+// Addresses tells who calls.
+type Addresses interface {
+	// NodeAt returns the node with the IP address, empty if none is known.
+	NodeAt(ctx context.Context, ip string) (string, error)
+}

@@ -36,6 +36,8 @@ type Config struct {
 	Images  Images
 	// Tenants may be nil: then there are none.
 	Tenants Tenants
+	// Addresses may be nil: then a report is not held against its sender.
+	Addresses Addresses
 
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
@@ -106,10 +108,7 @@ func componentIndexes() []store.Index[Component] {
 		{Column: "staged_owner", Of: func(c *Component) string { return owned(c.Engine.StagedTenant, c.StagedState.Session) }},
 		{Column: "phase", Of: func(c *Component) string { return string(c.Status.Phase) }},
 		{Column: "status", Of: (*Component).Computed},
-		// What a session's status names a node for: its error, a forced power-off.
-		{Column: "errors", Of: func(c *Component) string {
-			return strconv.FormatBool(c.Troubles.Newest() != "" || c.Engine.Forced.Words != "")
-		}},
+		{Column: "errors", Of: func(c *Component) string { return strconv.FormatBool(c.Troubles.Newest() != "") }},
 	}
 }
 

@@ -3,6 +3,7 @@ package bos
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +14,8 @@ import (
 )
 
 // Change alters the components with the keys in one transaction, together
-// with a line in the journal for each status that changes. alter may return
+// with a line in the journal for each status that changes, and with the record
+// of the session for which a node's power is to be cut. alter may return
 // store.ErrUnchanged. Keys without a component are returned as missing.
 func (s *Service) Change(ctx context.Context, keys []string, alter func(c *Component) error) (after []Component, missing []string, err error) {
 	if len(keys) == 0 {
@@ -21,20 +23,46 @@ func (s *Service) Change(ctx context.Context, keys []string, alter func(c *Compo
 	}
 	err = s.DB.InTx(ctx, func(ctx context.Context) error {
 		var lines []journal.Entry
+		forced := map[string][]ForcedOff{} // by session
 		after, missing, err = s.components.Update(ctx, keys, func(c *Component) error {
 			before := *c
 			if err := alter(c); err != nil {
 				return err
 			}
 			lines = append(lines, s.lines(c, &before)...)
+			if c.forcedSince(&before) && c.Session != "" {
+				of := key(c.Engine.Tenant, c.Session)
+				forced[of] = append(forced[of], ForcedOff{Name: c.ID, At: Stamp(c.Engine.Forced.At), Reason: c.Engine.Forced.Words})
+			}
 			return nil
 		})
 		if err != nil {
 			return err
 		}
+		if err := s.noteForced(ctx, forced); err != nil {
+			return err
+		}
 		return s.Journal.Append(ctx, lines...)
 	})
 	return after, missing, err
+}
+
+// forcedSince tells whether the node's power is to be cut since before.
+func (c *Component) forcedSince(before *Component) bool {
+	return c.Engine.Forced.Words != "" && !c.Engine.Forced.At.Equal(before.Engine.Forced.At)
+}
+
+func (s *Service) noteForced(ctx context.Context, bySession map[string][]ForcedOff) error {
+	if len(bySession) == 0 {
+		return nil
+	}
+	_, _, err := s.sessions.Update(ctx, slices.Sorted(maps.Keys(bySession)), func(r *Session) error {
+		for _, f := range bySession[key(r.Tenant, r.Name)] {
+			r.noteForced(f)
+		}
+		return nil
+	})
+	return err
 }
 
 // lines tells what a change means to an administrator.
@@ -44,8 +72,8 @@ func (s *Service) lines(c, before *Component) (out []journal.Entry) {
 	say := func(kind, text string, failed bool) {
 		out = append(out, journal.Entry{Node: c.ID, Time: s.Now(), Source: "bos", Kind: kind, Session: c.Session, Failed: failed, Text: text})
 	}
-	if f := c.Engine.Forced; f.Words != "" && !f.At.Equal(before.Engine.Forced.At) {
-		say("forced-off", "forced off: "+f.Words, true)
+	if c.forcedSince(before) {
+		say("forced-off", "forced off: "+c.Engine.Forced.Words, true)
 	}
 	if !moved && !erred {
 		return out
@@ -100,7 +128,7 @@ func (s *Service) AddComponents(ctx context.Context, ids []string) (added []stri
 
 func newComponent(id string, now time.Time) Component {
 	return Component{ID: id, ActualState: ActualState{LastUpdated: now}, DesiredState: DesiredState{LastUpdated: now},
-		LastAction: LastAction{Action: NewlyDiscovered, LastUpdated: now}}
+		StagedState: StagedState{LastUpdated: now}, LastAction: LastAction{Action: NewlyDiscovered, LastUpdated: now}}
 }
 
 // Selection is what a caller lists components by; empty fields do not limit.
@@ -189,6 +217,18 @@ func (s *Service) PatchComponent(ctx context.Context, id string, p ComponentPatc
 	}
 	p.ID = id
 	return s.patchOne(ctx, p, tenant)
+}
+
+// ownReport refuses a node's report that another node sends.
+func (s *Service) ownReport(ctx context.Context, p *ComponentPatch, id, ip string) error {
+	if s.Addresses == nil || ip == "" || p.ActualState == nil || p.ActualState.BSSToken == nil {
+		return nil
+	}
+	// An HSM that does not answer holds up no report.
+	if sender, err := s.Addresses.NodeAt(ctx, ip); err == nil && sender != "" && sender != id {
+		return fault.Titled(fault.Conflict, "Actual state can not be updated.", "the report about '%s' comes from %s, the address of '%s'", id, ip, sender)
+	}
+	return nil
 }
 
 func errBusy(id string) error {

@@ -196,7 +196,7 @@ func (s *Service) Progress(ctx context.Context, name, tenant string) (Progress, 
 		*c.to = n
 	}
 	troubled, err := s.components.List(ctx, store.Query{Where: []store.Match{owner, store.Is("errors", "true")}})
-	p.Errors, p.ForcedOff = summarise(troubled), forced(troubled)
+	p.Errors = summarise(troubled)
 	return p, err
 }
 

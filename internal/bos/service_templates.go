@@ -227,13 +227,13 @@ func ExampleTemplate() Template {
 		BootSets: BootSets{{Name: "name_your_boot_set", BootSet: bootset.BootSet{
 			Path:                      "s3://boot-images/IMS_IMAGE_ID/manifest.json",
 			Type:                      "s3",
-			ETag:                      "etag_of_the_manifest",
-			KernelParameters:          "console=tty0 console=ttyS0,115200 ip=dhcp quiet spire_join_token=${SPIRE_JOIN_TOKEN}",
+			ETag:                      new("etag_of_the_manifest"),
+			KernelParameters:          new("console=tty0 console=ttyS0,115200 ip=dhcp quiet spire_join_token=${SPIRE_JOIN_TOKEN}"),
 			NodeList:                  []string{"x3000c0s19b1n0", "x3000c0s19b2n0"},
 			NodeRolesGroups:           []string{"Compute"},
 			NodeGroups:                []string{"green", "white"},
 			RootfsProvider:            bootset.ProviderSBPS,
-			RootfsProviderPassthrough: "sbps:v1:iqn.2023-06.csm.iscsi:_sbps-hsn._tcp.my-system.my-site-domain:300",
+			RootfsProviderPassthrough: new("sbps:v1:iqn.2023-06.csm.iscsi:_sbps-hsn._tcp.my-system.my-site-domain:300"),
 			CFS:                       &bootset.CFS{Configuration: "boot-set-cfs-config"},
 		}}}}
 }

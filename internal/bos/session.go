@@ -1,8 +1,11 @@
 package bos
 
 import (
+	"bytes"
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -42,6 +45,9 @@ type Session struct {
 	// LeftOut are the nodes and names that the session was asked for and does
 	// not deal with.
 	LeftOut []LeftOut `json:"left_out,omitempty"`
+	// ForcedOff are the nodes whose power was cut for the session, each with
+	// its last time, whoever owns them now.
+	ForcedOff []ForcedOff `json:"forced_off,omitempty"`
 	// Tries counts the attempts at setting the session up, RetryAt bars the
 	// next one until then. Never served.
 	Tries   int       `json:"tries,omitempty"`
@@ -92,9 +98,9 @@ type ExtendedStatus struct {
 	Status                 SessionLabel               `json:"status"`
 	ManagedComponentsCount int                        `json:"managed_components_count"`
 	Phases                 StatusPhases               `json:"phases"`
-	PercentSuccessful      float64                    `json:"percent_successful"`
-	PercentFailed          float64                    `json:"percent_failed"`
-	PercentStaged          float64                    `json:"percent_staged"`
+	PercentSuccessful      Percent                    `json:"percent_successful"`
+	PercentFailed          Percent                    `json:"percent_failed"`
+	PercentStaged          Percent                    `json:"percent_staged"`
 	ErrorSummary           map[string]ErrorComponents `json:"error_summary"`
 	Timing                 Timing                     `json:"timing"`
 	// The rest is Drover's own: the published interface has no place for it.
@@ -120,12 +126,25 @@ type ForcedOff struct {
 	Reason string `json:"reason"`
 }
 
+// Percent is a share of 100, written as a float whatever it is: clients that
+// look at the type take 100 for an integer.
+type Percent float64
+
+// MarshalJSON implements json.Marshaler.
+func (p Percent) MarshalJSON() ([]byte, error) {
+	text := strconv.AppendFloat(nil, float64(p), 'f', -1, 64)
+	if !bytes.ContainsRune(text, '.') {
+		text = append(text, ".0"...)
+	}
+	return text, nil
+}
+
 // StatusPhases is the share of nodes in each phase, in percent.
 type StatusPhases struct {
-	PercentComplete    float64 `json:"percent_complete"`
-	PercentPoweringOn  float64 `json:"percent_powering_on"`
-	PercentPoweringOff float64 `json:"percent_powering_off"`
-	PercentConfiguring float64 `json:"percent_configuring"`
+	PercentComplete    Percent `json:"percent_complete"`
+	PercentPoweringOn  Percent `json:"percent_powering_on"`
+	PercentPoweringOff Percent `json:"percent_powering_off"`
+	PercentConfiguring Percent `json:"percent_configuring"`
 }
 
 // ErrorComponents are the nodes that have an error in common.
@@ -146,17 +165,16 @@ type Progress struct {
 	Total, Stable, Failed, Staged        int
 	PoweringOn, PoweringOff, Configuring int
 	Errors                               map[string]ErrorComponents
-	ForcedOff                            []ForcedOff
 }
 
 // Extended is the extended status of the session whose nodes stand as p says.
 func (s *Session) Extended(p Progress, now time.Time) ExtendedStatus {
 	total := p.Total + p.Staged
-	percent := func(n int) float64 {
+	percent := func(n int) Percent {
 		if total == 0 {
 			return 0
 		}
-		return math.Round(float64(n)/float64(total)*10000) / 100
+		return Percent(math.Round(float64(n)/float64(total)*10000) / 100)
 	}
 	end := s.Status.EndTime
 	t := Timing{StartTime: Stamp(s.Status.StartTime)}
@@ -173,7 +191,7 @@ func (s *Session) Extended(p Progress, now time.Time) ExtendedStatus {
 			PercentPoweringOff: percent(p.PoweringOff), PercentConfiguring: percent(p.Configuring)},
 		PercentSuccessful: percent(p.Stable), PercentFailed: percent(p.Failed), PercentStaged: percent(p.Staged),
 		ErrorSummary: p.Errors, Timing: t,
-		LeftOut: s.LeftOut[:min(len(s.LeftOut), maxLeftOut)], LeftOutCount: len(s.LeftOut), ForcedOff: p.ForcedOff,
+		LeftOut: s.LeftOut[:min(len(s.LeftOut), maxLeftOut)], LeftOutCount: len(s.LeftOut), ForcedOff: s.ForcedOff,
 	}
 }
 
@@ -199,14 +217,14 @@ func summarise(nodes []Component) map[string]ErrorComponents {
 	return out
 }
 
-// forced lists the nodes that were forced off, in their order.
-func forced(nodes []Component) (out []ForcedOff) {
-	for i := range nodes {
-		if f := nodes[i].Engine.Forced; f.Words != "" {
-			out = append(out, ForcedOff{Name: nodes[i].ID, At: Stamp(f.At), Reason: f.Words})
-		}
+// noteForced adds a node whose power is to be cut for the session.
+func (s *Session) noteForced(f ForcedOff) {
+	i, again := slices.BinarySearchFunc(s.ForcedOff, f.Name, func(have ForcedOff, name string) int { return strings.Compare(have.Name, name) })
+	if again {
+		s.ForcedOff[i] = f
+	} else {
+		s.ForcedOff = slices.Insert(s.ForcedOff, i, f)
 	}
-	return out
 }
 
 // Stamp is the form in which the published interface writes times: UTC, whole

@@ -3,7 +3,6 @@ package bss
 import (
 	"context"
 	"encoding/json"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,40 +13,17 @@ import (
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
-// caller is embedded in inputs of operations that know the host by the address
-// that it calls from: what the gateway says, else the connection's.
-type caller struct{ ip string }
-
-// Resolve implements huma.Resolver.
-func (c *caller) Resolve(ctx huma.Context) []error {
-	c.ip = callerIP(ctx.Header("X-Forwarded-For"), ctx.RemoteAddr())
-	return nil
-}
-
-// callerIP is the last address that was forwarded for, which the nearest
-// gateway added, else the peer's.
-func callerIP(forwarded, peer string) string {
-	if forwarded != "" {
-		hops := strings.Split(forwarded, ",")
-		return strings.TrimSpace(hops[len(hops)-1])
-	}
-	if host, _, err := net.SplitHostPort(peer); err == nil {
-		return host
-	}
-	return peer
-}
-
 type metaDataInput struct {
-	caller
+	httpapi.Caller
 	Key string `query:"key" example:"Global.cfs_public_key" doc:"Element that is wanted: keys of nested objects with dots between them"`
 }
 
 type metaDataOutput struct{ Body any }
 
-type userDataInput struct{ caller }
+type userDataInput struct{ httpapi.Caller }
 
 type phoneHomeInput struct {
-	caller
+	httpapi.Caller
 	ContentType string `header:"Content-Type"`
 	RawBody     []byte
 }
@@ -57,13 +33,13 @@ func registerCloudInit(api huma.API, s *Service) {
 	httpapi.Handle(api, huma.Operation{OperationID: "get-meta-data", Method: http.MethodGet, Path: "/meta-data",
 		Summary: "Show the calling host's cloud-init meta-data", Tags: tags},
 		func(ctx context.Context, in *metaDataInput) (*metaDataOutput, error) {
-			data, err := s.MetaData(ctx, in.ip, in.Key)
+			data, err := s.MetaData(ctx, in.IP, in.Key)
 			return &metaDataOutput{Body: data}, err
 		})
 	httpapi.Handle(api, huma.Operation{OperationID: "get-user-data", Method: http.MethodGet, Path: "/user-data",
 		Summary: "Show the calling host's cloud-init user-data", Tags: tags, Responses: textResponse("text/yaml", "A cloud-config document")},
 		func(ctx context.Context, in *userDataInput) (*textOutput, error) {
-			text, err := s.UserData(ctx, in.ip)
+			text, err := s.UserData(ctx, in.IP)
 			return &textOutput{ContentType: "text/yaml", Body: text}, err
 		})
 	httpapi.Handle(api, huma.Operation{OperationID: "phone-home", Method: http.MethodPost, Path: "/phone-home",
@@ -77,7 +53,7 @@ func registerCloudInit(api huma.API, s *Service) {
 			if err != nil {
 				return nil, err
 			}
-			return nil, s.PhoneHome(ctx, in.ip, p)
+			return nil, s.PhoneHome(ctx, in.IP, p)
 		})
 }
 

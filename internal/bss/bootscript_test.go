@@ -62,6 +62,17 @@ func TestEntryIsLookedUpInOrder(t *testing.T) {
 	wantPart(t, "chain of a script asked for by NID", r.script("nid=7"), "?mac="+mac+"&retry=1")
 }
 
+// A host that takes itself for another one gets no script.
+func TestQueryWhosePartsDoNotBelongTogetherIsRefused(t *testing.T) {
+	r := start(t)
+	r.hsm.node(node, "Compute", 7, mac, "")
+	r.hsm.node("x1000c0s0b0n1", "Compute", 8, "aa:bb:cc:00:00:02", "")
+	r.put(bss.BootParameters{Hosts: []string{"Compute"}, Kernel: "http://k"})
+	r.script("mac=" + mac + "&name=X1000C0S00B0N0&nid=7")
+	wantPart(t, "another's name", r.must(400, "GET", "/boot/v1/bootscript?mac="+mac+"&name=x1000c0s0b0n1", nil), "mac="+mac+" is of "+node+", not of name=x1000c0s0b0n1")
+	wantPart(t, "another's NID", r.must(400, "GET", "/boot/v1/bootscript?mac="+mac+"&nid=8", nil), node+" has the NID 7, not nid=8")
+}
+
 func TestImageParametersFollowThoseOfTheHost(t *testing.T) {
 	r := start(t)
 	r.hsm.node(node, "Compute", 7, mac, "")

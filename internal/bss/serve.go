@@ -11,6 +11,7 @@ import (
 	"github.com/drover-hpc/drover/internal/bootline"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // ScriptQuery says whose boot script is wanted: MAC, else Name, else NID.
@@ -39,6 +40,23 @@ func (q ScriptQuery) check() error {
 		}
 	}
 	return nil
+}
+
+// agrees refuses a query whose parts are known not to belong together: the host
+// is not who it takes itself for.
+func (q ScriptQuery) agrees(c Component) error {
+	if q.Name != "" && xname.Canonical(q.Name) != c.ID && xname.TypeOf(xname.Canonical(q.Name)) != xname.Invalid {
+		return fault.New(fault.Invalid, "mac=%s is of %s, not of name=%s", q.MAC, c.ID, q.Name)
+	}
+	if q.NID != nil && c.NID != nil && *q.NID != *c.NID {
+		return fault.New(fault.Invalid, "%s has the NID %d, not nid=%d", c.ID, *c.NID, *q.NID)
+	}
+	return nil
+}
+
+// NodeAt is the node with the IP address, empty if HSM knows none.
+func (s *Service) NodeAt(ctx context.Context, ip string) (string, error) {
+	return s.inventory.byIP(ctx, ip)
 }
 
 // staleSleep is the pause before a host asks again when HSM does not answer.
@@ -73,6 +91,9 @@ func (s *Service) BootScript(ctx context.Context, q ScriptQuery) ([]byte, error)
 		s.inventory.newerThan(since)
 	}
 	c, err := s.client(ctx, q)
+	if fault.Is(err, fault.Invalid) {
+		return nil, err
+	}
 	if err != nil {
 		slog.Warn("boot script delayed: HSM does not answer", "error", err)
 		return chainScript(staleSleep, s.chain(c, q.Retry)), nil
@@ -280,6 +301,9 @@ func (s *Service) client(ctx context.Context, q ScriptQuery) (c client, err erro
 		return c, err
 	}
 	c.component = component
+	if err := q.agrees(component); err != nil {
+		return c, err
+	}
 	if c.mac != "" {
 		return c, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -20,6 +21,7 @@ import (
 // needs only the declarations.
 func Register(api huma.API, s *Service) {
 	httpapi.Bound(api, limits)
+	httpapi.RefuseEmpty(api)
 	registerService(api, s)
 	registerConfigurations(api, s)
 	registerSources(api, s)
@@ -91,7 +93,8 @@ type PageQuery struct {
 	AfterID string `query:"after_id" doc:"Return the records after this one"`
 }
 
-func (p PageQuery) page() Page { return Page(p) }
+// page bounds the limit to what fits in memory anyhow.
+func (p PageQuery) page() Page { return Page{Limit: min(p.Limit, math.MaxInt32), AfterID: p.AfterID} }
 
 // optionalBool tells an absent query parameter from false.
 type optionalBool struct {

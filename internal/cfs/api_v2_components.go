@@ -8,6 +8,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // stateLayerV2 folds commit and status into one text: <commit>_<status>, the
@@ -100,6 +101,8 @@ type filteredPatchV2 struct {
 		Enabled    *bool  `json:"enabled,omitempty"`
 		ConfigName string `json:"configName,omitempty"`
 		Tags       string `json:"tags,omitempty"`
+		// ConfigurationStatus is status under the name that components have it.
+		ConfigurationStatus string `json:"configurationStatus,omitempty"`
 	} `json:"filters"`
 }
 
@@ -171,6 +174,7 @@ func decodeV2(body []byte) ([]ComponentPatch, error) {
 	out := make([]ComponentPatch, len(in))
 	for i := range in {
 		out[i] = in[i].v3()
+		out[i].ID = xname.Canonical(out[i].ID)
 	}
 	return out, nil
 }
@@ -190,7 +194,9 @@ func patchV2(ctx context.Context, s *Service, body []byte) (*componentsV2Output,
 	if in.Patch == nil || in.Filters == nil {
 		return nil, fault.New(fault.Invalid, "expected a list of components, or an object with 'patch' and 'filters'")
 	}
-	return allV2(s.PatchMatching(ctx, ComponentFilter(*in.Filters), in.Patch.v3()))
+	f := in.Filters
+	return allV2(s.PatchMatching(ctx, ComponentFilter{IDs: f.IDs, Status: orDefault(f.Status, f.ConfigurationStatus), Enabled: f.Enabled,
+		ConfigName: f.ConfigName, Tags: f.Tags}, in.Patch.v3()))
 }
 
 func allV2(components []Component, err error) (*componentsV2Output, error) {

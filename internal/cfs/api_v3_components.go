@@ -10,12 +10,13 @@ import (
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 type componentsInput struct {
 	PageQuery
 	IDs           string       `query:"ids" doc:"Comma-separated component ids"`
-	Status        string       `query:"status" enum:"unconfigured,pending,failed,configured" doc:"Only components with this status"`
+	Status        string       `query:"status" enum:"unconfigured,pending,failed,configured," doc:"Only components with this status"`
 	Enabled       optionalBool `query:"enabled" doc:"Only components that are enabled, or that are not"`
 	ConfigName    string       `query:"config_name" doc:"Only components with this desired configuration"`
 	StateDetails  bool         `query:"state_details" doc:"Include what ran on the nodes"`
@@ -37,6 +38,11 @@ type componentsNext struct {
 	Tags          string `json:"tags"`
 	Limit         int    `json:"limit"`
 	AfterID       string `json:"after_id"`
+}
+
+// TransformSchema implements huma.SchemaTransformer: null where there is none.
+func (componentsNext) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	return httpapi.Nullable(s)
 }
 
 func (in *componentsInput) next(found []Component) *componentsNext {
@@ -70,6 +76,12 @@ type bulkPatchInput struct {
 // ComponentPath names a component.
 type ComponentPath struct {
 	ID string `path:"component_id" doc:"xname of the node"`
+}
+
+// Resolve implements huma.Resolver: however the name is written, it is one node's.
+func (in *ComponentPath) Resolve(huma.Context) []error {
+	in.ID = xname.Canonical(in.ID)
+	return nil
 }
 
 type componentInput struct {
@@ -161,6 +173,7 @@ func decodeComponents(body []byte) ([]ComponentPatch, error) {
 		return nil, err
 	}
 	for i := range out {
+		out[i].ID = xname.Canonical(out[i].ID)
 		if err := out[i].checkLength(); err != nil {
 			return nil, err
 		}

@@ -60,6 +60,11 @@ type configurationsNext struct {
 	AfterID string `json:"after_id"`
 }
 
+// TransformSchema implements huma.SchemaTransformer: null where there is none.
+func (configurationsNext) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	return httpapi.Nullable(s)
+}
+
 type configurationsOutput struct {
 	Body struct {
 		Configurations []Configuration     `json:"configurations"`

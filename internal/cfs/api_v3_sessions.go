@@ -15,9 +15,9 @@ import (
 type SessionQuery struct {
 	MinAge       string `query:"min_age" format:"age" doc:"Only sessions at least this old, such as 24h or 3d"`
 	MaxAge       string `query:"max_age" format:"age" doc:"Only sessions at most this old, such as 24h or 3d"`
-	Status       string `query:"status" enum:"pending,running,complete" doc:"Only sessions with this status"`
+	Status       string `query:"status" enum:"pending,running,complete," doc:"Only sessions with this status"`
 	NameContains string `query:"name_contains" doc:"Only sessions with this in their name"`
-	Succeeded    string `query:"succeeded" enum:"none,true,false,unknown" doc:"Only sessions that ended so"`
+	Succeeded    string `query:"succeeded" enum:"none,true,false,unknown," doc:"Only sessions that ended so"`
 	Tags         string `query:"tags" doc:"Comma-separated key=value pairs, all of which must match"`
 }
 
@@ -41,6 +41,11 @@ type sessionsNext struct {
 	Tags         *string `json:"tags"`
 	Limit        int     `json:"limit"`
 	AfterID      string  `json:"after_id"`
+}
+
+// TransformSchema implements huma.SchemaTransformer: null where there is none.
+func (sessionsNext) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	return httpapi.Nullable(s)
 }
 
 func (q SessionQuery) next(found []Session) *sessionsNext {

@@ -128,3 +128,8 @@ func registerSources(api huma.API, s *Service) {
 			return nil, s.DeleteSource(ctx, pathID(in.ID))
 		})
 }
+
+// TransformSchema implements huma.SchemaTransformer: null where there is none.
+func (CACert) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	return httpapi.Nullable(s)
+}

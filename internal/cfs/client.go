@@ -61,7 +61,7 @@ func (c *Client) components(ctx context.Context, q url.Values) ([]Component, err
 // Component returns one component with its state and the layers it should have.
 func (c *Client) Component(ctx context.Context, id string) (Component, error) {
 	var out Component
-	_, err := c.http.Do(ctx, http.MethodGet, "/v3/components/"+url.PathEscape(id),
+	_, err := c.http.Do(ctx, http.MethodGet, "/v3/components/"+httpapi.Segment(id),
 		url.Values{"state_details": {"true"}, "config_details": {"true"}}, nil, &out)
 	return out, err
 }
@@ -98,13 +98,13 @@ func (c *Client) ReportComponents(ctx context.Context, reports []Report) error {
 // Session returns the session with the name.
 func (c *Client) Session(ctx context.Context, name string) (Session, error) {
 	var out Session
-	_, err := c.http.Do(ctx, http.MethodGet, "/v3/sessions/"+url.PathEscape(name), nil, nil, &out)
+	_, err := c.http.Do(ctx, http.MethodGet, "/v3/sessions/"+httpapi.Segment(name), nil, nil, &out)
 	return out, err
 }
 
 // Configuration returns the configuration with the name.
 func (c *Client) Configuration(ctx context.Context, name string) (Configuration, error) {
 	var out Configuration
-	_, err := c.http.Do(ctx, http.MethodGet, "/v3/configurations/"+url.PathEscape(name), nil, nil, &out)
+	_, err := c.http.Do(ctx, http.MethodGet, "/v3/configurations/"+httpapi.Segment(name), nil, nil, &out)
 	return out, err
 }

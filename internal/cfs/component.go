@@ -57,6 +57,7 @@ type StateLayer struct {
 
 // DesiredLayer is one layer of the desired configuration and its status.
 type DesiredLayer struct {
+	Name     string              `json:"name,omitempty"`
 	CloneURL string              `json:"clone_url"`
 	Playbook string              `json:"playbook"`
 	Commit   string              `json:"commit"`

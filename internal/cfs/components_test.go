@@ -19,7 +19,7 @@ func TestComponentRecord(t *testing.T) {
 	f.want(200, "PUT", "/v3/components", `[{"id":"x0","desired_config":"c","tags":{"k":"v"}},{"id":"x1"}]`)
 	got := f.want(200, "GET", "/v3/components/x0?state_details=true&config_details=true", "").object(t)
 	layer := func(p string) any {
-		return map[string]any{"clone_url": "https://git/repo", "playbook": p, "commit": commitOf("main"), "status": "pending"}
+		return map[string]any{"name": strings.TrimSuffix(p, ".yml"), "clone_url": "https://git/repo", "playbook": p, "commit": commitOf("main"), "status": "pending"}
 	}
 	want := map[string]any{"id": "x0", "state": []any{}, "desired_config": "c", "desired_state": []any{layer("a.yml"), layer("b.yml")},
 		"error_count": 0.0, "enabled": true, "configuration_status": "pending", "tags": map[string]any{"k": "v"}, "logs": "/hosts?name=x0"}
@@ -149,6 +149,9 @@ func TestComponentPatchForms(t *testing.T) {
 		{"PATCH", "/v3/components", `[{"id":"x0","enabled":"yes"}]`},
 		{"PATCH", "/v3/components", `[{"id":"x0","state_append":{"commit":"a_b_c"}}]`},
 		{"PATCH", "/v3/components", `{"patch":{}}`},
+		{"PATCH", "/v3/components/x0", `{"state_append":{}}`},
+		{"GET", "/v3/components?enabled=", ""},
+		{"GET", "/v2/components?status=", ""},
 		{"PATCH", "/v3/components", `[{"id":"x0","desired_config":"` + strings.Repeat("n", 61) + `"}]`},
 		{"PATCH", "/v3/components", `{"patch":{},"filters":{"status":"odd"}}`},
 		{"PATCH", "/v3/components", `{"patch":{},"filters":{"tags":"novalue"}}`},
@@ -168,6 +171,30 @@ func TestComponentPatchForms(t *testing.T) {
 		}
 	}
 	f.want(404, "PATCH", "/v3/components/none", `{"enabled":true}`)
+}
+
+// However a node's name is written, it is the same component.
+func TestComponentsHaveOneSpelling(t *testing.T) {
+	f := newFixture(t)
+	f.want(200, "PUT", "/v3/components/X1000C0S00B0N0", `{"enabled":false}`)
+	f.want(200, "PATCH", "/v3/components", `[{"id":"x1000c0s0b00n0","error_count":2}]`)
+	f.want(200, "PATCH", "/v2/components/x1000C0s0b0n0", `{"id":"X1000C0S0B0N0","retryPolicy":4}`)
+	got := f.want(200, "GET", "/v3/components?ids=X1000c0s0b0n0", "").object(t)["components"].([]any)
+	if len(got) != 1 {
+		t.Fatalf("%v", got)
+	}
+	if c := got[0].(map[string]any); c["id"] != "x1000c0s0b0n0" || c["error_count"] != 2.0 || c["retry_policy"] != 4.0 {
+		t.Errorf("%v", c)
+	}
+	f.want(204, "DELETE", "/v3/components/x1000c0s0b0n00", "")
+}
+
+func TestNoLimitIsTooLarge(t *testing.T) {
+	f := newFixture(t)
+	f.want(200, "PUT", "/v3/components", `[{"id":"x0"}]`)
+	for _, list := range []string{"components", "sessions", "configurations", "sources"} {
+		f.want(200, "GET", "/v3/"+list+"?limit=9223372036854775807", "")
+	}
 }
 
 // Section G.
@@ -223,6 +250,9 @@ func TestComponentsV2(t *testing.T) {
 	}
 	if got := components[0]["state"].([]any)[0].(map[string]any)["commit"]; got != "abc" {
 		t.Error(got)
+	}
+	if a := f.want(200, "PATCH", "/v2/components", `{"patch":{"errorCount":1},"filters":{"configurationStatus":"failed"}}`); strings.TrimSpace(a.text) != "[]" {
+		t.Errorf("the filter by configurationStatus took %s", a.text)
 	}
 	f.want(200, "PATCH", "/v2/components", `[{"id":"x0","errorCount":2}]`)
 	if got := f.want(200, "GET", "/v2/components/x0?configDetails=true", "").object(t); got["configurationStatus"] != "pending" || len(got["desiredState"].([]any)) != 1 {

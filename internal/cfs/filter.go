@@ -8,6 +8,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // Page asks for a part of a list.
@@ -131,7 +132,7 @@ func (f SessionFilter) query() store.Query {
 func (f ComponentFilter) query() (store.Query, func(*record) bool, error) {
 	var q store.Query
 	if f.IDs != "" {
-		q.Keys = strings.Split(f.IDs, ",")
+		q.Keys = xname.CanonicalAll(strings.Split(f.IDs, ","))
 	}
 	if f.Status != "" {
 		statuses := strings.Split(f.Status, ",")

@@ -8,6 +8,7 @@ import (
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // ComponentDetails says which parts of components are wanted.
@@ -71,7 +72,7 @@ func (s *Service) show(ctx context.Context, a *assessor, r *record, d ComponentD
 	}
 	c.DesiredState = make([]DesiredLayer, len(statuses))
 	for i, status := range statuses {
-		c.DesiredState[i] = DesiredLayer{CloneURL: layers[i].CloneURL, Playbook: layers[i].Playbook,
+		c.DesiredState[i] = DesiredLayer{Name: layers[i].Name, CloneURL: layers[i].CloneURL, Playbook: layers[i].Playbook,
 			Commit: layers[i].Commit, Status: status}
 	}
 	return c, nil
@@ -119,7 +120,7 @@ func (s *Service) PutComponent(ctx context.Context, id string, in ComponentPatch
 }
 
 func checkID(id, inBody string) error {
-	if inBody != "" && inBody != id {
+	if inBody != "" && xname.Canonical(inBody) != id {
 		return fault.New(fault.Invalid, "id '%s' in the body is not that of component '%s'; an id cannot be changed", inBody, id)
 	}
 	return nil

@@ -124,9 +124,6 @@ func (s *Service) pin(ctx context.Context, n NewSession, o CreateOptions, option
 // record is the session as it begins.
 func (n NewSession) record(job Job, now time.Time) Session {
 	target, tags := n.Target, n.Tags
-	if len(target.Groups) == 0 {
-		target.Groups = nil
-	}
 	if len(target.ImageMap) == 0 {
 		target.ImageMap = nil
 	}

@@ -39,7 +39,7 @@ func TestSessionCreate(t *testing.T) {
 	got := f.want(201, "POST", "/v3/sessions", `{"name":"s1","configuration_name":"cfg","target":{"definition":"dynamic","groups":[],"image_map":[]}}`).object(t)
 	want := map[string]any{"name": "s1", "configuration": map[string]any{"name": "cfg", "limit": ""},
 		"ansible": map[string]any{"config": "cfs-default-ansible-cfg", "limit": "", "verbosity": 0.0, "passthrough": ""},
-		"target":  map[string]any{"definition": "dynamic", "groups": nil, "image_map": nil},
+		"target":  map[string]any{"definition": "dynamic", "groups": []any{}, "image_map": nil},
 		"tags":    map[string]any{}, "debug_on_failure": false, "logs": "/?label=s1",
 		"status": map[string]any{"artifacts": []any{}, "session": map[string]any{"status": "pending", "succeeded": "none",
 			"start_time": "2030-01-02T03:04:05", "completion_time": nil, "job": nil, "ims_job": nil}}}

@@ -83,6 +83,9 @@ func (c change) tag(r *record) {
 
 // append adds the layer of state_append.
 func (c change) append(r *record) error {
+	if *c.patch.StateAppend == (AppendInput{}) {
+		return fault.New(fault.Invalid, "state_append says nothing: expected clone_url, playbook and commit of the layer that ran")
+	}
 	layer, err := c.layer(StateInput(*c.patch.StateAppend))
 	if err != nil {
 		return err

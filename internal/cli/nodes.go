@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/cli/derive"
 	"github.com/drover-hpc/drover/internal/cli/pick"
+	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -158,4 +158,4 @@ func (s *session) nodeNames(ctx context.Context, arg string) ([]string, error) {
 }
 
 // describeComponent is where BOS tells of a node.
-func describeComponent(node string) string { return bosAPI + "/components/" + url.PathEscape(node) }
+func describeComponent(node string) string { return bosAPI + "/components/" + httpapi.Segment(node) }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/drover-hpc/drover/internal/cli/derive"
+	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -107,7 +108,7 @@ func children(in *derive.Input, name string) ([]string, error) {
 	default:
 		return nil, nil
 	}
-	return componentIDs(in, hsmComponents+"/Query/"+url.PathEscape(name)+"?"+
+	return componentIDs(in, hsmComponents+"/Query/"+httpapi.Segment(name)+"?"+
 		url.Values{"type": types, "enabled": {"true"}}.Encode())
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/cli/derive"
 	"github.com/drover-hpc/drover/internal/cli/watch"
+	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
 func (a *app) watch() *cobra.Command {
@@ -78,7 +79,7 @@ const pageSize = 2000
 
 func (b *bootSession) Snapshot(ctx context.Context) (*watch.Snapshot, error) {
 	out := &watch.Snapshot{}
-	path := bosAPI + "/sessions/" + url.PathEscape(b.name)
+	path := bosAPI + "/sessions/" + httpapi.Segment(b.name)
 	if err := b.get(ctx, path, &out.Session); err != nil {
 		return nil, err
 	}
@@ -104,7 +105,7 @@ func (b *bootSession) Changes(ctx context.Context) <-chan struct{} {
 	changes := make(chan struct{}, 1)
 	go func() {
 		defer close(changes)
-		resp, err := b.gateway.stream(ctx, "/apis/drover/v1/sessions/"+url.PathEscape(b.name)+"/events")
+		resp, err := b.gateway.stream(ctx, "/apis/drover/v1/sessions/"+httpapi.Segment(b.name)+"/events")
 		if err != nil {
 			return
 		}

@@ -74,7 +74,12 @@ func (l Limits) bound(s *huma.Schema) {
 	}
 }
 
+// apply bounds the value, or each item of a list.
 func (l Limit) apply(s *huma.Schema) {
+	if s.Type == huma.TypeArray && s.Items != nil {
+		s.Format = ""
+		s = s.Items
+	}
 	if s.Type == huma.TypeInteger {
 		s.Format = "int" + strconv.Itoa(bits.UintSize) // as huma has it
 		least, most := float64(l.Min), float64(l.Max)

@@ -111,3 +111,7 @@ func registerService(api huma.API, s *Service) {
 			})
 	}
 }
+
+// TransformSchema implements huma.SchemaTransformer: an image without a manifest
+// has none.
+func (Link) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema { return httpapi.Nullable(s) }

@@ -114,7 +114,9 @@ func TestOffFallsBackToForce(t *testing.T) {
 	w.start()
 	off := w.transition("Off", 5, n0)
 	soft := w.transition("Soft-Off", 5, n1)
-	w.eventually("both are asked", func() bool { return len(w.hardware.resetsOf(n0)) == 1 && len(w.hardware.resetsOf(n1)) == 1 })
+	w.eventually("both accepted", func() bool {
+		return !tasksOf(w.describe(off))[n0].Accepted.IsZero() && !tasksOf(w.describe(soft))[n1].Accepted.IsZero()
+	})
 	clock.add(6 * time.Minute)
 	if task := w.finished(off)[n0]; task.TaskStatus != pcs.TaskSucceeded {
 		t.Errorf("Off: %+v", task)

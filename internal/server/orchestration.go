@@ -93,7 +93,7 @@ func (s *Server) sshPorts() map[string]int {
 func (s *Server) startBOS(ctx context.Context) error {
 	p := &s.platform
 	service := bos.NewService(bos.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Objects: clients.Objects(p.objects),
-		Images: clients.Images(p.ims), Tenants: clients.Tenants(p.tapms), Now: s.now})
+		Images: clients.Images(p.ims), Tenants: clients.Tenants(p.tapms), Addresses: p.addresses, Now: s.now})
 	bos.Register(s.api(bosPrefix, "BOS"), service)
 	c := operators.Config{Service: service, Hub: s.hub, Inventory: clients.Inventory(p.hsm), Power: clients.Power(p.pcs),
 		BootParameters: clients.BootParameters(p.bss), Configurations: clients.Configurations(s.client("CFS", cfsPrefix, "")),

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bss"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/ims"
@@ -48,6 +49,8 @@ type platform struct {
 	// presigner makes URLs that nodes can fetch.
 	presigner *s3.Client
 	consoles  consoles
+	// addresses know the nodes by IP address; nil with an external BSS.
+	addresses bos.Addresses
 }
 
 func (s *Server) startPlatform(ctx context.Context) error {
@@ -85,6 +88,7 @@ func (s *Server) startPlatform(ctx context.Context) error {
 			ChainBase: s.nodeURL() + bssPrefix, CloudInitBase: s.nodeURL() + bssPrefix, RetrySleep: c.BootRetry, Now: s.now,
 			WakeOn: []string{hsm.ComponentsTable, hsm.ComponentEndpointsTable, hsm.EthernetInterfacesTable}})
 		bss.Register(s.api(bssPrefix, "BSS"), boot)
+		p.addresses = boot
 		boot.Start(ctx)
 		s.onStop(boot.Stop)
 	}

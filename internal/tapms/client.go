@@ -3,7 +3,6 @@ package tapms
 import (
 	"context"
 	"net/http"
-	"net/url"
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
@@ -19,7 +18,7 @@ func NewClient(c *httpapi.Client) *Client { return &Client{http: c} }
 // none.
 func (c *Client) Tenant(ctx context.Context, name string) (Tenant, error) {
 	var t Tenant
-	_, err := c.http.Do(ctx, http.MethodGet, "/v1alpha3/tenants/"+url.PathEscape(name), nil, nil, &t)
+	_, err := c.http.Do(ctx, http.MethodGet, "/v1alpha3/tenants/"+httpapi.Segment(name), nil, nil, &t)
 	if httpapi.IsStatus(err, http.StatusNotFound) {
 		err = fault.New(fault.NotFound, "tenant '%s' does not exist: %w", name, err)
 	}

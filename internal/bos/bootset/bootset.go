@@ -15,14 +15,14 @@ type BootSet struct {
 	Path                      string   `json:"path" minLength:"1" format:"path" example:"s3://boot-images/9e3c75e1-ac42-42c7-873c-e758048897d6/manifest.json" doc:"Where the image's manifest is"`
 	CFS                       *CFS     `json:"cfs,omitempty" doc:"How to configure the nodes; wins over the template's"`
 	Type                      string   `json:"type" minLength:"1" maxLength:"127" example:"s3" doc:"How to read path; only s3 works"`
-	ETag                      string   `json:"etag,omitempty" maxLength:"65536" doc:"Entity tag of the manifest, for information"`
-	KernelParameters          string   `json:"kernel_parameters,omitempty" format:"kernel-parameters" example:"console=ttyS0,115200 ip=dhcp quiet" doc:"Kernel parameters, added to those of the image"`
-	NodeList                  []string `json:"node_list,omitempty" nullable:"false" minItems:"1" maxItems:"65535" doc:"Nodes, by xname"`
-	NodeRolesGroups           []string `json:"node_roles_groups,omitempty" nullable:"false" minItems:"1" maxItems:"1023" doc:"Roles of nodes as HSM knows them: Role or Role_SubRole"`
-	NodeGroups                []string `json:"node_groups,omitempty" nullable:"false" minItems:"1" maxItems:"4095" doc:"HSM groups of nodes"`
+	ETag                      *string  `json:"etag,omitempty" maxLength:"65536" doc:"Entity tag of the manifest, for information"`
+	KernelParameters          *string  `json:"kernel_parameters,omitempty" format:"kernel-parameters" example:"console=ttyS0,115200 ip=dhcp quiet" doc:"Kernel parameters, added to those of the image"`
+	NodeList                  []string `json:"node_list,omitempty" nullable:"false" minItems:"1" maxItems:"65535" format:"hsm-name" doc:"Nodes, by xname"`
+	NodeRolesGroups           []string `json:"node_roles_groups,omitempty" nullable:"false" minItems:"1" maxItems:"1023" format:"hsm-name" doc:"Roles of nodes as HSM knows them: Role or Role_SubRole"`
+	NodeGroups                []string `json:"node_groups,omitempty" nullable:"false" minItems:"1" maxItems:"4095" format:"hsm-name" doc:"HSM groups of nodes"`
 	Arch                      string   `json:"arch,omitempty" default:"X86" enum:"X86,ARM,Other,Unknown" doc:"Architecture of the nodes; others are left out"`
 	RootfsProvider            string   `json:"rootfs_provider,omitempty" minLength:"1" maxLength:"511" example:"sbps" doc:"Who provides the root file system"`
-	RootfsProviderPassthrough string   `json:"rootfs_provider_passthrough,omitempty" format:"kernel-parameters" doc:"Further fields of the root= kernel parameter"`
+	RootfsProviderPassthrough *string  `json:"rootfs_provider_passthrough,omitempty" format:"kernel-parameters" doc:"Further fields of the root= kernel parameter"`
 }
 
 // CFS names a configuration.
@@ -42,6 +42,19 @@ const MaxKernelParameters = 4096
 
 // MaxLimit is the longest limit of a session.
 const MaxLimit = 524288
+
+// Parameters are the kernel parameters of the boot set. (What was given as ""
+// is kept as that, so that it comes back.)
+func (b *BootSet) Parameters() string { return orEmpty(b.KernelParameters) }
+
+func (b *BootSet) passthrough() string { return orEmpty(b.RootfsProviderPassthrough) }
+
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
 
 // HasNodes reports whether the boot set names any nodes, by whatever means.
 func (b *BootSet) HasNodes() bool {

@@ -96,14 +96,14 @@ func TestCompose(t *testing.T) {
 		want string
 		err  string
 	}{
-		"own root":          {BootSet{KernelParameters: "root=live:s3://b/id/rootfs"}, "console=ttyS0 quiet root=live:s3://b/id/rootfs bos_update_frequency=4h", ""},
-		"passthrough alone": {BootSet{RootfsProviderPassthrough: "p"}, "console=ttyS0 quiet root=::p bos_update_frequency=4h", ""},
-		"sbps": {BootSet{RootfsProvider: "sbps", RootfsProviderPassthrough: "sbps:v1", KernelParameters: "ip=dhcp"},
+		"own root":          {BootSet{KernelParameters: new("root=live:s3://b/id/rootfs")}, "console=ttyS0 quiet root=live:s3://b/id/rootfs bos_update_frequency=4h", ""},
+		"passthrough alone": {BootSet{RootfsProviderPassthrough: new("p")}, "console=ttyS0 quiet root=::p bos_update_frequency=4h", ""},
+		"sbps": {BootSet{RootfsProvider: "sbps", RootfsProviderPassthrough: new("sbps:v1"), KernelParameters: new("ip=dhcp")},
 			"console=ttyS0 quiet ip=dhcp root=sbps-s3:s3://b/id/rootfs:rootfs-etag:sbps:v1 nmd_data=url=s3://b/id/rootfs,etag=rootfs-etag bos_update_frequency=4h", ""},
 		"unknown provider": {BootSet{RootfsProvider: "cpss3"}, "", "rootfs_provider 'cpss3' is not supported"},
-		"too long":         {BootSet{KernelParameters: strings.Repeat("a", 4096)}, "", "of more than 2028 the end is cut off in silence; shorten kernel_parameters (4096 characters) or the image's own (19)"},
-		"ends in iPXE":     {BootSet{KernelParameters: "a || b"}, "", "iPXE ends the kernel command line at the word '||'"},
-		"too long signed":  {BootSet{KernelParameters: "root=live:s3://b/id/rootfs " + strings.Repeat("a", 1500)}, "", "the kernel command line is 20"},
+		"too long":         {BootSet{KernelParameters: new(strings.Repeat("a", 4096))}, "", "of more than 2028 the end is cut off in silence; shorten kernel_parameters (4096 characters) or the image's own (19)"},
+		"ends in iPXE":     {BootSet{KernelParameters: new("a || b")}, "", "iPXE ends the kernel command line at the word '||'"},
+		"too long signed":  {BootSet{KernelParameters: new("root=live:s3://b/id/rootfs " + strings.Repeat("a", 1500))}, "", "the kernel command line is 20"},
 	} {
 		c.set.Path, c.set.Type = "s3://b/id/manifest.json", "s3"
 		img, err := LoadImage(t.Context(), &c.set, fullShelf())
@@ -145,7 +145,8 @@ func TestCheck(t *testing.T) {
 		"kernel gone":       {func(_ *BootSet, s *shelf) { delete(s.objects, "s3://b/id/kernel") }, all, "", "look up kernel"},
 		"initrd gone":       {func(_ *BootSet, s *shelf) { delete(s.objects, "s3://b/id/initrd") }, all, "look up initrd", ""},
 		"parameters gone":   {func(_ *BootSet, s *shelf) { delete(s.objects, "s3://b/id/params") }, all, "kernel parameters", ""},
-		"line too long":     {func(b *BootSet, _ *shelf) { b.KernelParameters = strings.Repeat("a", 1900) }, all, "the end is cut off in silence", ""},
+		"line crowded":      {func(b *BootSet, _ *shelf) { b.KernelParameters = new(strings.Repeat("a=1 ", 29)) }, all, "30 words NAME=VALUE", ""},
+		"line too long":     {func(b *BootSet, _ *shelf) { b.KernelParameters = new(strings.Repeat("a", 1900)) }, all, "the end is cut off in silence", ""},
 		"shutdown":          {func(_ *BootSet, s *shelf) { clear(s.objects) }, Rules{}, "", ""},
 		"wrong arch":        {func(b *BootSet, _ *shelf) { b.Arch = "X86" }, all, "", "needs an image for x86_64, but image 'id' is for aarch64"},
 		"other arch":        {func(b *BootSet, _ *shelf) { b.Arch = "Other" }, all, "Can't validate boot image arch", ""},

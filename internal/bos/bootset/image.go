@@ -122,7 +122,7 @@ func lost(b *BootSet, own, params string) string {
 	}
 	words := bootline.Excess(bootline.Estimate(params))
 	if words != "" {
-		words += fmt.Sprintf("; shorten kernel_parameters (%d characters) or the image's own (%d)", len(b.KernelParameters), len(own))
+		words += fmt.Sprintf("; shorten kernel_parameters (%d characters) or the image's own (%d)", len(b.Parameters()), len(own))
 	}
 	return words
 }
@@ -148,15 +148,15 @@ const ProviderSBPS = "sbps"
 // kernelParameters joins the pieces in the order that kernels read them, where
 // a later one wins: image, boot set, root, reporter.
 func kernelParameters(b *BootSet, img Image, own, updateFrequency string) (string, error) {
-	pieces := []string{own, b.KernelParameters}
+	pieces := []string{own, b.Parameters()}
 	switch b.RootfsProvider {
 	case ProviderSBPS:
 		if img.Rootfs.Path == "" {
 			return "", fault.New(fault.Invalid, "manifest %s lists no artifact of type %s, which rootfs_provider sbps needs", b.Path, rootfsType)
 		}
 		root := "root=sbps-s3:" + img.Rootfs.Path + ":" + img.Rootfs.ETag
-		if b.RootfsProviderPassthrough != "" {
-			root += ":" + b.RootfsProviderPassthrough
+		if b.passthrough() != "" {
+			root += ":" + b.passthrough()
 		}
 		nmd := "nmd_data=url=" + img.Rootfs.Path
 		if img.Rootfs.ETag != "" {
@@ -164,8 +164,8 @@ func kernelParameters(b *BootSet, img Image, own, updateFrequency string) (strin
 		}
 		pieces = append(pieces, root, nmd)
 	case "":
-		if b.RootfsProviderPassthrough != "" {
-			pieces = append(pieces, "root=::"+b.RootfsProviderPassthrough)
+		if b.passthrough() != "" {
+			pieces = append(pieces, "root=::"+b.passthrough())
 		}
 	default:
 		return "", fault.New(fault.Invalid, "rootfs_provider '%s' is not supported: expected none or sbps", b.RootfsProvider)

@@ -1,10 +1,12 @@
 package bootset
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
 
+	"github.com/drover-hpc/drover/internal/bootline"
 	"github.com/drover-hpc/drover/internal/fault"
 )
 
@@ -75,7 +77,7 @@ func CheckArtifacts(ctx context.Context, b *BootSet, objects Objects) (warnings 
 	}
 	// What else may be wrong with the parameters is told elsewhere.
 	if params, err := kernelParameters(b, img, own, "4h"); err == nil {
-		if words := lost(b, own, params); words != "" {
+		if words := cmp.Or(lost(b, own, params), bootline.Crowded(params)); words != "" {
 			return []string{words}, nil
 		}
 	}

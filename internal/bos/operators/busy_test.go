@@ -83,6 +83,29 @@ func TestForcedOffIsToldWithItsReason(t *testing.T) {
 	}
 }
 
+// A session tells whom it forced off though a newer one has the node now.
+func TestForcedOffStaysWithItsSession(t *testing.T) {
+	w := newWorld(t, 1)
+	w.run(bos.OperationBoot, "")
+	node := nodeName(0)
+	w.setOptions(`{"max_power_off_wait_time":1}`)
+	w.with(func() { w.deaf[node] = true })
+	first := w.session(bos.OperationShutdown, "")
+	w.eventually("the power cut", func() bool {
+		c := w.component(node)
+		return c.Computed() == bos.StatusPowerOffHard
+	})
+	second := w.session(bos.OperationBoot, "")
+	w.eventually("the newer session", func() bool { return w.component(node).Session == second })
+	st := w.finish(first)
+	if len(st.ForcedOff) != 1 || st.ForcedOff[0].Name != node {
+		t.Errorf("forced off: %+v", st.ForcedOff)
+	}
+	if now, err := w.service.Status(t.Context(), second, ""); err != nil || len(now.ForcedOff) != 0 {
+		t.Errorf("the newer session: %+v, %v", now.ForcedOff, err)
+	}
+}
+
 // Staging says nothing about what is: why a node failed stays to be read.
 func TestStagingKeepsTheErrorOfAFailedNode(t *testing.T) {
 	w := newWorld(t, 1)

@@ -87,7 +87,7 @@ func newWorld(t testing.TB, n int) *world {
 	}
 	w.setOptions(`{"polling_frequency":1}`)
 	w.putTemplate("t", bos.Template{CFS: &bootset.CFS{Configuration: "config"}, BootSets: bos.BootSets{{Name: "compute",
-		BootSet: bootset.BootSet{Path: "s3://boot-images/image1/manifest.json", Type: "s3", NodeRolesGroups: []string{"Compute"}, KernelParameters: "quiet"}}}})
+		BootSet: bootset.BootSet{Path: "s3://boot-images/image1/manifest.json", Type: "s3", NodeRolesGroups: []string{"Compute"}, KernelParameters: new("quiet")}}}})
 	w.start()
 	w.eventually("discovery", func() bool {
 		list, err := w.service.Components(t.Context(), store.Query{})

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -94,9 +95,9 @@ func (c *Command) Path(args []string) string {
 			continue
 		}
 		n--
-		segments[i] = url.PathEscape(args[n])
+		segments[i] = httpapi.Segment(args[n])
 		if c.Args[n].Twice {
-			segments[i] = url.PathEscape(segments[i])
+			segments[i] = httpapi.Segment(segments[i])
 		}
 	}
 	return strings.Join(segments, "/")

@@ -2,12 +2,14 @@
 # Installs what is missing, on Debian and its kin: need.sh git ansible ssh postgres cc qemu image venv redfish
 # An Ansible beside the system's goes to the user's cache; the directory of its
 # programs is the last line of output: need.sh ansible-new (what Debian 13 has),
-# ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root).
-# So do the clients that check a Redfish service: need.sh redfish
+# ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root);
+# likewise boto3, aws and s3cmd: need.sh s3-clients, and what checks a Redfish
+# service: need.sh redfish
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 others=""
 redfish=""
+clients=""
 
 missing=""
 want() { # want PACKAGE TEST...
@@ -32,6 +34,7 @@ for need in "$@"; do
 		redfish=yes
 		;;
 	venv) want python3-venv python3 -c 'import ensurepip' ;;
+	s3-clients) want python3-venv python3 -c 'import ensurepip'; want rclone command -v rclone; clients=yes ;;
 	ansible-newest) want mmdebstrap command -v mmdebstrap; others="$others newest" ;;
 	ansible-new) want python3-venv python3 -c 'import ensurepip'; others="$others 2.19" ;;
 	ansible-2.*) want python3-venv python3 -c 'import ensurepip'; others="$others ${need#ansible-}" ;;
@@ -56,3 +59,4 @@ for version in $others; do
 	"$here/ansible.sh" "$version"
 done
 [ -z "$redfish" ] || "$here/redfish-tools.sh"
+[ -z "$clients" ] || "$here/s3-clients.sh"

@@ -1,14 +1,19 @@
 package batch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
 )
 
 // book is what was written, a batch after the other.
@@ -160,6 +165,107 @@ func TestMemoryIsBounded(t *testing.T) {
 	if w.count() != maxWaiting || w.lost() != 3 {
 		t.Errorf("%d wait, %d dropped", w.count(), w.lost())
 	}
+}
+
+func TestMemoryIsBoundedWhileWritesFail(t *testing.T) {
+	next := 0
+	var w *Writer[int, int]
+	w = &Writer[int, int]{What: "values", Every: time.Hour, Write: func(context.Context, []int) error {
+		for range maxWaiting / 2 {
+			w.Put(next, next)
+			next++
+		}
+		return errors.New("full disk")
+	}}
+	w.Put(-1, -1)
+	for range 4 {
+		if err := w.Flush(t.Context()); err == nil {
+			t.Fatal("no error")
+		}
+	}
+	if n := w.count(); n > maxWaiting {
+		t.Errorf("%d wait, want at most %d", n, maxWaiting)
+	}
+	if dropped := w.lost(); dropped != next+1-w.count() {
+		t.Errorf("%d told as dropped of %d of which %d wait", dropped, next+1, w.count())
+	}
+}
+
+func TestAValueThatCanNeverBeWrittenHoldsUpNoOther(t *testing.T) {
+	written := map[int]bool{}
+	down := false
+	w := &Writer[int, int]{What: "values", Every: time.Hour, Write: func(_ context.Context, values []int) error {
+		if down {
+			return errors.New("no connection")
+		}
+		for _, v := range values {
+			if v%40 == 0 {
+				return fault.New(fault.Invalid, "bad value")
+			}
+		}
+		for _, v := range values {
+			written[v] = true
+		}
+		return nil
+	}}
+	for i := range 100 {
+		w.Put(i, i)
+	}
+	down = true
+	if err := w.Flush(t.Context()); err == nil || w.count() != 100 {
+		t.Errorf("without a connection: %v, %d wait", err, w.count())
+	}
+	down = false
+	if err := w.Flush(t.Context()); err != nil || w.count() != 0 {
+		t.Errorf("flush: %v, %d wait", err, w.count())
+	}
+	if len(written) != 97 {
+		t.Errorf("%d of 97 written", len(written))
+	}
+}
+
+func TestAnOutageIsToldWhenItBeginsAndWhenItIsOver(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	synctest.Test(t, func(t *testing.T) {
+		b := book{fail: errors.New("full disk")}
+		w := writer(t, &b, 0)
+		w.Put("a", "a")
+		pass(time.Minute)
+		b.set(nil)
+		pass(time.Minute)
+		w.Put("b", "b")
+		pass(time.Minute)
+	})
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], "not written") || !strings.Contains(lines[1], "written again") {
+		t.Errorf("told:\n%s", log.String())
+	}
+}
+
+func TestPoolBeginsAsManyBatchesAsThereIsWorkFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var sizes []int
+		release := make(chan struct{})
+		var group sync.WaitGroup
+		p := &Pool[int]{Parallel: 3, Max: func() int { return 4 }, Go: group.Go, Do: func(_ context.Context, items []int) {
+			mu.Lock()
+			sizes = append(sizes, len(items))
+			mu.Unlock()
+			<-release
+		}}
+		p.Hand(t.Context(), make([]int, 9)...)
+		synctest.Wait()
+		slices.Sort(sizes)
+		if fmt.Sprint(sizes) != "[1 4 4]" {
+			t.Errorf("batches of %v at the same time", sizes)
+		}
+		close(release)
+		group.Wait()
+	})
 }
 
 func TestPoolRunsAFewBatchesOfWhatWaits(t *testing.T) {

@@ -25,17 +25,16 @@ type Pool[T any] struct {
 func (p *Pool[T]) Hand(ctx context.Context, items ...T) {
 	p.mu.Lock()
 	p.waiting = append(p.waiting, items...)
-	begin := p.running < p.Parallel && len(p.waiting) > 0
-	if begin {
-		p.running++
-	}
+	most := max(1, p.Max())
+	begin := min(p.Parallel-p.running, (len(p.waiting)+most-1)/most)
+	p.running += begin
 	p.mu.Unlock()
-	switch {
-	case !begin:
-	case p.Go != nil:
-		p.Go(func() { p.work(ctx) })
-	default:
-		go p.work(ctx)
+	for range begin {
+		if p.Go != nil {
+			p.Go(func() { p.work(ctx) })
+		} else {
+			go p.work(ctx)
+		}
 	}
 }
 

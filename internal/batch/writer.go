@@ -2,9 +2,12 @@ package batch
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
 )
 
 // Writer writes values later, many at a time. A killed process loses what
@@ -16,21 +19,26 @@ type Writer[K comparable, V any] struct {
 	Every time.Duration
 	// Full is how many values are written without that wait; 0 is none.
 	Full int
-	// Write writes the values, in no order, all or none of them.
+	// Write writes the values, in no order, all or none of them. It may be
+	// given a value again that it has written. A fault.Invalid says that one of
+	// them can never be written: that one is looked for, dropped and told, so
+	// that it holds up no other.
 	Write func(ctx context.Context, values []V) error
 
 	writing sync.Mutex // one Write at a time: who waits for it finds his value written
 
 	mu      sync.Mutex
 	waiting map[K]V
-	dropped int
+	taken   int // being written, and back in waiting if that fails
+	dropped int // not told yet
 	wake    chan struct{}
 	full    chan struct{}
 }
 
 const (
-	// maxWaiting bounds the values in memory while nothing can be written;
-	// further ones are dropped, counted and told.
+	// maxWaiting bounds the values in memory while nothing can be written,
+	// those that are being tried among them; further ones are dropped, counted
+	// and told.
 	maxWaiting = 200_000
 	// retryFirst and retryMost are the first and the longest pause after a
 	// Write that failed; it doubles between.
@@ -44,7 +52,7 @@ func (w *Writer[K, V]) Put(key K, value V) {
 	w.ensure()
 	_, known := w.waiting[key]
 	switch {
-	case known || len(w.waiting) < maxWaiting:
+	case known || len(w.waiting)+w.taken < maxWaiting:
 		w.waiting[key] = value
 	default:
 		w.dropped++
@@ -72,7 +80,7 @@ func (w *Writer[K, V]) Flush(ctx context.Context) error {
 	defer w.writing.Unlock()
 	w.mu.Lock()
 	taken := w.waiting
-	w.waiting = map[K]V{}
+	w.waiting, w.taken = map[K]V{}, len(taken)
 	w.mu.Unlock()
 	if len(taken) == 0 {
 		return nil
@@ -81,16 +89,36 @@ func (w *Writer[K, V]) Flush(ctx context.Context) error {
 	for _, v := range taken {
 		values = append(values, v)
 	}
-	err := w.Write(ctx, values)
-	if err != nil {
-		w.putBack(taken)
-	}
+	err := w.write(ctx, values)
+	w.end(taken, err)
 	return err
 }
 
-func (w *Writer[K, V]) putBack(taken map[K]V) {
+// write writes the values but those that can never be written.
+func (w *Writer[K, V]) write(ctx context.Context, values []V) error {
+	err := w.Write(ctx, values)
+	if !fault.Is(err, fault.Invalid) {
+		return err
+	}
+	if len(values) == 1 {
+		slog.Error("one of the "+w.What+" cannot be written; dropped", "value", fmt.Sprintf("%.300s", fmt.Sprintf("%+v", values[0])), "error", err)
+		return nil
+	}
+	half := len(values) / 2
+	if err := w.write(ctx, values[:half:half]); err != nil {
+		return err
+	}
+	return w.write(ctx, values[half:])
+}
+
+// end has what was taken wait again if writing failed.
+func (w *Writer[K, V]) end(taken map[K]V, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.taken = 0
+	if err == nil {
+		return
+	}
 	w.ensure()
 	for k, v := range taken {
 		if _, newer := w.waiting[k]; !newer {
@@ -100,7 +128,8 @@ func (w *Writer[K, V]) putBack(taken map[K]V) {
 	signal(w.wake)
 }
 
-// Run writes until ctx is done, then writes the rest and returns.
+// Run writes until ctx is done, then writes the rest and returns. That writing
+// fails is told when it begins and when it is over.
 func (w *Writer[K, V]) Run(ctx context.Context) {
 	w.mu.Lock()
 	w.ensure()
@@ -114,17 +143,20 @@ func (w *Writer[K, V]) Run(ctx context.Context) {
 		}
 		if ctx.Err() != nil {
 			if err := w.Flush(context.WithoutCancel(ctx)); err != nil {
-				slog.Error(w.What+" lost", "count", w.count(), "error", err)
+				slog.Error(w.What+" lost", "count", w.count()+w.lost(), "error", err)
 			}
 			return
 		}
 		err := w.Flush(ctx)
 		switch {
-		case err == nil:
+		case err == nil && pause > 0:
+			slog.Info(w.What+" are written again", "dropped", w.lost())
 			pause = 0
-		case ctx.Err() == nil:
+		case err != nil && ctx.Err() == nil:
+			if pause == 0 {
+				slog.Error(w.What+" not written; will be repeated until they are", "count", w.count(), "error", err)
+			}
 			pause = min(max(retryFirst, 2*pause), retryMost)
-			slog.Error(w.What+" not written; will be repeated", "count", w.count(), "dropped", w.lost(), "after", pause, "error", err)
 		}
 	}
 }
@@ -143,10 +175,13 @@ func (w *Writer[K, V]) count() int {
 	return len(w.waiting)
 }
 
+// lost counts what was dropped since the last call.
 func (w *Writer[K, V]) lost() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.dropped
+	n := w.dropped
+	w.dropped = 0
+	return n
 }
 
 func (w *Writer[K, V]) ensure() {

@@ -120,6 +120,8 @@ type Engine struct {
 	PhaseSince time.Time `json:"phase_since,omitzero"`
 	// Call is the power call decided last.
 	Call Call `json:"call,omitzero"`
+	// Left is the power-on of an earlier wish that may still turn the node on.
+	Left Call `json:"left,omitzero"`
 	// NotBefore bars the next power call until then.
 	NotBefore time.Time `json:"not_before,omitzero"`
 	// LaterSince is since when no call got further than "later".
@@ -161,6 +163,21 @@ const (
 
 // Open tells whether the call may still come to something.
 func (c Call) Open() bool { return c.State == CallDecided || c.State == CallAccepted }
+
+// LeaveCall ends the wait for the call under way. What was sent stays sent: a
+// node that was asked to go off runs nothing that could be relied on, and one
+// that was powered on may yet come on.
+func (c *Component) LeaveCall() {
+	call := c.Engine.Call
+	c.Engine.Call = Call{}
+	switch {
+	case !call.Open():
+	case call.Action == PoweringOn:
+		c.Engine.Left = call
+	default:
+		c.ActualState = ActualState{LastUpdated: c.ActualState.LastUpdated}
+	}
+}
 
 // Computed is the status that the API shows.
 func (c *Component) Computed() string {

@@ -123,7 +123,8 @@ func (c *Component) enable(on bool) {
 			c.EventStats = EventStats{}
 		}
 		c.Status.StatusOverride = StatusOnHold
-		c.Engine = Engine{Tenant: c.Engine.Tenant, StagedTenant: c.Engine.StagedTenant, PhaseSince: c.Engine.PhaseSince}
+		c.LeaveCall()
+		c.Engine = Engine{Tenant: c.Engine.Tenant, StagedTenant: c.Engine.StagedTenant, PhaseSince: c.Engine.PhaseSince, Left: c.Engine.Left}
 	}
 	c.Enabled = on
 }

@@ -208,6 +208,38 @@ func (s *Session) Members() []string {
 	return strings.Split(s.Components, ",")
 }
 
+// Disown takes out of the session whatever belongs to a deleted one of its name
+// and tenant; but for those in mine, which the session has now. Such nodes go on
+// to their desired state; what was staged is forgotten, for without its session
+// it cannot be applied.
+func (s *Service) Disown(ctx context.Context, name, tenant string, mine map[string]bool) error {
+	owner := key(tenant, name)
+	for _, column := range []string{"owner", "staged_owner"} {
+		all, err := s.components.List(ctx, store.Query{Where: []store.Match{store.Is(column, owner)}})
+		if err != nil {
+			return err
+		}
+		var ids []string
+		for i := range all {
+			if !mine[all[i].ID] {
+				ids = append(ids, all[i].ID)
+			}
+		}
+		_, _, err = s.Change(ctx, ids, func(c *Component) error {
+			if column == "owner" {
+				c.Session, c.Engine.Tenant = "", ""
+			} else {
+				c.StagedState, c.Engine.StagedTenant = StagedState{}, ""
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Active counts the nodes that a running session still has to deal with:
 // those of its own that are enabled, and those that have it staged.
 func (s *Service) Active(ctx context.Context, session *Session) (int, error) {

@@ -3,6 +3,8 @@ package cfs
 import (
 	"context"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
@@ -53,6 +55,55 @@ func (s *Service) OpenSessions(ctx context.Context, names []string) ([]OpenSessi
 // ActiveSessions counts the sessions that wait for or have a job.
 func (s *Service) ActiveSessions(ctx context.Context) (int, error) {
 	return s.sessions.Count(ctx, store.Query{Where: []store.Match{openStages}})
+}
+
+// BusySessions counts the sessions that have a place among those that run at a
+// time, or are to get the next ones: not those whose job waits, such as for a
+// git server, nor those that are not begun as long as it does.
+func (s *Service) BusySessions(ctx context.Context) (int, error) {
+	open, err := s.OpenSessions(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	stuck := map[string]bool{}
+	for i := range open {
+		if r := &open[i].Run; r.State.Waiting != nil {
+			stuck[r.Repositories()] = true
+		}
+	}
+	open = slices.DeleteFunc(open, func(o OpenSession) bool {
+		return o.Run.State.Waiting != nil || o.Session.Status.Session.Job == nil && stuck[o.Run.Repositories()]
+	})
+	return len(open), nil
+}
+
+// Behind is what a session that is not begun waits for if that is another one,
+// whose job waits for the same repositories; nil if there is none.
+func (s *Service) Behind(ctx context.Context, name string) (*Waiting, error) {
+	open, err := s.OpenSessions(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(open, func(o OpenSession) bool { return o.Session.Name == name })
+	if i < 0 || open[i].Session.Status.Session.Job != nil {
+		return nil, nil
+	}
+	mine := open[i].Run.Repositories()
+	for j := range open {
+		if w := open[j].Run.State.Waiting; w != nil && open[j].Run.Repositories() == mine {
+			return &Waiting{Reason: "session " + open[j].Session.Name + " waits for the same repositories: " + w.Reason}, nil
+		}
+	}
+	return nil, nil
+}
+
+// Repositories are those of the job's layers.
+func (r *Run) Repositories() string {
+	urls := make([]string, len(r.Job.Layers))
+	for i, l := range r.Job.Layers {
+		urls[i] = l.CloneURL
+	}
+	return strings.Join(urls, "\n")
 }
 
 // Progress is where a session stands: what its record says, which clients may

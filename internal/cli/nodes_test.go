@@ -124,7 +124,7 @@ func TestAppliedStagedTellsWhyNot(t *testing.T) {
 func TestExplainOfManyNodesIsFolded(t *testing.T) {
 	b := newBench(t)
 	off := func(x string) string {
-		return `{"id": "` + x + `", "session": "s1", "status": {"status": "power_on_pending"}}`
+		return `{"id": "` + x + `", "session": "s1", "enabled": true, "status": {"status": "power_on_pending"}}`
 	}
 	b.answer = hsmOf(paths(map[string]string{
 		"/apis/bos/v2/components/x1000c0s0b0n0": off("x1000c0s0b0n0"), "/apis/bos/v2/components/x1000c0s1b0n0": off("x1000c0s1b0n0"),

@@ -67,11 +67,13 @@ func (f *Facts) account() *account {
 		f.unknownNode(a)
 		return a
 	}
-	switch status := f.Component.Status.Status; status {
-	case "stable":
+	switch status := f.Component.Status.Status; {
+	case status == "stable":
 		f.rest(a)
-	case "failed":
+	case status == "failed":
 		f.failed(a)
+	case !f.Component.Enabled && status != "on_hold":
+		f.leftAlone(a, status)
 	default:
 		a.verdict = Moving
 		f.moving(a, status)
@@ -79,6 +81,15 @@ func (f *Facts) account() *account {
 	f.asides(a)
 	a.headline = f.held(a.headline)
 	return a
+}
+
+// leftAlone tells of a node that was disabled in the boot service on its way.
+func (f *Facts) leftAlone(a *account, status string) {
+	a.is(Wrong, "is left alone where it was, "+strings.ReplaceAll(status, "_", " ")+": it is disabled in the boot service.")
+	if f.Component.Error != "" {
+		a.say("The boot service says: %s", f.Component.Error)
+	}
+	a.advise("To have the boot service go on:  drover bos components update %s --enabled true", f.Node)
 }
 
 func (f *Facts) unknownNode(a *account) {

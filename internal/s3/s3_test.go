@@ -80,20 +80,20 @@ func TestServerAndClient(t *testing.T) {
 	})
 
 	t.Run("a presigned fetch is recorded for its node", func(t *testing.T) {
-		signed, err := client.Presign(ctx, name, time.Hour, url.Values{NodeParameter: {"x1"}})
+		signed, err := client.Presign(ctx, name, time.Hour, url.Values{NodeParameter: {"x1000c0s0b0n0"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if status, body := get(t, signed); status != 200 || body != text {
 			t.Errorf("presigned GET gave %d %q", status, body)
 		}
-		if status, _ := get(t, strings.Replace(signed, "x-drover-node=x1", "x-drover-node=x2", 1)); status != 403 {
+		if status, _ := get(t, strings.Replace(signed, "x-drover-node=x1000c0s0b0n0", "x-drover-node=x2", 1)); status != 403 {
 			t.Errorf("a URL with another node's name gave %d, want 403", status)
 		}
 		running, stop := context.WithCancel(ctx)
 		stop()
 		j.Run(running)
-		list, err := j.List(ctx, "x1", "", 0)
+		list, err := j.List(ctx, "x1000c0s0b0n0", "", 0)
 		if err != nil || len(list) != 1 || list[0].Text != "fetched s3://boot-images/id/kernel (8 bytes)" {
 			t.Errorf("journal has %+v, %v", list, err)
 		}

@@ -8,14 +8,18 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v3"
+	"github.com/versity/versitygw/backend"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
 	"github.com/versity/versitygw/s3api"
+	"github.com/versity/versitygw/s3api/controllers"
 
 	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // NodeParameter is the query parameter of a presigned URL that names the node
@@ -66,6 +70,7 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 			S3Options: []s3api.Option{
 				s3api.WithOnListen(func() { close(ready) }),
 				s3api.WithMiddleware("/", recordFetches(c.Journal)),
+				s3api.WithMiddleware("/", controllers.WrapMiddleware(signatures{c.Credentials, time.Now}.check, nil, nil)),
 			},
 		})
 	}()
@@ -89,7 +94,11 @@ func (s *Server) Stop() {
 
 // newBackend keeps object metadata in extended attributes, or beside the
 // objects where the file system has none.
-func newBackend(dir string) (*posix.Posix, error) {
+func newBackend(dir string) (backend.Backend, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
 	opts := posix.PosixOpts{CopyObjectThreshold: 5 << 30}
 	var store meta.MetadataStorer = meta.XattrMeta{}
 	if (meta.XattrMeta{}).Test(dir) != nil {
@@ -103,7 +112,11 @@ func newBackend(dir string) (*posix.Posix, error) {
 		}
 		store, opts.SideCarDir = sidecar, side
 	}
-	return posix.New(dir, store, opts)
+	files, err := posix.New(dir, store, opts)
+	if err != nil {
+		return nil, err
+	}
+	return objects{Backend: files, attributes: store, dir: dir}, nil
 }
 
 // resolvePort replaces port 0 by a free one. Another process may take it
@@ -120,12 +133,14 @@ func resolvePort(listen string) (string, error) {
 	return l.Addr().String(), nil
 }
 
-// recordFetches writes who fetched which object into the journal.
+// recordFetches writes who fetched which object into the journal. The name is
+// what the link says, whether or not its signature holds: a node whose link has
+// expired is to be seen too.
 func recordFetches(j *journal.Journal) fiber.Handler {
 	return func(c fiber.Ctx) error {
 		err := c.Next()
 		node := c.Query(NodeParameter)
-		if j == nil || node == "" || c.Method() != http.MethodGet {
+		if j == nil || !xname.IsNode(node) || c.Method() != http.MethodGet {
 			return err
 		}
 		status := c.Response().StatusCode()

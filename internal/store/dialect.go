@@ -28,6 +28,8 @@ type dialect interface {
 	insert(ctx context.Context, conn connection, table string, columns []string, rows [][]any, onConflict string) error
 	// duplicate tells whether err says that a row exists already.
 	duplicate(err error) bool
+	// refused tells whether err says that a value can never be stored.
+	refused(err error) bool
 }
 
 type sqliteDialect struct{}
@@ -64,11 +66,20 @@ func (sqliteDialect) insert(ctx context.Context, conn connection, table string, 
 // With one writer the check before the insert is enough.
 func (sqliteDialect) duplicate(error) bool { return false }
 
+// Any string will do.
+func (sqliteDialect) refused(error) bool { return false }
+
 type postgresDialect struct{}
 
 func (postgresDialect) duplicate(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "23505" // unique_violation
+}
+
+// A zero byte or damaged UTF-8, above all.
+func (postgresDialect) refused(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && strings.HasPrefix(pg.Code, "22") // class 22, data exception
 }
 
 func (postgresDialect) goose() goose.Dialect { return goose.DialectPostgres }

@@ -183,6 +183,9 @@ func (t *Table[T]) write(ctx context.Context, docs []T, onConflict string) error
 	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })
 	tx := txOf(ctx)
 	if err := t.db.dialect.insert(ctx, tx.conn, t.spec.Name, t.columns, rows, onConflict); err != nil {
+		if t.db.dialect.refused(err) {
+			return fault.New(fault.Invalid, "write to %s: %w", t.spec.Name, err)
+		}
 		return fmt.Errorf("write to %s: %w", t.spec.Name, err)
 	}
 	tx.note(t.spec.Name, keys...)

@@ -264,13 +264,14 @@ func (e *Executor) enqueue(id string) {
 	e.waiting = append(e.waiting, waiting{id: id, free: job.DebugWait > 0})
 }
 
-// dispatch starts waiting jobs as long as there is room.
+// dispatch starts waiting jobs as long as there is room. A job that itself
+// waits, such as for a git server, takes none.
 func (e *Executor) dispatch() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	busy := 0
-	for _, p := range e.running {
-		if !p.free {
+	for id, p := range e.running {
+		if !p.free && (len(e.waiting) == 0 || !e.stuck(id)) {
 			busy++
 		}
 	}
@@ -290,6 +291,12 @@ func (e *Executor) dispatch() {
 		e.tell(w.id)
 	}
 	e.waiting = left
+}
+
+// stuck tells whether the running job waits for something.
+func (e *Executor) stuck(id string) bool {
+	waits, err := e.dir(id).Waits()
+	return err == nil && len(waits) > 0
 }
 
 // spawn starts the job's supervisor in a session of its own, so that neither

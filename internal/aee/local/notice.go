@@ -30,6 +30,7 @@ func (e *Executor) notice() {
 			case event := <-notices.Events:
 				if aee.Records(event.Name) {
 					e.tell(filepath.Base(filepath.Dir(event.Name)))
+					e.dispatch() // a job that begins to wait leaves its room to others
 				}
 			case err := <-notices.Errors: // such as too many at once: the next look sees
 				e.cfg.Log.Warn("changes of jobs were missed", "error", err)

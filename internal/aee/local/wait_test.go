@@ -11,7 +11,8 @@ import (
 	"github.com/drover-hpc/drover/internal/cfs"
 )
 
-// A job whose git server is dead says so at its first try, not after the last.
+// A job whose git server is dead says so at its first try, not after the last,
+// and leaves its room to others.
 func TestJobTellsThatItsGitServerIsDead(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -20,6 +21,7 @@ func TestJobTellsThatItsGitServerIsDead(t *testing.T) {
 	address := closed.Addr().String()
 	closed.Close()
 	b := newBench(t, func(c *Config) {
+		c.Parallel = 1
 		c.Settings = aee.Settings{CacheDir: filepath.Join(t.TempDir(), "repositories"), GitDelay: time.Hour}
 	})
 	job := cfs.Job{ID: "cfs-1", Passthrough: "clone", Layers: []cfs.JobLayer{{Name: "base", CloneURL: "http://" + address + "/base.git"}}}
@@ -49,4 +51,6 @@ func TestJobTellsThatItsGitServerIsDead(t *testing.T) {
 	if left := time.Until(s.Waiting.Until); left < 50*time.Minute || left > time.Hour {
 		t.Errorf("waits until %s", s.Waiting.Until)
 	}
+	b.start("cfs-2", "") // and holds up nobody
+	b.until("cfs-2", cfs.JobSucceeded)
 }

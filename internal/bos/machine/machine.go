@@ -115,6 +115,7 @@ func (m *move) decide() {
 	if !c.Enabled {
 		m.Row = 2
 		if c.Engine.Call.Open() {
+			c.LeaveCall()
 			m.forgetCall()
 			m.Effect = Abandon
 		}

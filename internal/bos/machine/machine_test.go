@@ -100,6 +100,12 @@ func (s *in) apply(t *testing.T, w string) {
 		if e.Call.Action == bos.PoweringOn && w != "decided" && w != "accepted" {
 			c.LastAction.Failed = true
 		}
+	case "powered on before":
+		e.Left = bos.Call{ID: "left", Action: bos.PoweringOn, State: bos.CallAccepted, At: t0.Add(-time.Minute), AcceptedAt: t0.Add(-time.Minute)}
+	case "powered on long before":
+		e.Left = bos.Call{ID: "left", Action: bos.PoweringOn, State: bos.CallDecided, At: t0.Add(-time.Hour)}
+	case "hears that it was refused":
+		f.Outcome = &Outcome{CallID: e.Left.ID, Kind: bos.AnswerRefused, Words: "words of the BMC"}
 	case "no call":
 		e.Call = bos.Call{}
 	case "hears accepted":
@@ -182,6 +188,11 @@ var cells = []struct{ situation, want string }{
 	{"on_hold, not enabled", "2 on_hold disabled"},
 	{"power_off_gracefully_called, accepted, on, not enabled", "2 power_off_gracefully_called disabled AbortTransition"},
 	{"failed", "4 failed disabled"},
+	{"on_hold, wants off, powered on before", "5 on_hold: The node was powered on before it was to be off, and may come on yet"},
+	{"on_hold, wants off, powered on before, on", "26 power_off_pending"},
+	{"on_hold, wants off, powered on before, hears that it was refused", "12 stable disabled"},
+	{"on_hold, wants off, powered on long before, read before", "0 on_hold reread"},
+	{"on_hold, wants off, powered on long before", "12 stable disabled"},
 	{"power_on_called, hears of another call", "21 power_on_called"},
 	{"power_off_pending, silent", "6 power_off_pending: PCS does not answer: down"},
 	{"power_off_gracefully_called, accepted, 1h ago, silent", "6 power_off_gracefully_called: PCS does not answer: down"},

@@ -10,6 +10,9 @@ import (
 // decided what comes next (the node is given up). All else the look decides.
 func (m *move) record() (decided bool) {
 	o, call := m.f.Outcome, &m.c.Engine.Call
+	if left := &m.c.Engine.Left; o != nil && left.ID != "" && o.CallID == left.ID && (o.Kind == bos.AnswerRefused || o.Kind == bos.AnswerNever) {
+		*left = bos.Call{} // it will not come on
+	}
 	if o == nil || o.CallID != call.ID || !call.Open() {
 		return false
 	}

@@ -14,6 +14,7 @@ func (m *move) off() {
 		c.ActualState = bos.ActualState{LastUpdated: m.now} // the old system is gone
 	}
 	switch status := c.Computed(); {
+	case m.wantsOff() && m.mayComeOn():
 	case m.wantsOff():
 		m.goal(12)
 	case status == bos.StatusPowerOnCalled:
@@ -34,6 +35,25 @@ func (m *move) off() {
 		c.ActualState = bos.ActualState{LastUpdated: m.now} // only a report of this boot says what it runs
 		m.call(16, bos.PoweringOn, CallPowerOn)
 	}
+}
+
+// mayComeOn: the node is off as it should be, but an earlier wish had it powered
+// on a moment ago. It is not off for good until that has failed.
+func (m *move) mayComeOn() bool {
+	left := m.c.Engine.Left
+	if left.Action == "" {
+		return false
+	}
+	late := left.AcceptedAt.Add(m.o.PowerOnWait())
+	if left.AcceptedAt.IsZero() {
+		late = left.At.Add(m.o.PowerOnWait() + time.Minute) // PCS's patience is in whole minutes
+	}
+	if m.now.Before(late) {
+		m.wait(5, bos.FromPower, "The node was powered on before it was to be off, and may come on yet")
+		m.Look = late
+		return true
+	}
+	return m.old(late)
 }
 
 // stillOff: the node was powered on and is off. That must change in good time
@@ -60,6 +80,7 @@ func (m *move) stillOff() {
 
 // on: PCS says that the node is on.
 func (m *move) on() {
+	m.c.Engine.Left = bos.Call{}
 	switch m.c.Computed() {
 	case bos.StatusPowerOffGently, bos.StatusPowerOffHard:
 		m.goingDown()
@@ -241,6 +262,7 @@ func (m *move) call(row int, a bos.Action, effect Effect) {
 	if e.Call.Action != a {
 		e.LaterSince, e.RefusedSince = time.Time{}, time.Time{}
 	}
+	e.Left = bos.Call{}
 	e.Call = bos.Call{ID: m.f.CallID, Action: a, State: bos.CallDecided, At: m.now}
 	e.NotBefore = time.Time{}
 	c.LastAction = bos.LastAction{Action: a, LastUpdated: m.now}

@@ -24,6 +24,7 @@ type Row struct {
 var Rows = []Row{
 	{2, "any", "not enabled", "same", "a call under way is given up, its transition aborted", false},
 	{4, "failed", "enabled by hand", "failed, disabled", "", false},
+	{5, "any", "off, and should be off; powered on for an earlier session, within the on wait", "same", "", false},
 	{6, "any", "PCS (or CFS, where it decides) does not answer", "same, however long", "", false},
 	{7, "any", "PCS or CFS does not list the node", "same; after the on wait on_hold, disabled", "", false},
 	{9, "power_on_called", "power undefined, within the boot wait", "same", "", false},

@@ -137,3 +137,34 @@ func TestDisabledNodesTransitionIsAborted(t *testing.T) {
 		w.eventually("the transition's end", func() bool { return open() == 0 && !w.component(nodes[1]).Engine.Call.Open() })
 	}
 }
+
+// A call that is decided is not made for a node that was disabled, or that
+// another session took, while it was prepared.
+func TestCallIsNotMadeForANodeThatWentAnotherWay(t *testing.T) {
+	w := newWorld(t, 1)
+	w.run(bos.OperationBoot, "")
+	node := nodeName(0)
+	w.with(func() { w.driven[node] = nil })
+	disabled := false
+	w.onNodes = func() {
+		c, err := w.service.Component(t.Context(), node, "")
+		if err != nil || c.Engine.Call.State != bos.CallDecided || disabled {
+			return
+		}
+		disabled = true
+		_, _, err = w.service.Change(t.Context(), []string{node}, func(c *bos.Component) error {
+			if !c.Enabled {
+				return store.ErrUnchanged
+			}
+			c.Enabled = false
+			return nil
+		})
+		must(t, err)
+	}
+	w.run(bos.OperationShutdown, "")
+	w.stop()
+	w.start()
+	if len(w.driven[node]) != 0 || !disabled {
+		t.Errorf("driven %v although it was disabled", w.driven[node])
+	}
+}

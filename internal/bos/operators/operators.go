@@ -76,7 +76,7 @@ func (o *Operators) nodes(c *Config) {
 	transitions := &transitions{loop: &events.Loop{}, power: c.Power, outcomes: outcomes, table: c.TransitionTable,
 		often: c.PollForeign, now: c.Now, by: map[string]*watched{}}
 	configure := &configuration{components: c.Service, cfs: c.Configurations, view: config, wake: looks.Now, calls: &o.calls, now: c.Now, log: c.Log}
-	caller := caller{power: c.Power, guard: &guard{inventory: c.Inventory, sessions: c.Service}, transitions: transitions,
+	caller := caller{components: c.Service, power: c.Power, guard: &guard{inventory: c.Inventory, sessions: c.Service}, transitions: transitions,
 		outcomes: outcomes, calls: &o.calls, now: c.Now, log: c.Log}
 	boot := &boot{components: c.Service, tokens: c.Service, images: c.Service.Images, bss: c.BootParameters, cfs: c.Configurations, view: config}
 	on, soft, hard := newPowerOn(caller, boot), newSoftOff(caller), newForceOff(caller)

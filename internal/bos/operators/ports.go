@@ -32,6 +32,8 @@ type sessions interface {
 	Session(ctx context.Context, name, tenant string) (bos.Session, error)
 	ChangeSession(ctx context.Context, name, tenant string, alter func(*bos.Session) error) (bos.Session, error)
 	DeleteSession(ctx context.Context, name, tenant string) error
+	// Disown takes out of the session what belongs to a deleted one of its name.
+	Disown(ctx context.Context, name, tenant string, mine map[string]bool) error
 	// Active counts the nodes that the session still moves or has staged.
 	Active(ctx context.Context, s *bos.Session) (int, error)
 	// SaveStatus keeps the session's status as it is now.

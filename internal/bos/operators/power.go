@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,10 +12,12 @@ import (
 	"github.com/drover-hpc/drover/internal/batch"
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bos/machine"
+	"github.com/drover-hpc/drover/internal/store"
 )
 
 // caller is what the three power operators share.
 type caller struct {
+	components  components
 	power       bos.Power
 	guard       *guard
 	transitions *transitions
@@ -102,6 +105,7 @@ func (b *powerCall) carryOut(ctx context.Context) {
 		b.by.prepare(ctx, b)
 	}
 	b.overtake(ctx)
+	b.dropGone(ctx)
 	if len(b.nodes) == 0 || ctx.Err() != nil {
 		return
 	}
@@ -116,6 +120,43 @@ func (b *powerCall) carryOut(ctx context.Context) {
 		calls[b.nodes[i].ID] = b.nodes[i].Engine.Call.ID
 	}
 	b.by.transitions.add(id, b.by, calls)
+	if gone := b.gone(ctx); len(gone) > 0 {
+		b.by.outcomes.wake(gone...) // disabled while PCS was called, when there was no transition to end yet
+	}
+}
+
+// dropGone takes nodes out whose call nobody wants any more: they were disabled
+// or taken over by another session since it was decided.
+func (b *powerCall) dropGone(ctx context.Context) {
+	if gone := b.gone(ctx); len(gone) > 0 {
+		b.nodes = slices.DeleteFunc(slices.Clone(b.nodes), func(c bos.Component) bool { return slices.Contains(gone, c.ID) })
+	}
+}
+
+// gone are the nodes whose call nobody wants any more, as far as can be told.
+func (b *powerCall) gone(ctx context.Context) (ids []string) {
+	if len(b.nodes) == 0 {
+		return nil
+	}
+	now, err := b.by.components.Components(ctx, store.Query{Keys: b.ids()})
+	if err != nil {
+		if ctx.Err() == nil {
+			b.by.log.Warn("not known whether power calls are still wanted", "error", err)
+		}
+		return nil
+	}
+	wanted := make(map[string]string, len(now))
+	for i := range now {
+		if now[i].Enabled {
+			wanted[now[i].ID] = now[i].Engine.Call.ID
+		}
+	}
+	for i := range b.nodes {
+		if id := b.nodes[i].ID; wanted[id] != b.nodes[i].Engine.Call.ID {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func (b *powerCall) ids() []string {

@@ -17,6 +17,9 @@ import (
 type hsmWorld struct{ *world }
 
 func (w hsmWorld) Nodes(_ context.Context, ids []string) ([]bos.Node, error) {
+	if w.onNodes != nil {
+		w.onNodes()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.fail["hsm"]; err != nil {

@@ -145,9 +145,12 @@ func (s *setup) write(ctx context.Context, session *bos.Session, targets map[str
 		if len(missing) > 0 {
 			s.log.Warn("nodes without a BOS component are left out", "session", session.Name, "nodes", missing)
 		}
-		members := make([]string, len(after))
+		members, mine := make([]string, len(after)), make(map[string]bool, len(after))
 		for i := range after {
-			members[i] = after[i].ID
+			members[i], mine[after[i].ID] = after[i].ID, true
+		}
+		if err := s.sessions.Disown(ctx, session.Name, session.Tenant, mine); err != nil {
+			return err
 		}
 		slices.Sort(members)
 		_, err = s.sessions.ChangeSession(ctx, session.Name, session.Tenant, func(r *bos.Session) error {

@@ -54,6 +54,7 @@ type world struct {
 	cfsOutcome  map[string]string     // status in place of configured
 	fail        map[string]error      // by call: hsm, pcs, bss, cfs, s3, status
 	beforePower func(op string, nodes []string) error
+	onNodes     func() // HSM is asked for nodes
 	boots       sync.WaitGroup
 }
 

@@ -34,6 +34,8 @@ type CFS interface {
 	DeleteSession(ctx context.Context, name string) error
 	Progress(ctx context.Context, names []string) (map[string]cfs.Progress, error)
 	ActiveSessions(ctx context.Context) (int, error)
+	BusySessions(ctx context.Context) (int, error)
+	Behind(ctx context.Context, name string) (*cfs.Waiting, error)
 }
 
 // Config is what a Batcher works with.

@@ -232,6 +232,27 @@ func TestWithoutCapacityTheWindowCounts(t *testing.T) {
 	f.wantSessions("batcher-0001: x0", "batcher-0002: x1")
 }
 
+// Sessions that wait for a dead git server take no place, so they are no reason
+// for others to wait for their window.
+func TestSessionsThatWaitForGitTakeNoCapacity(t *testing.T) {
+	f := newFixture(t)
+	f.maxJobs = 1
+	f.restart()
+	f.add("x0")
+	f.look(0)
+	f.look(time.Second)
+	f.job("batcher-0001", cfs.JobState{Phase: cfs.JobRunning, Step: "clone", Started: f.now,
+		Waiting: &cfs.Waiting{Reason: "git server does not answer", Until: f.now.Add(time.Minute)}})
+	f.add("x1")
+	f.look(0)
+	f.look(time.Second)
+	f.wantSessions("batcher-0001: x0", "batcher-0002: x1")
+	stand, err := f.batcher.Stand(t.Context(), "x1")
+	if err != nil || stand.Waiting == nil || !strings.Contains(stand.Waiting.Reason, "session batcher-0001 waits for the same repositories: git server does not answer") {
+		t.Errorf("%+v, %v", stand.Waiting, err)
+	}
+}
+
 func TestGroupsNeverMix(t *testing.T) {
 	f := newFixture(t)
 	f.configure("d", "a")

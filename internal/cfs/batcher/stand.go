@@ -41,6 +41,9 @@ func (b *Batcher) Stand(ctx context.Context, id string) (Stand, error) {
 			return Stand{}, err
 		}
 		l.run = progress[l.session]
+		if l.behind, err = b.cfg.CFS.Behind(ctx, l.session); err != nil {
+			return Stand{}, err
+		}
 	}
 	return Stand{Session: l.session, Waiting: decide(l, b.cfg.Quiet).wait}, nil
 }
@@ -52,6 +55,6 @@ func (b *Batcher) look(a *cfs.Assessment, options cfs.Options) *look {
 }
 
 func (b *Batcher) room(ctx context.Context) (room, error) {
-	active, err := b.cfg.CFS.ActiveSessions(ctx)
+	active, err := b.cfg.CFS.BusySessions(ctx)
 	return room{active: active, max: b.cfg.MaxJobs, held: b.cfg.Held}, err
 }

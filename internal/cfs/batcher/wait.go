@@ -19,9 +19,10 @@ type look struct {
 	// run is where it stands.
 	session string
 	run     cfs.Progress
-	backoff *backoff // of its configuration; nil: none
-	refused string   // why CFS last made no session of its configuration
-	batch   *open    // that it is in
+	behind  *cfs.Waiting // what the session is not begun for, beside room
+	backoff *backoff     // of its configuration; nil: none
+	refused string       // why CFS last made no session of its configuration
+	batch   *open        // that it is in
 	room    room
 }
 
@@ -82,6 +83,8 @@ func (l *look) inSession() decision {
 		return decision{}
 	case l.room.held:
 		return waits(time.Time{}, "session %s is not started: CFS starts none (--cfs-hold-sessions)", l.session)
+	case l.behind != nil:
+		return waits(l.behind.Until, "session %s is not begun: %s", l.session, l.behind.Reason)
 	case l.room.active > l.room.max:
 		return waits(time.Time{}, "session %s waits for its turn: %d sessions are open, %d run at a time", l.session, l.room.active, l.room.max)
 	}

@@ -102,7 +102,7 @@ func (o *Operator) accept(ctx context.Context) ([]string, error) {
 	places, stuck := o.cfg.MaxJobs, map[string]bool{}
 	for _, run := range o.active {
 		if run.State.Waiting != nil {
-			stuck[repositories(&run)] = true
+			stuck[run.Repositories()] = true
 		} else {
 			places--
 		}
@@ -112,7 +112,7 @@ func (o *Operator) accept(ctx context.Context) ([]string, error) {
 	}
 	queue := make([]cfs.OpenSession, 0, len(o.waiting))
 	for _, s := range o.waiting {
-		if !stuck[repositories(&s.Run)] {
+		if !stuck[s.Run.Repositories()] {
 			queue = append(queue, s)
 		}
 	}
@@ -135,15 +135,6 @@ func (o *Operator) accept(ctx context.Context) ([]string, error) {
 		o.take(run)
 	}
 	return names, nil
-}
-
-// repositories are those of the job's layers.
-func repositories(r *cfs.Run) string {
-	urls := make([]string, len(r.Job.Layers))
-	for i, l := range r.Job.Layers {
-		urls[i] = l.CloneURL
-	}
-	return strings.Join(urls, "\n")
 }
 
 // follow launches those of the sessions that are not yet, asks where their jobs

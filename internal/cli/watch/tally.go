@@ -117,6 +117,9 @@ type Tally struct {
 	ForcedOff int
 	// LeftOut counts what was asked for and is not dealt with.
 	LeftOut int
+	// Taken counts the nodes that a session that is over no longer had at its
+	// end: another session took them, or somebody by hand.
+	Taken int
 	// Waiting are the nodes of a staged session to which it has not been
 	// applied.
 	Waiting []string
@@ -145,6 +148,9 @@ func Count(s *Snapshot) *Tally {
 	}
 	if t.Complete() && s.Extended.Managed > len(s.Components)+t.Staged {
 		t.fromExtended(s.Extended)
+	}
+	if members := s.Session.Components; t.Complete() && members != "" {
+		t.Taken = max(0, len(strings.Split(members, ","))-t.Nodes-t.Staged)
 	}
 	t.Waiting = waiting(s)
 	t.ForcedOff, t.LeftOut = len(s.Extended.ForcedOff), s.Extended.LeftOutCount
@@ -216,7 +222,9 @@ func (t *Tally) Problem() string {
 
 // OK tells whether the session is over and each node got where it should be, or
 // waits for applystaged.
-func (t *Tally) OK() bool { return t.Over() && t.Problem() == "" && t.Succeeded == t.Nodes }
+func (t *Tally) OK() bool {
+	return t.Over() && t.Problem() == "" && t.Succeeded == t.Nodes && t.Taken == 0
+}
 
 // Elapsed is the time since the session's start, up to its end.
 func (t *Tally) Elapsed(now time.Time) time.Duration {
@@ -262,7 +270,7 @@ func (t *Tally) Outcome(now time.Time) string {
 	switch {
 	case t.Problem() != "":
 		parts = append(parts, "it failed: "+t.Problem())
-	case t.Nodes == 0 && t.Staged == 0 && len(t.Waiting) == 0:
+	case t.Nodes == 0 && t.Staged == 0 && len(t.Waiting) == 0 && t.Taken == 0:
 		parts = append(parts, "it had no nodes")
 	}
 	switch {
@@ -284,6 +292,9 @@ func (t *Tally) Outcome(now time.Time) string {
 				parts = append(parts, fmt.Sprintf("%d did not finish", other))
 			}
 		}
+	}
+	if t.Taken > 0 {
+		parts = append(parts, nodes(t.Taken)+" taken over before the end, by another session or by hand")
 	}
 	if t.ForcedOff > 0 {
 		parts = append(parts, fmt.Sprintf("%d forced off", t.ForcedOff))

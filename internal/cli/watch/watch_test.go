@@ -49,11 +49,17 @@ func TestOutcome(t *testing.T) {
 	left.Extended.LeftOut, left.Extended.LeftOutCount = []Told{{"x9", "it is locked"}}, 1
 	staged := snapshot("complete", nil)
 	staged.Extended.Managed, staged.Extended.Staged = 2, 100
+	taken := snapshot("complete", map[string]int{stable: 1})
+	taken.Session.Components = "x1000c0s0b0n0,x1000c0s1b0n0,x1000c0s2b0n0"
+	allTaken := snapshot("complete", nil)
+	allTaken.Session.Components = "x1000c0s0b0n0"
 	for _, c := range []struct {
 		want string
 		s    *Snapshot
 		ok   bool
 	}{
+		{"session s1 complete in 0:01:30: all 1 node succeeded, 2 nodes taken over before the end, by another session or by hand", taken, false},
+		{"session s1 complete in 0:01:30: 1 node taken over before the end, by another session or by hand", allTaken, false},
 		{"session s1 complete in 0:01:30: all 3 nodes succeeded", snapshot("complete", map[string]int{stable: 3}), true},
 		{"session s1 complete in 0:01:30: all 1 node succeeded", snapshot("complete", map[string]int{stable: 1}), true},
 		{"session s1 complete in 0:01:30: 2 of 3 nodes succeeded, 1 failed", snapshot("complete", map[string]int{stable: 2, failed: 1}), false},

@@ -59,6 +59,7 @@ var knownDifferences = map[string]known{
 		"*: answer*.ResourceURI missing":                                  "the service answers URI",
 		"*: answer*.URI added":                                            "the service answers URI",
 		"*: *.DiscoveryInfo.Last* *":                                      "the service spells them LastDiscoveryAttempt and LastDiscoveryStatus",
+		"*: *.DiscoveryInfo.Problems added":                               "what a walk could not read, besides why it failed (LastDiscoveryError); Drover's own",
 		"*: *Arch value 'UNKNOWN' added":                                  "the service has it",
 		"GET /Inventory/ComponentEndpoints*: answer*.Redfish*Info added":  "in the file one of several alternatives",
 		"GET /locks/status: query * is limited to [false true]":           "letter case does not matter",

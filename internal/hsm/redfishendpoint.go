@@ -18,7 +18,7 @@ type RedfishEndpoint struct {
 	Name               string `json:"Name,omitempty" doc:"Name for people"`
 	Hostname           string `json:"Hostname" required:"false" doc:"Host name, without the domain"`
 	Domain             string `json:"Domain" required:"false" doc:"Domain of the host name"`
-	FQDN               string `json:"FQDN" required:"false" doc:"Address, if it is not host name and domain; may carry a port"`
+	FQDN               string `json:"FQDN" required:"false" doc:"Address, if it is not host name and domain; may carry a port, and https:// or http://"`
 	Enabled            *bool  `json:"Enabled,omitempty" doc:"Whether it may be discovered; default true"`
 	UUID               string `json:"UUID,omitempty" doc:"UUID of the Redfish service"`
 	User               string `json:"User" required:"false" doc:"User name of the account on the controller"`
@@ -38,6 +38,8 @@ type DiscoveryInfo struct {
 	LastAttempt    *time.Time `json:"LastDiscoveryAttempt,omitempty" doc:"When it was last asked for"`
 	LastStatus     string     `json:"LastDiscoveryStatus" doc:"DiscoverOK, or where it stands or failed"`
 	RedfishVersion string     `json:"RedfishVersion,omitempty" doc:"Version of Redfish that the controller speaks"`
+	LastError      string     `json:"LastDiscoveryError,omitempty" doc:"Why it failed: status, resource and the controller's words; not of the published interface"`
+	Problems       []string   `json:"Problems,omitempty" doc:"What could not be read though discovery went well; not of the published interface"`
 }
 
 // The statuses of discovery that occur.
@@ -82,7 +84,10 @@ func (c *credential) login() redfish.Login {
 // settle finds the endpoint's xname and address and checks them.
 func (e *RedfishEndpoint) settle() error {
 	id := e.ID
-	for _, other := range []string{e.Hostname, e.FQDN} {
+	if err := e.settleAddress(); err != nil {
+		return err
+	}
+	for _, other := range []string{e.Hostname, redfish.Host(e.FQDN)} {
 		if id == "" {
 			id = other
 		}
@@ -132,7 +137,7 @@ func (e *RedfishEndpoint) resolveName() error {
 	if e.FQDN == "" {
 		e.FQDN = host
 	}
-	given := e.FQDN
+	given := redfish.Host(e.FQDN)
 	if h, _, err := net.SplitHostPort(given); err == nil {
 		given = h
 	}
@@ -161,6 +166,17 @@ func (e *RedfishEndpoint) checkAddresses() error {
 	return nil
 }
 
+// settleAddress checks the FQDN, which may say by a scheme how to speak to it.
+func (e *RedfishEndpoint) settleAddress() error {
+	host := strings.TrimSuffix(redfish.Host(e.FQDN), "/")
+	scheme := strings.ToLower(strings.TrimSuffix(e.FQDN, redfish.Host(e.FQDN)))
+	if scheme != "" && scheme != "https://" && scheme != "http://" || strings.Contains(host, "/") || scheme != "" && host == "" {
+		return fault.New(fault.Invalid, "FQDN is '%s', expected a host, with or without port, with nothing before it or https:// or http://", e.FQDN)
+	}
+	e.FQDN = scheme + host
+	return nil
+}
+
 // ask makes a discovery of the endpoint wanted and tells whether that changed
 // anything: one that is under way goes on unless forced to start again.
 func (e *endpoint) ask(now time.Time, force bool) bool {
@@ -173,6 +189,7 @@ func (e *endpoint) ask(now time.Time, force bool) bool {
 	}
 	now = now.UTC()
 	e.DiscoveryInfo.LastAttempt, e.DiscoveryInfo.LastStatus = &now, DiscoveryStarted
+	e.DiscoveryInfo.LastError, e.DiscoveryInfo.Problems = "", nil
 	e.Walk++
 	return true
 }

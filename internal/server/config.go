@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 
+	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/fault"
 )
 
@@ -56,6 +57,7 @@ type Config struct {
 	SimOnDelay   time.Duration `mapstructure:"sim-on-delay"`
 	SimOffDelay  time.Duration `mapstructure:"sim-off-delay"`
 	SimFailure   float64       `mapstructure:"sim-boot-failures"`
+	SimBMCs      []string      `mapstructure:"sim-bmcs"`
 
 	Virtual Virtual `mapstructure:"virtual"`
 }
@@ -100,6 +102,7 @@ func declare(cmd *cobra.Command) {
 	f.Duration("sim-boot-delay", 2*time.Second, "time a simulated node takes to boot")
 	f.Duration("sim-on-delay", 200*time.Millisecond, "time from PoweringOn to On of a simulated node")
 	f.Duration("sim-off-delay", 500*time.Millisecond, "time a simulated node takes to shut down gracefully")
+	f.StringSlice("sim-bmcs", nil, "`CHARACTER`s of the simulated BMCs, one after another: all, or some of "+strings.Join(bmc.CharacterNames(), ", "))
 	f.Float64("sim-boot-failures", 0, "share of simulated boots that hang, 0 to 1")
 	f.Int("virtual", 0, "start `N` virtual nodes: QEMU machines that boot for real")
 	f.Int("virtual-memory", 384, "memory of each virtual node, in `MiB`")

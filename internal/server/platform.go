@@ -66,6 +66,7 @@ func (s *Server) startPlatform(ctx context.Context) error {
 		return err
 	}
 	bmcs := redfish.New(bmcConnections)
+	s.onStop(bmcs.Close)
 	hardware := hsm.NewService(s.db, s.journal, bmcs, s.now)
 	if err := hardware.AddRoles(c.Roles, c.SubRoles); err != nil {
 		return err

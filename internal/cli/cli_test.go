@@ -160,7 +160,7 @@ func TestErrors(t *testing.T) {
 		"cray cfs components updatemany --enabled true":       {nil, 1, "Error: at least one of the --filter options must be set\n"},
 		"cray cfs sessions create --target-group a":           {nil, 2, form("cray cfs sessions create [OPTIONS]", "cray cfs sessions create", "Option '--target-group' requires 2 arguments.")},
 		"cray bos sessiontemplates create t --file /no/where": {nil, 1, "Error: open /no/where: no such file or directory\n"},
-		"drover explain x[1": {nil, 2, form("drover explain [OPTIONS] NODE", "drover explain",
+		"drover explain x[1": {nil, 2, form("drover explain [OPTIONS] NODE...", "drover explain",
 			"Invalid value for 'NODE': name list \"x[1\": unbalanced bracket in \"x[1\".")},
 	} {
 		b.answer = c.answer

@@ -33,9 +33,15 @@ func (a *account) told(text string) bool {
 	return slices.ContainsFunc(a.details, func(d string) bool { return strings.Contains(d, text) })
 }
 
-// Headline is the first line without the node's name: all that is known of it,
-// in a sentence.
-func Headline(f *Facts) string { return f.account().headline }
+// Line is what Explain says of one node among several, without its name: all
+// that is known of it in a sentence, and why the boot service gave it up.
+func Line(f *Facts) string {
+	a := f.account()
+	if c := f.Component; a.verdict == Failed && c.Status.Status == "failed" && c.Error != "" {
+		return a.headline + " " + c.Error
+	}
+	return a.headline
+}
 
 // Explain is the answer, as lines of text.
 func Explain(f *Facts) []string {

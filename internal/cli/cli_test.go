@@ -160,7 +160,12 @@ func TestErrors(t *testing.T) {
 		"cray cfs components updatemany --enabled true":       {nil, 1, "Error: at least one of the --filter options must be set\n"},
 		"cray cfs sessions create --target-group a":           {nil, 2, form("cray cfs sessions create [OPTIONS]", "cray cfs sessions create", "Option '--target-group' requires 2 arguments.")},
 		"cray bos sessiontemplates create t --file /no/where": {nil, 1, "Error: open /no/where: no such file or directory\n"},
-		"drover explain x[1": {nil, 2, form("drover explain [OPTIONS] NODE", "drover explain",
+		"drover --server http://x bos v2 sessions list": {nil, 2, form("drover [OPTIONS] COMMAND [ARGS]...", "drover",
+			"no such option: --server (it stands behind the command)")},
+		"drover explain x1000c0s0b0n0 --verbos": {nil, 2, form("drover explain [OPTIONS] NODE...", "drover explain", "no such option: --verbos")},
+		"drover console x1000c0s0b0n0 --lines many": {nil, 2, form("drover console [OPTIONS] NODE...", "drover console",
+			"Invalid value for '--lines': 'many' is not a valid integer.")},
+		"drover explain x[1": {nil, 2, form("drover explain [OPTIONS] NODE...", "drover explain",
 			"Invalid value for 'NODE': name list \"x[1\": unbalanced bracket in \"x[1\".")},
 	} {
 		b.answer = c.answer
@@ -180,6 +185,11 @@ func TestUnreachable(t *testing.T) {
 	code, _, stderr := b.run(typed("cray bos v2 sessions list")...)
 	if code != 2 || !strings.Contains(stderr, "Error: Unable to connect to cray. Please verify your cray hostname:") {
 		t.Errorf("exit %d, %s", code, stderr)
+	}
+	code, _, stderr = b.run(typed("drover bos v2 sessions list")...)
+	if code != 2 || strings.Contains(stderr, "cray") || !strings.Contains(stderr, "Error: no answer from "+b.server.URL+": ") ||
+		!strings.Contains(stderr, "--server") {
+		t.Errorf("drover: exit %d, %s", code, stderr)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 func (a *app) console() *cobra.Command {
 	var lines int
-	cmd := a.verb("console NODE", "Show what a node wrote on its serial console", arguments("NODE"),
+	cmd := a.verb("console NODE...", "Show what a node wrote on its serial console", atLeast("NODE"),
 		func(cmd *cobra.Command, g *globals, args []string) error {
 			if lines < 1 {
 				return usageError("Invalid value for '--lines': %d is not in the range x>=1.", lines)
@@ -21,7 +21,7 @@ func (a *app) console() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			nodes, err := s.nodeNames(cmd.Context(), args[0])
+			nodes, err := s.nodeNames(cmd.Context(), strings.Join(args, ","))
 			if err != nil {
 				return err
 			}

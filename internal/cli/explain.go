@@ -16,13 +16,13 @@ import (
 )
 
 func (a *app) explain() *cobra.Command {
-	cmd := a.verb("explain NODE", "Say in plain words where a node's boot stands", arguments("NODE"),
+	cmd := a.verb("explain NODE...", "Say in plain words where a node's boot stands", atLeast("NODE"),
 		func(cmd *cobra.Command, g *globals, args []string) error {
 			s, err := a.open(g)
 			if err != nil {
 				return err
 			}
-			nodes, err := s.nodeNames(cmd.Context(), args[0])
+			nodes, err := s.nodeNames(cmd.Context(), strings.Join(args, ","))
 			if err != nil {
 				return err
 			}
@@ -37,7 +37,7 @@ func (a *app) explain() *cobra.Command {
 			return nil
 		})
 	cmd.Long = "Say in plain words where a node's boot stands: how long each step took, what it waits for and until when, " +
-		"what went wrong last, and what to do next. Of several nodes, such as x1000c0s[0-7]b0n0, x1000c0, nid[1-4] or a group, one line says it all."
+		"what went wrong last, and what to do next. Of several nodes, such as x1000c0s[0-7]b0n0, x1000c0, nid[1-4] or a group, each is told in a line."
 	return cmd
 }
 
@@ -47,14 +47,14 @@ const asking = 8
 // explainMany prints a line for each thing that is to be said, with the nodes
 // of which it is.
 func (s *session) explainMany(ctx context.Context, nodes []string) error {
-	headlines := make([]string, len(nodes))
+	told := make([]string, len(nodes))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(asking)
 	for i, node := range nodes {
 		g.Go(func() error {
 			facts, err := s.facts(ctx, node)
 			if err == nil {
-				headlines[i] = explain.Headline(facts)
+				told[i] = explain.Line(facts)
 			}
 			return err
 		})
@@ -64,7 +64,7 @@ func (s *session) explainMany(ctx context.Context, nodes []string) error {
 	}
 	of := map[string][]string{}
 	var order []string
-	for i, h := range headlines {
+	for i, h := range told {
 		if of[h] == nil {
 			order = append(order, h)
 		}

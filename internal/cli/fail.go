@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,9 @@ var abort = &failure{code: 1, message: "Aborted!"}
 // fail prints err about the command and returns the exit code.
 func (a *app) fail(cmd *cobra.Command, err error) int {
 	f := classify(err)
+	if f != nil && a.name != "cray" && cmd.HasSubCommands() && a.isGlobal(err) {
+		f.message += " (it stands behind the command)"
+	}
 	switch {
 	case f == nil:
 		return 0
@@ -77,6 +81,9 @@ func classify(err error) *failure {
 		return &failure{code: 2, usage: true, message: "no such option: " + name}
 	case errors.As(err, &noValue):
 		return &failure{code: 2, usage: true, message: "Option '--" + noValue.GetSpecifiedName() + "' requires an argument."}
+	case errors.As(err, &invalid) && errors.Is(invalid, strconv.ErrSyntax):
+		return &failure{code: 2, usage: true, message: fmt.Sprintf("Invalid value for '--%s': '%s' is not a valid %s.",
+			invalid.GetFlag().Name, invalid.GetValue(), kindOf(invalid.GetFlag()))}
 	case errors.As(err, &invalid):
 		return &failure{code: 2, usage: true, message: fmt.Sprintf("Invalid value for '--%s': %s",
 			invalid.GetFlag().Name, strings.TrimPrefix(invalid.Unwrap().Error(), "invalid "))}
@@ -86,7 +93,25 @@ func classify(err error) *failure {
 	return &failure{code: 1, message: err.Error()}
 }
 
-// unreachable words a call that got no answer.
+// isGlobal tells whether err is about an option that every command has.
+func (a *app) isGlobal(err error) bool {
+	var unknown *pflag.NotExistError
+	return errors.As(err, &unknown) && a.globalFlags(new(globals)).Lookup(unknown.GetSpecifiedName()) != nil
+}
+
+// kindOf names what a flag takes.
+func kindOf(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "bool":
+		return "boolean"
+	case "float64":
+		return "float"
+	}
+	return "integer"
+}
+
+// unreachable words a call that got no answer: under the published name as that
+// program does, which clients may look for.
 func unreachable(program, base string, err error) error {
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
@@ -95,6 +120,10 @@ func unreachable(program, base string, err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
+	}
+	if program != "cray" {
+		return &failure{code: 2, usage: true, message: fmt.Sprintf("no answer from %s: %v\n"+
+			"Does it run, and is this its URL? --server, DROVER_SERVER or `%s config set core hostname=URL` name another.", base, err, program)}
 	}
 	return &failure{code: 2, usage: true, message: fmt.Sprintf("Unable to connect to cray. Please verify your cray hostname:\n"+
 		"    %[1]s config get core.hostname\n    %[1]s config set core hostname=<hostname>\n(%[2]s: %[3]v)", program, base, err)}

@@ -61,7 +61,7 @@ func (a *app) images() *cobra.Command {
 	cmd.Long = "Upload an image and register it with the Image Management Service.\n\n" +
 		"DIR holds kernel (or vmlinuz...), initrd, rootfs (or *.squashfs) and, if wanted, boot_parameters; or name the files."
 	cmd.Flags().StringVar(&name, "name", "", "name of the image")
-	cmd.Flags().StringVar(&arch, "arch", "x86_64", "x86_64 or aarch64")
+	cmd.Flags().StringVar(&arch, "arch", "x86_64", "architecture: x86_64 or aarch64")
 	top := group("images", "Boot images")
 	top.AddCommand(cmd, a.buildImage())
 	return top

@@ -128,14 +128,17 @@ func TestExplainOfManyNodesIsFolded(t *testing.T) {
 	}
 	b.answer = hsmOf(paths(map[string]string{
 		"/apis/bos/v2/components/x1000c0s0b0n0": off("x1000c0s0b0n0"), "/apis/bos/v2/components/x1000c0s1b0n0": off("x1000c0s1b0n0"),
-		"/apis/bos/v2/components/x1000c0s2b0n0": `{"id": "x1000c0s2b0n0", "session": "s1", "status": {"status": "failed"}, "staged_state": {"session": "s2"}}`,
+		"/apis/bos/v2/components/x1000c0s2b0n0": `{"id": "x1000c0s2b0n0", "session": "s1", "status": {"status": "failed"}, "error": "PCS could not power on: no power", "staged_state": {"session": "s2"}}`,
 		"/apis/power-control/v1/power-status":   `{"status": [{"powerState": "off", "managementState": "available"}]}`,
 	}))
-	want := "x1000c0s[0-1]b0n0 is off and about to be powered on.\nx1000c0s2b0n0 failed; session s2 is staged for it.\nx1000c0s3b0n0 is not known to the boot service.\n"
+	want := "x1000c0s[0-1]b0n0 is off and about to be powered on.\nx1000c0s2b0n0 failed; session s2 is staged for it. PCS could not power on: no power\nx1000c0s3b0n0 is not known to the boot service.\n"
 	for _, names := range []string{"x1000c0", "nid[1-4]", "Compute", "x1000c0s[0-3]b0n0"} {
 		if code, out, stderr := b.run("drover", "explain", names); code != 0 || out != want {
 			t.Errorf("%s: exit %d %s\n got %s\nwant %s", names, code, stderr, out, want)
 		}
+	}
+	if code, out, stderr := b.run("drover", "explain", "x1000c0s[0-1]b0n0", "x1000c0s2b0n0", "nid4"); code != 0 || out != want {
+		t.Errorf("several arguments: exit %d %s\n got %s\nwant %s", code, stderr, out, want)
 	}
 	for _, command := range []string{"explain", "console"} {
 		if code, _, stderr := b.run("drover", command, "x1000c0s9"); code != 2 || !strings.Contains(stderr, "HSM does not know x1000c0s9.") {
@@ -171,6 +174,9 @@ func TestConsolesOfManyNodes(t *testing.T) {
 	code, out, stderr := b.run("drover", "console", "x1000c0s[0-1]b0n0")
 	if code != 3 || out != "==> x1000c0s1b0n0 <==\nboot\nlogin:\n" || !strings.Contains(stderr, "no console of x1000c0s0b0n0: ") {
 		t.Errorf("exit %d\n%s%s", code, out, stderr)
+	}
+	if _, again, _ := b.run("drover", "console", "x1000c0s0b0n0", "x1000c0s1b0n0"); again != out {
+		t.Errorf("several arguments:\n%s", again)
 	}
 	if code, out, _ = b.run("drover", "console", "nid2"); code != 0 || out != "boot\nlogin:\n" {
 		t.Errorf("one: exit %d\n%s", code, out)

@@ -28,7 +28,7 @@ type globals struct {
 func (a *app) globalFlags(g *globals) *pflag.FlagSet {
 	f := pflag.NewFlagSet("global", pflag.ContinueOnError)
 	f.StringVar(&g.configuration, "configuration", "", "name of the configuration to use [CRAY_CONFIG]")
-	f.StringVar(&g.format, "format", "", "json, toml or yaml; toml if not set [CRAY_FORMAT]")
+	f.StringVar(&g.format, "format", "", "form of the output: json, toml or yaml; toml if not set [CRAY_FORMAT]")
 	f.StringVar(&g.token, "token", "", "file with the token [CRAY_CREDENTIALS]")
 	f.StringVar(&g.server, "server", "", "URL of the gateway; goes before the configuration's [DROVER_SERVER]")
 	f.BoolVar(&g.quiet, "quiet", false, "print the result only [CRAY_QUIET]")

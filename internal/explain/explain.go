@@ -33,9 +33,15 @@ func (a *account) told(text string) bool {
 	return slices.ContainsFunc(a.details, func(d string) bool { return strings.Contains(d, text) })
 }
 
-// Headline is the first line without the node's name: all that is known of it,
-// in a sentence.
-func Headline(f *Facts) string { return f.account().headline }
+// Line is what Explain says of one node among several, without its name: all
+// that is known of it in a sentence, and why the boot service gave it up.
+func Line(f *Facts) string {
+	a := f.account()
+	if c := f.Component; a.verdict == Failed && c.Status.Status == "failed" && c.Error != "" {
+		return a.headline + " " + c.Error
+	}
+	return a.headline
+}
 
 // Explain is the answer, as lines of text.
 func Explain(f *Facts) []string {
@@ -112,14 +118,19 @@ func (f *Facts) failed(a *account) {
 		return
 	}
 	a.is(Failed, "failed.")
-	if f.Component.Error != "" {
-		a.say("%s", f.Component.Error)
+	last, ok := f.lastFailure()
+	switch why := f.Component.Error; {
+	case why != "" && ok && strings.HasSuffix(last.Text, "-> failed: "+why):
+		a.say("%s ago: %s", span(f.Now.Sub(last.Time)), why)
+		ok = false
+	case why != "":
+		a.say("%s", why)
 	}
 	if words := f.panicked(); words != "" {
 		a.say("On its console: %s", words)
 	}
-	if e, ok := f.lastFailure(); ok && !strings.Contains(f.Component.Error, e.Text) {
-		a.say("%s ago, by %s: %s", span(f.Now.Sub(e.Time)), e.Source, e.Text)
+	if ok && !strings.Contains(f.Component.Error, last.Text) {
+		a.say("%s ago, by %s: %s", span(f.Now.Sub(last.Time)), last.Source, last.Text)
 	}
 	if f.Config != nil && f.Config.ConfigurationStatus == "failed" {
 		f.whyFailed(a)
@@ -138,7 +149,8 @@ func (f *Facts) failed(a *account) {
 func (f *Facts) whyFailed(a *account) {
 	for _, l := range f.Config.State {
 		if l.Status == "failed" {
-			a.advise("Why playbook %s failed:  drover cfs v3 sessions describe %s", l.Playbook, l.SessionName)
+			a.advise("Why playbook %s failed:  jobs/JOB/log/ansible.log in the server's data directory; JOB is told by", l.Playbook)
+			a.advise("  drover cfs v3 sessions describe %s", l.SessionName)
 		}
 	}
 }

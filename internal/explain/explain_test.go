@@ -54,6 +54,12 @@ func backedOff(f *Facts) {
 	f.Config.Waiting = &Waiting{Reason: "20 sessions of configuration site failed in a row", Until: now.Add(time.Minute)}
 }
 
+func failedEntry(text string) journal.Entry {
+	e := entry(time.Minute, "bos", "status", text)
+	e.Failed = true
+	return e
+}
+
 var called = entry(2*time.Minute, "bos", "status", "power_on_pending -> power_on_called")
 
 func TestExplain(t *testing.T) {
@@ -157,7 +163,10 @@ func TestExplain(t *testing.T) {
 			f.Config.ConfigurationStatus, f.Config.ErrorCount = "failed", 3
 			f.Config.State = []Layer{{"a.yml", "applied", "s0"}, {"b.yml", "failed", "batcher-1"}}
 		}), []string{"x1c0s0b0n0 failed.", "cfs configuration failed", "site failed, 1 of 2 layers that ran are applied, failed 3 times",
-			"Why playbook b.yml failed:  drover cfs v3 sessions describe batcher-1", "--operation reboot --limit x1c0s0b0n0"}, nil},
+			"Why playbook b.yml failed:  jobs/JOB/log/ansible.log in the server's data directory; JOB is told by\n    drover cfs v3 sessions describe batcher-1\n", "--operation reboot --limit x1c0s0b0n0"}, nil},
+		"failed in BOS's words": {facts("failed", func(f *Facts) { f.Component.Error = "no power" },
+			with(called, failedEntry("power_on_called -> failed: no power"))),
+			[]string{"x1c0s0b0n0 failed.\n  1m0s ago: no power\n\n"}, nil},
 		"failed by the BMC": {facts("failed", power("undefined", "unavailable"), with(called, entry(time.Minute, "pcs", "bmc-answer", "! the BMC said: Power supply missing"))),
 			[]string{"1m0s ago, by pcs: ! the BMC said: Power supply missing", "Its BMC does not answer"}, nil},
 	} {

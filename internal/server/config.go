@@ -81,7 +81,7 @@ func declare(cmd *cobra.Command) {
 	f.String("database", "", "`URL` of a PostgreSQL database (postgres://...); without it SQLite in the data directory")
 	f.String("advertise", "", "`URL` by which nodes reach this server (default: http:// and --listen)")
 	f.String("s3-advertise", "", "`URL` by which nodes reach the embedded S3 (default: http:// and --s3-listen)")
-	f.String("log-level", "info", "debug, info, warn or error")
+	f.String("log-level", "info", "least that is logged: debug, info, warn or error")
 	for _, e := range (&Config{}).externals() {
 		f.String(e.flag, "", "`URL` of an external "+e.name+" to use instead of the embedded one, such as "+e.examples)
 	}

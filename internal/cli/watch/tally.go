@@ -281,7 +281,7 @@ func (t *Tally) Outcome(now time.Time) string {
 	}
 	if t.Nodes > 0 {
 		switch other := t.Nodes - t.Succeeded - t.Failed; {
-		case t.Succeeded == t.Nodes:
+		case t.Succeeded == t.Nodes && t.Nodes > 1:
 			parts = append(parts, "all "+nodes(t.Nodes)+" succeeded")
 		default:
 			parts = append(parts, fmt.Sprintf("%d of %s succeeded", t.Succeeded, nodes(t.Nodes)))

@@ -58,10 +58,10 @@ func TestOutcome(t *testing.T) {
 		s    *Snapshot
 		ok   bool
 	}{
-		{"session s1 complete in 0:01:30: all 1 node succeeded, 2 nodes taken over before the end, by another session or by hand", taken, false},
+		{"session s1 complete in 0:01:30: 1 of 1 node succeeded, 2 nodes taken over before the end, by another session or by hand", taken, false},
 		{"session s1 complete in 0:01:30: 1 node taken over before the end, by another session or by hand", allTaken, false},
 		{"session s1 complete in 0:01:30: all 3 nodes succeeded", snapshot("complete", map[string]int{stable: 3}), true},
-		{"session s1 complete in 0:01:30: all 1 node succeeded", snapshot("complete", map[string]int{stable: 1}), true},
+		{"session s1 complete in 0:01:30: 1 of 1 node succeeded", snapshot("complete", map[string]int{stable: 1}), true},
 		{"session s1 complete in 0:01:30: 2 of 3 nodes succeeded, 1 failed", snapshot("complete", map[string]int{stable: 2, failed: 1}), false},
 		{"session s1 complete in 0:01:30: 1 of 2 nodes succeeded, 1 did not finish", snapshot("complete", map[string]int{stable: 1, "on_hold": 1}), false},
 		{"session s1 is running after 0:01:30: 0 of 1 node succeeded, 1 did not finish", snapshot("running", map[string]int{"configuring": 1}), false},
@@ -69,7 +69,7 @@ func TestOutcome(t *testing.T) {
 		{"session s1 complete in 0:01:30: it had no nodes", snapshot("complete", nil), true},
 		{"session s1 complete in 0:01:30: 2 of 3 nodes succeeded, 1 failed", gone, false},
 		{"session s1 complete in 0:01:30: all 2 nodes succeeded, 1 forced off", forced, true},
-		{"session s1 complete in 0:01:30: all 1 node succeeded, 2 asked for, 1 left out", left, true},
+		{"session s1 complete in 0:01:30: 1 of 1 node succeeded, 2 asked for, 1 left out", left, true},
 		{"session s1 complete in 0:01:30: staged for 2 nodes", staged, true},
 	} {
 		tally := Count(c.s)
@@ -245,7 +245,7 @@ func TestStagedSessionIsNotWaitedFor(t *testing.T) {
 		{[]any{snapshot("pending", nil), staged(nil)}, "session s1 waits for applystaged: staged for 2 nodes, x1000c0s[0-1]b0n0", true},
 		{[]any{leftOut(staged(nil))}, "staged for 2 nodes, x1000c0s[0-1]b0n0, 3 asked for, 1 left out", true},
 		{[]any{staged(map[string]int{"on_hold": 1}), staged(map[string]int{stable: 1})},
-			"session s1 waits for applystaged: staged for 1 node, x1000c0s1b0n0, all 1 node succeeded", true},
+			"session s1 waits for applystaged: staged for 1 node, x1000c0s1b0n0, 1 of 1 node succeeded", true},
 		{[]any{staged(map[string]int{stable: 1, "configuring": 1}), staged(map[string]int{stable: 1, failed: 1})},
 			"session s1 was applied to all its nodes: 1 of 2 nodes succeeded, 1 failed", false},
 	} {

@@ -284,3 +284,17 @@ func TestConcurrentPatchesLoseNothing(t *testing.T) {
 		t.Errorf("%+v %v", c, err)
 	}
 }
+
+// A list of names is as long as it has to be.
+func TestManyIDsFitIntoAFilter(t *testing.T) {
+	s := newSite(t)
+	s.put("x1")
+	s.expect("GET /v2/components?ids=x1"+strings.Repeat(",x1000c0s0b0n0", 100), "", 200, "")
+}
+
+// What a component was never told of does not stand in a report's way.
+func TestComponentWithNothingSaidTakesAReport(t *testing.T) {
+	s := newSite(t)
+	s.expect("PUT /v2/components/x1", `{"session":""}`, 200, "")
+	s.expect("PATCH /v2/components/x1", `{"actual_state":{"bss_token":"t"}}`, 200, "")
+}

@@ -123,6 +123,13 @@ func TestConfigurationInUse(t *testing.T) {
 	f.want(204, "DELETE", "/v3/configurations/spare", "")
 }
 
+func TestConfigurationWithoutLayersHasNone(t *testing.T) {
+	f := newFixture(t)
+	if got := f.want(200, "PUT", "/v3/configurations/bare", `{}`).object(t)["layers"]; len(got.([]any)) != 0 {
+		t.Errorf("%v", got)
+	}
+}
+
 // Section F of the acceptance cases, and the ways round it that the original has.
 func TestTenants(t *testing.T) {
 	f := newFixture(t)

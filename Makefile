@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench ansible-matrix cloud-init-check s3-clients cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench ansible-matrix redfish-check cloud-init-check s3-clients cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -57,6 +57,10 @@ ansible-matrix: ## the table of docs/ansible.md: what is reported under which An
 	done; \
 	echo "$$matrix"; \
 	ANSIBLE_MATRIX="$$matrix" ANSIBLE_TABLE=$(CURDIR)/docs/ansible.md $(GO) test -count=1 -timeout 60m -run TestAppliedIsWhoGotToTheEndOfThePlay ./internal/aee
+
+redfish-check: ## the table of docs/simulation.md: DMTF's service validator and sushy against the simulated BMCs
+	@set -e; tools=$$(scripts/need.sh redfish | tail -1); \
+	REDFISH_TOOLS="$$tools" REDFISH_TABLE=$(CURDIR)/docs/simulation.md $(GO) test -v -count=1 -timeout 20m -run TestRedfishClients ./internal/sim
 
 cloud-init-check: ## Debian's cloud-init reads what BSS has for a node
 	scripts/need.sh git venv

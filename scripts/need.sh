@@ -1,12 +1,14 @@
 #!/bin/sh
-# Installs what is missing, on Debian and its kin: need.sh git ansible ssh postgres cc qemu image venv
+# Installs what is missing, on Debian and its kin: need.sh git ansible ssh postgres cc qemu image venv redfish
 # An Ansible beside the system's goes to the user's cache; the directory of its
 # programs is the last line of output: need.sh ansible-new (what Debian 13 has),
 # ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root);
-# likewise boto3, aws and s3cmd: need.sh s3-clients
+# likewise boto3, aws and s3cmd: need.sh s3-clients, and what checks a Redfish
+# service: need.sh redfish
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 others=""
+redfish=""
 clients=""
 
 missing=""
@@ -26,6 +28,11 @@ for need in "$@"; do
 	cc) want gcc command -v cc; want libc6-dev test -e /usr/include/stdio.h ;; # the race detector links with it
 	qemu) want qemu-system-x86 command -v qemu-system-x86_64; want ipxe-qemu test -e /usr/lib/ipxe/qemu/pxe-virtio.rom ;;
 	image) want mmdebstrap command -v mmdebstrap; want squashfs-tools command -v mksquashfs ;;
+	redfish)
+		want python3-venv python3 -c 'import ensurepip'
+		want cargo command -v cargo # gets the schemas
+		redfish=yes
+		;;
 	venv) want python3-venv python3 -c 'import ensurepip' ;;
 	s3-clients) want python3-venv python3 -c 'import ensurepip'; want rclone command -v rclone; clients=yes ;;
 	ansible-newest) want mmdebstrap command -v mmdebstrap; others="$others newest" ;;
@@ -51,4 +58,5 @@ install() {
 for version in $others; do
 	"$here/ansible.sh" "$version"
 done
+[ -z "$redfish" ] || "$here/redfish-tools.sh"
 [ -z "$clients" ] || "$here/s3-clients.sh"

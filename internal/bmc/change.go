@@ -22,15 +22,19 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) bool {
 	return err == nil
 }
 
-func reset(w http.ResponseWriter, s System, kind string) {
-	if !checkResetType(w, kind, ResetTypes) {
+func (f *Face) reset(w http.ResponseWriter, c Controller, s System, kind string) {
+	if !checkResetType(w, kind, c.Character.offers()) {
 		return
 	}
-	if no := s.Reset(kind); no != nil {
+	no := s.Reset(kind)
+	switch {
+	case c.Character.Tasks && (no == nil || !no.Dropped):
+		f.accept(w, c, no)
+	case no != nil:
 		no.answer(w)
-		return
+	default:
+		w.WriteHeader(http.StatusNoContent)
 	}
-	w.WriteHeader(http.StatusNoContent)
 }
 
 func checkResetType(w http.ResponseWriter, kind string, allowed []string) bool {
@@ -60,7 +64,7 @@ func patch(w http.ResponseWriter, r *http.Request, c Controller, path string) {
 		return
 	}
 	var body map[string]json.RawMessage
-	if !readBody(w, r, &body) {
+	if !c.conditionMet(w, r, path) || !readBody(w, r, &body) {
 		return
 	}
 	var boot struct{ BootSourceOverrideEnabled, BootSourceOverrideTarget string }

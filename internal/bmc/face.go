@@ -21,6 +21,8 @@ type Face struct {
 	http     *http.Server
 	open     atomic.Int64 // connections
 	sessions sessions
+	tasks    tasks
+	requests counters
 }
 
 const (
@@ -72,9 +74,16 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("OData-Version", "4.0")
 	path := strings.TrimSuffix(r.URL.Path, "/")
-	if !isPublic(r.Method, path) && !f.admitted(r, c.Number) {
-		w.Header().Set("WWW-Authenticate", `Basic realm="BMC"`)
+	if !isPublic(r.Method, path) && !f.admitted(r, c) {
+		if !c.Character.SessionOnly {
+			w.Header().Set("WWW-Authenticate", `Basic realm="BMC"`)
+		}
 		refuse(w, http.StatusUnauthorized, "NoValidSession", "There is no valid session established with the implementation.")
+		return
+	}
+	if f.requests.busy(c) {
+		w.Header().Set("Retry-After", busyPause)
+		refuse(w, http.StatusServiceUnavailable, "ServiceTemporarilyUnavailable", "The service is temporarily unavailable. Retry in "+busyPause+" seconds.")
 		return
 	}
 	if no := c.hinders(r.Method, path); no != nil {
@@ -134,11 +143,11 @@ func isPublic(method, path string) bool {
 	return false
 }
 
-func (f *Face) admitted(r *http.Request, controller int) bool {
+func (f *Face) admitted(r *http.Request, c Controller) bool {
 	if token := r.Header.Get("X-Auth-Token"); token != "" {
-		return f.sessions.valid(token, controller)
+		return f.sessions.valid(token, c.Number)
 	}
-	return subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte(f.basic)) == 1
+	return !c.Character.SessionOnly && subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte(f.basic)) == 1
 }
 
 func (f *Face) get(w http.ResponseWriter, r *http.Request, c Controller, path string) {
@@ -150,12 +159,22 @@ func (f *Face) get(w http.ResponseWriter, r *http.Request, c Controller, path st
 		if id := path[len(sessionsPath)+1:]; slices.Contains(f.sessions.ids(c.Number), id) {
 			text = sessionResource(path, id, f.username)
 		}
+	case strings.HasPrefix(path, monitorsPath+"/"):
+		f.monitor(w, c, path)
+		return
+	case path == tasksPath || strings.HasPrefix(path, tasksPath+"/"):
+		text = f.taskText(c, path)
+	case path == accountPath:
+		text = accountResource(f.username)
 	default:
 		text = c.resource(path, r.URL.Query())
 	}
 	if text == "" {
 		missing(w, path)
 		return
+	}
+	if c.Character.ETags {
+		w.Header().Set("ETag", etag(text))
 	}
 	if path == "/redfish/v1/$metadata" {
 		w.Header().Set("Content-Type", "application/xml")
@@ -174,9 +193,14 @@ func (f *Face) post(w http.ResponseWriter, r *http.Request, c Controller, path s
 	case path == sessionsPath:
 		f.login(w, c, body.UserName, body.Password)
 	case s != nil && rest == systemReset:
-		reset(w, s, body.ResetType)
+		if c.conditionMet(w, r, path) {
+			f.reset(w, c, s, body.ResetType)
+		}
+	case path == submitTestEvent, path == simpleUpdate:
+		service, _, _ := strings.Cut(path, "/Actions/")
+		refuse(w, http.StatusBadRequest, "ServiceDisabled", "The operation failed because the service at "+service+" is disabled and cannot accept requests.")
 	case path == managerReset:
-		if checkResetType(w, body.ResetType, managerResetTypes) {
+		if c.conditionMet(w, r, path) && checkResetType(w, body.ResetType, managerResetTypes) {
 			w.WriteHeader(http.StatusNoContent)
 		}
 	case c.resource(path, nil) != "":

@@ -13,16 +13,26 @@ import (
 //
 //	/redfish/v1 ─┬─ Systems/Node0 ─┬─ EthernetInterfaces/ManagementEthernet
 //	             │                 ├─ Processors/CPU0
-//	             │                 └─ LogServices/HostLogger/Entries
-//	             ├─ Chassis/Enclosure
+//	             │                 └─ LogServices/HostLogger/Entries/0, 1, ...
+//	             ├─ Chassis/Enclosure (NetworkAdapters/Node0, by character)
 //	             ├─ Managers/BMC ──── EthernetInterfaces/eth0
-//	             └─ AccountService, SessionService/Sessions, EventService/Subscriptions, Tasks, UpdateService
+//	             ├─ AccountService/Accounts, AccountService/Roles, SessionService/Sessions
+//	             └─ EventService/Subscriptions, TaskService/Tasks, UpdateService/FirmwareInventory
 const (
 	rootPath     = "/redfish/v1"
 	sessionsPath = rootPath + "/SessionService/Sessions"
 	managerReset = rootPath + "/Managers/BMC/Actions/Manager.Reset"
 	systemReset  = "/Actions/ComputerSystem.Reset"
 	hostLogger   = "/LogServices/HostLogger"
+	hostEntries  = hostLogger + "/Entries"
+	accountPath  = rootPath + "/AccountService/Accounts/1"
+	adaptersPath = rootPath + "/Chassis/Enclosure/NetworkAdapters"
+	baseboard    = rootPath + "/Systems/Baseboard"
+	// What services that are switched off would do.
+	submitTestEvent = rootPath + "/EventService/Actions/EventService.SubmitTestEvent"
+	simpleUpdate    = rootPath + "/UpdateService/Actions/UpdateService.SimpleUpdate"
+	// lost is a member that lists name and that is not there.
+	lost = "/Lost"
 )
 
 var managerResetTypes = []string{GracefulRestart, ForceRestart}
@@ -47,7 +57,7 @@ func (c Controller) system(path string) (s System, rest string) {
 // resource is the JSON at the path, empty if there is nothing.
 func (c Controller) resource(path string, query url.Values) string {
 	if s, rest := c.system(path); s != nil {
-		return systemResource(s, path, rest, query)
+		return c.systemResource(s, path, rest, query)
 	}
 	below, ok := strings.CutPrefix(path, rootPath)
 	if !ok {
@@ -55,6 +65,9 @@ func (c Controller) resource(path string, query url.Values) string {
 			return `{"v1":"/redfish/v1/"}`
 		}
 		return ""
+	}
+	if text := c.collectionAt(path, below); text != "" {
+		return text
 	}
 	switch below {
 	case "":
@@ -64,10 +77,35 @@ func (c Controller) resource(path string, query url.Values) string {
 			`{"name":"Systems","kind":"Singleton","url":"/redfish/v1/Systems"}]}`
 	case "/$metadata":
 		return `<?xml version="1.0" encoding="UTF-8"?><edmx:Edmx xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx" Version="4.0"/>`
+	case "/Managers/BMC/EthernetInterfaces/eth0":
+		return interfaceResource(path, "eth0", "BMC network interface", c.MAC)
+	case "/Systems/Baseboard":
+		if c.Character.Baseboard {
+			return c.fill(baseboardText)
+		}
+		return ""
+	}
+	if tail, ok := strings.CutPrefix(path, adaptersPath+"/"); ok {
+		return c.adapterResource(path, tail)
+	}
+	return c.fill(services[below])
+}
+
+// collectionAt is the list at the path, empty if there is none.
+func (c Controller) collectionAt(path, below string) string {
+	switch below {
 	case "/Systems":
-		return collection(path, "ComputerSystem", c.systems())
+		members := c.systems()
+		if c.Character.Baseboard {
+			members = append([]string{baseboard}, members...)
+		}
+		return collection(path, "ComputerSystem", members)
 	case "/Chassis":
-		return collection(path, "Chassis", []string{path + "/Enclosure"})
+		return collection(path, "Chassis", c.withLost(path, path+"/Enclosure"))
+	case "/Chassis/Enclosure/NetworkAdapters":
+		if c.Character.Adapters {
+			return collection(path, "NetworkAdapter", c.places(path+"/Node%d"))
+		}
 	case "/Managers":
 		return collection(path, "Manager", []string{path + "/BMC"})
 	case "/Managers/BMC/EthernetInterfaces":
@@ -75,25 +113,29 @@ func (c Controller) resource(path string, query url.Values) string {
 	case "/EventService/Subscriptions":
 		return collection(path, "EventDestination", nil)
 	case "/AccountService/Accounts":
-		return collection(path, "ManagerAccount", nil)
-	case "/Tasks/Tasks":
-		return collection(path, "Task", nil)
-	case "/Managers/BMC/EthernetInterfaces/eth0":
-		return interfaceResource(path, "eth0", "BMC network interface", c.MAC)
+		return collection(path, "ManagerAccount", []string{accountPath})
+	case "/AccountService/Roles":
+		return collection(path, "Role", []string{path + "/Administrator", path + "/Operator", path + "/ReadOnly"})
+	case "/UpdateService/FirmwareInventory":
+		return collection(path, "SoftwareInventory", []string{path + "/BMC"})
 	}
-	return c.fill(services[below])
+	return ""
 }
 
-func systemResource(s System, path, rest string, query url.Values) string {
+// withLost adds the member that is not there, if the character has one.
+func (c Controller) withLost(path string, members ...string) []string {
+	if c.Character.LostMember {
+		members = append(members, path+lost)
+	}
+	return members
+}
+
+func (c Controller) systemResource(s System, path, rest string, query url.Values) string {
 	switch rest {
 	case "":
-		return systemItself(s, path)
-	case "/EthernetInterfaces":
-		return collection(path, "EthernetInterface", []string{path + "/ManagementEthernet"})
-	case "/EthernetInterfaces/ManagementEthernet":
-		return interfaceResource(path, "ManagementEthernet", "Node maintenance network", s.Hardware().MAC)
+		return c.systemItself(s, path)
 	case "/Processors":
-		return collection(path, "Processor", []string{path + "/CPU0"})
+		return collection(path, "Processor", c.withLost(path, path+"/CPU0"))
 	case "/Processors/CPU0":
 		return processorResource(s.Hardware(), path)
 	case "/Memory":
@@ -103,8 +145,20 @@ func systemResource(s System, path, rest string, query url.Values) string {
 	case hostLogger:
 		return fmt.Sprintf(`{"@odata.id":%q,"@odata.type":"#LogService.v1_1_0.LogService","Id":"HostLogger","Name":"Host Logger Service",`+
 			`"Description":"What the machine wrote on its serial console","Entries":{"@odata.id":%q}}`, path, path+"/Entries")
-	case hostLogger + "/Entries":
+	case hostEntries:
 		return consoleResource(path, s.Console(), query)
+	}
+	if number, ok := strings.CutPrefix(rest, hostEntries+"/"); ok {
+		return consoleEntry(path, number, s.Console())
+	}
+	if c.Character.Adapters {
+		return systemAdapter(path, rest)
+	}
+	switch rest {
+	case "/EthernetInterfaces":
+		return collection(path, "EthernetInterface", c.withLost(path, path+"/ManagementEthernet"))
+	case "/EthernetInterfaces/ManagementEthernet":
+		return interfaceResource(path, "ManagementEthernet", "Node maintenance network", s.Hardware().MAC)
 	}
 	return ""
 }
@@ -119,7 +173,7 @@ func processorResource(h Hardware, path string) string {
 		`"TotalCores":%d,"TotalThreads":%d,"Status":{"State":"Enabled","Health":"OK"}}`, path, arch, set, h.Manufacturer, h.Processor, h.Cores, h.Threads)
 }
 
-func systemItself(s System, path string) string {
+func (c Controller) systemItself(s System, path string) string {
 	h, power, boot := s.Hardware(), s.PowerState(), s.BootOverride()
 	status := "Enabled"
 	switch power {
@@ -128,39 +182,18 @@ func systemItself(s System, path string) string {
 	case PoweringOn:
 		status = "Starting"
 	}
+	ports, allowed := "EthernetInterfaces", ""
+	if c.Character.Adapters {
+		ports = "NetworkInterfaces"
+	}
+	if !c.Character.Untold {
+		text, _ := json.Marshal(c.Character.offers()) // strings always encode
+		allowed = `,"ResetType@Redfish.AllowableValues":` + string(text)
+	}
 	return strings.NewReplacer("{path}", path, "{id}", path[strings.LastIndexByte(path, '/')+1:], "{power}", string(power), "{status}", status,
-		"{manufacturer}", h.Manufacturer, "{model}", h.Model, "{serial}", h.SerialNumber, "{uuid}", h.UUID, "{bios}", h.BIOS,
+		"{manufacturer}", h.Manufacturer, "{model}", h.Model, "{serial}", h.SerialNumber, "{uuid}", h.UUID, "{bios}", h.BIOS, "{ports}", ports,
 		"{processor}", h.Processor, "{memory}", strconv.FormatFloat(h.MemoryGiB, 'f', -1, 64), "{enabled}", cmp.Or(boot.Enabled, Disabled), "{target}", cmp.Or(boot.Target, None),
-		"{root}", rootPath).Replace(systemText)
-}
-
-// consoleResource are the lines of the console, in the form that OpenBMC gives
-// them; $skip and $top choose among them.
-func consoleResource(path string, lines []string, query url.Values) string {
-	type entry struct {
-		ID       string `json:"@odata.id"`
-		Type     string `json:"@odata.type"`
-		Number   string `json:"Id"`
-		Name     string
-		Entry    string `json:"EntryType"`
-		Format   string `json:"OemRecordFormat"`
-		Severity string
-		Message  string
-	}
-	skip, top := number(query, "$skip", 0, len(lines)), number(query, "$top", len(lines), len(lines))
-	end := min(skip+top, len(lines))
-	entries := make([]entry, 0, end-skip)
-	for i := skip; i < end; i++ {
-		n := strconv.Itoa(i)
-		entries = append(entries, entry{path + "/" + n, "#LogEntry.v1_4_0.LogEntry", n, "Host Logger Entry", "Oem", "Host Logger Entry", "OK", lines[i]})
-	}
-	answer := map[string]any{"@odata.id": path, "@odata.type": "#LogEntryCollection.LogEntryCollection", "Name": "HostLogger Entries",
-		"Members@odata.count": len(lines), "Members": entries}
-	if end < len(lines) {
-		answer["Members@odata.nextLink"] = fmt.Sprintf("%s?$skip=%d&$top=%d", path, end, top)
-	}
-	text, _ := json.Marshal(answer) // maps and strings always encode
-	return string(text)
+		"{root}", rootPath, "{allowed}", allowed).Replace(systemText)
 }
 
 // number is a query parameter between 0 and most.
@@ -172,18 +205,25 @@ func number(query url.Values, name string, otherwise, most int) int {
 	return min(n, most)
 }
 
-func (c Controller) systems() []string {
+func (c Controller) systems() []string { return c.places(rootPath + "/Systems/Node%d") }
+
+// places are paths with the number of each system in them.
+func (c Controller) places(format string) []string {
 	paths := make([]string, len(c.Systems))
 	for i := range paths {
-		paths[i] = fmt.Sprintf("%s/Systems/Node%d", rootPath, i)
+		paths[i] = fmt.Sprintf(format, i)
 	}
 	return paths
 }
 
 // fill puts the controller's own values into a text of this package.
 func (c Controller) fill(text string) string {
+	adapters := ""
+	if c.Character.Adapters {
+		adapters = `"NetworkAdapters":{"@odata.id":"` + adaptersPath + `"},`
+	}
 	return strings.NewReplacer("{model}", c.Model, "{uuid}", c.UUID, "{serial}", c.SerialNumber, "{root}", rootPath,
-		"{systems}", references(c.systems())).Replace(text)
+		"{systems}", references(c.systems()), "{adapters}", adapters).Replace(text)
 }
 
 func collection(path, of string, members []string) string {

@@ -24,9 +24,11 @@ const (
 	GracefulShutdown = "GracefulShutdown"
 	GracefulRestart  = "GracefulRestart"
 	ForceRestart     = "ForceRestart"
+	// ForceOn is offered by controllers that do not have On.
+	ForceOn = "ForceOn"
 )
 
-// ResetTypes are all of them.
+// ResetTypes are those of a controller that does all by the book.
 var ResetTypes = []string{ResetOn, ForceOff, GracefulShutdown, GracefulRestart, ForceRestart}
 
 // System is a machine behind a controller. Its methods are called concurrently.
@@ -136,6 +138,8 @@ type Controller struct {
 	Model, SerialNumber, UUID, MAC string
 	// Systems are Node0, Node1 and so on.
 	Systems []System
+	// Character is what is peculiar about it.
+	Character Character
 	// Unreachable controllers drop every connection.
 	Unreachable bool
 	// Hinder is why a request is not answered as it should be; nil answers all.

@@ -132,8 +132,8 @@ type Engine struct {
 	UnseenSince time.Time `json:"unseen_since,omitzero"`
 	// Former are the tokens that earlier power-ons got, the newest first.
 	Former [4]string `json:"former_tokens,omitzero"`
-	// Forced is why and when the node was last forced off in its session.
-	Forced Trouble `json:"forced,omitzero"`
+	// Forced is the last forced power-off that was decided in the session.
+	Forced Forced `json:"forced,omitzero"`
 }
 
 // Call is one power call. It is written before it is made, so that whoever
@@ -145,6 +145,14 @@ type Call struct {
 	// At is when it was decided, AcceptedAt when the BMC was known to have it.
 	At         time.Time `json:"at,omitzero"`
 	AcceptedAt time.Time `json:"accepted_at,omitzero"`
+}
+
+// Forced is a forced power-off: why, when it was decided, and when the BMC was
+// known to have it.
+type Forced struct {
+	Words string    `json:"words,omitempty"`
+	At    time.Time `json:"at,omitzero"`
+	Cut   time.Time `json:"cut,omitzero"`
 }
 
 // CallState is how far a power call got.

@@ -30,9 +30,9 @@ func (s *Service) Change(ctx context.Context, keys []string, alter func(c *Compo
 				return err
 			}
 			lines = append(lines, s.lines(c, &before)...)
-			if c.forcedSince(&before) && c.Session != "" {
-				of := key(c.Engine.Tenant, c.Session)
-				forced[of] = append(forced[of], ForcedOff{Name: c.ID, At: Stamp(c.Engine.Forced.At), Reason: c.Engine.Forced.Words})
+			if f := forcedSince(&before, c, s.Now()); f.Reason != "" && before.Session != "" {
+				of := key(before.Engine.Tenant, before.Session)
+				forced[of] = append(forced[of], f)
 			}
 			return nil
 		})
@@ -47,9 +47,19 @@ func (s *Service) Change(ctx context.Context, keys []string, alter func(c *Compo
 	return after, missing, err
 }
 
-// forcedSince tells whether the node's power is to be cut since before.
-func (c *Component) forcedSince(before *Component) bool {
-	return c.Engine.Forced.Words != "" && !c.Engine.Forced.At.Equal(before.Engine.Forced.At)
+// forcedSince is the power cut that a change makes known: the BMC has the
+// request, or nobody will learn any more whether it has. Reason is empty if
+// there is none.
+func forcedSince(before, c *Component, now time.Time) ForcedOff {
+	was, is := before.Engine.Forced, c.Engine.Forced
+	f := ForcedOff{Name: c.ID, At: Stamp(now)}
+	switch call := before.Engine.Call; {
+	case !is.Cut.IsZero() && !is.Cut.Equal(was.Cut):
+		f.At, f.Reason = Stamp(is.Cut), is.Words
+	case call.Action == PoweringOffHard && call.State == CallDecided && c.Engine.Call.ID != call.ID:
+		f.Reason = was.Words
+	}
+	return f
 }
 
 func (s *Service) noteForced(ctx context.Context, bySession map[string][]ForcedOff) error {
@@ -72,8 +82,9 @@ func (s *Service) lines(c, before *Component) (out []journal.Entry) {
 	say := func(kind, text string, failed bool) {
 		out = append(out, journal.Entry{Node: c.ID, Time: s.Now(), Source: "bos", Kind: kind, Session: c.Session, Failed: failed, Text: text})
 	}
-	if c.forcedSince(before) {
-		say("forced-off", "forced off: "+c.Engine.Forced.Words, true)
+	if f := forcedSince(before, c, s.Now()); f.Reason != "" {
+		out = append(out, journal.Entry{Node: c.ID, Time: s.Now(), Source: "bos", Kind: "forced-off", Session: before.Session, Failed: true,
+			Text: "forced off: " + f.Reason})
 	}
 	if !moved && !erred {
 		return out

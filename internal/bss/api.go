@@ -16,6 +16,7 @@ import (
 // Register adds the operations to api; s may be nil when only their
 // description is wanted.
 func Register(api huma.API, s *Service) {
+	httpapi.RefuseEmpty(api)
 	registerBootScript(api, s)
 	registerBootParameters(api, s)
 	registerHosts(api, s)
@@ -85,9 +86,9 @@ type tokenOutput struct {
 
 // Selection is how hosts are named in a query.
 type Selection struct {
-	Name string `query:"name" doc:"Names of hosts or tags, with commas between them"`
-	MAC  string `query:"mac" doc:"MAC addresses, with commas between them"`
-	NID  string `query:"nid" doc:"Node IDs, with commas between them"`
+	Name string `query:"name" minLength:"1" doc:"Names of hosts or tags, with commas between them"`
+	MAC  string `query:"mac" minLength:"1" doc:"MAC addresses, with commas between them"`
+	NID  string `query:"nid" minLength:"1" doc:"Node IDs, with commas between them"`
 }
 
 type listParametersInput struct {

@@ -3,9 +3,11 @@ package bss
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
@@ -21,8 +23,8 @@ type dumpOutput struct {
 }
 
 type historyInput struct {
-	Name     string `query:"name" doc:"xname of the host"`
-	Endpoint string `query:"endpoint" doc:"What it asked for: bootscript or user-data"`
+	Name     string `query:"name" minLength:"1" doc:"xname of the host"`
+	Endpoint string `query:"endpoint" minLength:"1" doc:"What it asked for: bootscript or user-data"`
 }
 
 type historyOutput struct{ Body []EndpointAccess }
@@ -62,7 +64,8 @@ func registerHosts(api huma.API, s *Service) {
 }
 
 // listHosts returns the hosts that are selected, all when nothing is. A host
-// that is selected twice comes twice; one that HSM does not know, not at all.
+// that is selected twice comes twice; one that HSM does not know, not at all,
+// and if it knows none of them that is a fault.NotFound.
 func (s *Service) listHosts(ctx context.Context, q Selection) ([]Component, error) {
 	if q == (Selection{}) {
 		return s.inventory.all(ctx)
@@ -80,6 +83,9 @@ func (s *Service) listHosts(ctx context.Context, q Selection) ([]Component, erro
 		if c.ID != "" {
 			out = append(out, c)
 		}
+	}
+	if len(out) == 0 {
+		return nil, fault.New(fault.NotFound, "HSM knows none of the hosts: %s", strings.Join(names, ", "))
 	}
 	return out, nil
 }

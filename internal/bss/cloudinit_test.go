@@ -131,7 +131,7 @@ func TestHosts(t *testing.T) {
 	one := `{"ID":"` + node + `","Type":"Node","State":"On","Enabled":true,"Role":"Compute","NID":7,"FQDN":"bmc:443","MAC":["aa:bb:cc:00:00:01","aa:bb:cc:00:00:02"],"EndpointEnabled":true}`
 	want(t, "all", strings.TrimSpace(r.must(200, "GET", "/boot/v1/hosts", nil)), "["+one+"]")
 	want(t, "twice", strings.TrimSpace(r.must(200, "GET", "/boot/v1/hosts?name="+node+"&mac=aa:bb:cc:00:00:02", nil)), "["+one+","+one+"]")
-	want(t, "none", strings.TrimSpace(r.must(200, "GET", "/boot/v1/hosts?nid=8", nil)), "[]")
+	r.must(404, "GET", "/boot/v1/hosts?nid=8", nil)
 	r.put(bss.BootParameters{Hosts: []string{"Default"}, Kernel: "http://k"})
 	got := r.must(200, "GET", "/boot/v1/dumpstate", nil)
 	wantPart(t, "dump", got, `{"Components":[`+one+`],"Params":[{"kernel":"http://k"`)

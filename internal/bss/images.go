@@ -10,8 +10,21 @@ import (
 	"github.com/drover-hpc/drover/internal/store"
 )
 
-// An image is there when it has parameters of its own or a host uses it; only
-// in the first case it has an entry.
+// An image is there from when a host or its own parameters first name it until
+// it is deleted itself. It has an entry when it has parameters of its own.
+
+// keepImages remembers images, so that they stay when their last host goes.
+func (s *Service) keepImages(ctx context.Context, images []image) error {
+	names := make([]string, len(images)) // never nil, which would be all
+	for i := range images {
+		names[i] = images[i].key()
+	}
+	known, err := s.kept.Count(ctx, store.Query{Keys: names})
+	if err != nil || known == len(images) {
+		return err
+	}
+	return s.kept.Put(ctx, images...)
+}
 
 // patchImage sets the image's parameters, unless they are empty.
 func (s *Service) patchImage(ctx context.Context, own image) error {
@@ -23,8 +36,8 @@ func (s *Service) patchImage(ctx context.Context, own image) error {
 		if err != nil || len(missing) == 0 {
 			return err
 		}
-		users, err := s.users(ctx, own)
-		if err == nil && len(users) == 0 {
+		there, err := s.isThere(ctx, own)
+		if err == nil && !there {
 			err = fault.New(fault.NotFound, "image '%s' has no boot parameters", own.Path)
 		}
 		if err != nil {
@@ -34,9 +47,23 @@ func (s *Service) patchImage(ctx context.Context, own image) error {
 	})
 }
 
+// isThere tells whether the image is known though it has no entry.
+func (s *Service) isThere(ctx context.Context, i image) (bool, error) {
+	kept, err := s.kept.Count(ctx, store.Query{Keys: []string{i.key()}})
+	if err != nil || kept > 0 {
+		return kept > 0, err
+	}
+	users, err := s.users(ctx, i) // of a database from before images were kept
+	return len(users) > 0, err
+}
+
 // deleteImage removes the image's entry and the references to it.
 func (s *Service) deleteImage(ctx context.Context, i image) error {
 	gone, err := s.images.Delete(ctx, i.key())
+	if err != nil {
+		return err
+	}
+	kept, err := s.kept.Delete(ctx, i.key())
 	if err != nil {
 		return err
 	}
@@ -44,7 +71,7 @@ func (s *Service) deleteImage(ctx context.Context, i image) error {
 	if err != nil {
 		return err
 	}
-	if len(gone)+len(users) == 0 {
+	if len(gone)+len(kept)+len(users) == 0 {
 		return fault.New(fault.Invalid, "image '%s' has no boot parameters", i.Path)
 	}
 	for j := range users {
@@ -101,11 +128,16 @@ func (s *Service) everything(ctx context.Context) ([]host, map[string]image, err
 			images[img.key()] = img
 		}
 	}
-	found, err := s.images.List(ctx, store.Query{})
-	for _, img := range found {
-		images[img.key()] = img
+	for _, table := range []*store.Table[image]{s.kept, s.images} { // those with parameters last
+		found, err := table.List(ctx, store.Query{})
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, img := range found {
+			images[img.key()] = img
+		}
 	}
-	return hosts, images, err
+	return hosts, images, nil
 }
 
 func (s *Service) named(ctx context.Context, names []string, wanted []image) ([]host, map[string]image, error) {
@@ -115,13 +147,13 @@ func (s *Service) named(ctx context.Context, names []string, wanted []image) ([]
 		if err != nil {
 			return nil, nil, err
 		}
-		users, err := s.users(ctx, img)
+		there, err := s.isThere(ctx, img)
 		if err != nil {
 			return nil, nil, err
 		}
 		if len(found) > 0 {
 			images[img.key()] = found[0]
-		} else if len(users) > 0 {
+		} else if there {
 			images[img.key()] = img
 		}
 	}

@@ -3,7 +3,6 @@ package bss
 import (
 	"maps"
 	"strings"
-	"unicode"
 
 	"github.com/drover-hpc/drover/internal/bootline"
 	"github.com/drover-hpc/drover/internal/fault"
@@ -44,11 +43,6 @@ type PhoneHome struct {
 // check refuses what cannot stand in a boot script: URLs with blanks, anything
 // with a line break.
 func (p BootParameters) check() error {
-	for _, h := range p.Hosts {
-		if h == "" || strings.ContainsFunc(h, breaksWord) {
-			return fault.New(fault.Invalid, "%q is no name of a host - 'hosts'", h)
-		}
-	}
 	for _, f := range []struct{ name, value string }{{"kernel", p.Kernel}, {"initrd", p.Initrd}} {
 		if strings.ContainsFunc(f.value, breaksWord) {
 			return fault.New(fault.Invalid, "%q has a blank or a control character - '%s'", f.value, f.name)
@@ -62,8 +56,6 @@ func (p BootParameters) check() error {
 	}
 	return nil
 }
-
-func breaksWord(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // Names with a meaning of their own among the hosts.
 const (

@@ -39,6 +39,12 @@ func (q ScriptQuery) check() error {
 			return fault.New(fault.Invalid, "%q has a blank or a control character - 'query.%s'", p.value, p.name)
 		}
 	}
+	if _, ok := macKey(q.MAC); q.MAC != "" && !ok {
+		return fault.New(fault.Invalid, "%q is no MAC address - 'query.mac'", q.MAC)
+	}
+	if q.NID != nil && *q.NID < 0 {
+		return fault.New(fault.Invalid, "%d is no node ID: expected a number from 0 - 'query.nid'", *q.NID)
+	}
 	return nil
 }
 
@@ -284,11 +290,12 @@ func (s *Service) client(ctx context.Context, q ScriptQuery) (c client, err erro
 	var id string
 	switch {
 	case q.MAC != "":
-		c = client{alternate: q.MAC, asked: "mac=" + q.MAC, mac: q.MAC}
-		id, err = s.inventory.byMAC(ctx, q.MAC)
+		mac, _ := macKey(q.MAC)
+		c = client{alternate: mac, asked: "mac=" + mac, mac: mac}
+		id, err = s.inventory.byMAC(ctx, mac)
 	case q.Name != "":
-		c = client{alternate: q.Name, asked: "name=" + q.Name}
-		id = q.Name
+		id, _ = hostKey(q.Name)
+		c = client{alternate: id, asked: "name=" + id}
 	default:
 		c = client{alternate: nidName(*q.NID), asked: "nid=" + strconv.Itoa(*q.NID)}
 		id, err = s.inventory.byNIDName(ctx, c.alternate)
@@ -320,5 +327,6 @@ func (s *Service) EndpointHistory(ctx context.Context, name, endpoint string) ([
 	if name == "" && endpoint != "" {
 		return nil, fault.New(fault.Invalid, "endpoint '%s' of which host: expected name too - 'query.name'", endpoint)
 	}
-	return s.history.list(ctx, name, endpoint)
+	key, _ := hostKey(name)
+	return s.history.list(ctx, key, endpoint)
 }

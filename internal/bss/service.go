@@ -21,7 +21,10 @@ import (
 // hinted.
 const HostsTable = "bss_hosts"
 
-const imagesTable = "bss_images"
+const (
+	imagesTable     = "bss_images"
+	keptImagesTable = "bss_kept_images"
+)
 
 // Presigner makes URLs by which an S3 object can be fetched without
 // credentials until ttl is over; extra query parameters are signed with it.
@@ -61,6 +64,7 @@ type Service struct {
 	cfg     Config
 	hosts   *store.Table[host]
 	images  *store.Table[image]
+	kept    *store.Table[image] // without parameters
 	history *history
 
 	// What boot scripts are made from.
@@ -88,6 +92,8 @@ func NewService(cfg Config) *Service {
 		images: store.NewTable(cfg.DB, store.Spec[image]{
 			Name: imagesTable, Kind: "Boot parameters of image",
 			Key: func(i *image) string { return i.key() }}),
+		kept: store.NewTable(cfg.DB, store.Spec[image]{
+			Name: keptImagesTable, Kind: "Image", Key: func(i *image) string { return i.key() }}),
 		history:   newHistory(cfg.DB, cfg.Now),
 		unknowns:  map[string]bool{},
 		inventory: newInventory(cfg),
@@ -181,7 +187,12 @@ func (s *Service) write(ctx context.Context, p BootParameters, put func(context.
 	for i, name := range names {
 		entries[i] = newHost(name, token, p)
 	}
-	err = s.cfg.DB.InTx(ctx, func(ctx context.Context) error { return put(ctx, entries) })
+	err = s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
+		if err := put(ctx, entries); err != nil {
+			return err
+		}
+		return s.keepImages(ctx, p.images())
+	})
 	if err != nil {
 		return "", err
 	}
@@ -218,7 +229,7 @@ func (s *Service) Patch(ctx context.Context, p BootParameters) error {
 				return err
 			}
 		}
-		return nil
+		return s.keepImages(ctx, p.images())
 	})
 }
 
@@ -259,13 +270,17 @@ func (s *Service) names(ctx context.Context, p BootParameters) ([]string, error)
 	}
 	switch {
 	case len(p.Hosts) > 0:
-		return p.Hosts, nil
+		return keys(p.Hosts, hostKey, "name of a host", "hosts")
 	case len(p.MACs) > 0:
-		return s.resolve(ctx, p.MACs, s.inventory.byMAC)
+		macs, err := keys(p.MACs, macKey, "MAC address", "macs")
+		if err != nil {
+			return nil, err
+		}
+		return s.resolve(ctx, macs, s.inventory.byMAC)
 	case len(p.NIDs) > 0:
-		names := make([]string, len(p.NIDs))
-		for i, nid := range p.NIDs {
-			names[i] = nidName(nid)
+		names, err := nidNames(p.NIDs)
+		if err != nil {
+			return nil, err
 		}
 		return s.resolve(ctx, names, s.inventory.byNIDName)
 	}
@@ -273,14 +288,18 @@ func (s *Service) names(ctx context.Context, p BootParameters) ([]string, error)
 }
 
 func (s *Service) resolve(ctx context.Context, names []string, find func(context.Context, string) (string, error)) ([]string, error) {
-	out := make([]string, len(names))
-	for i, name := range names {
+	out := make([]string, 0, len(names))
+	seen := make(map[string]bool, len(names))
+	for _, name := range names {
 		xname, err := find(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		out[i] = name
-		take(&out[i], xname)
+		take(&name, xname)
+		if !seen[name] { // else two MACs of one node
+			seen[name] = true
+			out = append(out, name)
+		}
 	}
 	return out, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -31,6 +30,8 @@ type endpoint struct {
 type discoveryInfo struct {
 	LastDiscoveryAttempt string
 	LastDiscoveryStatus  string
+	LastDiscoveryError   string   // of Drover's own HSM
+	Problems             []string // the same
 }
 
 func (a *app) discover() *cobra.Command {
@@ -62,7 +63,7 @@ func (a *app) discover() *cobra.Command {
 			return s.discover(ctx, list)
 		})
 	cmd.Long = "Find BMCs and what they control, and put both into the Hardware State Manager.\n\n" +
-		"An ADDRESS is a host with or without port; brackets stand for numbers: 10.1.0.[1-8], 127.0.0.1:[9001-9008]. " +
+		"An ADDRESS is a host with or without port; https:// or http:// before it says how to speak to it (else HTTPS, to loopback addresses HTTP); brackets stand for numbers: 10.1.0.[1-8], 127.0.0.1:[9001-9008]. " +
 		"Its XNAME is that of the BMC; addresses without one are numbered on from --first-xname."
 	f := cmd.Flags()
 	f.StringVar(&user, "username", "root", "user of the BMCs")
@@ -162,20 +163,20 @@ const look = 200 * time.Millisecond
 
 // discovered waits until each endpoint has a result newer than before, or
 // the time is over.
-func (s *session) discovered(ctx context.Context, ids []string, before map[string]string) (map[string]string, error) {
+func (s *session) discovered(ctx context.Context, ids []string, before map[string]string) (map[string]discoveryInfo, error) {
 	for {
 		var list struct{ RedfishEndpoints []endpoint }
 		if err := s.get(ctx, hsmInventory+"/RedfishEndpoints", &list); err != nil && ctx.Err() == nil {
 			return nil, err
 		}
-		results := map[string]string{}
+		results := map[string]discoveryInfo{}
 		for _, e := range list.RedfishEndpoints {
 			if i := e.DiscoveryInfo; i != nil && i.LastDiscoveryAttempt != "" && i.LastDiscoveryAttempt != before[e.ID] &&
 				!slices.Contains([]string{"", "NotYetQueried", "DiscoveryStarted", "HTTPsGetOk", "VerifyingData"}, i.LastDiscoveryStatus) {
-				results[e.ID] = i.LastDiscoveryStatus
+				results[e.ID] = *i
 			}
 		}
-		missing := slices.ContainsFunc(ids, func(id string) bool { return results[id] == "" })
+		missing := slices.ContainsFunc(ids, func(id string) bool { return results[id].LastDiscoveryStatus == "" })
 		if !missing {
 			return results, nil
 		}
@@ -185,34 +186,4 @@ func (s *session) discovered(ctx context.Context, ids []string, before map[strin
 		case <-time.After(look):
 		}
 	}
-}
-
-// report prints a line per kind of result. It fails unless all went well.
-func (s *session) report(ctx context.Context, ids []string, results map[string]string) error {
-	byResult := map[string][]string{}
-	for _, id := range ids {
-		result := results[id]
-		if result == "" {
-			result = "no result in time"
-		}
-		byResult[result] = append(byResult[result], id)
-	}
-	var list struct{ Components []struct{ ID string } }
-	if err := s.get(context.WithoutCancel(ctx), hsmComponents+"?type=Node", &list); err != nil {
-		return err
-	}
-	var nodes []string
-	for _, c := range list.Components {
-		if slices.ContainsFunc(ids, func(id string) bool { return xname.Within(c.ID, id) }) {
-			nodes = append(nodes, c.ID)
-		}
-	}
-	for _, result := range slices.Sorted(maps.Keys(byResult)) {
-		fmt.Fprintf(s.app.Stdout, "%-20s %4d  %s\n", result, len(byResult[result]), xname.Fold(byResult[result]))
-	}
-	fmt.Fprintf(s.app.Stdout, "%-20s %4d  %s\n", "nodes", len(nodes), xname.Fold(nodes))
-	if len(byResult["DiscoverOK"]) != len(ids) {
-		return &ExitError{Code: 1}
-	}
-	return nil
 }

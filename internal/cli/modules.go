@@ -31,7 +31,7 @@ func modules() []module {
 		{name: "bss", short: "Boot scripts and boot parameters", prefix: "/apis/bss", register: register(bss.Register),
 			versions: []version{{"v1", "/boot/v1", editBSS}}, verbs: map[string]string{"PUT": "replace"}},
 		{name: "ims", short: "Images", prefix: "/apis/ims", register: register(ims.Register),
-			versions: []version{{"v3", "/v3", editIMS}, {"v2", "/v2", editIMS}}, verbs: map[string]string{"DELETE collection": all}},
+			versions: []version{{"v3", "/v3", editIMS}, {"v2", "/v2", editIMS}}, verbs: map[string]string{"DELETE collection": all}, unversioned: true},
 		{name: "power", short: "Power: transitions, status, caps", prefix: "/apis/power-control",
 			versions: []version{{"v1", "/v1", editPower}}},
 	}

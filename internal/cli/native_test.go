@@ -158,15 +158,21 @@ func TestDiscover(t *testing.T) {
 				old = "today"
 			}
 			discovered = true
-			fmt.Fprintf(w, `{"RedfishEndpoints": [{"ID": "x1000c0s7b0", "DiscoveryInfo": {"LastDiscoveryAttempt": %q, "LastDiscoveryStatus": "DiscoverOK"}},
-				{"ID": "x1000c1s0b0", "DiscoveryInfo": {"LastDiscoveryAttempt": "today", "LastDiscoveryStatus": "HTTPsGetFailed"}}]}`, old)
+			fmt.Fprintf(w, `{"RedfishEndpoints": [{"ID": "x1000c0s7b0", "DiscoveryInfo": {"LastDiscoveryAttempt": %q, "LastDiscoveryStatus": "DiscoverOK",
+					"Problems": ["500 Internal Server Error to GET /redfish/v1/Chassis/1"]}},
+				{"ID": "x1000c1s0b0", "DiscoveryInfo": {"LastDiscoveryAttempt": "today", "LastDiscoveryStatus": "HTTPsGetFailed",
+					"LastDiscoveryError": "401 Unauthorized to GET /redfish/v1/Systems: Login needed"}}]}`, old)
+		case "GET /apis/smd/hsm/v2/Inventory/EthernetInterfaces":
+			io.WriteString(w, `[{"ComponentID": "x1000c0s7b0n1"}, {"ComponentID": "x1000c5s0b0n0"}]`)
 		case "GET /apis/smd/hsm/v2/State/Components":
 			io.WriteString(w, `{"Components": [{"ID": "x1000c0s7b0n0"}, {"ID": "x1000c0s7b0n1"}, {"ID": "x1000c5s0b0n0"}]}`)
 		}
 	}
 	code, out, stderr := b.run(typed("drover discover 10.0.0.[1-2]:9000 --first-xname x1000c0s7b0 --username admin")...)
 	if code != 1 || !slices.Equal(strings.Split(strings.TrimSpace(strings.TrimPrefix(out, "Password of admin: ")), "\n"), []string{
-		"DiscoverOK              1  x1000c0s7b0", "HTTPsGetFailed          1  x1000c1s0b0", "nodes                   2  x1000c0s7b0n[0-1]"}) {
+		"DiscoverOK              1  x1000c0s7b0", "HTTPsGetFailed          1  x1000c1s0b0", "nodes                   2  x1000c0s7b0n[0-1]",
+		"nodes without a MAC     1  x1000c0s7b0n0", "x1000c1s0b0: 401 Unauthorized to GET /redfish/v1/Systems: Login needed",
+		"x1000c0s7b0: not read: 500 Internal Server Error to GET /redfish/v1/Chassis/1"}) {
 		t.Errorf("exit %d %s\n%s", code, stderr, out)
 	}
 	for _, want := range []string{

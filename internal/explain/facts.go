@@ -67,6 +67,7 @@ type State struct {
 		Initrd           string `json:"initrd"`
 	} `json:"boot_artifacts"`
 	Configuration string `json:"configuration"`
+	LastUpdated   string `json:"last_updated"`
 }
 
 // Options are the boot service's limits, in seconds.
@@ -170,8 +171,13 @@ func (f *Facts) limit() int {
 
 // since is the time of the last action.
 func (f *Facts) since() (time.Time, bool) {
+	return parsed(f.Component.LastAction.LastUpdated)
+}
+
+// parsed is a time as BOS writes it, whatever BOS it is.
+func parsed(text string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
-		if t, err := time.Parse(layout, f.Component.LastAction.LastUpdated); err == nil {
+		if t, err := time.Parse(layout, text); err == nil {
 			return t, true
 		}
 	}

@@ -23,8 +23,13 @@ func (f *Facts) moving(a *account, status string) {
 		f.deadline(a, f.Options.MaxPowerOffWaitTime, "max_power_off_wait_time", "then the power is cut")
 		f.waitsForBMC(a)
 	case "power_off_forcefully_called":
-		a.headline = f.byPower("had its power cut and is still on.", "had its power cut, and is off.",
-			"had its power cut; the power service cannot tell whether it is on.")
+		if f.wasCut() {
+			a.headline = f.byPower("had its power cut and is still on.", "had its power cut, and is off.",
+				"had its power cut; the power service cannot tell whether it is on.")
+		} else {
+			a.headline = f.byPower("is to have its power cut and is still on.", "was to have its power cut, and is off.",
+				"is to have its power cut; the power service cannot tell whether it is on.")
+		}
 		f.tries(a, "a forced power-off", c.EventStats.PowerOffForceful)
 		f.deadline(a, f.Options.MaxPowerOffWaitTime, "max_power_off_wait_time", "then the power is cut again")
 		f.waitsForBMC(a)

@@ -3,6 +3,7 @@ package explain
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/journal"
 )
@@ -38,8 +39,28 @@ func (f *Facts) rest(a *account) {
 	case !f.powered("on"):
 		a.is(Unknown, "ran what it should when last heard of; the power service cannot tell whether it is on.")
 	default:
+		if ago, is := f.startedAgain(); is {
+			a.is(Unknown, "started again "+span(ago)+" ago, and has not reported since what it runs.")
+			a.say("Not by the boot service: it got a boot script, and nothing was heard of it after that.")
+			return
+		}
 		f.configured(a)
 	}
+}
+
+// startedAgain tells how long ago the node got a boot script after its last
+// report, if it did: what it reported is gone.
+func (f *Facts) startedAgain() (ago time.Duration, is bool) {
+	reported, known := parsed(f.Component.ActualState.LastUpdated)
+	if !known {
+		return 0, false
+	}
+	for _, e := range slices.Backward(f.Journal) {
+		if e.Kind == "boot-script" && !e.Failed {
+			return f.Now.Sub(e.Time), e.Time.After(reported.Add(time.Second)) // reports are told to the second
+		}
+	}
+	return 0, false
 }
 
 // wasMoved tells whether the boot service ever took the node anywhere, as far as

@@ -46,6 +46,14 @@ func (f *Facts) run(a *account) {
 // forcedOff is the journal's kind of the entries on power that was cut.
 const forcedOff = "forced-off"
 
+// wasCut tells whether the forced power-off that BOS waits for has reached the
+// BMC.
+func (f *Facts) wasCut() bool {
+	e, told := f.lastOf(forcedOff)
+	since, known := f.since()
+	return told && (!known || !e.Time.Before(since.Truncate(time.Second)))
+}
+
 // asides tell what was done to the node, or not, since it last came to rest,
 // whatever became of it since.
 func (f *Facts) asides(a *account) {

@@ -38,14 +38,16 @@ func registerService(api huma.API, s *Service) {
 	httpapi.Handle(api, operation("get-liveness", http.MethodGet, "/service/liveness", "Tell whether the service runs", tag),
 		func(context.Context, *nothing) (*nothing, error) { return nil, nil })
 	httpapi.Handle(api, operation("get-values", http.MethodGet, "/service/values", "List the words that fields may hold", tag),
-		func(context.Context, *nothing) (*valuesOutput, error) { return &valuesOutput{values}, nil })
-	for name, v := range map[string]Values{
-		"Arch": {Arch: values.Arch}, "Class": {Class: values.Class}, "Flag": {Flag: values.Flag}, "NetType": {NetType: values.NetType},
-		"Role": {Role: values.Role}, "SubRole": {SubRole: values.SubRole}, "State": {State: values.State}, "Type": {Type: values.Type},
+		func(context.Context, *nothing) (*valuesOutput, error) { return &valuesOutput{s.words}, nil })
+	for name, one := range map[string]func(v Values) Values{
+		"Arch": func(v Values) Values { return Values{Arch: v.Arch} }, "Class": func(v Values) Values { return Values{Class: v.Class} },
+		"Flag": func(v Values) Values { return Values{Flag: v.Flag} }, "NetType": func(v Values) Values { return Values{NetType: v.NetType} },
+		"Role": func(v Values) Values { return Values{Role: v.Role} }, "SubRole": func(v Values) Values { return Values{SubRole: v.SubRole} },
+		"State": func(v Values) Values { return Values{State: v.State} }, "Type": func(v Values) Values { return Values{Type: v.Type} },
 	} {
 		word := strings.ToLower(name)
 		httpapi.Handle(api, operation("get-values-"+word, http.MethodGet, "/service/values/"+word,
 			"List the words that "+name+" may hold", tag),
-			func(context.Context, *nothing) (*valuesOutput, error) { return &valuesOutput{v}, nil })
+			func(context.Context, *nothing) (*valuesOutput, error) { return &valuesOutput{one(s.words)}, nil })
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
@@ -19,6 +20,7 @@ type (
 		Partition string `query:"partition" hidden:"true" doc:"Show only members in the partition"`
 	}
 	groupInput struct {
+		Given
 		Label     string `path:"group_label" doc:"Label of the group"`
 		Partition string `query:"partition" doc:"Show only members in the partition; NULL for those of none"`
 	}
@@ -43,6 +45,13 @@ type (
 		Label string `path:"group_label" doc:"Label of the group"`
 		Xname string `path:"xname_id" doc:"xname of the member"`
 	}
+	setGroupMembersInput struct {
+		Label string `path:"group_label" doc:"Label of the group"`
+		Body  struct {
+			Group string   `json:"group,omitempty" doc:"Label of the group, as in the path"`
+			IDs   []string `json:"ids" doc:"xnames of all its members"`
+		}
+	}
 	groupsOutput  struct{ Body []Group }
 	groupOutput   struct{ Body Group }
 	membersOutput struct{ Body Members }
@@ -56,13 +65,6 @@ type (
 	membershipOutput  struct{ Body Membership }
 )
 
-func (in *groupInput) partition() []string {
-	if in.Partition == "" {
-		return nil
-	}
-	return []string{in.Partition}
-}
-
 func registerGroups(api huma.API, s *Service) {
 	const path = "/groups"
 	httpapi.Handle(api, operation("list-groups", http.MethodGet, path, "List groups", groupTag),
@@ -74,7 +76,7 @@ func registerGroups(api huma.API, s *Service) {
 	httpapi.Handle(api, answering(operation("create-group", http.MethodPost, path, "Create a group", groupTag), http.StatusCreated),
 		func(ctx context.Context, in *createGroupInput) (*createdOutput, error) {
 			label, err := s.CreateGroup(ctx, in.Body)
-			return created(path, label), err
+			return created(path + "/" + label), err
 		})
 	httpapi.Handle(api, operation("list-group-labels", http.MethodGet, path+"/labels", "List the labels of groups", groupTag),
 		func(ctx context.Context, _ *nothing) (*namesOutput, error) {
@@ -87,7 +89,7 @@ func registerGroups(api huma.API, s *Service) {
 		})
 	httpapi.Handle(api, operation("get-group", http.MethodGet, path+"/{group_label}", "Describe a group", groupTag),
 		func(ctx context.Context, in *groupInput) (*groupOutput, error) {
-			g, err := s.Group(ctx, in.Label, in.partition())
+			g, err := s.Group(ctx, in.Label, in.parameters()["partition"])
 			return &groupOutput{g}, err
 		})
 	httpapi.Handle(api, operation("delete-group", http.MethodDelete, path+"/{group_label}", "Delete a group", groupTag),
@@ -107,12 +109,23 @@ func registerGroups(api huma.API, s *Service) {
 func registerGroupMembers(api huma.API, s *Service, path string) {
 	httpapi.Handle(api, operation("list-group-members", http.MethodGet, path, "List the members of a group", groupTag),
 		func(ctx context.Context, in *groupInput) (*membersOutput, error) {
-			g, err := s.Group(ctx, in.Label, in.partition())
+			g, err := s.Group(ctx, in.Label, in.parameters()["partition"])
 			return &membersOutput{g.Members}, err
 		})
 	httpapi.Handle(api, answering(operation("create-group-member", http.MethodPost, path, "Add a component to a group", groupTag), http.StatusCreated),
 		func(ctx context.Context, in *addGroupMemberInput) (*createdOutput, error) {
-			return created("/groups/"+in.Label+"/members", in.Body.ID), s.AddGroupMember(ctx, in.Label, in.Body.ID)
+			path, err := s.AddGroupMember(ctx, in.Label, in.Body.ID)
+			return created(path), err
+		})
+	httpapi.Handle(api, answering(operation("put-group-members", http.MethodPut, path, "Replace the members of a group", groupTag, "cli_ignore"), http.StatusNoContent),
+		func(ctx context.Context, in *setGroupMembersInput) (*nothing, error) {
+			switch {
+			case in.Body.IDs == nil:
+				return nil, errMissingIDs
+			case in.Body.Group != "" && lowered(in.Body.Group) != lowered(in.Label):
+				return nil, fault.New(fault.Invalid, "group is '%s', the path says '%s'", in.Body.Group, in.Label)
+			}
+			return nil, s.SetGroupMembers(ctx, in.Label, in.Body.IDs)
 		})
 	httpapi.Handle(api, operation("delete-group-member", http.MethodDelete, path+"/{xname_id}", "Remove a component from a group", groupTag),
 		func(ctx context.Context, in *groupMemberInput) (*messageOutput, error) {

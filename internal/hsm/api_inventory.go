@@ -68,13 +68,15 @@ func registerRedfishEndpoints(api huma.API, s *Service) {
 		})
 	httpapi.Handle(api, answering(operation("create-redfish-endpoint", http.MethodPost, path, "Add a Redfish endpoint", tag), http.StatusCreated),
 		func(ctx context.Context, in *createRedfishEndpointInput) (*createdOutput, error) {
-			given := []RedfishEndpoint{in.Body}
-			var many struct{ RedfishEndpoints []RedfishEndpoint }
-			if json.Unmarshal(in.RawBody, &many) == nil && many.RedfishEndpoints != nil {
-				given = many.RedfishEndpoints
+			given, err := postedEndpoints(in.RawBody)
+			if err != nil {
+				return nil, err
 			}
 			ids, err := s.AddRedfishEndpoints(ctx, given)
-			return created(path, ids...), err
+			for i := range ids {
+				ids[i] = path + "/" + ids[i]
+			}
+			return created(ids...), err
 		})
 	httpapi.Handle(api, operation("delete-redfish-endpoints", http.MethodDelete, path, "Delete all Redfish endpoints", tag,
 		"cli_danger$This will delete all Redfish endpoints in HSM, continue?"),
@@ -94,7 +96,11 @@ func registerRedfishEndpoints(api huma.API, s *Service) {
 		})
 	httpapi.Handle(api, operation("delete-redfish-endpoint", http.MethodDelete, path+"/{xname}", "Delete a Redfish endpoint", tag),
 		func(ctx context.Context, in *xnameInput) (*messageOutput, error) {
-			n, err := s.DeleteRedfishEndpoints(ctx, []string{in.Xname})
+			ids, err := xnames([]string{in.Xname})
+			if err != nil {
+				return nil, err
+			}
+			n, err := s.DeleteRedfishEndpoints(ctx, ids)
 			return deleted(n, err, errNoXname)
 		})
 	httpapi.Handle(api, operation("put-redfish-endpoint", http.MethodPut, path+"/{xname}", "Replace a Redfish endpoint", tag, "cli_ignore"),
@@ -107,6 +113,21 @@ func registerRedfishEndpoints(api huma.API, s *Service) {
 			e, err := s.ChangeRedfishEndpoint(ctx, in.Xname, in.RawBody, false)
 			return &redfishEndpointOutput{e}, err
 		})
+}
+
+// postedEndpoints reads one endpoint, or an object with a list of them.
+func postedEndpoints(body []byte) ([]PostedEndpoint, error) {
+	var many struct{ RedfishEndpoints []PostedEndpoint }
+	var one PostedEndpoint
+	err := json.Unmarshal(body, &many)
+	if err == nil && many.RedfishEndpoints == nil {
+		err = json.Unmarshal(body, &one)
+		many.RedfishEndpoints = []PostedEndpoint{one}
+	}
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "error decoding JSON: %w", err)
+	}
+	return many.RedfishEndpoints, nil
 }
 
 func registerDiscovery(api huma.API, s *Service) {
@@ -150,7 +171,11 @@ func registerComponentEndpoints(api huma.API, s *Service) {
 		})
 	httpapi.Handle(api, operation("delete-component-endpoint", http.MethodDelete, path+"/{xname}", "Delete a component endpoint", tag),
 		func(ctx context.Context, in *xnameInput) (*messageOutput, error) {
-			n, err := s.DeleteComponentEndpoints(ctx, normalized([]string{in.Xname}))
+			ids, err := xnames([]string{in.Xname})
+			if err != nil {
+				return nil, err
+			}
+			n, err := s.DeleteComponentEndpoints(ctx, ids)
 			return deleted(n, err, errNoXname)
 		})
 }

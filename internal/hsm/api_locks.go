@@ -3,9 +3,11 @@ package hsm
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
@@ -108,7 +110,11 @@ func registerLocks(api huma.API, s *Service) {
 			if len(in.Body.ComponentIDs) == 0 {
 				return nil, errMissingIDs
 			}
-			return status(ctx, Parameters{"id": in.Body.ComponentIDs}, nil)
+			out, err := status(ctx, Parameters{"id": in.Body.ComponentIDs}, nil)
+			if err == nil && len(out.Body.Components) == 0 {
+				err = fault.New(fault.Invalid, "none of the ComponentIDs is a component: %s", strings.Join(out.Body.NotFound, ", "))
+			}
+			return out, err
 		})
 	httpapi.Handle(api, operation("list-lock-status", http.MethodGet, "/locks/status", "Tell how components are locked", tags...),
 		func(ctx context.Context, in *listLockStatusInput) (*lockStatusesOutput, error) {

@@ -48,7 +48,7 @@ func registerPartitions(api huma.API, s *Service) {
 	httpapi.Handle(api, answering(operation("create-partition", http.MethodPost, path, "Create a partition", partitionTag), http.StatusCreated),
 		func(ctx context.Context, in *createPartitionInput) (*createdOutput, error) {
 			name, err := s.CreatePartition(ctx, in.Body)
-			return created(path, name), err
+			return created(path + "/" + name), err
 		})
 	httpapi.Handle(api, operation("list-partition-names", http.MethodGet, path+"/names", "List the names of partitions", partitionTag),
 		func(ctx context.Context, _ *nothing) (*namesOutput, error) {
@@ -83,7 +83,8 @@ func registerPartitionMembers(api huma.API, s *Service, path string) {
 		})
 	httpapi.Handle(api, answering(operation("create-partition-member", http.MethodPost, path, "Add a component to a partition", partitionTag), http.StatusCreated),
 		func(ctx context.Context, in *addPartitionMemberInput) (*createdOutput, error) {
-			return created("/partitions/"+in.Name+"/members", in.Body.ID), s.AddPartitionMember(ctx, in.Name, in.Body.ID)
+			path, err := s.AddPartitionMember(ctx, in.Name, in.Body.ID)
+			return created(path), err
 		})
 	httpapi.Handle(api, operation("delete-partition-member", http.MethodDelete, path+"/{xname_id}", "Remove a component from a partition", partitionTag),
 		func(ctx context.Context, in *partitionMemberInput) (*messageOutput, error) {

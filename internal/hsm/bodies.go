@@ -49,13 +49,13 @@ type (
 // uriBase is how the interface names itself in URIs.
 const uriBase = "/hsm/v2"
 
-// created answers with the URIs of new things; one alone is also the Location.
-func created(collection string, ids ...string) *createdOutput {
-	out := &createdOutput{Body: make([]resourceURI, len(ids))}
-	for i, id := range ids {
-		out.Body[i].URI = uriBase + collection + "/" + id
+// created answers with the paths of new things; one alone is also the Location.
+func created(paths ...string) *createdOutput {
+	out := &createdOutput{Body: make([]resourceURI, len(paths))}
+	for i, path := range paths {
+		out.Body[i].URI = uriBase + path
 	}
-	if len(ids) == 1 {
+	if len(paths) == 1 {
 		out.Location = out.Body[0].URI
 	}
 	return out

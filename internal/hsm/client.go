@@ -2,6 +2,7 @@ package hsm
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -63,10 +64,15 @@ func (c *Client) Partitions(ctx context.Context) ([]Partition, error) {
 	return out, err
 }
 
-// LockedNodes returns the xnames of the nodes that are locked.
+// LockedNodes returns the xnames of the nodes that are locked. Releases of the
+// published service before 2.45 call none of them a component not found.
 func (c *Client) LockedNodes(ctx context.Context) ([]string, error) {
 	var out lockStatuses
 	_, err := c.http.Do(ctx, http.MethodGet, "/locks/status", url.Values{"type": {"Node"}, "locked": {"True"}}, nil, &out)
+	var refused *httpapi.StatusError
+	if errors.As(err, &refused) && refused.Status == http.StatusBadRequest && strings.Contains(refused.Detail, "Component not found") {
+		return nil, nil
+	}
 	ids := make([]string, len(out.Components))
 	for i, s := range out.Components {
 		ids[i] = s.ID
@@ -162,4 +168,4 @@ func (c *Client) Discover(ctx context.Context, xnames []string) error {
 // MACID is the ID of the interface with the MAC: lower case, no separators.
 func MACID(mac string) string { return strings.ToLower(separators.Replace(mac)) }
 
-var separators = strings.NewReplacer(":", "", "-", "", ".", "")
+var separators = strings.NewReplacer(":", "", "-", "", ".", "", "_", "")

@@ -17,7 +17,7 @@ const noteState = "state"
 // the view if there is one. With descend an ID stands for its descendants too
 // when a type is given.
 func (s *Service) Components(ctx context.Context, p Parameters, descend bool, v view) ([]Component, error) {
-	f, err := newFilter(p, descend)
+	f, err := s.newFilter(p, descend)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (s *Service) AddComponents(ctx context.Context, components []Component, for
 	given := make(map[string]Component, len(components))
 	ids := make([]string, len(components))
 	for i, c := range components {
-		if err := c.settle(); err != nil {
+		if err := c.settle(&s.words); err != nil {
 			return err
 		}
 		ids[i], given[c.ID] = c.ID, c
@@ -210,10 +210,10 @@ func (s *Service) SetRole(ctx context.Context, ids []string, role, subRole strin
 	if role == "" {
 		return fault.New(fault.Invalid, "Missing Role")
 	}
-	if err := spell("Role", values.Role, &role); err != nil {
+	if err := spell("Role", s.words.Role, &role); err != nil {
 		return err
 	}
-	if err := spell("SubRole", values.SubRole, &subRole); err != nil {
+	if err := spell("SubRole", s.words.SubRole, &subRole); err != nil {
 		return err
 	}
 	return s.change(ctx, ids, func(c *Component) bool {

@@ -75,7 +75,7 @@ func TestSelections(t *testing.T) {
 		"?group=blue":                          "x1000c0s0b0n0 x1000c0s0b0n1",
 		"?group=NULL":                          "x1000c0s1b0 x1000c0s1b0n0",
 		"?group=blue&partition=p1":             "x1000c0s0b0n0",
-		"?partition=none":                      "",
+		"?partition=p99":                       "",
 		"/Query/x1000c0s1?type=Node":           "x1000c0s1b0n0",
 		"/Query/s0?type=NodeBMC":               "x1000c0s1b0",
 		"/Query/x1000c0s1":                     "",

@@ -2,7 +2,6 @@ package hsm
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"sync"
@@ -59,6 +58,8 @@ const (
 	// be written together.
 	recordAt    = 500
 	recordAfter = 20 * time.Millisecond
+	// longestPause is the longest that a BMC's Retry-After is obeyed.
+	longestPause = 2 * time.Minute
 	// retryFeed is the wait after the database failed.
 	retryFeed = time.Second
 )
@@ -176,7 +177,7 @@ func (d *discovery) walkAll(ctx context.Context) {
 			return // the endpoint stays in DiscoveryStarted
 		}
 		if err != nil && w.tries < len(d.pauses) && worthRetrying(err) {
-			pause := d.pauses[w.tries]
+			pause := max(d.pauses[w.tries], min(wanted(err), longestPause))
 			w.tries++
 			time.AfterFunc(pause, func() { d.putBack(w) })
 			continue
@@ -201,6 +202,15 @@ func (d *discovery) putBack(w *walk) {
 func worthRetrying(err error) bool {
 	var refused *redfish.Error
 	return !errors.As(err, &refused) || refused.Status >= 500 || refused.Status == 429
+}
+
+// wanted is how long a BMC wants to be left alone.
+func wanted(err error) time.Duration {
+	var refused *redfish.Error
+	if errors.As(err, &refused) {
+		return refused.RetryAfter
+	}
+	return 0
 }
 
 // record writes results in batches.
@@ -242,19 +252,4 @@ func (d *discovery) gather(first result) []result {
 		}
 	}
 	return batch
-}
-
-// statusOf is the discovery status that the outcome of a walk amounts to.
-func statusOf(r *result, f *finding) string {
-	var syntax *json.SyntaxError
-	var mismatch *json.UnmarshalTypeError
-	switch {
-	case errors.As(r.err, &syntax) || errors.As(r.err, &mismatch):
-		return EPResponseFailedDecode
-	case r.err != nil:
-		return HTTPsGetFailed
-	case len(f.components) == 0 || r.walk.endpoint.Type == "NodeBMC" && len(r.inventory.Systems) == 0:
-		return ChildVerificationFailed
-	}
-	return DiscoverOK
 }

@@ -134,7 +134,7 @@ func TestDiscoveryFailures(t *testing.T) {
 	if lines, _ := b.journal.List(t.Context(), "x1c0s0b0", "", 0); len(lines) != 1 || !lines[0].Failed || !strings.Contains(lines[0].Text, "401") {
 		t.Errorf("journal %+v", lines)
 	}
-	if got := b.ok("GET", "/Inventory/DiscoveryStatus/0", ""); !strings.Contains(got, `"Status":"Complete"`) || !strings.Contains(got, "DiscoverOK: 1") {
+	if got := b.ok("GET", "/Inventory/DiscoveryStatus/0", ""); !strings.Contains(got, `"Status":"Complete"`) || !strings.Contains(got, `"DiscoverOK":1`) {
 		t.Error(got)
 	}
 	b.ok("POST", redfishEndpointsPath, `{"ID":"x1c0s4b0","Enabled":false,"RediscoverOnUpdate":true}`)

@@ -3,7 +3,6 @@ package hsm
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -16,16 +15,18 @@ import (
 // RedfishEndpoints returns the endpoints that the parameters select: id, fqdn,
 // type, uuid, macaddr, ipaddress, laststatus.
 func (s *Service) RedfishEndpoints(ctx context.Context, p Parameters) ([]RedfishEndpoint, error) {
-	q := store.Query{Keys: normalized(p["id"])}
-	if status := p["laststatus"]; len(status) > 0 {
-		q.Where = []store.Match{{Column: "status", In: status}}
+	wished, err := newEndpointWishes(p)
+	if err != nil {
+		return nil, err
+	}
+	q := store.Query{Keys: wished.ids}
+	if len(wished.statuses) > 0 {
+		q.Where = []store.Match{{Column: "status", In: wished.statuses}}
 	}
 	rows, err := s.endpoints.List(ctx, q)
 	out := []RedfishEndpoint{}
 	for i := range rows {
-		e := &rows[i].RedfishEndpoint
-		if oneOf(p["fqdn"], e.FQDN) && oneOf(p["type"], e.Type) && oneOf(p["uuid"], e.UUID) &&
-			oneOf(p["macaddr"], e.MACAddr) && oneOf(p["ipaddress"], e.IPAddress) {
+		if e := &rows[i].RedfishEndpoint; wished.match(e) {
 			out = append(out, *e)
 		}
 	}
@@ -60,20 +61,38 @@ func noSuchEndpoint(id string) error {
 	return fault.New(fault.NotFound, "no such xname: '%s' is no Redfish endpoint", id)
 }
 
-// AddRedfishEndpoints adds endpoints, all or none, discovers those that ask
-// for it, and returns their IDs as kept.
-func (s *Service) AddRedfishEndpoints(ctx context.Context, given []RedfishEndpoint) ([]string, error) {
+// AddRedfishEndpoints adds endpoints with what was found there, all or none,
+// discovers those that ask for it, and returns their IDs as kept.
+func (s *Service) AddRedfishEndpoints(ctx context.Context, given []PostedEndpoint) ([]string, error) {
 	if len(given) == 0 {
 		return nil, fault.New(fault.Invalid, "Missing RedfishEndpoints")
 	}
 	ids := make([]string, len(given))
-	rows := make([]endpoint, len(given))
-	logins := make([]credential, 0, len(given))
-	for i, e := range given {
-		if err := e.settle(); err != nil {
+	for i := range given {
+		if err := given[i].settle(); err != nil {
 			return nil, err
 		}
-		ids[i] = e.ID
+		if err := given[i].check(); err != nil {
+			return nil, err
+		}
+		ids[i] = given[i].ID
+	}
+	if twice := firstTwice(ids); twice != "" {
+		return nil, fault.New(fault.Invalid, "endpoint '%s' is given twice", twice)
+	}
+	err := s.db.InTx(ctx, func(ctx context.Context) error { return s.insertEndpoints(ctx, given) })
+	if err == nil {
+		s.discovery.wake()
+	}
+	return ids, err
+}
+
+// insertEndpoints records endpoints that were checked.
+func (s *Service) insertEndpoints(ctx context.Context, given []PostedEndpoint) error {
+	rows := make([]endpoint, len(given))
+	logins := make([]credential, 0, len(given))
+	for i := range given {
+		e := given[i].RedfishEndpoint
 		if e.User != "" || e.Password != "" {
 			logins = append(logins, credential{e.ID, e.User, e.Password})
 		}
@@ -83,19 +102,13 @@ func (s *Service) AddRedfishEndpoints(ctx context.Context, given []RedfishEndpoi
 			rows[i].ask(s.now(), false)
 		}
 	}
-	if twice := firstTwice(ids); twice != "" {
-		return nil, fault.New(fault.Invalid, "endpoint '%s' is given twice", twice)
+	if err := s.endpoints.Insert(ctx, rows...); err != nil {
+		return err
 	}
-	err := s.db.InTx(ctx, func(ctx context.Context) error {
-		if err := s.endpoints.Insert(ctx, rows...); err != nil {
-			return err
-		}
-		return s.credentials.Put(ctx, logins...)
-	})
-	if err == nil {
-		s.discovery.wake()
+	if err := s.credentials.Put(ctx, logins...); err != nil {
+		return err
 	}
-	return ids, err
+	return s.adoptPosted(ctx, given)
 }
 
 func firstTwice(ids []string) string {
@@ -110,45 +123,43 @@ func firstTwice(ids []string) string {
 }
 
 // ChangeRedfishEndpoint merges what was sent into the endpoint, or, when whole
-// is set, replaces the endpoint by it, and discovers it if it asks for that.
+// is set, replaces the endpoint by it, which creates one that there is not, and
+// discovers it if it asks for that.
 func (s *Service) ChangeRedfishEndpoint(ctx context.Context, id string, sent []byte, whole bool) (RedfishEndpoint, error) {
 	key := xname.Normalize(id)
 	var after endpoint
 	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
-		password := ""
+		var posted PostedEndpoint
 		after, err = s.endpoints.UpdateOne(ctx, key, func(e *endpoint) error {
-			old := *e
-			if whole {
-				e.RedfishEndpoint = RedfishEndpoint{}
-			} else {
-				e.forgetAddress(sent)
+			posted = PostedEndpoint{}
+			if !whole {
+				posted.RedfishEndpoint = e.RedfishEndpoint
+				posted.forgetAddress(sent)
 			}
-			if err := json.Unmarshal(sent, &e.RedfishEndpoint); err != nil {
-				return fault.New(fault.Invalid, "error decoding JSON: %w", err)
-			}
-			if e.ID == "" {
-				e.ID = key
-			}
-			if err := e.settle(); err != nil {
+			if err := posted.take(sent, key, id); err != nil {
 				return err
 			}
-			if e.ID != key {
-				return fault.New(fault.Invalid, "ID is '%s', the path says '%s'", e.ID, id)
-			}
-			password, e.Password = e.Password, ""
-			e.DiscoveryInfo = old.DiscoveryInfo
+			info := e.DiscoveryInfo
+			e.RedfishEndpoint = posted.RedfishEndpoint
+			e.Password, e.DiscoveryInfo = "", info
 			if e.RediscoverOnUpdate {
 				e.ask(s.now(), true)
 			}
 			return nil
 		})
-		if fault.Is(err, fault.NotFound) {
+		switch {
+		case fault.Is(err, fault.NotFound) && whole:
+			after, err = s.createAt(ctx, key, id, sent)
+			return err
+		case fault.Is(err, fault.NotFound):
 			return noSuchEndpoint(id)
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
-		return s.keepLogin(ctx, key, after.User, password)
+		if err := s.keepLogin(ctx, key, after.User, posted.Password); err != nil {
+			return err
+		}
+		return s.adoptPosted(ctx, []PostedEndpoint{posted})
 	})
 	if err == nil {
 		s.discovery.wake()
@@ -156,13 +167,44 @@ func (s *Service) ChangeRedfishEndpoint(ctx context.Context, id string, sent []b
 	return after.RedfishEndpoint, err
 }
 
+// createAt adds the endpoint that was sent to the path of id.
+func (s *Service) createAt(ctx context.Context, key, id string, sent []byte) (endpoint, error) {
+	var posted PostedEndpoint
+	if err := posted.take(sent, key, id); err != nil {
+		return endpoint{}, err
+	}
+	if err := s.insertEndpoints(ctx, []PostedEndpoint{posted}); err != nil {
+		return endpoint{}, err
+	}
+	return s.endpoints.Get(ctx, key)
+}
+
+// take merges what was sent to the path of id, which is key, and checks it.
+func (p *PostedEndpoint) take(sent []byte, key, id string) error {
+	if err := json.Unmarshal(sent, p); err != nil {
+		return fault.New(fault.Invalid, "error decoding JSON: %w", err)
+	}
+	if p.ID == "" {
+		p.ID = key
+	}
+	if err := p.settle(); err != nil {
+		return err
+	}
+	if p.ID != key {
+		return fault.New(fault.Invalid, "ID is '%s', the path says '%s'", p.ID, id)
+	}
+	return p.check()
+}
+
 // forgetAddress has a changed host name or address take effect where the full
-// name was derived from the old one.
-func (e *endpoint) forgetAddress(sent []byte) {
+// name was derived from the old one, and a changed full name where they were not.
+func (e *RedfishEndpoint) forgetAddress(sent []byte) {
 	var names struct{ Hostname, Domain, IPAddress, FQDN *string }
 	if json.Unmarshal(sent, &names) == nil && names.FQDN == nil &&
 		(names.Hostname != nil || names.Domain != nil || names.IPAddress != nil) {
 		e.FQDN = ""
+	} else if names.FQDN != nil && names.Hostname == nil && names.Domain == nil {
+		e.Hostname, e.Domain = "", ""
 	}
 }
 
@@ -258,30 +300,25 @@ func (s *Service) Discover(ctx context.Context, ids []string, force bool) error 
 
 // DiscoveryStatus is how far discovery as a whole is.
 type DiscoveryStatus struct {
-	ID             int       `json:"ID" doc:"Always 0: there is one"`
-	Status         string    `json:"Status" enum:"NotStarted,Pending,InProgress,Complete" doc:"Whether endpoints are being discovered"`
-	LastUpdateTime time.Time `json:"LastUpdateTime" doc:"When a discovery was last asked for"`
-	Details        []string  `json:"Details,omitempty" doc:"How many endpoints are in which status"`
+	ID             int            `json:"ID" doc:"Always 0: there is one"`
+	Status         string         `json:"Status" enum:"NotStarted,Pending,InProgress,Complete" doc:"Whether endpoints are being discovered"`
+	LastUpdateTime time.Time      `json:"LastUpdateTime" doc:"When a discovery was last asked for"`
+	Details        map[string]int `json:"Details,omitempty" doc:"How many endpoints are in which status"`
 }
 
 // DiscoveryStatus tells how far discovery is.
 func (s *Service) DiscoveryStatus(ctx context.Context) (DiscoveryStatus, error) {
 	all, err := s.endpoints.List(ctx, store.Query{})
-	d := DiscoveryStatus{Status: "NotStarted"}
-	counts := map[string]int{}
+	d := DiscoveryStatus{Status: "NotStarted", Details: map[string]int{}}
 	for i := range all {
 		info := &all[i].DiscoveryInfo
-		counts[info.LastStatus]++
+		d.Details[info.LastStatus]++
 		if at := info.LastAttempt; at != nil && at.After(d.LastUpdateTime) {
 			d.LastUpdateTime, d.Status = *at, "Complete"
 		}
 	}
-	if counts[DiscoveryStarted] > 0 {
+	if d.Details[DiscoveryStarted] > 0 {
 		d.Status = "InProgress"
 	}
-	for status, n := range counts {
-		d.Details = append(d.Details, fmt.Sprintf("%s: %d", status, n))
-	}
-	slices.Sort(d.Details)
 	return d, err
 }

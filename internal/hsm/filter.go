@@ -25,22 +25,22 @@ type filter struct {
 	parts   []string    // partition names; "NULL" is none
 }
 
-// word is a field that holds a word, of a list if words is not nil.
+// word is a field that holds a word.
 type word struct {
 	parameter, field string
-	words            []string
+	words            func(*Values) []string // nil: any word
 	mayBeEmpty       bool
 	of               func(*Component) string
 }
 
 var wordFields = []word{
-	{"type", "Type", values.Type, true, func(c *Component) string { return c.Type }},
-	{"state", "State", values.State, false, func(c *Component) string { return c.State }},
-	{"flag", "Flag", values.Flag, false, func(c *Component) string { return c.Flag }},
-	{"role", "Role", values.Role, true, func(c *Component) string { return c.Role }},
-	{"subrole", "SubRole", values.SubRole, true, func(c *Component) string { return c.SubRole }},
-	{"arch", "Arch", values.Arch, true, func(c *Component) string { return c.Arch }},
-	{"class", "Class", values.Class, true, func(c *Component) string { return c.Class }},
+	{"type", "Type", func(v *Values) []string { return v.Type }, true, func(c *Component) string { return c.Type }},
+	{"state", "State", func(v *Values) []string { return v.State }, false, func(c *Component) string { return c.State }},
+	{"flag", "Flag", func(v *Values) []string { return v.Flag }, false, func(c *Component) string { return c.Flag }},
+	{"role", "Role", func(v *Values) []string { return v.Role }, true, func(c *Component) string { return c.Role }},
+	{"subrole", "SubRole", func(v *Values) []string { return v.SubRole }, true, func(c *Component) string { return c.SubRole }},
+	{"arch", "Arch", func(v *Values) []string { return v.Arch }, true, func(c *Component) string { return c.Arch }},
+	{"class", "Class", func(v *Values) []string { return v.Class }, true, func(c *Component) string { return c.Class }},
 	{"subtype", "Subtype", nil, true, func(c *Component) string { return c.Subtype }},
 	{"softwarestatus", "SoftwareStatus", nil, true, func(c *Component) string { return c.SoftwareStatus }},
 }
@@ -56,13 +56,20 @@ var boolFields = []struct {
 
 // newFilter checks the parameters. With descend an ID stands for its
 // descendants too, provided that there is a type to look for.
-func newFilter(p Parameters, descend bool) (*filter, error) {
-	f := &filter{groups: p["group"], parts: p["partition"]}
+func (s *Service) newFilter(p Parameters, descend bool) (*filter, error) {
+	f := &filter{}
+	var err error
+	if f.groups, err = wantedLabels("group", p["group"], true); err != nil {
+		return nil, err
+	}
+	if f.parts, err = wantedPartitions(p["partition"], true); err != nil {
+		return nil, err
+	}
 	if err := f.identify(p["id"], descend && len(p["type"]) > 0); err != nil {
 		return nil, err
 	}
 	for _, w := range wordFields {
-		if err := f.word(w, p[w.parameter]); err != nil {
+		if err := f.word(w, &s.words, p[w.parameter]); err != nil {
 			return nil, err
 		}
 	}
@@ -110,7 +117,7 @@ func (f *filter) identify(ids []string, descend bool) error {
 	return nil
 }
 
-func (f *filter) word(w word, given []string) error {
+func (f *filter) word(w word, known *Values, given []string) error {
 	var in, notIn []string
 	for _, g := range given {
 		v, not := strings.CutPrefix(g, "!")
@@ -119,7 +126,7 @@ func (f *filter) word(w word, given []string) error {
 		}
 		if v != "" && w.words != nil {
 			var err error
-			if v, err = spelled(w.field, w.words, v); err != nil {
+			if v, err = spelled(w.field, w.words(known), v); err != nil {
 				return fault.New(fault.Invalid, "bad query param: %w", err)
 			}
 		}

@@ -4,10 +4,10 @@ import (
 	"context"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 var (
@@ -15,16 +15,37 @@ var (
 	partitionNames = regexp.MustCompile(`^p\d+(\.\d+)?$`)
 )
 
+// labelKey spells a label as it is kept.
+func labelKey(label string) (string, error) {
+	key := lowered(label)
+	switch {
+	case key == "":
+		return "", fault.New(fault.Invalid, "Missing label")
+	case !labels.MatchString(key):
+		return "", fault.New(fault.Invalid, "label '%s' is not valid, expected letters, digits and - : . _", label)
+	}
+	return key, nil
+}
+
+// partitionKey spells a partition's name as it is kept.
+func partitionKey(name string) (string, error) {
+	key := xname.Normalize(name)
+	switch {
+	case key == "":
+		return "", fault.New(fault.Invalid, "Missing name")
+	case !partitionNames.MatchString(key):
+		return "", fault.New(fault.Invalid, "partition name '%s' is not valid, expected pN or pN.N", name)
+	}
+	return key, nil
+}
+
 // settle spells label, tags and members as they are kept and checks them.
 func (g *Group) settle() (err error) {
-	g.Label = strings.ToLower(strings.TrimSpace(g.Label))
-	g.ExclusiveGroup = strings.ToLower(strings.TrimSpace(g.ExclusiveGroup))
-	switch {
-	case g.Label == "":
-		return fault.New(fault.Invalid, "Missing label")
-	case !labels.MatchString(g.Label):
-		return fault.New(fault.Invalid, "label '%s' is not valid, expected letters, digits and - : . _", g.Label)
-	case g.ExclusiveGroup != "" && !labels.MatchString(g.ExclusiveGroup):
+	if g.Label, err = labelKey(g.Label); err != nil {
+		return err
+	}
+	g.ExclusiveGroup = lowered(g.ExclusiveGroup)
+	if g.ExclusiveGroup != "" && !labels.MatchString(g.ExclusiveGroup) {
 		return fault.New(fault.Invalid, "exclusiveGroup '%s' is not valid, expected letters, digits and - : . _", g.ExclusiveGroup)
 	}
 	if g.Tags, err = settleTags(g.Tags); err != nil {
@@ -37,7 +58,7 @@ func (g *Group) settle() (err error) {
 func settleTags(tags []string) ([]string, error) {
 	out := slices.Clone(tags)
 	for i, t := range tags {
-		if out[i] = strings.ToLower(strings.TrimSpace(t)); !labels.MatchString(out[i]) {
+		if out[i] = lowered(t); !labels.MatchString(out[i]) {
 			return nil, fault.New(fault.Invalid, "tag '%s' is not valid, expected letters, digits and - : . _", t)
 		}
 	}
@@ -45,12 +66,8 @@ func settleTags(tags []string) ([]string, error) {
 }
 
 func (p *Partition) settle() (err error) {
-	p.Name = strings.ToLower(strings.TrimSpace(p.Name))
-	switch {
-	case p.Name == "":
-		return fault.New(fault.Invalid, "Missing name")
-	case !partitionNames.MatchString(p.Name):
-		return fault.New(fault.Invalid, "partition name '%s' is not valid, expected pN or pN.N", p.Name)
+	if p.Name, err = partitionKey(p.Name); err != nil {
+		return err
 	}
 	if p.Tags, err = settleTags(p.Tags); err != nil {
 		return err
@@ -61,25 +78,23 @@ func (p *Partition) settle() (err error) {
 
 // taggedAs tells whether any of the tags is wanted; no wish takes all.
 func taggedAs(tags, wanted []string) bool {
-	return len(wanted) == 0 || slices.ContainsFunc(wanted, func(w string) bool { return slices.Contains(tags, strings.ToLower(w)) })
-}
-
-// lower is names in lower case; nil, which stands for all, stays nil.
-func lower(names []string) []string {
-	if len(names) == 0 {
-		return nil
-	}
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = strings.ToLower(n)
-	}
-	return out
+	return len(wanted) == 0 || slices.ContainsFunc(wanted, func(w string) bool { return slices.Contains(tags, w) })
 }
 
 // Groups returns the groups with the labels and tags, none for all. partition
 // limits the members shown to those of the partitions.
 func (s *Service) Groups(ctx context.Context, labels, tags, partition []string) ([]Group, error) {
-	all, err := s.groups.List(ctx, store.Query{Keys: lower(labels)})
+	labels, err := wantedLabels("group", labels, false)
+	if err != nil {
+		return nil, err
+	}
+	if tags, err = wantedLabels("tag", tags, false); err != nil {
+		return nil, err
+	}
+	if partition, err = wantedPartitions(partition, true); err != nil {
+		return nil, err
+	}
+	all, err := s.groups.List(ctx, store.Query{Keys: labels})
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +121,11 @@ func (s *Service) Groups(ctx context.Context, labels, tags, partition []string) 
 
 // Group returns one group; see Groups.
 func (s *Service) Group(ctx context.Context, label string, partition []string) (Group, error) {
-	found, err := s.Groups(ctx, []string{label}, nil, partition)
+	key, err := labelKey(label)
+	if err != nil {
+		return Group{}, err
+	}
+	found, err := s.Groups(ctx, []string{key}, nil, partition)
 	if err == nil && len(found) == 0 {
 		err = noSuchGroup(label)
 	}
@@ -153,13 +172,31 @@ func (s *Service) joinGroup(ctx context.Context, g Group, ids []string) error {
 	return s.join(ctx, inGroup, g.Label, ids, func(label string) bool { return rivals[label] })
 }
 
-// AddGroupMember adds a member.
-func (s *Service) AddGroupMember(ctx context.Context, label, id string) error {
+// AddGroupMember adds a member and returns its path.
+func (s *Service) AddGroupMember(ctx context.Context, label, id string) (path string, err error) {
 	ids, err := xnames([]string{id})
+	if err != nil {
+		return "", err
+	}
+	err = s.changeGroup(ctx, label, func(ctx context.Context, g *Group) error {
+		path = "/groups/" + g.Label + "/members/" + ids[0]
+		return s.joinGroup(ctx, *g, ids)
+	})
+	return path, err
+}
+
+// SetGroupMembers has the group have these members and no others.
+func (s *Service) SetGroupMembers(ctx context.Context, label string, members []string) error {
+	ids, err := xnames(members)
 	if err != nil {
 		return err
 	}
-	return s.changeGroup(ctx, label, func(ctx context.Context, g *Group) error { return s.joinGroup(ctx, *g, ids) })
+	return s.changeGroup(ctx, label, func(ctx context.Context, g *Group) error {
+		if err := s.disband(ctx, inGroup, g.Label); err != nil {
+			return err
+		}
+		return s.joinGroup(ctx, *g, ids)
+	})
 }
 
 // RemoveGroupMember removes a member.
@@ -197,8 +234,12 @@ func patchText(description *string, tags *[]string, newDescription *string, newT
 // changeGroup alters the group's record or its members, or both; the write
 // posts the hint for either.
 func (s *Service) changeGroup(ctx context.Context, label string, change func(context.Context, *Group) error) error {
+	key, err := labelKey(label)
+	if err != nil {
+		return err
+	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
-		_, missing, err := s.groups.Update(ctx, []string{strings.ToLower(label)}, func(g *Group) error { return change(ctx, g) })
+		_, missing, err := s.groups.Update(ctx, []string{key}, func(g *Group) error { return change(ctx, g) })
 		if err == nil && len(missing) > 0 {
 			err = noSuchGroup(label)
 		}
@@ -208,8 +249,12 @@ func (s *Service) changeGroup(ctx context.Context, label string, change func(con
 
 // DeleteGroup removes the group.
 func (s *Service) DeleteGroup(ctx context.Context, label string) error {
+	key, err := labelKey(label)
+	if err != nil {
+		return err
+	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
-		gone, err := s.groups.Delete(ctx, strings.ToLower(label))
+		gone, err := s.groups.Delete(ctx, key)
 		if err != nil {
 			return err
 		}

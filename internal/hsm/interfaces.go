@@ -45,9 +45,11 @@ func (e *EthernetInterface) assign(component string) error {
 func (e *EthernetInterface) address(addresses []IPAddress) error {
 	e.IPAddresses = append([]IPAddress{}, addresses...)
 	for i, a := range e.IPAddresses {
-		if net.ParseIP(a.IPAddress) == nil {
+		ip := net.ParseIP(a.IPAddress)
+		if ip == nil {
 			return fault.New(fault.Invalid, "IPAddress '%s' is no IP address", a.IPAddress)
 		}
+		e.IPAddresses[i].IPAddress = ip.String()
 		if e.place(a.IPAddress) != i {
 			return fault.New(fault.Invalid, "IPAddress '%s' is given twice", a.IPAddress)
 		}
@@ -55,20 +57,25 @@ func (e *EthernetInterface) address(addresses []IPAddress) error {
 	return nil
 }
 
-// place is the index of the address, -1 if the interface does not have it.
+// place is the index of the address in any spelling, -1 if the interface does
+// not have it.
 func (e *EthernetInterface) place(ip string) int {
+	if parsed := net.ParseIP(ip); parsed != nil {
+		ip = parsed.String()
+	}
 	return slices.IndexFunc(e.IPAddresses, func(a IPAddress) bool { return a.IPAddress == ip })
 }
 
 // EthernetInterfaces returns the interfaces that the parameters select:
 // macaddress, ipaddress, network, componentid, type, olderthan, newerthan.
 func (s *Service) EthernetInterfaces(ctx context.Context, p Parameters) ([]EthernetInterface, error) {
-	var q store.Query
-	for _, mac := range p["macaddress"] {
-		q.Keys = append(q.Keys, MACID(mac))
+	wished, err := newInterfaceWishes(p)
+	if err != nil {
+		return nil, err
 	}
-	if ids := normalized(p["componentid"]); len(ids) > 0 {
-		q.Where = []store.Match{{Column: "component", In: ids}}
+	q := store.Query{Keys: wished.macs}
+	if len(wished.components) > 0 {
+		q.Where = []store.Match{{Column: "component", In: wished.components}}
 	}
 	older, err := instant("OlderThan", p["olderthan"])
 	if err != nil {
@@ -82,8 +89,7 @@ func (s *Service) EthernetInterfaces(ctx context.Context, p Parameters) ([]Ether
 	out := []EthernetInterface{}
 	for i := range rows {
 		e := &rows[i]
-		if oneOf(p["type"], e.Type) && e.hasAddress(p["ipaddress"], p["network"]) &&
-			(older.IsZero() || e.LastUpdate.Before(older)) && (newer.IsZero() || e.LastUpdate.After(newer)) {
+		if wished.match(e) && (older.IsZero() || e.LastUpdate.Before(older)) && (newer.IsZero() || e.LastUpdate.After(newer)) {
 			out = append(out, *e)
 		}
 	}
@@ -99,17 +105,6 @@ func instant(name string, given []string) (time.Time, error) {
 		return t, badQuery(name + " is '" + given[0] + "', expected a time as in RFC 3339")
 	}
 	return t, nil
-}
-
-// hasAddress tells whether an address is among those wanted and in one of the
-// networks wanted; no wishes take all.
-func (e *EthernetInterface) hasAddress(ips, networks []string) bool {
-	if len(ips) == 0 && len(networks) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(e.IPAddresses, func(a IPAddress) bool {
-		return oneOf(ips, a.IPAddress) && oneOf(networks, a.Network)
-	})
 }
 
 // EthernetInterface returns one interface; id is a MAC in any spelling.
@@ -155,17 +150,21 @@ func (s *Service) DeleteEthernetInterfaces(ctx context.Context, ids []string) (i
 // ComponentEndpoints returns the endpoints that the parameters select: id,
 // redfish_ep, type, redfish_type.
 func (s *Service) ComponentEndpoints(ctx context.Context, p Parameters) ([]ComponentEndpoint, error) {
-	q := store.Query{Keys: normalized(p["id"])}
-	if ids := normalized(p["redfish_ep"]); len(ids) > 0 {
-		q.Where = append(q.Where, store.Match{Column: "redfish_endpoint", In: ids})
+	ids, err := wantedXnames("id", p["id"])
+	if err != nil {
+		return nil, err
 	}
-	var types []string
-	for _, t := range p["type"] {
-		word, err := spelled("Type", values.Type, t)
-		if err != nil {
-			return nil, fault.New(fault.Invalid, "bad query param: %w", err)
-		}
-		types = append(types, word)
+	controllers, err := wantedXnames("redfish_ep", p["redfish_ep"])
+	if err != nil {
+		return nil, err
+	}
+	types, err := wantedTypes(p["type"])
+	if err != nil {
+		return nil, err
+	}
+	q := store.Query{Keys: ids}
+	if len(controllers) > 0 {
+		q.Where = append(q.Where, store.Match{Column: "redfish_endpoint", In: controllers})
 	}
 	if len(types) > 0 {
 		q.Where = append(q.Where, store.Match{Column: "type", In: types})
@@ -182,7 +181,11 @@ func (s *Service) ComponentEndpoints(ctx context.Context, p Parameters) ([]Compo
 
 // ComponentEndpoint returns one endpoint.
 func (s *Service) ComponentEndpoint(ctx context.Context, id string) (ComponentEndpoint, error) {
-	e, err := s.found.Get(ctx, xname.Normalize(id))
+	ids, err := xnames([]string{id})
+	if err != nil {
+		return ComponentEndpoint{}, err
+	}
+	e, err := s.found.Get(ctx, ids[0])
 	if fault.Is(err, fault.NotFound) {
 		err = fault.New(fault.NotFound, "no such xname.")
 	}

@@ -70,7 +70,7 @@ func (s *Service) chosen(ctx context.Context, p Parameters) (ids []string, unkno
 	if len(p["id"]) == 0 || len(selected) == len(p["id"]) {
 		return ids, nil, nil
 	}
-	named, err := newFilter(Parameters{"id": p["id"]}, false)
+	named, err := s.newFilter(Parameters{"id": p["id"]}, false)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -256,6 +256,9 @@ func (s *Service) withReservations(ctx context.Context, model string, choose fun
 // Check tells which deputy keys prove a reservation that a service holds.
 func (s *Service) Check(ctx context.Context, keys []KeyOf) (ReservationResult, error) {
 	r := ReservationResult{Success: []Keys{}, Failure: []Failure{}}
+	if len(keys) == 0 {
+		return r, fault.New(fault.Invalid, "Missing DeputyKeys")
+	}
 	ids, err := idsOf(keys)
 	if err != nil {
 		return r, err

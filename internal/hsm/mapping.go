@@ -1,7 +1,6 @@
 package hsm
 
 import (
-	"cmp"
 	"fmt"
 	"net"
 	"slices"
@@ -16,6 +15,9 @@ type finding struct {
 	components []Component // without what people set
 	endpoints  []ComponentEndpoint
 	interfaces []EthernetInterface
+	// unread are, by controller, the paths that could not be read: what was
+	// known at and below them stays.
+	unread map[string][]string
 }
 
 // mapper turns what a controller says into a finding.
@@ -31,6 +33,9 @@ func mapInventory(e *RedfishEndpoint, inv redfish.Inventory, mountain bool) find
 	m := mapper{endpoint: e, class: "River"}
 	if mountain {
 		m.class = "Mountain"
+	}
+	for _, p := range inv.Problems {
+		m.out.unread = map[string][]string{e.ID: append(m.out.unread[e.ID], strings.TrimSuffix(p.Path, "/"))}
 	}
 	m.manager(inv)
 	switch xname.Type(e.Type) {
@@ -62,21 +67,24 @@ func (m *mapper) manager(inv redfish.Inventory) {
 	if r.ResetTarget != "" {
 		ce.RedfishManagerInfo.Actions = &ManagerActions{ResetAction{allowed(r.ResetTypes), r.ResetTarget}}
 	}
-	m.add(ce, Component{State: stateReady, Flag: flagOf(r.Health)}, r.Interfaces)
+	m.add(ce, Component{State: stateReady, Flag: flagOf(r.Health), NetType: "Sling", Arch: controllerArch(inv.Systems)}, r.Interfaces)
 }
 
-// systems are the nodes n0, n1, ... in the order of their paths; virtual and
-// partitioned ones have no number.
-func (m *mapper) systems(systems []redfish.System) {
-	ordered := slices.Clone(systems)
-	slices.SortStableFunc(ordered, func(a, b redfish.System) int { return cmp.Compare(a.OdataID, b.OdataID) })
-	n := 0
-	for _, r := range ordered {
-		if r.SystemType != "" && r.SystemType != "Physical" {
-			continue
+// controllerArch is a controller's architecture as the interface tells it: that
+// of its nodes, X86 where there are none or they do not say.
+func controllerArch(systems []redfish.System) string {
+	for i := range systems {
+		if arch := archOf(systems[i].ProcessorArchitecture, systems[i].Model); arch != "UNKNOWN" {
+			return arch
 		}
+	}
+	return "X86"
+}
+
+// systems are the nodes n0, n1, ... in the order of their paths.
+func (m *mapper) systems(systems []redfish.System) {
+	for n, r := range nodes(systems) {
 		ce := m.resource(fmt.Sprintf("%sn%d", m.endpoint.ID, n), "ComputerSystem", r.SystemType, r.OdataID)
-		n++
 		ce.UUID, ce.MACAddr, ce.ComponentEndpointType = r.UUID, firstMAC(r.Interfaces), "ComponentEndpointComputerSystem"
 		ce.RedfishSystemInfo = &RedfishSystemInfo{Name: r.Name, EthernetNICInfo: nics(r.Interfaces)}
 		if r.ResetTarget != "" {
@@ -85,6 +93,21 @@ func (m *mapper) systems(systems []redfish.System) {
 		m.add(ce, Component{State: stateOf(r.PowerState, r.StatusState), Flag: flagOf(r.Health),
 			Arch: archOf(r.ProcessorArchitecture, r.Model), NetType: "Sling"}, r.Interfaces)
 	}
+}
+
+// nodes are the systems that have a number, in the order of their paths. Virtual
+// and partitioned ones have none, nor has one that cannot be reset beside one
+// that can: a baseboard of accelerators. One that is absent keeps its place.
+func nodes(systems []redfish.System) []redfish.System {
+	canReset := func(r redfish.System) bool { return r.ResetTarget != "" }
+	physical := slices.DeleteFunc(slices.Clone(systems), func(r redfish.System) bool {
+		return r.SystemType != "" && r.SystemType != "Physical"
+	})
+	if slices.ContainsFunc(physical, canReset) {
+		physical = slices.DeleteFunc(physical, func(r redfish.System) bool { return !canReset(r) && r.StatusState != "Absent" })
+	}
+	slices.SortStableFunc(physical, func(a, b redfish.System) int { return redfish.ComparePaths(a.OdataID, b.OdataID) })
+	return physical
 }
 
 // enclosure is what the nodes sit in; it has the number of its BMC.
@@ -144,7 +167,7 @@ func (m *mapper) chassis(id string, r redfish.Chassis) {
 func (m *mapper) resource(id, redfishType, subtype, path string) ComponentEndpoint {
 	return ComponentEndpoint{ID: id, Type: string(xname.TypeOf(id)), RedfishType: redfishType, RedfishSubtype: subtype,
 		OdataID: path, RedfishEndpointID: m.endpoint.ID, Enabled: true, RedfishEndpointFQDN: m.endpoint.FQDN,
-		RedfishURL: m.endpoint.FQDN + path}
+		RedfishURL: redfish.Host(m.endpoint.FQDN) + path}
 }
 
 // add records the resource, the component that it is, and its interfaces.
@@ -153,7 +176,7 @@ func (m *mapper) add(ce ComponentEndpoint, c Component, interfaces []redfish.Int
 	m.out.endpoints = append(m.out.endpoints, ce)
 	m.out.components = append(m.out.components, c)
 	for _, r := range interfaces {
-		if mac, ok := colons(r.MAC); ok {
+		if mac, ok := macOf(r); ok {
 			m.out.interfaces = append(m.out.interfaces, EthernetInterface{ID: MACID(mac), MACAddress: mac,
 				Description: r.Description, ComponentID: ce.ID, Type: ce.Type, IPAddresses: []IPAddress{}})
 		}
@@ -165,7 +188,7 @@ func allowed(types []string) []string { return append([]string{}, types...) }
 func nics(interfaces []redfish.Interface) []EthernetNICInfo {
 	out := make([]EthernetNICInfo, len(interfaces))
 	for i, r := range interfaces {
-		mac, _ := colons(r.MAC)
+		mac, _ := macOf(r)
 		out[i] = EthernetNICInfo{RedfishID: r.ID, OdataID: r.OdataID, Description: r.Description, MACAddress: mac}
 	}
 	return out
@@ -173,11 +196,20 @@ func nics(interfaces []redfish.Interface) []EthernetNICInfo {
 
 func firstMAC(interfaces []redfish.Interface) string {
 	for _, r := range interfaces {
-		if mac, ok := colons(r.MAC); ok {
+		if mac, ok := macOf(r); ok {
 			return mac
 		}
 	}
 	return ""
+}
+
+// macOf is the interface's MAC. BMCs write zeros for a port that has none.
+func macOf(r redfish.Interface) (string, bool) {
+	mac, ok := colons(r.MAC)
+	if !ok || mac == "00:00:00:00:00:00" {
+		return "", false
+	}
+	return mac, true
 }
 
 // colons spells a MAC in lower case with colons; BMCs that do not know one
@@ -211,7 +243,10 @@ func stateOf(power, status string) string {
 }
 
 func flagOf(health string) string {
-	if health == "Warning" || health == "Critical" {
+	switch health {
+	case "Warning":
+		return flagWarning
+	case "Critical":
 		return flagAlert
 	}
 	return flagOK

@@ -28,7 +28,7 @@ func TestNodeCard(t *testing.T) {
 	e := RedfishEndpoint{ID: "x1000c0s0b1", Type: "NodeBMC", FQDN: "127.0.0.1:9000"}
 	f := mapInventory(&e, card("Off"), true)
 	want := []Component{
-		{ID: "x1000c0s0b1", Type: "NodeBMC", State: "Ready", Flag: "OK", Class: "Mountain"},
+		{ID: "x1000c0s0b1", Type: "NodeBMC", State: "Ready", Flag: "OK", Class: "Mountain", Arch: "X86", NetType: "Sling"},
 		{ID: "x1000c0s0b1n0", Type: "Node", State: "Off", Flag: "OK", Class: "Mountain", Arch: "X86", NetType: "Sling"},
 		{ID: "x1000c0s0b1n1", Type: "Node", State: "Off", Flag: "OK", Class: "Mountain", Arch: "X86", NetType: "Sling"},
 		{ID: "x1000c0s0e1", Type: "NodeEnclosure", State: "On", Flag: "OK", Class: "Mountain"}}

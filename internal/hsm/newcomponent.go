@@ -9,7 +9,7 @@ import (
 
 // settle spells the component's fields as published, derives its type and
 // checks them all.
-func (c *Component) settle() error {
+func (c *Component) settle(known *Values) error {
 	if c.ID == "" {
 		return fault.New(fault.Invalid, "Missing ID")
 	}
@@ -36,8 +36,8 @@ func (c *Component) settle() error {
 		name  string
 		words []string
 		value *string
-	}{{"State", values.State, &c.State}, {"Flag", values.Flag, &c.Flag}, {"Role", values.Role, &c.Role},
-		{"SubRole", values.SubRole, &c.SubRole}, {"NetType", values.NetType, &c.NetType},
+	}{{"State", values.State, &c.State}, {"Flag", values.Flag, &c.Flag}, {"Role", known.Role, &c.Role},
+		{"SubRole", known.SubRole, &c.SubRole}, {"NetType", values.NetType, &c.NetType},
 		{"Arch", values.Arch, &c.Arch}, {"Class", values.Class, &c.Class}} {
 		if err := spell(f.name, f.words, f.value); err != nil {
 			return err

@@ -2,7 +2,6 @@ package hsm
 
 import (
 	"context"
-	"strings"
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
@@ -10,7 +9,14 @@ import (
 
 // Partitions returns the partitions with the names and tags, none for all.
 func (s *Service) Partitions(ctx context.Context, names, tags []string) ([]Partition, error) {
-	all, err := s.partitions.List(ctx, store.Query{Keys: lower(names)})
+	names, err := wantedPartitions(names, false)
+	if err != nil {
+		return nil, err
+	}
+	if tags, err = wantedLabels("tag", tags, false); err != nil {
+		return nil, err
+	}
+	all, err := s.partitions.List(ctx, store.Query{Keys: names})
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +33,11 @@ func (s *Service) Partitions(ctx context.Context, names, tags []string) ([]Parti
 
 // Partition returns one partition.
 func (s *Service) Partition(ctx context.Context, name string) (Partition, error) {
-	found, err := s.Partitions(ctx, []string{name}, nil)
+	key, err := partitionKey(name)
+	if err != nil {
+		return Partition{}, err
+	}
+	found, err := s.Partitions(ctx, []string{key}, nil)
 	if err == nil && len(found) == 0 {
 		err = noSuchPartition(name)
 	}
@@ -57,15 +67,17 @@ func (s *Service) joinPartition(ctx context.Context, name string, ids []string) 
 	return s.join(ctx, inPartition, name, ids, func(string) bool { return true })
 }
 
-// AddPartitionMember adds a member.
-func (s *Service) AddPartitionMember(ctx context.Context, name, id string) error {
+// AddPartitionMember adds a member and returns its path.
+func (s *Service) AddPartitionMember(ctx context.Context, name, id string) (path string, err error) {
 	ids, err := xnames([]string{id})
 	if err != nil {
-		return err
+		return "", err
 	}
-	return s.changePartition(ctx, name, func(ctx context.Context, p *Partition) error {
+	err = s.changePartition(ctx, name, func(ctx context.Context, p *Partition) error {
+		path = "/partitions/" + p.Name + "/members/" + ids[0]
 		return s.joinPartition(ctx, p.Name, ids)
 	})
+	return path, err
 }
 
 // RemovePartitionMember removes a member.
@@ -91,8 +103,12 @@ func (s *Service) PatchPartition(ctx context.Context, name string, description *
 }
 
 func (s *Service) changePartition(ctx context.Context, name string, change func(context.Context, *Partition) error) error {
+	key, err := partitionKey(name)
+	if err != nil {
+		return err
+	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
-		_, missing, err := s.partitions.Update(ctx, []string{strings.ToLower(name)}, func(p *Partition) error { return change(ctx, p) })
+		_, missing, err := s.partitions.Update(ctx, []string{key}, func(p *Partition) error { return change(ctx, p) })
 		if err == nil && len(missing) > 0 {
 			err = noSuchPartition(name)
 		}
@@ -102,8 +118,12 @@ func (s *Service) changePartition(ctx context.Context, name string, change func(
 
 // DeletePartition removes the partition.
 func (s *Service) DeletePartition(ctx context.Context, name string) error {
+	key, err := partitionKey(name)
+	if err != nil {
+		return err
+	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
-		gone, err := s.partitions.Delete(ctx, strings.ToLower(name))
+		gone, err := s.partitions.Delete(ctx, key)
 		if err != nil {
 			return err
 		}

@@ -3,7 +3,9 @@ package hsm
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
@@ -16,55 +18,76 @@ const noteDiscovery = "discovery"
 // record writes what walks found, in one transaction. Walks that were
 // overtaken by another request, or whose endpoint is gone, count for nothing.
 func (s *Service) record(ctx context.Context, batch []result) error {
-	return s.db.InTx(ctx, func(ctx context.Context) error {
+	var told map[string]outcome
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
 		mountains, err := s.mountains(ctx, batch)
 		if err != nil {
 			return err
 		}
 		found := make(map[string]finding, len(batch))
-		outcomes := make(map[string]*result, len(batch))
+		results := make(map[string]*result, len(batch))
 		ids := make([]string, len(batch))
 		for i := range batch {
 			e := &batch[i].walk.endpoint.RedfishEndpoint
-			ids[i], outcomes[e.ID] = e.ID, &batch[i]
+			ids[i], results[e.ID] = e.ID, &batch[i]
 			if batch[i].err == nil {
 				found[e.ID] = mapInventory(e, batch[i].inventory, mountains[chassisBMC(e.ID)])
 			}
 		}
-		var failed []journal.Entry
-		current := map[string]bool{}
-		_, _, err = s.endpoints.Update(ctx, ids, func(e *endpoint) error {
-			r, f := outcomes[e.ID], found[e.ID]
-			if e.Walk != r.walk.endpoint.Walk || e.DiscoveryInfo.LastStatus != DiscoveryStarted {
-				return store.ErrUnchanged
-			}
-			e.DiscoveryInfo.LastStatus = statusOf(r, &f)
-			if r.err != nil {
-				failed = append(failed, journal.Entry{Node: e.ID, Source: "hsm", Kind: noteDiscovery, Failed: true,
-					Text: "discovery failed: " + r.err.Error()})
-				return nil
-			}
-			e.DiscoveryInfo.RedfishVersion, e.UUID = r.inventory.RedfishVersion, r.inventory.UUID
-			current[e.ID] = true
-			return nil
-		})
-		if err != nil {
+		if told, err = s.conclude(ctx, ids, results, found); err != nil {
 			return err
 		}
-		if err := s.journal.Append(ctx, failed...); err != nil {
-			return err
-		}
-		return s.adopt(ctx, merge(found, current))
+		return s.adopt(ctx, merge(found, told))
 	})
+	if err == nil {
+		for i := range batch {
+			e := &batch[i].walk.endpoint.RedfishEndpoint
+			if o, ok := told[e.ID]; ok {
+				o.log(e)
+			}
+		}
+	}
+	return err
 }
 
-func merge(found map[string]finding, current map[string]bool) finding {
-	var all finding
+// conclude writes into the endpoints how their walks went, and returns that of
+// those that count.
+func (s *Service) conclude(ctx context.Context, ids []string, results map[string]*result, found map[string]finding) (map[string]outcome, error) {
+	var failed []journal.Entry
+	told := map[string]outcome{}
+	_, _, err := s.endpoints.Update(ctx, ids, func(e *endpoint) error {
+		r, f := results[e.ID], found[e.ID]
+		if e.Walk != r.walk.endpoint.Walk || e.DiscoveryInfo.LastStatus != DiscoveryStarted {
+			return store.ErrUnchanged
+		}
+		o := outcomeOf(r, &f)
+		info := &e.DiscoveryInfo
+		info.LastStatus, info.LastError, info.Problems = o.status, o.words, o.gaps
+		if o.status != DiscoverOK {
+			failed = append(failed, journal.Entry{Node: e.ID, Source: "hsm", Kind: noteDiscovery, Failed: true,
+				Text: "discovery failed: " + o.words})
+		}
+		if r.err == nil {
+			info.RedfishVersion, e.UUID = r.inventory.RedfishVersion, r.inventory.UUID
+		}
+		told[e.ID] = o
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return told, s.journal.Append(ctx, failed...)
+}
+
+// merge puts together what was found at the endpoints whose walks count.
+func merge(found map[string]finding, told map[string]outcome) finding {
+	all := finding{unread: map[string][]string{}}
 	for id, f := range found {
-		if current[id] {
+		if _, counts := told[id]; counts {
 			all.components = append(all.components, f.components...)
 			all.endpoints = append(all.endpoints, f.endpoints...)
 			all.interfaces = append(all.interfaces, f.interfaces...)
+			maps.Copy(all.unread, f.unread)
 		}
 	}
 	return all
@@ -102,7 +125,7 @@ func (s *Service) adopt(ctx context.Context, f finding) error {
 	if len(f.components) == 0 {
 		return nil
 	}
-	if err := s.dropVanished(ctx, f.endpoints); err != nil {
+	if err := s.dropVanished(ctx, f.endpoints, f.unread); err != nil {
 		return err
 	}
 	if err := s.adoptComponents(ctx, f.components); err != nil {
@@ -124,8 +147,9 @@ func (s *Service) adopt(ctx context.Context, f finding) error {
 	return s.journal.Append(ctx, entries...)
 }
 
-// dropVanished forgets what the endpoints showed before and do not show now.
-func (s *Service) dropVanished(ctx context.Context, now []ComponentEndpoint) error {
+// dropVanished forgets what the endpoints showed before and do not show now,
+// unless it could not be read.
+func (s *Service) dropVanished(ctx context.Context, now []ComponentEndpoint, unread map[string][]string) error {
 	shown := make(map[string]bool, len(now))
 	controllers := make([]string, len(now))
 	for i := range now {
@@ -139,7 +163,7 @@ func (s *Service) dropVanished(ctx context.Context, now []ComponentEndpoint) err
 	}
 	var gone []string
 	for i := range before {
-		if !shown[before[i].ID] {
+		if !shown[before[i].ID] && !isUnread(before[i].OdataID, unread[before[i].RedfishEndpointID]) {
 			gone = append(gone, before[i].ID)
 		}
 	}
@@ -147,6 +171,11 @@ func (s *Service) dropVanished(ctx context.Context, now []ComponentEndpoint) err
 		return err
 	}
 	return s.empty(ctx, gone)
+}
+
+// isUnread tells whether the path is one of those, or below one.
+func isUnread(path string, unread []string) bool {
+	return slices.ContainsFunc(unread, func(u string) bool { return path == u || strings.HasPrefix(path, u+"/") })
 }
 
 // empty puts components that are no longer there into state Empty.
@@ -185,8 +214,8 @@ func (s *Service) adoptComponents(ctx context.Context, found []Component) error 
 	return s.components.Put(ctx, added...)
 }
 
-// adoptInterfaces records whose interfaces are; of known ones description and
-// addresses stay.
+// adoptInterfaces records whose interfaces are; of known ones the description
+// stays, and the addresses unless the finding tells some.
 func (s *Service) adoptInterfaces(ctx context.Context, found []EthernetInterface) error {
 	byID := make(map[string]*EthernetInterface, len(found))
 	ids := make([]string, len(found))
@@ -196,10 +225,14 @@ func (s *Service) adoptInterfaces(ctx context.Context, found []EthernetInterface
 	now := s.now().UTC()
 	_, missing, err := s.interfaces.Update(ctx, ids, func(e *EthernetInterface) error {
 		f := byID[e.ID]
-		if e.ComponentID == f.ComponentID && e.Type == f.Type {
+		told := len(f.IPAddresses) > 0 && !slices.Equal(e.IPAddresses, f.IPAddresses)
+		if e.ComponentID == f.ComponentID && e.Type == f.Type && !told {
 			return store.ErrUnchanged
 		}
 		e.ComponentID, e.Type, e.LastUpdate = f.ComponentID, f.Type, now
+		if told {
+			e.IPAddresses = f.IPAddresses
+		}
 		return nil
 	})
 	if err != nil {

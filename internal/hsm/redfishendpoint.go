@@ -1,7 +1,9 @@
 package hsm
 
 import (
+	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/fault"
@@ -16,7 +18,7 @@ type RedfishEndpoint struct {
 	Name               string `json:"Name,omitempty" doc:"Name for people"`
 	Hostname           string `json:"Hostname" required:"false" doc:"Host name, without the domain"`
 	Domain             string `json:"Domain" required:"false" doc:"Domain of the host name"`
-	FQDN               string `json:"FQDN" required:"false" doc:"Address, if it is not host name and domain; may carry a port"`
+	FQDN               string `json:"FQDN" required:"false" doc:"Address, if it is not host name and domain; may carry a port, and https:// or http://"`
 	Enabled            *bool  `json:"Enabled,omitempty" doc:"Whether it may be discovered; default true"`
 	UUID               string `json:"UUID,omitempty" doc:"UUID of the Redfish service"`
 	User               string `json:"User" required:"false" doc:"User name of the account on the controller"`
@@ -36,6 +38,8 @@ type DiscoveryInfo struct {
 	LastAttempt    *time.Time `json:"LastDiscoveryAttempt,omitempty" doc:"When it was last asked for"`
 	LastStatus     string     `json:"LastDiscoveryStatus" doc:"DiscoverOK, or where it stands or failed"`
 	RedfishVersion string     `json:"RedfishVersion,omitempty" doc:"Version of Redfish that the controller speaks"`
+	LastError      string     `json:"LastDiscoveryError,omitempty" doc:"Why it failed: status, resource and the controller's words; not of the published interface"`
+	Problems       []string   `json:"Problems,omitempty" doc:"What could not be read though discovery went well; not of the published interface"`
 }
 
 // The statuses of discovery that occur.
@@ -48,6 +52,11 @@ const (
 	DiscoverOK              = "DiscoverOK"
 	EndpointNotEnabled      = "EndpointNotEnabled"
 )
+
+// discoveryStatuses are all statuses that the interface has.
+var discoveryStatuses = []string{NotYetQueried, DiscoveryStarted, HTTPsGetFailed, "HTTPsGetOk", EPResponseFailedDecode, "VerifyingData",
+	ChildVerificationFailed, "VerificationFailed", DiscoverOK, "EndpointInvalid", "EndpointTypeNotSupported", EndpointNotEnabled,
+	"StoreFailed", "UnexpectedErrorPreStore"}
 
 // controllers are the types of component that can be a Redfish endpoint.
 var controllers = []xname.Type{xname.NodeBMC, xname.ChassisBMC, xname.RouterBMC, xname.PDUController,
@@ -75,7 +84,10 @@ func (c *credential) login() redfish.Login {
 // settle finds the endpoint's xname and address and checks them.
 func (e *RedfishEndpoint) settle() error {
 	id := e.ID
-	for _, other := range []string{e.Hostname, e.FQDN} {
+	if err := e.settleAddress(); err != nil {
+		return err
+	}
+	for _, other := range []string{e.Hostname, redfish.Host(e.FQDN)} {
 		if id == "" {
 			id = other
 		}
@@ -92,11 +104,11 @@ func (e *RedfishEndpoint) settle() error {
 		return fault.New(fault.Invalid, "'%s' is a %s, which is no type of Redfish endpoint", e.ID, typ)
 	}
 	e.Type = string(typ)
-	if e.FQDN == "" && e.Hostname != "" {
-		e.FQDN = e.Hostname
-		if e.Domain != "" {
-			e.FQDN += "." + e.Domain
-		}
+	if err := e.checkAddresses(); err != nil {
+		return err
+	}
+	if err := e.resolveName(); err != nil {
+		return err
 	}
 	if e.FQDN == "" {
 		e.FQDN = e.IPAddress
@@ -108,6 +120,60 @@ func (e *RedfishEndpoint) settle() error {
 		e.Enabled = new(bool)
 		*e.Enabled = true
 	}
+	return nil
+}
+
+// resolveName finds the full name; host name, domain and full name must agree.
+func (e *RedfishEndpoint) resolveName() error {
+	e.Hostname, e.Domain = strings.Trim(e.Hostname, ". "), strings.Trim(e.Domain, ". ")
+	if e.Hostname == "" {
+		return nil
+	}
+	host := e.Hostname
+	isIP := net.ParseIP(host) != nil
+	if e.Domain != "" && !isIP {
+		host += "." + e.Domain
+	}
+	if e.FQDN == "" {
+		e.FQDN = host
+	}
+	given := redfish.Host(e.FQDN)
+	if h, _, err := net.SplitHostPort(given); err == nil {
+		given = h
+	}
+	basename, _, _ := strings.Cut(given, ".")
+	switch {
+	case isIP && e.IPAddress != "" && e.IPAddress != host:
+		return fault.New(fault.Invalid, "%s: Hostname '%s' conflicts with IPAddress '%s'", e.ID, host, e.IPAddress)
+	case strings.EqualFold(given, host) || e.Domain == "" && strings.EqualFold(basename, host):
+		return nil
+	}
+	return fault.New(fault.Invalid, "%s: Hostname and Domain, which are '%s', conflict with FQDN '%s'", e.ID, host, e.FQDN)
+}
+
+// checkAddresses refuses a MAC or an IP address that is none.
+func (e *RedfishEndpoint) checkAddresses() error {
+	if _, ok := colons(e.MACAddr); e.MACAddr != "" && !ok {
+		return fault.New(fault.Invalid, "%s: MACAddr '%s' is no MAC address", e.ID, e.MACAddr)
+	}
+	if e.IPAddress != "" {
+		ip := net.ParseIP(e.IPAddress)
+		if ip == nil {
+			return fault.New(fault.Invalid, "%s: IPAddress '%s' is no IP address", e.ID, e.IPAddress)
+		}
+		e.IPAddress = ip.String()
+	}
+	return nil
+}
+
+// settleAddress checks the FQDN, which may say by a scheme how to speak to it.
+func (e *RedfishEndpoint) settleAddress() error {
+	host := strings.TrimSuffix(redfish.Host(e.FQDN), "/")
+	scheme := strings.ToLower(strings.TrimSuffix(e.FQDN, redfish.Host(e.FQDN)))
+	if scheme != "" && scheme != "https://" && scheme != "http://" || strings.Contains(host, "/") || scheme != "" && host == "" {
+		return fault.New(fault.Invalid, "FQDN is '%s', expected a host, with or without port, with nothing before it or https:// or http://", e.FQDN)
+	}
+	e.FQDN = scheme + host
 	return nil
 }
 
@@ -123,6 +189,7 @@ func (e *endpoint) ask(now time.Time, force bool) bool {
 	}
 	now = now.UTC()
 	e.DiscoveryInfo.LastAttempt, e.DiscoveryInfo.LastStatus = &now, DiscoveryStarted
+	e.DiscoveryInfo.LastError, e.DiscoveryInfo.Problems = "", nil
 	e.Walk++
 	return true
 }

@@ -34,6 +34,7 @@ type Service struct {
 	db      *store.DB
 	journal *journal.Journal
 	now     func() time.Time
+	words   Values // the built-in ones and the site's
 
 	components   *store.Table[Component]
 	reservations *store.Table[reservation]
@@ -51,7 +52,7 @@ type Service struct {
 
 // NewService returns the service on db. Start makes it discover.
 func NewService(db *store.DB, j *journal.Journal, walker Walker, now func() time.Time) *Service {
-	s := &Service{db: db, journal: j, now: now,
+	s := &Service{db: db, journal: j, now: now, words: values,
 		components: store.NewTable(db, store.Spec[Component]{Name: ComponentsTable, Kind: "Component",
 			Key: func(c *Component) string { return c.ID },
 			Indexes: []store.Index[Component]{

@@ -1,6 +1,7 @@
 package hsm
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -29,12 +30,35 @@ var values = Values{
 	SubRole: []string{"Master", "Worker", "Storage", "UAN", "Gateway", "LNETRouter", "Visualization", "UserDefined"},
 	State:   []string{"Unknown", "Empty", "Populated", "Off", "On", "Standby", "Halt", "Ready"},
 	Type: []string{"CDU", "CabinetCDU", "CabinetPDU", "CabinetPDUNic", "CabinetPDUOutlet", "CabinetPDUPowerConnector",
-		"CabinetPDUController", "CabinetBMC", "Cabinet", "Chassis", "ChassisBMC", "CMMNic", "CMMRectifier", "CMMFpga", "CEC",
-		"ComputeModule", "RouterModule", "NodeBMC", "NodeEnclosure", "NodeEnclosurePowerSupply", "NodePowerConnector",
+		"CabinetPDUController", "CabinetBMC", "Cabinet", "Chassis", "ChassisBMC", "ChassisBMCNic", "CMMRectifier", "CMMFpga", "CEC",
+		"ComputeModule", "RouterModule", "NodeBMC", "NodeBMCNic", "NodeEnclosure", "NodeEnclosurePowerSupply", "NodePowerConnector",
 		"HSNBoard", "MgmtSwitch", "MgmtSwitchConnector", "MgmtHLSwitchEnclosure", "MgmtHLSwitch", "CDUMgmtSwitch", "Node",
 		"VirtualNode", "Processor", "Drive", "StorageGroup", "NodeNic", "NodeHsnNic", "Memory", "NodeAccel",
-		"NodeAccelRiser", "NodeFpga", "HSNAsic", "RouterFpga", "RouterTOR", "RouterBMC", "HSNLink", "HSNConnector",
-		"HSNConnectorPort", "SMSBox", "System", "Partition"},
+		"NodeAccelRiser", "NodeFpga", "HSNAsic", "RouterFpga", "RouterTOR", "RouterTORFpga", "RouterBMC", "RouterBMCNic",
+		"RouterPowerConnector", "HSNLink", "HSNConnector", "HSNConnectorPort", "SMSBox", "System", "Partition"},
+}
+
+// siteWord is what a site may call its roles: they are names of Ansible groups.
+var siteWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
+
+// AddRoles has the service know roles and sub-roles of the site beside the
+// built-in ones. It is called before the service is used.
+func (s *Service) AddRoles(roles, subRoles []string) error {
+	for _, add := range []struct {
+		field string
+		given []string
+		words *[]string
+	}{{"Role", roles, &s.words.Role}, {"SubRole", subRoles, &s.words.SubRole}} {
+		for _, word := range add.given {
+			if !siteWord.MatchString(word) {
+				return fault.New(fault.Invalid, "%s '%s' is not valid, expected a letter and then up to 63 letters, digits, - or _", add.field, word)
+			}
+			if _, err := spelled(add.field, *add.words, word); err != nil {
+				*add.words = append(slices.Clone(*add.words), word)
+			}
+		}
+	}
+	return nil
 }
 
 // spelled returns the published spelling of v, a word of the field.
@@ -58,4 +82,15 @@ func spell(field string, words []string, v *string) error {
 	word, err := spelled(field, words, *v)
 	*v = word
 	return err
+}
+
+// SpellRole returns the published spelling of a role or subrole; another word
+// stays as it is.
+func SpellRole(word string) string {
+	for _, words := range [][]string{values.Role, values.SubRole} {
+		if s, err := spelled("Role", words, word); err == nil {
+			return s
+		}
+	}
+	return word
 }

@@ -91,13 +91,19 @@ type versionOut struct {
 	}
 }
 
+type healthOut struct {
+	Body struct {
+		Status string `json:"status" enum:"ok" doc:"That it is; a service that is not answers with a problem"`
+	}
+}
+
 // Version is the version of the published interface that this service follows.
 const Version = "3.33.0"
 
 func registerService(api huma.API, s *Service) {
 	tags := []string{"service", "cli_ignore"}
 	httpapi.Handle(api, huma.Operation{OperationID: "version", Method: http.MethodGet, Path: "/version",
-		Summary: "Tell the version of the service", Tags: tags},
+		Summary: "Tell the version of the service", Tags: []string{"version", "cli_hidden"}},
 		func(context.Context, *struct{}) (*versionOut, error) {
 			out := &versionOut{}
 			out.Body.Version = Version
@@ -106,8 +112,10 @@ func registerService(api huma.API, s *Service) {
 	for _, state := range []string{"live", "ready"} {
 		httpapi.Handle(api, huma.Operation{OperationID: "healthz-" + state, Method: http.MethodGet, Path: "/healthz/" + state,
 			Summary: "Tell whether the service is " + state, Tags: tags, DefaultStatus: http.StatusOK},
-			func(ctx context.Context, _ *struct{}) (*struct{}, error) {
-				return nil, s.cfg.DB.Ping(ctx)
+			func(ctx context.Context, _ *struct{}) (*healthOut, error) {
+				out := &healthOut{}
+				out.Body.Status = "ok"
+				return out, s.cfg.DB.Ping(ctx)
 			})
 	}
 }

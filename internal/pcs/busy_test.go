@@ -135,8 +135,8 @@ func TestTaskTellsWhatItWaitsForAndEndsAtTheDeadline(t *testing.T) {
 			}
 			clock.add(6 * time.Minute)
 			task = w.finished(id)[n0]
-			if task.TaskStatus != pcs.TaskFailed || task.TaskStatusDescription != "Timeout waiting for transition, gracefulshutdown." ||
-				task.Failure != pcs.FailureBusy || !task.Accepted.IsZero() || !strings.HasPrefix(task.Error, "failed to achieve transition: The BMC answered 503") {
+			if task.TaskStatus != pcs.TaskFailed || task.TaskStatusDescription != notAchieved || task.Failure != pcs.FailureBusy || !task.Accepted.IsZero() ||
+				!strings.HasPrefix(task.Error, "Timeout waiting for transition, gracefulshutdown. The BMC answered 503") {
 				t.Errorf("task %+v", task)
 			}
 			// A node that was never asked gracefully is not forced.
@@ -175,7 +175,7 @@ func TestDeadlineCountsAnewFromTheAcceptance(t *testing.T) {
 	}
 	clock.add(2 * time.Minute)
 	task := w.finished(id)[n0]
-	if task.Failure != pcs.FailureTimeout || task.Accepted.IsZero() || task.Error != "failed to achieve transition" {
+	if task.Failure != pcs.FailureTimeout || task.Accepted.IsZero() || task.Error != "Timeout waiting for transition, gracefulshutdown." {
 		t.Errorf("task %+v", task)
 	}
 }
@@ -295,7 +295,7 @@ func TestUnreachableBMC(t *testing.T) {
 	}
 	clock.add(6 * time.Minute)
 	task = w.finished(id)[n0]
-	if task.TaskStatus != pcs.TaskFailed || task.TaskStatusDescription != "Timeout waiting for transition, gracefulshutdown." ||
+	if task.TaskStatus != pcs.TaskFailed || !strings.HasPrefix(task.Error, "Timeout waiting for transition, gracefulshutdown.") ||
 		task.Failure != pcs.FailureSilent || !strings.Contains(task.Error, "connection refused") || !task.Accepted.IsZero() {
 		t.Errorf("task %+v", task)
 	}

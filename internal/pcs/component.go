@@ -14,7 +14,15 @@ type Component struct {
 	Address     string   // of the controller: host or host:port
 	OdataID     string   // path of the resource that has the PowerState
 	ResetTarget string   // path to POST resets to; empty: no power control
-	ResetTypes  []string // ResetTypes that the hardware offers
+	ResetTypes  []string // ResetTypes that the hardware offers; none: it does not tell
+}
+
+// supported lists the operations that the component can do.
+func (c *Component) supported() []Operation {
+	if c.ResetTarget == "" {
+		return []Operation{}
+	}
+	return supported(c.ResetTypes)
 }
 
 var (

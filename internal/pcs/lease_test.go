@@ -44,7 +44,7 @@ func TestComponentReservedByAnotherClientIsNotPowered(t *testing.T) {
 	w.start()
 	w.polled(n0)
 	task := w.finished(w.transition("Force-Off", 5, n0))[n0]
-	if task.TaskStatus != pcs.TaskFailed || task.TaskStatusDescription != "Unable to reserve component" || task.Failure != pcs.FailureReserved {
+	if task.TaskStatus != pcs.TaskFailed || !strings.HasPrefix(task.Error, "Unable to reserve component") || task.Failure != pcs.FailureReserved {
 		t.Errorf("task %+v", task)
 	}
 	if got := w.hardware.resetsOf(n0); got != nil {
@@ -71,7 +71,7 @@ func TestDeputyKeys(t *testing.T) {
 	w.polled(n0, n1)
 	for _, x := range []string{n0, n1} { // n1 is free: a wrong key is wrong all the same
 		task := w.finished(w.withDeputy("Force-Off", x, "wrong"))[x]
-		if task.TaskStatusDescription != "Invalid deputy key and unable to reserve component" || task.Failure != pcs.FailureReserved {
+		if !strings.HasPrefix(task.Error, "Invalid deputy key and unable to reserve component") || task.Failure != pcs.FailureReserved {
 			t.Errorf("wrong key: %+v", task)
 		}
 		if got := w.hardware.resetsOf(x); got != nil {
@@ -143,7 +143,7 @@ func TestLostReservationEndsTheTaskBeforeItsNextRequest(t *testing.T) {
 	w.eventually("the loss is seen", func() bool { calls, _ := w.site.called("reserve", n0); return calls > reserves })
 	w.hardware.settle()
 	task := w.finished(id)[n0]
-	if task.TaskStatusDescription != "Reservation expired" || task.Failure != pcs.FailureReserved || task.Accepted.IsZero() {
+	if !strings.HasPrefix(task.Error, "Reservation expired") || task.Failure != pcs.FailureReserved || task.Accepted.IsZero() {
 		t.Errorf("task %+v", task)
 	}
 	if got := w.hardware.resetsOf(n0); len(got) != 1 {

@@ -53,19 +53,21 @@ func (a action) wants() PowerState {
 }
 
 // resetTypesOf lists the Redfish ResetTypes that carry out an action, the
-// preferred one first. ForceOn, PowerCycle, PushPowerButton and Nmi are never used.
+// preferred one first. PowerCycle, PushPowerButton and Nmi are never used, and
+// ForceOn only of hardware that does not offer On.
 var resetTypesOf = map[action][]string{
 	actShutdown: {"GracefulShutdown", "Off"},
 	actForceOff: {"ForceOff"},
 	actRestart:  {"GracefulRestart", "ForceRestart"},
-	actOn:       {"On"},
+	actOn:       {"On", "ForceOn"},
 }
 
 // resetType is the ResetType for the action among those that the hardware
-// offers, or empty.
-func resetType(a action, offered []string) string {
+// offers, or empty. Hardware that does not tell what it offers is taken to have
+// the preferred one, except for those that it refused as unknown.
+func resetType(a action, offered []string, unknown ...string) string {
 	for _, t := range resetTypesOf[a] {
-		if slices.Contains(offered, t) {
+		if slices.Contains(offered, t) || len(offered) == 0 && !slices.Contains(unknown, t) {
 			return t
 		}
 	}

@@ -29,10 +29,13 @@ func TestRoutes(t *testing.T) {
 			if i > 0 && s.tier <= steps[i-1].tier {
 				t.Fatalf("tiers out of order: %v", steps)
 			}
-			if !slices.Contains(c.ResetTypes, s.resetType) {
+			if len(c.ResetTypes) > 0 && !slices.Contains(c.ResetTypes, s.resetType) {
 				t.Fatalf("%s is not offered by %v", s.resetType, c.ResetTypes)
 			}
-			if slices.Contains([]string{"ForceOn", "PowerCycle", "PushPowerButton", "Nmi"}, s.resetType) {
+			if s.resetType == "ForceOn" && slices.Contains(c.ResetTypes, "On") {
+				t.Fatalf("ForceOn is sent to what offers On: %v", c.ResetTypes)
+			}
+			if slices.Contains([]string{"PowerCycle", "PushPowerButton", "Nmi"}, s.resetType) {
 				t.Fatalf("%s must never be sent", s.resetType)
 			}
 		}

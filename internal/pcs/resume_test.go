@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/drover-hpc/drover/internal/pcs"
@@ -79,7 +80,7 @@ func TestKilledServerGoesOnWithoutDrivingANodeTwice(t *testing.T) {
 				<-killed
 
 				w.start()
-				if task := w.finished(w.transition("Force-Off", 5, n0))[n0]; task.TaskStatusDescription != "Unable to reserve component" {
+				if task := w.finished(w.transition("Force-Off", 5, n0))[n0]; !strings.HasPrefix(task.Error, "Unable to reserve component") {
 					t.Errorf("after the restart the node is not reserved: %+v", task)
 				}
 				w.eventually("end", func() bool {

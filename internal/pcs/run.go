@@ -136,7 +136,7 @@ func (r *run) withoutFailedChildren(modules []*task) []*task {
 	var left []*task
 	for _, t := range modules {
 		if failed[t.Xname] {
-			r.finish(t, TaskFailed, FailureUnknown, "A component below was not turned off", "failed to achieve transition")
+			r.finish(t, TaskFailed, FailureUnknown, "A component below was not turned off", "")
 		} else {
 			left = append(left, t)
 		}

@@ -38,8 +38,14 @@ func (r *run) result(t *task, do func()) {
 	})
 }
 
+// notAchieved is what every failed task says; why it failed is its error.
+const notAchieved = "Failed to achieve transition"
+
 // finish ends a task. Its component is free when that is saved.
 func (r *run) finish(t *task, status TaskStatus, failure Failure, says, wrong string) {
+	if status == TaskFailed {
+		says, wrong = notAchieved, join(says, wrong)
+	}
 	r.result(t, func() {
 		t.TaskStatus, t.Failure, t.TaskStatusDescription, t.Error = status, failure, says, wrong
 		if r.s.reserved.holds(t.Xname, r.record.TransitionID) {

@@ -61,7 +61,7 @@ func TestRefusedResetFailsAtOnceWithTheBMCsWords(t *testing.T) {
 	tasks := w.finished(id)
 	bad := tasks[n0]
 	if bad.TaskStatus != pcs.TaskFailed || !strings.Contains(bad.Error, "The power supply has failed.") ||
-		!strings.Contains(bad.TaskStatusDescription, "The BMC refused On") {
+		!strings.HasPrefix(bad.Error, "The BMC refused On: ") {
 		t.Errorf("refused node: %+v", bad)
 	}
 	if tasks[n1].TaskStatus != pcs.TaskSucceeded {
@@ -125,7 +125,7 @@ func TestOffFallsBackToForce(t *testing.T) {
 		t.Errorf("resets %v, want %v", got, want)
 	}
 	task := w.finished(soft)[n1]
-	if task.TaskStatus != pcs.TaskFailed || task.TaskStatusDescription != "Timeout waiting for transition, gracefulshutdown." {
+	if task.TaskStatus != pcs.TaskFailed || !strings.HasPrefix(task.Error, "Timeout waiting for transition, gracefulshutdown.") {
 		t.Errorf("Soft-Off: %+v", task)
 	}
 	if got := w.hardware.resetsOf(n1); len(got) != 1 {
@@ -157,6 +157,28 @@ func TestTiers(t *testing.T) {
 	}
 }
 
+// notAchieved is what the published service says of every failed task; the
+// reason is in its error.
+const notAchieved = "Failed to achieve transition"
+
+func TestTheReasonOfAFailedTaskIsInItsError(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.add(n1, "Off")
+	w.hardware.refuses[n0] = "The power supply has failed."
+	w.site.lock(n1)
+	w.start()
+	tasks := w.finished(w.transition("On", 5, n0, n1, "x9c0s0b0n0"))
+	for x, reason := range map[string]string{n0: "The power supply has failed.", n1: "Unable to reserve component", "x9c0s0b0n0": "Missing xname"} {
+		if task := tasks[x]; task.TaskStatus != pcs.TaskFailed || task.TaskStatusDescription != notAchieved || !strings.Contains(task.Error, reason) {
+			t.Errorf("%s: %+v", x, task)
+		}
+	}
+	if task := w.finished(w.transition("Hard-Restart", 5, n0))[n0]; task.TaskStatusDescription != notAchieved || task.Error == "" {
+		t.Errorf("restart of a node that is off: %+v", task)
+	}
+}
+
 func TestTasksSettledWithoutTraffic(t *testing.T) {
 	w := newWorld(t)
 	w.add(n0, "Off")
@@ -169,11 +191,11 @@ func TestTasksSettledWithoutTraffic(t *testing.T) {
 
 	tasks := w.finished(w.transition("Soft-Off", 5, "x-", "x1c0s9b0n0", "x1c0s0b0n0p0", n1, n2))
 	for x, want := range map[string]pcs.Task{
-		"x-":           {TaskStatus: pcs.TaskFailed, TaskStatusDescription: "Invalid xname", Failure: pcs.FailureUnknown},
-		"x1c0s9b0n0":   {TaskStatus: pcs.TaskFailed, TaskStatusDescription: "Missing xname", Failure: pcs.FailureUnknown},
+		"x-":           {TaskStatus: pcs.TaskFailed, TaskStatusDescription: notAchieved, Error: "Invalid xname", Failure: pcs.FailureUnknown},
+		"x1c0s9b0n0":   {TaskStatus: pcs.TaskFailed, TaskStatusDescription: notAchieved, Error: "Missing xname", Failure: pcs.FailureUnknown},
 		"x1c0s0b0n0p0": {TaskStatus: pcs.TaskUnsupported, TaskStatusDescription: "No power control for component type Processor", Failure: pcs.FailureUnsupported},
 		n1:             {TaskStatus: pcs.TaskUnsupported, TaskStatusDescription: "The hardware does not offer Soft-Off", Failure: pcs.FailureUnsupported},
-		n2:             {TaskStatus: pcs.TaskFailed, TaskStatusDescription: "Unable to reserve component", Error: "the component is locked", Failure: pcs.FailureReserved},
+		n2:             {TaskStatus: pcs.TaskFailed, TaskStatusDescription: notAchieved, Error: "Unable to reserve component: the component is locked", Failure: pcs.FailureReserved},
 	} {
 		want.Xname = x
 		if tasks[x] != want {
@@ -224,7 +246,7 @@ func TestOverlapAndAbort(t *testing.T) {
 	w.eventually("reset arrives", func() bool { return len(w.hardware.resetsOf(n0)) == 1 })
 	w.eventually("the other node is done", func() bool { return tasksOf(w.describe(first))[n1].TaskStatus == pcs.TaskSucceeded })
 
-	if task := w.finished(w.transition("Force-Off", 5, n0))[n0]; task.TaskStatusDescription != "Unable to reserve component" {
+	if task := w.finished(w.transition("Force-Off", 5, n0))[n0]; !strings.HasPrefix(task.Error, "Unable to reserve component") {
 		t.Errorf("second transition: %+v", task)
 	}
 	// A component is free as soon as its own task is over.

@@ -72,7 +72,7 @@ type observation struct {
 
 func (o *observation) status() PowerStatus {
 	return PowerStatus{Xname: o.component.Xname, PowerState: o.power, ManagementState: o.management, Error: o.err,
-		SupportedPowerTransitions: supported(o.component.ResetTypes)}
+		SupportedPowerTransitions: o.component.supported()}
 }
 
 // Filter selects power statuses; empty fields select all.

@@ -81,7 +81,7 @@ func (s *Service) withMissing(ctx context.Context, rows []PowerStatus, names []s
 			p.Error = saysUnknown
 		default: // discovered a moment ago
 			p.PowerState, p.ManagementState = PowerUndefined, Unavailable
-			p.SupportedPowerTransitions = supported(c.ResetTypes)
+			p.SupportedPowerTransitions = c.supported()
 		}
 		rows = append(rows, p)
 	}

@@ -65,8 +65,8 @@ type Transition struct {
 type Task struct {
 	Xname                 string     `json:"xname"`
 	TaskStatus            TaskStatus `json:"taskStatus" enum:"new,in-progress,failed,succeeded,unsupported"`
-	TaskStatusDescription string     `json:"taskStatusDescription" doc:"Where the task stands, in words"`
-	Error                 string     `json:"error,omitempty" doc:"What went wrong; the BMC's own words if it gave any"`
+	TaskStatusDescription string     `json:"taskStatusDescription" doc:"Where the task stands, in words; of every failed one the same"`
+	Error                 string     `json:"error,omitempty" doc:"Why it failed, with the BMC's own words if it gave any"`
 	// Accepted and Failure are Drover's own.
 	Accepted time.Time `json:"accepted,omitzero" doc:"When the BMC accepted the last request of the operation; absent if it did not yet"`
 	Failure  Failure   `json:"failure,omitempty" enum:"refused,unsupported,busy,silent,reserved,timeout,aborted,unknown" doc:"Why the task failed, in one word"`

@@ -2,6 +2,7 @@ package pcs
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/redfish"
@@ -213,7 +214,10 @@ func (r *run) relearn(ctx context.Context, t *task, words string) (again time.Du
 			return r.wait(t, said, retryAfter)
 		}
 		t.asked = true
-		if now := resetType(step.action, types); now != "" && now != step.resetType {
+		if len(types) == 0 { // it does not tell: HSM may have been told more
+			types = t.component.ResetTypes
+		}
+		if now := resetType(step.action, types, step.resetType); now != "" && now != step.resetType {
 			t.route[t.Step].resetType = now
 			return 0, false
 		}
@@ -291,6 +295,9 @@ func failureOf(s TaskStatus, why Failure) Failure {
 func join(says, wrong string) string {
 	if wrong == "" || says == "" {
 		return says + wrong
+	}
+	if strings.HasSuffix(says, ".") {
+		return says + " " + wrong
 	}
 	return says + ": " + wrong
 }

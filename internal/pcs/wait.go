@@ -73,7 +73,7 @@ func told(err error) (words string, retryAfter time.Duration) {
 // first: one whose BMC was busy all the time was not.
 func (r *run) expire(t *task) (time.Duration, bool) {
 	says := fmt.Sprintf("Timeout waiting for transition, %s.", t.step().action)
-	wrong := join("failed to achieve transition", t.words)
+	wrong := t.words
 	switch {
 	case !t.Sent.IsZero():
 		return r.fallBack(t, FailureTimeout, says, wrong)

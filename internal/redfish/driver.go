@@ -15,12 +15,15 @@ import (
 )
 
 // Driver speaks Redfish to any number of BMCs. Its methods are safe for
-// concurrent use. An address is "host" or "host:port"; loopback addresses are
-// spoken to in plain HTTP, all others in HTTPS, whose certificate is not
-// checked, since BMCs sign their own.
+// concurrent use. An address is "host" or "host:port", with a scheme before it
+// or without: then loopback addresses are spoken to in plain HTTP, all others in
+// HTTPS. Certificates are not checked, since BMCs sign their own.
 type Driver struct {
-	http  *http.Client
-	slots chan struct{} // one for each connection in use
+	http     *http.Client
+	slots    chan struct{} // one for each connection in use
+	sessions sessions
+	now      func() time.Time
+	pause    func(context.Context, time.Duration) error
 }
 
 const (
@@ -45,14 +48,30 @@ func New(connections int) *Driver {
 		IdleConnTimeout:     idleTimeout,
 	}
 	return &Driver{
-		slots: make(chan struct{}, connections),
+		slots: make(chan struct{}, connections), now: time.Now, pause: pause,
 		http: &http.Client{Transport: transport, Timeout: tryTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 }
 
-// Close closes idle connections.
-func (d *Driver) Close() { d.http.CloseIdleConnections() }
+// pause waits for so long, or until the context ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close ends the sessions that it opened, as far as the BMCs answer in a
+// moment, and closes idle connections.
+func (d *Driver) Close() {
+	d.logOut()
+	d.http.CloseIdleConnections()
+}
 
 // PowerState returns the PowerState of the resource, as Redfish spells it;
 // empty if the resource has none. A refusal is an *Error.
@@ -64,21 +83,27 @@ func (d *Driver) PowerState(ctx context.Context, address string, login Login, od
 
 // Reset asks for a reset of the type at the action's target. A refusal is an
 // *Error with the BMC's words; any other error means that no answer came, and
-// that the BMC may or may not have got the request.
+// that the BMC may or may not have got the request. A BMC that makes a task of
+// it is asked for a moment whether the task failed.
 func (d *Driver) Reset(ctx context.Context, address string, login Login, target, resetType string) error {
 	body, err := json.Marshal(struct{ ResetType string }{resetType})
 	if err != nil {
 		return err
 	}
-	return d.do(ctx, http.MethodPost, address, login, target, body, nil)
+	r := request{method: http.MethodPost, path: target, body: body}
+	a, err := d.conditional(ctx, address, login, r)
+	if err == nil && a.status == http.StatusAccepted {
+		err = d.follow(ctx, address, login, r, a)
+	}
+	return err
 }
 
 // ResetTypes reads which ResetTypes the resource offers now at the target;
 // none if the BMC does not tell.
 func (d *Driver) ResetTypes(ctx context.Context, address string, login Login, odataID, target string) ([]string, error) {
-	w := walker{ctx: ctx, driver: d, address: address, login: login}
+	w := walker{ctx: ctx, driver: d, address: address, login: login, strict: true}
 	var r resource
-	w.get(odataID, &r)
+	w.read(odataID, &r, required)
 	for _, action := range r.Actions {
 		if action.Target == target {
 			return w.allowed(action), w.err
@@ -87,62 +112,110 @@ func (d *Driver) ResetTypes(ctx context.Context, address string, login Login, od
 	return nil, w.err
 }
 
+// get decodes the resource at the path into out.
 func (d *Driver) get(ctx context.Context, address string, login Login, path string, out any) error {
-	return d.do(ctx, http.MethodGet, address, login, path, nil, out)
+	a, err := d.authorized(ctx, address, login, request{method: http.MethodGet, path: path})
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(a.body, out); err != nil {
+		return fmt.Errorf("decode answer of BMC %s to GET %s: %w", address, path, err)
+	}
+	return nil
 }
 
-// do makes one request when a slot is free and decodes the answer into out
-// (nil: ignored).
-func (d *Driver) do(ctx context.Context, method, address string, login Login, path string, body []byte, out any) error {
-	if !strings.HasPrefix(path, "/") { // it would become part of the host
-		return fmt.Errorf("call BMC %s: link %q %w", address, path, errNoPath)
-	}
-	var reader io.Reader
-	if body != nil {
-		reader = bytes.NewReader(body)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, baseURL(address)+path, reader)
+// request is one request to a BMC. With neither token nor login it is made as
+// by a stranger.
+type request struct {
+	method, path string
+	body         []byte
+	login        *Login // by Basic authentication
+	token        string // of a session
+	ifMatch      string
+}
+
+// answer is one that is a success.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// send makes the request when a slot is free. An answer that is no success is
+// an *Error.
+func (d *Driver) send(ctx context.Context, address string, r request) (a answer, err error) {
+	req, err := r.http(ctx, address)
 	if err != nil {
-		return fmt.Errorf("call BMC %s: %w", address, err)
-	}
-	req.SetBasicAuth(login.Username, login.Password)
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("OData-Version", "4.0")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		return a, err
 	}
 	select {
 	case d.slots <- struct{}{}:
 		defer func() { <-d.slots }()
 	case <-ctx.Done():
-		return ctx.Err()
+		return a, ctx.Err()
 	}
 	resp, err := d.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("call BMC: %w", err) // net/http names the URL
+		return a, fmt.Errorf("call BMC: %w", err) // net/http names the URL
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	a = answer{status: resp.StatusCode, header: resp.Header}
+	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	switch {
 	case err != nil:
-		return fmt.Errorf("read answer of BMC %s to %s %s: %w", address, method, path, err)
-	case resp.StatusCode >= 300:
-		e := &Error{Method: method, Path: path, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, time.Now())}
-		e.read(answer)
-		return e
-	case out == nil:
-		return nil
+		return a, fmt.Errorf("read answer of BMC %s to %s %s: %w", address, r.method, r.path, err)
+	case a.status >= 300:
+		e := &Error{Method: r.method, Path: r.path, Status: a.status, RetryAfter: retryAfter(a.header, d.now())}
+		e.read(a.body)
+		return a, e
 	}
-	if err := json.Unmarshal(answer, out); err != nil {
-		return fmt.Errorf("decode answer of BMC %s to %s %s: %w", address, method, path, err)
+	return a, nil
+}
+
+func (r request) http(ctx context.Context, address string) (*http.Request, error) {
+	if !strings.HasPrefix(r.path, "/") { // it would become part of the host
+		return nil, fmt.Errorf("call BMC %s: link %q %w", address, r.path, errNoPath)
 	}
-	return nil
+	var body io.Reader
+	if r.body != nil {
+		body = bytes.NewReader(r.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, baseURL(address)+r.path, body)
+	if err != nil {
+		return nil, fmt.Errorf("call BMC %s: %w", address, err)
+	}
+	switch {
+	case r.token != "":
+		req.Header.Set("X-Auth-Token", r.token)
+	case r.login != nil:
+		req.SetBasicAuth(r.login.Username, r.login.Password)
+	}
+	if r.ifMatch != "" {
+		req.Header.Set("If-Match", r.ifMatch)
+	}
+	if r.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("OData-Version", "4.0")
+	return req, nil
 }
 
 // errNoPath is a link that must not be followed.
 var errNoPath = errors.New("is no path")
 
+// Host is the address without its scheme, if it has one.
+func Host(address string) string {
+	if _, host, found := strings.Cut(address, "://"); found {
+		return host
+	}
+	return address
+}
+
 func baseURL(address string) string {
+	if Host(address) != address {
+		return address
+	}
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		host = strings.Trim(address, "[]")

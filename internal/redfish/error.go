@@ -2,6 +2,7 @@ package redfish
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -28,6 +29,25 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("BMC answered %d %s to %s %s", e.Status, http.StatusText(e.Status), e.Method, e.Path)
 	}
 	return fmt.Sprintf("BMC answered %d: %s", e.Status, e.Message)
+}
+
+// Detail is status, request and words of the refusal.
+func (e *Error) Detail() string {
+	text := fmt.Sprintf("%d %s to %s %s", e.Status, http.StatusText(e.Status), e.Method, e.Path)
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	return text
+}
+
+// Describe is what a failed request tells: of a refusal its detail, of anything
+// else the error itself.
+func Describe(err error) string {
+	var refused *Error
+	if errors.As(err, &refused) {
+		return refused.Detail()
+	}
+	return err.Error()
 }
 
 // maxWords bounds what is repeated of an answer that is no Redfish error.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"time"
 )
 
 // DialFor lets the driver reach the host at another address.
@@ -15,3 +16,6 @@ func DialFor(d *Driver, host, at string) {
 		return (&net.Dialer{}).DialContext(ctx, network, address)
 	}
 }
+
+// PauseWith has the driver wait in another way.
+func PauseWith(d *Driver, pause func(context.Context, time.Duration) error) { d.pause = pause }

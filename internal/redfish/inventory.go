@@ -13,6 +13,15 @@ type Inventory struct {
 	Managers       []Manager
 	Chassis        []Chassis
 	Systems        []System
+	// Problems are what could not be read, in the order of the walk.
+	Problems []Problem
+}
+
+// Problem is a resource that could not be read: it, and what is below it, may
+// be there all the same.
+type Problem struct {
+	Path string
+	Text string // status, resource and the BMC's words
 }
 
 // System is a ComputerSystem: a node.
@@ -36,7 +45,8 @@ type System struct {
 	Interfaces            []Interface
 }
 
-// Interface is an Ethernet interface of a system or a manager.
+// Interface is an Ethernet interface of a system or a manager. Of a system that
+// lists none with a MAC it is a function or a port of a network adapter.
 type Interface struct {
 	OdataID     string
 	ID          string

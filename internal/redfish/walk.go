@@ -2,10 +2,7 @@ package redfish
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -31,8 +28,11 @@ type resource struct {
 	EthernetInterfaces link
 
 	SystemType, ChassisType, ManagerType, FirmwareVersion string
-	// Processors is a link to their collection.
-	Processors link
+	// Processors, NetworkInterfaces (of a system) and NetworkAdapters (of a
+	// chassis) are links to collections.
+	Processors, NetworkInterfaces, NetworkAdapters link
+
+	Links struct{ Chassis, ComputerSystems []link }
 }
 
 type resetAction struct {
@@ -43,105 +43,89 @@ type resetAction struct {
 
 // Walk reads the BMC's tree: managers, chassis, and systems with their
 // interfaces and reset actions, each list in the order of the resources'
-// paths. Collections that the BMC does not have are empty; anything else that
-// goes wrong ends the walk. Requests go one after another, as small BMCs want.
+// paths, numbers in them as numbers. Collections that the BMC does not have are
+// empty. The service root, the list of systems and each system must be readable,
+// for nodes are numbered by them; what else is not becomes one of the
+// inventory's problems. A BMC that says "later" is waited for, a minute in all.
+// Requests go one after another, as small BMCs want.
 func (d *Driver) Walk(ctx context.Context, address string, login Login) (Inventory, error) {
 	w := walker{ctx: ctx, driver: d, address: address, login: login}
+	inv := w.walk()
+	if w.silent > 0 { // a resource without an answer, or a BMC that went away?
+		w.read(root, &struct{}{}, required)
+	}
+	if w.err != nil {
+		return Inventory{}, fmt.Errorf("walk BMC %s: %w", address, w.err)
+	}
+	inv.Problems = w.problems
+	return inv, nil
+}
+
+func (w *walker) walk() Inventory {
 	var service struct {
 		RedfishVersion             string
 		UUID                       string
 		Managers, Chassis, Systems link
 	}
-	w.get(root, &service)
+	w.read(root, &service, required)
 	inv := Inventory{RedfishVersion: service.RedfishVersion, UUID: service.UUID}
-	for _, path := range w.members(service.Chassis) {
-		inv.Chassis = append(inv.Chassis, w.chassis(path))
+	for _, path := range w.members(service.Chassis, desiredList) {
+		w.chassis(path, &inv)
 	}
-	for _, path := range w.members(service.Managers) {
-		inv.Managers = append(inv.Managers, w.manager(path))
+	for _, path := range w.members(service.Managers, desiredList) {
+		w.manager(path, &inv)
 	}
-	for _, path := range w.members(service.Systems) {
-		inv.Systems = append(inv.Systems, w.system(path))
+	for _, path := range w.members(service.Systems, requiredList) {
+		w.system(path, &inv)
 	}
-	if w.err != nil {
-		return Inventory{}, fmt.Errorf("walk BMC %s: %w", address, w.err)
-	}
-	return inv, nil
+	w.seekMACs(&inv)
+	return inv
 }
 
-// walker makes the requests of one walk. After an error it makes no more.
-type walker struct {
-	ctx     context.Context
-	driver  *Driver
-	address string
-	login   Login
-	err     error
-}
-
-func (w *walker) get(path string, out any) {
-	if w.err == nil && path != "" {
-		w.err = w.driver.get(w.ctx, w.address, w.login, path, out)
+func (w *walker) chassis(path string, inv *Inventory) {
+	r, target, types, ok := w.resource(path, "#Chassis.Reset", desired)
+	if !ok {
+		return
 	}
-}
-
-// optional is get of what a BMC may link to without having it.
-func (w *walker) optional(path string, out any) {
-	w.get(path, out)
-	var refused *Error
-	if errors.As(w.err, &refused) && refused.Status == http.StatusNotFound {
-		w.err = nil
-	}
-}
-
-// members lists the paths in a collection, of all its pages.
-func (w *walker) members(collection link) []string {
-	var paths []string
-	for next, pages := collection.OdataID, 0; next != "" && w.err == nil && pages < 1000; pages++ {
-		var page struct {
-			Members []link
-			Next    string `json:"Members@odata.nextLink"`
-		}
-		w.optional(next, &page)
-		for _, m := range page.Members {
-			paths = append(paths, m.OdataID)
-		}
-		next = page.Next
-	}
-	slices.Sort(paths)
-	return slices.Compact(paths)
-}
-
-func (w *walker) chassis(path string) Chassis {
-	r, target, types := w.resource(path, "#Chassis.Reset")
-	return Chassis{OdataID: path, ID: r.ID, Name: r.Name, ChassisType: r.ChassisType, Manufacturer: r.Manufacturer,
+	w.boxes = append(w.boxes, box{path, r})
+	inv.Chassis = append(inv.Chassis, Chassis{OdataID: path, ID: r.ID, Name: r.Name, ChassisType: r.ChassisType, Manufacturer: r.Manufacturer,
 		Model: r.Model, SerialNumber: r.SerialNumber, PowerState: r.PowerState, StatusState: r.Status.State,
-		Health: r.Status.Health, ResetTarget: target, ResetTypes: types}
+		Health: r.Status.Health, ResetTarget: target, ResetTypes: types})
 }
 
-func (w *walker) manager(path string) Manager {
-	r, target, types := w.resource(path, "#Manager.Reset")
-	return Manager{OdataID: path, ID: r.ID, Name: r.Name, ManagerType: r.ManagerType, Manufacturer: r.Manufacturer,
+func (w *walker) manager(path string, inv *Inventory) {
+	r, target, types, ok := w.resource(path, "#Manager.Reset", desired)
+	if !ok {
+		return
+	}
+	inv.Managers = append(inv.Managers, Manager{OdataID: path, ID: r.ID, Name: r.Name, ManagerType: r.ManagerType, Manufacturer: r.Manufacturer,
 		Model: r.Model, SerialNumber: r.SerialNumber, FirmwareVersion: r.FirmwareVersion, UUID: r.UUID,
 		PowerState: r.PowerState, StatusState: r.Status.State, Health: r.Status.Health, ResetTarget: target,
-		ResetTypes: types, Interfaces: w.interfaces(r.EthernetInterfaces)}
+		ResetTypes: types, Interfaces: w.interfaces(r.EthernetInterfaces)})
 }
 
-func (w *walker) system(path string) System {
-	r, target, types := w.resource(path, "#ComputerSystem.Reset")
-	return System{OdataID: path, ID: r.ID, Name: r.Name, SystemType: r.SystemType, Manufacturer: r.Manufacturer,
+func (w *walker) system(path string, inv *Inventory) {
+	r, target, types, ok := w.resource(path, "#ComputerSystem.Reset", required)
+	if !ok {
+		return
+	}
+	w.systems = append(w.systems, r)
+	inv.Systems = append(inv.Systems, System{OdataID: path, ID: r.ID, Name: r.Name, SystemType: r.SystemType, Manufacturer: r.Manufacturer,
 		Model: r.Model, SerialNumber: r.SerialNumber, UUID: r.UUID, PowerState: r.PowerState,
 		StatusState: r.Status.State, Health: r.Status.Health, ResetTarget: target, ResetTypes: types,
-		Interfaces: w.interfaces(r.EthernetInterfaces), ProcessorArchitecture: w.architecture(r.Processors)}
+		Interfaces: w.interfaces(r.EthernetInterfaces), ProcessorArchitecture: w.architecture(r.Processors)})
 }
 
 // resource reads a resource and its reset action.
-func (w *walker) resource(path, action string) (r resource, target string, types []string) {
-	w.get(path, &r)
+func (w *walker) resource(path, action string, how need) (r resource, target string, types []string, ok bool) {
+	if !w.read(path, &r, how) {
+		return r, "", nil, false
+	}
 	if r.ID == "" {
 		r.ID = path[strings.LastIndexByte(strings.TrimSuffix(path, "/"), '/')+1:]
 	}
 	reset := r.Actions[action]
-	return r, reset.Target, w.allowed(reset)
+	return r, reset.Target, w.allowed(reset), true
 }
 
 // allowed are the ResetTypes of the action. BMCs that do not list them in the
@@ -156,7 +140,7 @@ func (w *walker) allowed(reset resetAction) []string {
 			AllowableValues []string
 		}
 	}
-	w.optional(reset.ActionInfo, &info)
+	w.read(reset.ActionInfo, &info, desiredList)
 	for _, p := range info.Parameters {
 		if p.Name == "ResetType" {
 			return p.AllowableValues
@@ -167,10 +151,12 @@ func (w *walker) allowed(reset resetAction) []string {
 
 func (w *walker) interfaces(collection link) []Interface {
 	var out []Interface
-	for _, path := range w.members(collection) {
+	for _, path := range w.members(collection, desiredList) {
 		var r struct{ ID, MACAddress, PermanentMACAddress, Description string }
-		w.get(path, &r)
-		if r.MACAddress == "" {
+		if !w.read(path, &r, desired) {
+			continue
+		}
+		if _, ok := parseMAC(r.MACAddress); !ok && r.PermanentMACAddress != "" {
 			r.MACAddress = r.PermanentMACAddress
 		}
 		out = append(out, Interface{OdataID: path, ID: r.ID, MAC: r.MACAddress, Description: r.Description})
@@ -181,10 +167,9 @@ func (w *walker) interfaces(collection link) []Interface {
 // architecture is that of the first processor which tells one; accelerators
 // may be listed among the processors.
 func (w *walker) architecture(collection link) string {
-	for _, path := range w.members(collection) {
+	for _, path := range w.members(collection, desiredList) {
 		var p struct{ ProcessorType, ProcessorArchitecture, InstructionSet string }
-		w.get(path, &p)
-		if p.ProcessorType != "" && p.ProcessorType != "CPU" {
+		if !w.read(path, &p, desired) || p.ProcessorType != "" && p.ProcessorType != "CPU" {
 			continue
 		}
 		if p.ProcessorArchitecture != "" {

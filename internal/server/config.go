@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 
+	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/fault"
 )
 
@@ -35,6 +36,9 @@ type Config struct {
 	IMS   string `mapstructure:"ims-url"`
 	TAPMS string `mapstructure:"tapms-url"`
 
+	Roles    []string `mapstructure:"hsm-roles"`
+	SubRoles []string `mapstructure:"hsm-subroles"`
+
 	S3Endpoint  string `mapstructure:"s3-endpoint"`
 	S3AccessKey string `mapstructure:"s3-access-key"`
 	S3SecretKey string `mapstructure:"s3-secret-key"`
@@ -53,6 +57,7 @@ type Config struct {
 	SimOnDelay   time.Duration `mapstructure:"sim-on-delay"`
 	SimOffDelay  time.Duration `mapstructure:"sim-off-delay"`
 	SimFailure   float64       `mapstructure:"sim-boot-failures"`
+	SimBMCs      []string      `mapstructure:"sim-bmcs"`
 
 	Virtual Virtual `mapstructure:"virtual"`
 }
@@ -88,6 +93,8 @@ func declare(cmd *cobra.Command) {
 	f.Int("max-sessions", 4*runtime.NumCPU(), "CFS sessions that run at once")
 	f.Bool("cfs-hold-sessions", false, "accept CFS sessions and start none until a start without this (maintenance); jobs that run go on")
 	f.Duration("job-orphan-timeout", time.Hour, "time that a CFS session's job goes on without a server; then it ends itself")
+	f.StringSlice("hsm-roles", nil, "roles of components that this site has beside the built-in ones, with commas between them")
+	f.StringSlice("hsm-subroles", nil, "sub-roles of components that this site has beside the built-in ones, with commas between them")
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
 	f.Duration("boot-retry", 30*time.Second, "pause in boot scripts before a node that could not boot tries again")
 	f.Int("simulate", 0, "start `N` simulated nodes")
@@ -95,6 +102,7 @@ func declare(cmd *cobra.Command) {
 	f.Duration("sim-boot-delay", 2*time.Second, "time a simulated node takes to boot")
 	f.Duration("sim-on-delay", 200*time.Millisecond, "time from PoweringOn to On of a simulated node")
 	f.Duration("sim-off-delay", 500*time.Millisecond, "time a simulated node takes to shut down gracefully")
+	f.StringSlice("sim-bmcs", nil, "`CHARACTER`s of the simulated BMCs, one after another: all, or some of "+strings.Join(bmc.CharacterNames(), ", "))
 	f.Float64("sim-boot-failures", 0, "share of simulated boots that hang, 0 to 1")
 	f.Int("virtual", 0, "start `N` virtual nodes: QEMU machines that boot for real")
 	f.Int("virtual-memory", 384, "memory of each virtual node, in `MiB`")

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/drover-hpc/drover/internal/bmc"
@@ -29,6 +30,10 @@ func (s *Server) openFleet(context.Context) error {
 	o := sim.Options{
 		Nodes: c.Simulate, ARMHalf: c.SimARM, Dir: filepath.Join(c.Data, "sim"), Gateway: s.localURL(), RunCommands: true,
 		BootDelay: c.SimBootDelay, OnDelay: c.SimOnDelay, OffDelay: c.SimOffDelay, Now: s.now,
+		Characters: c.SimBMCs,
+	}
+	if slices.Equal(o.Characters, []string{"all"}) {
+		o.Characters = bmc.CharacterNames()
 	}
 	if c.Virtual.Nodes > 0 {
 		o.HTTP = s.nodeClient()

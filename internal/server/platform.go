@@ -66,7 +66,11 @@ func (s *Server) startPlatform(ctx context.Context) error {
 		return err
 	}
 	bmcs := redfish.New(bmcConnections)
+	s.onStop(bmcs.Close)
 	hardware := hsm.NewService(s.db, s.journal, bmcs, s.now)
+	if err := hardware.AddRoles(c.Roles, c.SubRoles); err != nil {
+		return err
+	}
 	p.consoles = consoles{inventory: p.hsm, credentials: hardware, bmcs: bmcs}
 	if c.HSM == "" {
 		hsm.Register(s.api(hsmPrefix, "HSM"), hardware)
@@ -94,6 +98,7 @@ func (s *Server) startPlatform(ctx context.Context) error {
 	if c.IMS == "" {
 		ims.Register(s.api(imsPrefix, "IMS"), ims.NewService(ims.Config{DB: s.db, Objects: p.objects, Now: s.now}))
 	}
+	s.answerBasePaths()
 	if c.TAPMS == "" {
 		tapms.Register(s.api(tapmsPrefix, "TAPMS"), tapms.NewService(s.db, s.now))
 	}

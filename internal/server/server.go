@@ -169,7 +169,7 @@ func (s *Server) serve(context.Context) error {
 	registerNative(native, s.journal)
 	registerConsole(native, s.platform.consoles)
 	registerHealth(native, s.nodeServices(), s.now)
-	s.http = &http.Server{Handler: s.mux, ReadHeaderTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
+	s.http = &http.Server{Handler: httpapi.DotNames(s.mux), ReadHeaderTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

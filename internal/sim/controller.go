@@ -17,6 +17,7 @@ func (f *Fleet) controller(addr netip.Addr) (bmc.Controller, bool) {
 	nodes := f.nodes[i*per : min((i+1)*per, len(f.nodes))]
 	c := bmc.Controller{Number: i, Model: "Simulated BMC", SerialNumber: serial(i), UUID: uuid(2, i), MAC: bmcMAC(i),
 		Systems: make([]bmc.System, len(nodes))}
+	c.Character, _ = bmc.CharacterOf(f.character(i)) // checked by New
 	for j := range nodes {
 		c.Systems[j] = &nodes[j]
 		c.Unreachable = c.Unreachable || nodes[j].Faults().UnreachableBMC

@@ -31,6 +31,7 @@ type NodeView struct {
 //	PATCH /nodes          {"xnames": [...], "faults": {...}}; no xnames means all
 //	GET   /nodes/{xname}  one node
 //	PATCH /nodes/{xname}  {"faults": {...}}
+//	GET   /bmcs           all BMCs: character, address and account
 //
 // Only the faults that are named change.
 func Handler(f *Fleet) http.Handler {
@@ -48,6 +49,7 @@ func Handler(f *Fleet) http.Handler {
 	}
 	handle("GET /nodes", func(*http.Request) (any, error) { return views(f.Nodes()), nil })
 	handle("PATCH /nodes", f.patchNodes)
+	handle("GET /bmcs", func(*http.Request) (any, error) { return f.bmcViews(), nil })
 	handle("GET /nodes/{xname}", func(r *http.Request) (any, error) {
 		n, err := f.find(r.PathValue("xname"))
 		if err != nil {

@@ -2,9 +2,13 @@ package sim
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/bmc"
 )
 
 // Options describe a fleet. Nodes, Dir and Gateway are required.
@@ -40,6 +44,10 @@ type Options struct {
 	// Username and Password are the BMCs' account; empty means root and
 	// "initial0".
 	Username, Password string
+	// Characters are the names of what is peculiar about the BMCs, as bmc.CharacterOf
+	// knows them, one after another and from the beginning again; none: all do
+	// everything by the book.
+	Characters []string
 	// Seed feeds the random numbers (failure rates, first report intervals).
 	Seed uint64
 	// Now is the clock that records are stamped with; nil is time.Now.
@@ -58,6 +66,11 @@ func (o *Options) complete() error {
 		return errors.New("simulated fleet: Dir must name a data directory")
 	case o.Gateway == "":
 		return errors.New("simulated fleet: Gateway must be the base URL of the services")
+	}
+	for _, name := range o.Characters {
+		if _, known := bmc.CharacterOf(name); !known {
+			return fmt.Errorf("simulated fleet: no BMC has the character %q, expected %s", name, strings.Join(bmc.CharacterNames(), ", "))
+		}
 	}
 	if o.NodesPerBMC == 0 {
 		o.NodesPerBMC = 1

@@ -40,12 +40,14 @@ var patterns = map[string]struct {
 	"x":       {Cabinet, upTo4},
 	"xc":      {Chassis, chassis},
 	"xcb":     {ChassisBMC, digitIn('0', '0')},
-	"xcbi":    {"CMMNic", digit0to3},
+	"xcbi":    {"ChassisBMCNic", digit0to3},
 	"xct":     {"CMMRectifier", digit},
 	"xcf":     {"CMMFpga", digitIn('0', '0')},
 	"xcs":     {ComputeModule, anyNumber},
 	"xcr":     {RouterModule, anyNumber},
 	"xcrb":    {RouterBMC, anyNumber},
+	"xcrbi":   {"RouterBMCNic", digit0to3},
+	"xcrv":    {"RouterPowerConnector", oneOrTwo},
 	"xcre":    {HSNBoard, anyNumber},
 	"xcra":    {"HSNAsic", digit0to3},
 	"xcral":   {"HSNLink", anyNumber},
@@ -53,7 +55,9 @@ var patterns = map[string]struct {
 	"xcrjp":   {"HSNConnectorPort", digitIn('0', '2')},
 	"xcrf":    {"RouterFpga", digitIn('0', '1')},
 	"xcrt":    {"RouterTOR", anyNumber},
+	"xcrtf":   {"RouterTORFpga", digitIn('0', '1')},
 	"xcsb":    {NodeBMC, anyNumber},
+	"xcsbi":   {"NodeBMCNic", digit0to3},
 	"xcsbn":   {Node, anyNumber},
 	"xcsbnv":  {VirtualNode, anyNumber},
 	"xcsbnp":  {"Processor", digit0to3},
@@ -120,6 +124,10 @@ func next(s string) (letters, number, rest string, ok bool) {
 // number. It does not check that the result is an xname.
 func Normalize(s string) string {
 	s = strings.ToLower(strings.TrimSpace(s))
+	if isHardPartition(s) {
+		major, minor, _ := strings.Cut(s[1:], ".")
+		return "p" + stripZeros(major) + "." + stripZeros(minor)
+	}
 	zeros := false
 	for rest := s; rest != ""; {
 		_, number, behind, ok := next(rest)
@@ -135,14 +143,18 @@ func Normalize(s string) string {
 	var out strings.Builder
 	for rest := s; rest != ""; {
 		letters, number, behind, _ := next(rest)
-		for len(number) > 1 && number[0] == '0' {
-			number = number[1:]
-		}
 		out.WriteString(letters)
-		out.WriteString(number)
+		out.WriteString(stripZeros(number))
 		rest = behind
 	}
 	return out.String()
+}
+
+func stripZeros(number string) string {
+	for len(number) > 1 && number[0] == '0' {
+		number = number[1:]
+	}
+	return number
 }
 
 // TypeOf is the type of a normalised name, Invalid if its shape is none.
@@ -183,17 +195,19 @@ var pseudo = map[string]Type{"all": "All", "all_comp": "AllComp", "all_svc": "Al
 func IsNode(s string) bool { return TypeOf(s) == Node }
 
 // Parent strips the last letters and number: the parent of x1c0s0b0n0 is
-// x1c0s0b0, that of x1 is s0, that of s0 is empty, and so is that of a name
-// that does not end so.
+// x1c0s0b0, that of x1 or d0 is s0, that of p1.2 is p1. The others that begin
+// a chain of their own (s0, p0, sms0, all) have none, nor has a name that does
+// not end in letters and a number.
 func Parent(s string) string {
-	if s == "s0" {
-		return ""
+	if isHardPartition(s) {
+		return s[:strings.IndexByte(s, '.')]
 	}
-	p := strings.TrimRight(strings.TrimRight(s, "0123456789"), "abcdefghijklmnopqrstuvwxyz")
-	switch p {
-	case "":
+	front := strings.TrimRight(s, "0123456789")
+	p := strings.TrimRight(front, "abcdefghijklmnopqrstuvwxyz")
+	switch {
+	case p == "" && (TypeOf(s) == Cabinet || TypeOf(s) == "CDU"):
 		return "s0"
-	case s:
+	case front == s || p == front: // no number, or no letters before it
 		return ""
 	}
 	return p

@@ -34,6 +34,47 @@ func TestNormalize(t *testing.T) {
 	}
 }
 
+// The types that the library of the published services knows, and a name of each.
+func TestEveryPublishedTypeHasAName(t *testing.T) {
+	for name, want := range map[string]Type{
+		"x1000c0s0b0i0": "NodeBMCNic", "x1000c0s0b0i4": Invalid, "x1000c0r1b0i0": "RouterBMCNic", "x1000c0r1b0i4": Invalid,
+		"x1000c0r1v1": "RouterPowerConnector", "x1000c0r1v3": Invalid, "x1000c0r1t0f0": "RouterTORFpga", "x1000c0r1t0f2": Invalid,
+		"x1000c0b0i0": "ChassisBMCNic", "x1000c0b0i4": Invalid,
+		"s0": System, "all": "All", "all_comp": "AllComp", "all_svc": "AllSvc", "p0": Partition, "p1.2": Partition, "sms0": "SMSBox",
+		"d0": "CDU", "d0w1": CDUMgmtSwitch, "x1": Cabinet, "x1b0": "CabinetBMC", "x1e0": "CEC", "x1d0": "CabinetCDU",
+		"x1m0": PDUController, "x1m0i0": "CabinetPDUNic", "x1m0p0": "CabinetPDU", "x1m0p0j1": PDUOutlet, "x1m0p0v1": PDUConnector,
+		"x1c0": Chassis, "x1c0b0": ChassisBMC, "x1c0t9": "CMMRectifier", "x1c0f0": "CMMFpga", "x1c0s1": ComputeModule,
+		"x1c0s1b0": NodeBMC, "x1c0s1b0f0": "NodeFpga", "x1c0s1b0n0": Node, "x1c0s1b0n0v1": VirtualNode, "x1c0s1b0n0p3": "Processor",
+		"x1c0s1b0n0d7": "Memory", "x1c0s1b0n0a1": "NodeAccel", "x1c0s1b0n0r7": "NodeAccelRiser", "x1c0s1b0n0i3": "NodeNic",
+		"x1c0s1b0n0h3": "NodeHsnNic", "x1c0s1b0n0g1": "StorageGroup", "x1c0s1b0n0g1k2": "Drive", "x1c0s1e0": NodeEnclosure,
+		"x1c0s1e0t1": "NodeEnclosurePowerSupply", "x1c0s1j1": "NodePowerConnector", "x1c0r1": RouterModule, "x1c0r1b0": RouterBMC,
+		"x1c0r1e0": HSNBoard, "x1c0r1a3": "HSNAsic", "x1c0r1a3l9": "HSNLink", "x1c0r1j1": "HSNConnector", "x1c0r1j1p2": "HSNConnectorPort",
+		"x1c0r1f1": "RouterFpga", "x1c0r1t0": "RouterTOR", "x1c0w1": MgmtSwitch, "x1c0w1j1": "MgmtSwitchConnector",
+		"x1c0h1": "MgmtHLSwitchEnclosure", "x1c0h1s9": HLSwitch,
+	} {
+		if got := TypeOf(name); got != want {
+			t.Errorf("TypeOf(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestHardPartitionsLoseTheirZerosToo(t *testing.T) {
+	for in, want := range map[string]string{"p01.2": "p1.2", "P1.02": "p1.2", "p00.00": "p0.0", "p1.": "p1.", "p1.x": "p1.x", "p01": "p1"} {
+		if got := Normalize(in); got != want {
+			t.Errorf("Normalize(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestOnlyCabinetsAndCDUsLieInTheSystem(t *testing.T) {
+	for name, want := range map[string]string{"x1000": "s0", "d0": "s0", "d0w1": "d0", "sms0": "", "p0": "", "p1.2": "p1", "all": "",
+		"all_comp": "", "all_svc": "", "s0": "", "nid000001": "", "x12345": "", "": ""} {
+		if got := Parent(name); got != want {
+			t.Errorf("Parent(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestParentChain(t *testing.T) {
 	var chain []string
 	for s := "x1c0s0b0n0"; s != ""; s = Parent(s) {

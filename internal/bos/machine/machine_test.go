@@ -85,7 +85,7 @@ func (s *in) apply(t *testing.T, w string) {
 		s.called(bos.PhaseOff, bos.PoweringOffGently)
 	case "power_off_forcefully_called":
 		s.called(bos.PhaseOff, bos.PoweringOffHard)
-		e.Forced = bos.Trouble{Words: "it did not go down", At: t0}
+		e.Forced = bos.Forced{Words: "it did not go down", At: t0}
 	case "configuring":
 		c.Status.Phase, e.PhaseSince = bos.PhaseConfigure, t0
 	case "powered on by us":

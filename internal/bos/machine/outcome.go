@@ -49,8 +49,11 @@ func (m *move) accepted() {
 	c.LastAction.LastUpdated = m.now
 	c.Engine.LaterSince, c.Engine.RefusedSince = time.Time{}, time.Time{}
 	c.Troubles.Clear(bos.FromPower, bos.FromBSS, bos.FromIMS)
-	if call.Action == bos.PoweringOn {
+	switch call.Action {
+	case bos.PoweringOn:
 		c.Troubles.Clear(bos.FromCFS)
+	case bos.PoweringOffHard:
+		c.Engine.Forced.Cut = m.now
 	}
 }
 

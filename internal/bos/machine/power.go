@@ -252,7 +252,7 @@ func (m *move) cut(row int, why string) {
 	case m.stale():
 	default:
 		m.call(row, bos.PoweringOffHard, CallForceOff)
-		e.Forced.Words, e.Forced.At = why, m.now
+		e.Forced = bos.Forced{Words: why, At: m.now}
 	}
 }
 

@@ -83,6 +83,40 @@ func TestForcedOffIsToldWithItsReason(t *testing.T) {
 	}
 }
 
+// A power cut is told when the BMC has it, not when it is decided.
+func TestForcedOffThatPCSWaitsWithIsNotToldAsDone(t *testing.T) {
+	w := newWorld(t, 1)
+	w.run(bos.OperationBoot, "")
+	node := nodeName(0)
+	w.setOptions(`{"max_power_off_wait_time":1}`)
+	w.with(func() { w.deaf[node] = true })
+	w.beforePower = func(op string, _ []string) error {
+		w.with(func() { w.mute[node] = op == "Force-Off" }) // the component is locked, say
+		return nil
+	}
+	name := w.session(bos.OperationShutdown, "")
+	w.eventually("the wait", func() bool { return strings.Contains(w.component(node).Troubles.Newest(), "asking again") })
+	told := func() int {
+		st, err := w.service.Status(t.Context(), name, "")
+		must(t, err)
+		return len(st.ForcedOff)
+	}
+	if told() != 0 {
+		t.Error("a power cut that the BMC never got is told")
+	}
+	w.with(func() {
+		for id, tr := range w.transitions { // now the BMC has it
+			if tr.Operation == "Force-Off" {
+				tr.Tasks = []bos.Task{{Node: node, Answer: bos.AnswerAccepted}}
+				w.transitions[id] = tr
+			}
+		}
+	})
+	w.eventually("the power cut is told", func() bool { return told() == 1 })
+	w.setPower(node, "off")
+	w.finish(name)
+}
+
 // A session tells whom it forced off though a newer one has the node now.
 func TestForcedOffStaysWithItsSession(t *testing.T) {
 	w := newWorld(t, 1)

@@ -12,14 +12,14 @@ import (
 type pass struct {
 	options bos.Options
 	now     time.Time
-	facts   func(id string) machine.Facts
+	facts   func(c *bos.Component) machine.Facts
 	call    string
 	results map[string]machine.Result
 	heard   map[string]*machine.Outcome
 }
 
 func (p *pass) next(c bos.Component) machine.Result {
-	f := p.facts(c.ID)
+	f := p.facts(&c)
 	f.CallID = p.call
 	r := machine.Next(c, f, p.options, p.now)
 	p.results[c.ID] = r
@@ -34,16 +34,16 @@ func (p *pass) next(c bos.Component) machine.Result {
 
 // facts are what the machine is told of the nodes. A service that does not
 // answer is a fact too.
-func (s *status) facts(ctx context.Context, ids []string) func(id string) machine.Facts {
+func (s *status) facts(ctx context.Context, ids []string) func(*bos.Component) machine.Facts {
 	power, powerErr := s.power.get(ctx, ids)
 	config, configErr := s.config.get(ctx, ids)
-	return func(id string) machine.Facts {
-		f := machine.Facts{Outcome: s.outcomes.get(id), Power: powerFact(power[id], powerErr)}
+	return func(c *bos.Component) machine.Facts {
+		f := machine.Facts{Outcome: s.outcomes.of(c), Power: powerFact(power[c.ID], powerErr)}
 		f.Config.Silent = configErr != nil
 		if configErr != nil {
 			f.Config.Why = configErr.Error()
-		} else if c := config[id]; c != nil {
-			f.Config.Known = &c.value
+		} else if told := config[c.ID]; told != nil {
+			f.Config.Known = &told.value
 		}
 		return f
 	}

@@ -12,44 +12,53 @@ import (
 )
 
 // outcomes keeps what became of power calls until the machine has recorded it.
+// A node may have several: what an earlier call ends with may be heard after
+// what the present one began with, and must not take its place.
 type outcomes struct {
 	// wake has the machine look at nodes.
 	wake func(nodes ...string)
 	mu   sync.Mutex
-	by   map[string]machine.Outcome // by node
+	by   map[string]map[string]machine.Outcome // by node and call
 }
 
-// put keeps the outcome of each node's call and has the machine told. A newer
-// one replaces an older one.
+// put keeps the outcome of each node's call and has the machine told. Of the
+// same call a newer one replaces an older one.
 func (k *outcomes) put(found map[string]machine.Outcome) {
 	nodes := make([]string, 0, len(found))
 	k.mu.Lock()
 	if k.by == nil {
-		k.by = map[string]machine.Outcome{}
+		k.by = map[string]map[string]machine.Outcome{}
 	}
 	for node, o := range found {
-		k.by[node] = o
+		if k.by[node] == nil {
+			k.by[node] = map[string]machine.Outcome{}
+		}
+		k.by[node][o.CallID] = o
 		nodes = append(nodes, node)
 	}
 	k.mu.Unlock()
 	k.wake(nodes...)
 }
 
-func (k *outcomes) get(node string) *machine.Outcome {
+// of is the outcome of the component's call, or else of the one that it left
+// and that may still come to something.
+func (k *outcomes) of(c *bos.Component) *machine.Outcome {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if o, is := k.by[node]; is {
-		return &o
+	for _, call := range []string{c.Engine.Call.ID, c.Engine.Left.ID} {
+		if o, is := k.by[c.ID][call]; is {
+			return &o
+		}
 	}
 	return nil
 }
 
-// recorded forgets the outcome, unless a newer one has come.
+// recorded forgets the outcome, unless a newer one of the call has come.
 func (k *outcomes) recorded(node string, o *machine.Outcome) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if o != nil && k.by[node] == *o {
-		delete(k.by, node)
+	if o != nil && k.by[node][o.CallID] == *o {
+		delete(k.by[node], o.CallID)
 	}
 }
 

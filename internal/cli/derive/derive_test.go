@@ -271,3 +271,12 @@ func TestPathTwiceEncoded(t *testing.T) {
 		t.Errorf("path %s, want %s", got, want)
 	}
 }
+
+func TestDotsInArgumentsAreNames(t *testing.T) {
+	for twice, want := range map[bool]string{false: "/groups/%2E%2E/members/%2E", true: "/groups/%252E%252E/members/%2E"} {
+		c := derive.Command{Route: "/groups/{label}/members/{id}", Args: []derive.Argument{{Name: "id"}, {Name: "label", Twice: twice}}}
+		if got := c.Path([]string{".", ".."}); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

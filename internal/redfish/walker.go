@@ -1,0 +1,137 @@
+package redfish
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// walker makes the requests of one walk. After an error it makes no more.
+type walker struct {
+	ctx     context.Context
+	driver  *Driver
+	address string
+	login   Login
+	// strict: nothing may be missing.
+	strict bool
+
+	err      error
+	problems []Problem
+	waited   time.Duration // for a BMC that said "later"
+	silent   int           // resources in a row that got no answer
+
+	boxes   []box
+	systems []resource // as in the inventory
+}
+
+// box is a chassis.
+type box struct {
+	path string
+	resource
+}
+
+const (
+	// busyPatience bounds the waits of a walk for a BMC that says "later".
+	busyPatience = time.Minute
+	busyPause    = 500 * time.Millisecond
+	// away is how many resources in a row without an answer make a BMC one that
+	// is away.
+	away = 2
+)
+
+// need is how to read: without that resource the walk fails. mayMiss: it may be
+// linked to without being there.
+type need struct{ must, mayMiss bool }
+
+var (
+	required     = need{must: true}
+	desired      = need{}
+	requiredList = need{must: true, mayMiss: true}
+	desiredList  = need{mayMiss: true}
+)
+
+// read reads the resource at the path and tells whether it is there. That one
+// which the walk can do without cannot be read is a problem, unless the BMC is
+// away or does not take the login.
+func (w *walker) read(path string, out any, how need) bool {
+	if w.err != nil || path == "" {
+		return false
+	}
+	err := w.fetch(path, out)
+	if noAnswer(err) {
+		w.silent++
+	} else {
+		w.silent = 0
+	}
+	var odd *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return true
+	case how.mayMiss && statusOf(err) == http.StatusNotFound:
+		return false
+	case errors.As(err, &odd) && odd.Field != "" && !w.strict: // the other fields are read
+		w.problems = append(w.problems, Problem{path, err.Error()})
+		return true
+	case how.must, w.strict, w.silent >= away, statusOf(err) == http.StatusUnauthorized, w.ctx.Err() != nil:
+		w.err = err
+		return false
+	}
+	w.problems = append(w.problems, Problem{path, Describe(err)})
+	return false
+}
+
+// fetch reads the resource. A BMC that is busy is waited for; one that fails
+// without a word, or does not answer, is asked twice.
+func (w *walker) fetch(path string, out any) error {
+	for try := 1; ; try++ {
+		err := w.driver.get(w.ctx, w.address, w.login, path, out)
+		if err == nil || VerdictOf(err) != Later || w.ctx.Err() != nil {
+			return err
+		}
+		wait := busyPause
+		var busy *Error
+		switch {
+		case errors.As(err, &busy) && busy.RetryAfter > 0:
+			wait = busy.RetryAfter
+		case statusOf(err) == http.StatusServiceUnavailable, statusOf(err) == http.StatusTooManyRequests:
+		case try > 1 || unreadable(err):
+			return err
+		}
+		if w.waited += wait; w.waited > busyPatience || w.driver.pause(w.ctx, wait) != nil {
+			return err
+		}
+	}
+}
+
+// noAnswer tells whether the error is that no answer came.
+func noAnswer(err error) bool {
+	return err != nil && statusOf(err) == 0 && !errors.Is(err, errNoPath) && !unreadable(err)
+}
+
+// unreadable tells whether the error is an answer that is not what it should be.
+func unreadable(err error) bool {
+	var syntax *json.SyntaxError
+	var mismatch *json.UnmarshalTypeError
+	return errors.As(err, &syntax) || errors.As(err, &mismatch)
+}
+
+// members lists the paths in a collection, of all its pages.
+func (w *walker) members(collection link, how need) []string {
+	var paths []string
+	for next, pages := collection.OdataID, 0; next != "" && w.err == nil && pages < 1000; pages++ {
+		var page struct {
+			Members []link
+			Next    string `json:"Members@odata.nextLink"`
+		}
+		w.read(next, &page, how)
+		for _, m := range page.Members {
+			paths = append(paths, m.OdataID)
+		}
+		next = page.Next
+	}
+	slices.SortFunc(paths, ComparePaths)
+	return slices.Compact(paths)
+}

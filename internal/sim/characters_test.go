@@ -1,0 +1,221 @@
+package sim_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/bmc"
+	"github.com/drover-hpc/drover/internal/redfish"
+	"github.com/drover-hpc/drover/internal/sim"
+)
+
+// request makes one request to a BMC, by Basic authentication.
+func request(t *testing.T, b bmc.Account, method, path, body string, header ...string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequest(method, "http://"+b.Address+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth(b.Username, b.Password)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	return resp
+}
+
+const (
+	theNode = "/redfish/v1/Systems/Node0"
+	itsOn   = theNode + "/Actions/ComputerSystem.Reset"
+	turnOn  = `{"ResetType":"On"}`
+)
+
+// inCharacter tells of each character how a client meets it.
+var inCharacter = map[string]func(t *testing.T, b bmc.Account){
+	"plain": func(t *testing.T, b bmc.Account) {
+		if r := request(t, b, "POST", itsOn, turnOn); r.StatusCode != 204 {
+			t.Error(r.Status)
+		}
+	},
+	"session-only": func(t *testing.T, b bmc.Account) {
+		if r := request(t, b, "GET", theNode, ""); r.StatusCode != 401 || r.Header.Get("WWW-Authenticate") != "" {
+			t.Errorf("Basic authentication: %s %v", r.Status, r.Header)
+		}
+	},
+	"etag": func(t *testing.T, b bmc.Account) {
+		etag := request(t, b, "GET", theNode, "").Header.Get("ETag")
+		for given, want := range map[string]int{"": 428, `W/"another"`: 412, etag: 204} {
+			if r := request(t, b, "PATCH", theNode, `{"Boot":{"BootSourceOverrideEnabled":"Disabled"}}`, "If-Match", given); r.StatusCode != want {
+				t.Errorf("PATCH with %q: %s, want %d", given, r.Status, want)
+			}
+		}
+		if r := request(t, b, "POST", itsOn, turnOn); r.StatusCode != 428 {
+			t.Errorf("reset without If-Match: %s", r.Status)
+		}
+	},
+	"task": func(t *testing.T, b bmc.Account) {
+		r := request(t, b, "POST", itsOn, turnOn)
+		monitor := r.Header.Get("Location")
+		if r.StatusCode != 202 || monitor == "" {
+			t.Fatalf("%s, monitor %q", r.Status, monitor)
+		}
+		for _, want := range []int{202, 204, 204} {
+			if r := request(t, b, "GET", monitor, ""); r.StatusCode != want {
+				t.Errorf("monitor: %s, want %d", r.Status, want)
+			}
+		}
+		if r := request(t, b, "GET", monitor+"9", ""); r.StatusCode != 404 {
+			t.Errorf("another monitor: %s", r.Status)
+		}
+	},
+	"no-reset-types": func(t *testing.T, b bmc.Account) { offers(t, b) },
+	"force-on": func(t *testing.T, b bmc.Account) {
+		offers(t, b, "ForceOn", "ForceOff", "GracefulShutdown", "ForceRestart")
+		if r := request(t, b, "POST", itsOn, turnOn); r.StatusCode != 400 {
+			t.Errorf("On: %s", r.Status)
+		}
+	},
+	"busy": func(t *testing.T, b bmc.Account) {
+		busy := 0
+		for range 10 {
+			if r := request(t, b, "GET", theNode, ""); r.StatusCode == 503 && r.Header.Get("Retry-After") == "1" {
+				busy++
+			}
+		}
+		if busy != 2 {
+			t.Errorf("%d of 10 requests were put off, want 2", busy)
+		}
+	},
+	"lost-member": func(t *testing.T, b bmc.Account) {
+		for _, list := range []string{"/redfish/v1/Chassis", theNode + "/Processors", theNode + "/EthernetInterfaces"} {
+			if m := members(t, b, list); len(m) != 2 || request(t, b, "GET", m[1], "").StatusCode != 404 {
+				t.Errorf("%s: %v", list, m)
+			}
+		}
+	},
+	"baseboard": func(t *testing.T, b bmc.Account) {
+		m := members(t, b, "/redfish/v1/Systems")
+		if len(m) != 3 || m[0] != "/redfish/v1/Systems/Baseboard" || request(t, b, "GET", m[0], "").StatusCode != 200 {
+			t.Errorf("systems %v", m)
+		}
+	},
+	"adapters": func(t *testing.T, b bmc.Account) {
+		if r := request(t, b, "GET", theNode+"/EthernetInterfaces", ""); r.StatusCode != 404 {
+			t.Error(r.Status)
+		}
+	},
+}
+
+func members(t *testing.T, b bmc.Account, list string) (paths []string) {
+	t.Helper()
+	var found struct {
+		Members []struct {
+			ID string `json:"@odata.id"`
+		}
+	}
+	if err := json.NewDecoder(request(t, b, "GET", list, "").Body).Decode(&found); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range found.Members {
+		paths = append(paths, m.ID)
+	}
+	return paths
+}
+
+func offers(t *testing.T, b bmc.Account, want ...string) {
+	t.Helper()
+	var s struct {
+		Actions map[string]struct {
+			Types []string `json:"ResetType@Redfish.AllowableValues"`
+		}
+	}
+	if err := json.NewDecoder(request(t, b, "GET", theNode, "").Body).Decode(&s); err != nil || strings.Join(s.Actions["#ComputerSystem.Reset"].Types, " ") != strings.Join(want, " ") {
+		t.Errorf("offers %+v, %v, want %v", s, err, want)
+	}
+}
+
+// The BMC of each character is what it says, and is walked and driven all the same.
+func TestTheDriverMeetsEachCharacter(t *testing.T) {
+	names := bmc.CharacterNames()
+	f := fleet(t, newGateway(), func(o *sim.Options) { o.Nodes, o.NodesPerBMC, o.Characters = 2*len(names), 2, names })
+	for i, name := range names {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, n := f.BMCs()[i], f.Nodes()[2*i]
+			inCharacter[name](t, b)
+			d := redfish.New(4)
+			defer d.Close()
+			login := redfish.Login{Username: b.Username, Password: b.Password}
+			inv, err := d.Walk(t.Context(), b.Address, login)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first := 0
+			if name == "baseboard" {
+				first = 1
+			}
+			if lost := name == "lost-member"; len(inv.Systems) != 2+first || len(inv.Managers) != 1 || len(inv.Chassis) != 1 || (len(inv.Problems) > 0) != lost {
+				t.Fatalf("%+v", inv)
+			}
+			for j, s := range inv.Systems[first:] {
+				if len(s.Interfaces) != 1 || s.Interfaces[0].MAC != f.Nodes()[2*i+j].MAC() || s.ProcessorArchitecture != "x86" {
+					t.Errorf("%+v", s)
+				}
+			}
+			kind := "On"
+			if name == "force-on" {
+				kind = "ForceOn"
+			}
+			target := inv.Systems[first].ResetTarget
+			patient(t, func(ctx context.Context) error { return d.Reset(ctx, b.Address, login, target, kind) })
+			up(t, n)
+			n.SetFaults(sim.Faults{RefusePowerOn: "fan 3 is broken", RefuseStatus: 400})
+			var refused error
+			patient(t, func(ctx context.Context) error {
+				if refused = d.Reset(ctx, b.Address, login, target, "ForceRestart"); redfish.VerdictOf(refused) == redfish.Later {
+					return refused
+				}
+				return nil
+			})
+			if refused == nil || !strings.Contains(refused.Error(), "fan 3 is broken") {
+				t.Errorf("a refused reset: %v", refused)
+			}
+		})
+	}
+}
+
+// patient repeats what a busy BMC puts off.
+func patient(t *testing.T, do func(context.Context) error) {
+	t.Helper()
+	err := do(t.Context())
+	for deadline := time.Now().Add(20 * time.Second); err != nil && redfish.VerdictOf(err) == redfish.Later && time.Now().Before(deadline); {
+		<-time.After(20 * time.Millisecond)
+		err = do(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBMCsAreListedWithTheirAccounts(t *testing.T) {
+	f := fleet(t, newGateway(), func(o *sim.Options) { o.Nodes, o.Characters = 3, []string{"etag", "busy"} })
+	w := httptest.NewRecorder()
+	sim.Handler(f).ServeHTTP(w, httptest.NewRequest("GET", "/bmcs", nil))
+	var list []sim.BMCView
+	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil || len(list) != 3 || list[2].Character != "etag" || list[1].Character != "busy" ||
+		list[1].Xname != "x1000c0s1b0" || list[1].Address != f.BMCs()[1].Address || list[1].Username != "root" || list[1].Password != "initial0" {
+		t.Errorf("%s %v", w.Body, err)
+	}
+	if _, err := sim.New(sim.Options{Nodes: 1, Dir: t.TempDir(), Gateway: "http://gw", Characters: []string{"odd"}}); err == nil || !strings.Contains(err.Error(), "lost-member") {
+		t.Errorf("an unknown character: %v", err)
+	}
+}

@@ -123,6 +123,26 @@ func TestConfigurationInUse(t *testing.T) {
 	f.want(204, "DELETE", "/v3/configurations/spare", "")
 }
 
+// A playbook has one path, and it is in the repository.
+func TestPlaybooksHaveOneSpelling(t *testing.T) {
+	f := newFixture(t)
+	layers := func(name string) string { return `{"layers":[{"playbook":"` + name + `","clone_url":"u","commit":"` + commitOf("b") + `"}]}` }
+	for given, want := range map[string]string{"./site.yml": "site.yml", "plays//a.yml": "plays/a.yml", "plays/../site.yml": "site.yml", "site.yml": "site.yml"} {
+		got := f.want(200, "PUT", "/v3/configurations/c", layers(given)).object(t)["layers"].([]any)[0].(map[string]any)["playbook"]
+		if got != want {
+			t.Errorf("%s: %v", given, got)
+		}
+	}
+	for _, bad := range []string{"/etc/site.yml", "~/site.yml", "../site.yml", "."} {
+		f.want(400, "PUT", "/v3/configurations/d", layers(bad))
+		f.want(400, "PATCH", "/v2/options", `{"defaultPlaybook":"`+bad+`"}`)
+	}
+	if got := f.want(200, "PATCH", "/v2/options", `{"defaultPlaybook":"./all.yml"}`).object(t)["defaultPlaybook"]; got != "all.yml" {
+		t.Error(got)
+	}
+	f.want(404, "GET", "/v3/configurations/d", "")
+}
+
 func TestConfigurationWithoutLayersHasNone(t *testing.T) {
 	f := newFixture(t)
 	if got := f.want(200, "PUT", "/v3/configurations/bare", `{}`).object(t)["layers"]; len(got.([]any)) != 0 {

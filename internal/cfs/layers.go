@@ -1,6 +1,7 @@
 package cfs
 
 import (
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,10 @@ func (c *Configuration) checkLayers(branchTitle string) error {
 }
 
 func (l *Layer) check(field, branchTitle string) error {
+	var err error
+	if l.Playbook, err = playbookPath(field+".playbook", l.Playbook); err != nil {
+		return err
+	}
 	switch {
 	case (l.CloneURL == "") == (l.Source == ""):
 		return fault.Titled(fault.Invalid, "Error handling source", "%s must have either clone_url or source", field)
@@ -30,6 +35,19 @@ func (l *Layer) check(field, branchTitle string) error {
 		return fault.Titled(fault.Invalid, branchTitle, "%s has both branch and commit; only one may be given", field)
 	}
 	return nil
+}
+
+// playbookPath is the one spelling of a playbook's path in its repository; no
+// other place has playbooks.
+func playbookPath(field, name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	clean := path.Clean(name)
+	if path.IsAbs(clean) || strings.HasPrefix(clean, "~") || clean == "." || clean == ".." || strings.HasPrefix(clean, "../") {
+		return name, fault.New(fault.Invalid, "'%s' is no path of a playbook in the repository - '%s'", name, field)
+	}
+	return clean, nil
 }
 
 // checkDuplicates refuses two layers with one repository and playbook: a

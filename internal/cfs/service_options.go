@@ -72,6 +72,13 @@ func (s *Service) PatchOptions(ctx context.Context, p OptionsPatch) (Options, er
 			return Options{}, err
 		}
 	}
+	if p.DefaultPlaybook != nil {
+		name, err := playbookPath("defaultPlaybook", *p.DefaultPlaybook)
+		if err != nil {
+			return Options{}, err
+		}
+		p.DefaultPlaybook = &name
+	}
 	var after Options
 	err := s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
 		before, err := s.Options(ctx)

@@ -126,7 +126,9 @@ func TestConfigurationInUse(t *testing.T) {
 // A playbook has one path, and it is in the repository.
 func TestPlaybooksHaveOneSpelling(t *testing.T) {
 	f := newFixture(t)
-	layers := func(name string) string { return `{"layers":[{"playbook":"` + name + `","clone_url":"u","commit":"` + commitOf("b") + `"}]}` }
+	layers := func(name string) string {
+		return `{"layers":[{"playbook":"` + name + `","clone_url":"u","commit":"` + commitOf("b") + `"}]}`
+	}
 	for given, want := range map[string]string{"./site.yml": "site.yml", "plays//a.yml": "plays/a.yml", "plays/../site.yml": "site.yml", "site.yml": "site.yml"} {
 		got := f.want(200, "PUT", "/v3/configurations/c", layers(given)).object(t)["layers"].([]any)[0].(map[string]any)["playbook"]
 		if got != want {

@@ -30,6 +30,9 @@ func (a *app) explain() *cobra.Command {
 				return s.explainMany(cmd.Context(), nodes)
 			}
 			facts, err := s.facts(cmd.Context(), nodes[0])
+			if err == nil && facts.Component == nil {
+				err = s.mustKnow(cmd.Context(), nodes[0])
+			}
 			if err != nil {
 				return err
 			}

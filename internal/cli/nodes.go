@@ -157,5 +157,18 @@ func (s *session) nodeNames(ctx context.Context, arg string) ([]string, error) {
 	return p.Names, nil
 }
 
+// mustKnow refuses a node that HSM does not know. Without an answer of HSM it
+// refuses nothing.
+func (s *session) mustKnow(ctx context.Context, node string) error {
+	inventory, err := s.inventory(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // explain says what is known without HSM
+	}
+	if p, err := inventory.List(node); err == nil && len(p.Unknown) > 0 {
+		return usageError("Invalid value for 'NODE': %s.", notKnown(inventory, p.Unknown))
+	}
+	return nil
+}
+
 // describeComponent is where BOS tells of a node.
 func describeComponent(node string) string { return bosAPI + "/components/" + httpapi.Segment(node) }

@@ -140,6 +140,9 @@ func TestExplainOfManyNodesIsFolded(t *testing.T) {
 	if code, out, stderr := b.run("drover", "explain", "x1000c0s[0-1]b0n0", "x1000c0s2b0n0", "nid4"); code != 0 || out != want {
 		t.Errorf("several arguments: exit %d %s\n got %s\nwant %s", code, stderr, out, want)
 	}
+	if code, out, stderr := b.run("drover", "explain", "x1000c0s9b0n0"); code != 2 || out != "" || !strings.Contains(stderr, "HSM does not know x1000c0s9b0n0; nearest is x1000c0s") {
+		t.Errorf("an unknown node: exit %d %s\n%s", code, out, stderr)
+	}
 	for _, command := range []string{"explain", "console"} {
 		if code, _, stderr := b.run("drover", command, "x1000c0s9"); code != 2 || !strings.Contains(stderr, "HSM does not know x1000c0s9.") {
 			t.Errorf("%s: exit %d, %s", command, code, stderr)

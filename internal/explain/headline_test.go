@@ -18,22 +18,7 @@ func TestHeadlineContradictsNoFact(t *testing.T) {
 		if rapid.Bool().Draw(t, "should be off") {
 			f.Component.DesiredState = State{}
 		}
-		f.Component.ActualState.BootArtifacts.Kernel = rapid.SampledFrom([]string{"", "s3://boot-images/1/kernel", "s3://old"}).Draw(t, "runs")
-		f.Power.PowerState = rapid.SampledFrom([]string{"on", "off", "undefined"}).Draw(t, "power")
-		f.Power.Error = rapid.SampledFrom([]string{"", "no route"}).Draw(t, "power error")
-		if rapid.Bool().Draw(t, "PCS silent") {
-			f.Power = nil
-		}
-		f.Config.ConfigurationStatus = rapid.SampledFrom([]string{"pending", "configured", "failed", "unconfigured"}).Draw(t, "configuration")
-		f.Config.DesiredConfig = rapid.SampledFrom([]string{"", "site", "other"}).Draw(t, "desired in CFS")
-		f.Config.Enabled = rapid.Bool().Draw(t, "enabled in CFS")
-		if rapid.Bool().Draw(t, "waits") {
-			f.Config.Waiting = &Waiting{Reason: "the batcher is disabled"}
-		}
-		f.SessionsHeld = rapid.Bool().Draw(t, "sessions held")
-		if rapid.Bool().Draw(t, "CFS silent") {
-			f.Config = nil
-		}
+		drawServices(t, f)
 		headline := Explain(f)[0]
 		kernel := f.Component.DesiredState.BootArtifacts.Kernel
 		runs := kernel != "" && f.Component.ActualState.BootArtifacts.Kernel == kernel && f.powered("on")
@@ -62,22 +47,7 @@ func TestHeadlineOfAMovingNodeContradictsNoFact(t *testing.T) {
 			"power_on_pending", "power_on_called", "configuring"}).Draw(t, "status"))
 		f.Component.Enabled = rapid.Bool().Draw(t, "enabled")
 		f.Component.Error = rapid.SampledFrom([]string{"", "the BMC is busy"}).Draw(t, "error")
-		f.Component.ActualState.BootArtifacts.Kernel = rapid.SampledFrom([]string{"", "s3://boot-images/1/kernel", "s3://old"}).Draw(t, "runs")
-		f.Power.PowerState = rapid.SampledFrom([]string{"on", "off", "undefined"}).Draw(t, "power")
-		f.Power.Error = rapid.SampledFrom([]string{"", "no route"}).Draw(t, "power error")
-		if rapid.Bool().Draw(t, "PCS silent") {
-			f.Power = nil
-		}
-		f.Config.ConfigurationStatus = rapid.SampledFrom([]string{"pending", "configured", "failed", "unconfigured"}).Draw(t, "configuration")
-		f.Config.DesiredConfig = rapid.SampledFrom([]string{"", "site", "other"}).Draw(t, "desired in CFS")
-		f.Config.Enabled = rapid.Bool().Draw(t, "enabled in CFS")
-		if rapid.Bool().Draw(t, "waits") {
-			f.Config.Waiting = &Waiting{Reason: "the batcher is disabled"}
-		}
-		f.SessionsHeld = rapid.Bool().Draw(t, "sessions held")
-		if rapid.Bool().Draw(t, "CFS silent") {
-			f.Config = nil
-		}
+		drawServices(t, f)
 		for _, e := range []string{"boot-script", "artifact"} {
 			if rapid.Bool().Draw(t, e) {
 				f.Journal = append(f.Journal, entry(time.Minute, "x", e, "served"))
@@ -159,5 +129,25 @@ func TestHealthTellsSinceWhen(t *testing.T) {
 	}
 	if f = facts("stable", running); !Judge(f).Since.IsZero() {
 		t.Error("without a journal nobody knows since when")
+	}
+}
+
+// drawServices has the services say anything of the node.
+func drawServices(t *rapid.T, f *Facts) {
+	f.Component.ActualState.BootArtifacts.Kernel = rapid.SampledFrom([]string{"", "s3://boot-images/1/kernel", "s3://old"}).Draw(t, "runs")
+	f.Power.PowerState = rapid.SampledFrom([]string{"on", "off", "undefined"}).Draw(t, "power")
+	f.Power.Error = rapid.SampledFrom([]string{"", "no route"}).Draw(t, "power error")
+	if rapid.Bool().Draw(t, "PCS silent") {
+		f.Power = nil
+	}
+	f.Config.ConfigurationStatus = rapid.SampledFrom([]string{"pending", "configured", "failed", "unconfigured"}).Draw(t, "configuration")
+	f.Config.DesiredConfig = rapid.SampledFrom([]string{"", "site", "other"}).Draw(t, "desired in CFS")
+	f.Config.Enabled = rapid.Bool().Draw(t, "enabled in CFS")
+	if rapid.Bool().Draw(t, "waits") {
+		f.Config.Waiting = &Waiting{Reason: "the batcher is disabled"}
+	}
+	f.SessionsHeld = rapid.Bool().Draw(t, "sessions held")
+	if rapid.Bool().Draw(t, "CFS silent") {
+		f.Config = nil
 	}
 }

@@ -53,8 +53,8 @@ func (c consoles) last(ctx context.Context, node string, lines int) ([]string, e
 }
 
 type consoleInput struct {
-	Xname string `path:"xname" doc:"node"`
-	Lines int    `query:"lines" minimum:"1" maximum:"10000" default:"100" doc:"at most so many, the last ones"`
+	NodePath
+	Lines int `query:"lines" minimum:"1" maximum:"10000" default:"100" doc:"at most so many, the last ones"`
 }
 
 type consoleOutput struct {

@@ -12,16 +12,11 @@ import (
 	"github.com/drover-hpc/drover/internal/explain/gather"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
-	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // healthTimeout bounds the asking: who asks for a node's health should not wait
 // long for a service that hangs.
 const healthTimeout = 5 * time.Second
-
-type nodeInput struct {
-	Xname string `path:"xname" doc:"node"`
-}
 
 type nodeHealthOutput struct{ Body explain.Health }
 
@@ -30,10 +25,10 @@ func registerHealth(api huma.API, services gather.Services, now func() time.Time
 	httpapi.Handle(api, huma.Operation{
 		OperationID: "get-node-health", Method: http.MethodGet, Path: "/v1/nodes/{xname}/health", Tags: []string{"nodes"},
 		Summary: "All that is known of a node, in a word and in a sentence",
-	}, func(ctx context.Context, in *nodeInput) (*nodeHealthOutput, error) {
+	}, func(ctx context.Context, in *NodePath) (*nodeHealthOutput, error) {
 		ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 		defer cancel()
-		facts, err := gather.Facts(ctx, services, xname.Normalize(in.Xname), now)
+		facts, err := gather.Facts(ctx, services, in.Xname, now)
 		if err != nil {
 			return nil, err
 		}

@@ -51,6 +51,16 @@ func TestHealthOfANode(t *testing.T) {
 	if status != http.StatusOK || h.Node != node || h.Verdict != explain.Idle || h.Words != "was never booted by the boot service." || len(h.Held) != 0 {
 		t.Errorf("%d %+v", status, h)
 	}
+	for _, route := range []string{"health", "console", "journal"} {
+		resp, err := http.Get(s.URL() + "/apis/drover/v1/nodes/x1000/" + route)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s of what is no node: %s", route, resp.Status)
+		}
+	}
 	resp, err := http.Post(s.URL()+"/apis/smd/hsm/v2/locks/lock", "application/json", strings.NewReader(`{"ComponentIDs": ["`+node+`"]}`))
 	if err != nil {
 		t.Fatal(err)

@@ -11,13 +11,28 @@ import (
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // Prefix of the routes that are Drover's own.
 const nativePrefix = "/apis/drover"
 
-type journalInput struct {
+// NodePath names the node that a call is about, however it is spelled.
+type NodePath struct {
 	Xname string `path:"xname" doc:"node"`
+}
+
+// Resolve implements huma.Resolver.
+func (in *NodePath) Resolve(huma.Context) []error {
+	in.Xname = xname.Canonical(in.Xname)
+	if !xname.IsNode(in.Xname) {
+		return []error{&huma.ErrorDetail{Message: "expected the xname of a node, such as x1000c0s0b0n0", Location: "path.xname", Value: in.Xname}}
+	}
+	return nil
+}
+
+type journalInput struct {
+	NodePath
 	After string `query:"after" doc:"key of the last entry already known"`
 	Limit int    `query:"limit" minimum:"0" maximum:"100000" default:"0" doc:"at most so many; 0 is all"`
 }

@@ -18,7 +18,7 @@ end_jobs() {
 	for supervisor in "$work"/data/jobs/*/supervisor.json; do
 		group=$(sed -n 's/.*"pid": *\([0-9]*\).*/\1/p' "$supervisor" 2>/dev/null) || continue
 		[ -n "$group" ] || continue
-		tr '\0' ' ' <"/proc/$group/cmdline" 2>/dev/null | grep -qF "$work/data/jobs/" || continue # ended before
+		{ tr '\0' ' ' <"/proc/$group/cmdline"; } 2>/dev/null | grep -qF "$work/data/jobs/" || continue # ended before
 		kill -KILL "-$group" 2>/dev/null || continue
 		tries=0
 		while kill -0 "-$group" 2>/dev/null && [ $tries -lt 100 ]; do

@@ -13,8 +13,8 @@ import (
 )
 
 // Change alters the components with the keys in one transaction, together
-// with a line in the journal for each status that changes, and with the record
-// of the session for which a node's power is to be cut. alter may return
+// with a line in the journal for each status that changes. A power cut that
+// becomes known stands in the record of its session, too. alter may return
 // store.ErrUnchanged. Keys without a component are returned as missing.
 func (s *Service) Change(ctx context.Context, keys []string, alter func(c *Component) error) (after []Component, missing []string, err error) {
 	if len(keys) == 0 {
@@ -28,11 +28,15 @@ func (s *Service) Change(ctx context.Context, keys []string, alter func(c *Compo
 			if err := alter(c); err != nil {
 				return err
 			}
-			lines = append(lines, s.lines(c, &before)...)
-			if f := forcedSince(&before, c, s.Now()); f.Reason != "" && before.Session != "" {
-				of := key(before.Engine.Tenant, before.Session)
-				forced[of] = append(forced[of], f)
+			if f := forcedSince(&before, c, s.Now()); f.Reason != "" {
+				lines = append(lines, journal.Entry{Node: c.ID, Time: s.Now(), Source: "bos", Kind: "forced-off", Session: before.Session, Failed: true,
+					Text: "forced off: " + f.Reason})
+				if before.Session != "" {
+					of := key(before.Engine.Tenant, before.Session)
+					forced[of] = append(forced[of], f)
+				}
 			}
+			lines = append(lines, s.lines(c, &before)...)
 			return nil
 		})
 		if err != nil {
@@ -46,19 +50,12 @@ func (s *Service) Change(ctx context.Context, keys []string, alter func(c *Compo
 	return after, missing, err
 }
 
-// lines tells what a change means to an administrator.
-func (s *Service) lines(c, before *Component) (out []journal.Entry) {
+// lines tells what a change of status means to an administrator.
+func (s *Service) lines(c, before *Component) []journal.Entry {
 	status, trouble := c.Computed(), c.Troubles.Newest()
 	moved, erred := status != before.Computed(), trouble != "" && trouble != before.Troubles.Newest()
-	say := func(kind, text string, failed bool) {
-		out = append(out, journal.Entry{Node: c.ID, Time: s.Now(), Source: "bos", Kind: kind, Session: c.Session, Failed: failed, Text: text})
-	}
-	if f := forcedSince(before, c, s.Now()); f.Reason != "" {
-		out = append(out, journal.Entry{Node: c.ID, Time: s.Now(), Source: "bos", Kind: "forced-off", Session: before.Session, Failed: true,
-			Text: "forced off: " + f.Reason})
-	}
 	if !moved && !erred {
-		return out
+		return nil
 	}
 	var text []string
 	if moved {
@@ -67,8 +64,8 @@ func (s *Service) lines(c, before *Component) (out []journal.Entry) {
 	if trouble != "" && (erred || status == StatusFailed) {
 		text = append(text, trouble)
 	}
-	say("status", strings.Join(text, ": "), erred || status == StatusFailed)
-	return out
+	return []journal.Entry{{Node: c.ID, Time: s.Now(), Source: "bos", Kind: "status", Session: c.Session,
+		Failed: erred || status == StatusFailed, Text: strings.Join(text, ": ")}}
 }
 
 // Components lists components in the order of their IDs.

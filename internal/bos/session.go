@@ -217,7 +217,7 @@ func summarise(nodes []Component) map[string]ErrorComponents {
 	return out
 }
 
-// noteForced adds a node whose power is to be cut for the session.
+// noteForced adds a node whose power was cut for the session.
 func (s *Session) noteForced(f ForcedOff) {
 	i, again := slices.BinarySearchFunc(s.ForcedOff, f.Name, func(have ForcedOff, name string) int { return strings.Compare(have.Name, name) })
 	if again {

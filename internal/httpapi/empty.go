@@ -57,10 +57,3 @@ func wantsValue(s *huma.Schema) string {
 	}
 	return ""
 }
-
-// Nullable describes an object that may be null in an answer; a type returns it
-// from TransformSchema.
-func Nullable(s *huma.Schema) *huma.Schema {
-	s.Nullable = true
-	return s
-}

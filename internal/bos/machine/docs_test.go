@@ -2,37 +2,28 @@ package machine
 
 import (
 	"flag"
-	"os"
 	"strings"
 	"testing"
+
+	"github.com/drover-hpc/drover/internal/docpage"
 )
 
 var write = flag.Bool("write", false, "write the table into docs/operations.md")
 
-const (
-	page  = "../../../docs/operations.md"
-	begin = "<!-- table of package machine: go test ./internal/bos/machine -run Documented -write -->\n"
-	end   = "<!-- end of table -->\n"
-)
-
 // The table of the docs is the one of the code.
 func TestTableIsDocumented(t *testing.T) {
-	raw, err := os.ReadFile(page)
+	page := docpage.Part{File: "../../../docs/operations.md", By: "go test ./internal/bos/machine -run Documented -write"}
+	told, err := page.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, found := strings.Cut(string(raw), begin)
-	table, after, ended := strings.Cut(rest, end)
-	if !found || !ended {
-		t.Fatalf("%s has no place for the table", page)
-	}
-	if strings.TrimSpace(table) == strings.TrimSpace(Table()) {
+	if told == strings.TrimSpace(Table()) {
 		return
 	}
 	if !*write {
-		t.Fatalf("%s has another table: run the command that stands above it", page)
+		t.Fatalf("%s has another table: run %s", page.File, page.By)
 	}
-	if err := os.WriteFile(page, []byte(before+begin+"\n"+Table()+"\n"+end+after), 0o644); err != nil {
+	if err := page.Write(Table()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -23,7 +23,7 @@ type configuration struct {
 }
 
 func (o *configuration) spec() Spec {
-	return Spec{Name: "configuration", Inputs: []string{"status decides it"}, Outputs: []string{"CFS: enabled, desired configuration"}}
+	return Spec{Name: "configuration", Else: "status decides it", Outputs: []string{"CFS: enabled, desired configuration", "components: the error of a CFS that refuses them"}}
 }
 
 func (o *configuration) hand(ctx context.Context, _ bos.Options, nodes []bos.Component) {

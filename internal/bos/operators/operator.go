@@ -13,9 +13,11 @@ type Spec struct {
 	// Name is the one that administrators know.
 	Name string
 	// Inputs are the tables on whose hints it runs, empty where the service is
-	// elsewhere, or what else has it run.
+	// elsewhere; Else, what has it run besides, in words.
 	Inputs []string
-	// Outputs are what it writes, and nobody else does, or whom it calls.
+	Else   string
+	// Outputs are what it writes and whom it calls, in words. No two operators
+	// declare the same.
 	Outputs []string
 	// Resync is the time between looks at everything; nil is only at start.
 	Resync func(bos.Options) time.Duration

@@ -31,7 +31,7 @@ type Config struct {
 
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// NewID names claims; nil is a random UUID.
+	// NewID names power calls; nil is a random UUID.
 	NewID func() string
 	// Log is where what goes wrong is told; nil is slog.Default.
 	Log *slog.Logger
@@ -127,8 +127,8 @@ func (o *Operators) Started() {
 	}
 }
 
-// Stop ends all work and waits for it. A call that is interrupted stays
-// claimed: the next start finds out what became of it.
+// Stop ends all work and waits for it. A call that is interrupted stays in the
+// record: the next start finds out what became of it.
 func (o *Operators) Stop() {
 	if o.cancel == nil {
 		return

@@ -62,6 +62,15 @@ func (k *outcomes) recorded(node string, o *machine.Outcome) {
 	}
 }
 
+// forget drops what is kept of nodes that are no longer moving.
+func (k *outcomes) forget(nodes []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, n := range nodes {
+		delete(k.by, n)
+	}
+}
+
 // answerTo sorts the failure of a call that was to have an effect on a node.
 func answerTo(err error) bos.Answer {
 	var status *httpapi.StatusError
@@ -84,12 +93,4 @@ func transient(err error) bool {
 		return answer.Status >= 500 || answer.Status == 429
 	}
 	return fault.Is(err, fault.Unavailable) || errors.Is(err, context.DeadlineExceeded)
-}
-
-func (k *outcomes) forget(nodes []string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, n := range nodes {
-		delete(k.by, n)
-	}
 }

@@ -79,7 +79,7 @@ func newForceOff(c caller) *powerOperator {
 }
 
 func (p *powerOperator) spec() Spec {
-	return Spec{Name: p.name, Inputs: []string{"status decides it"}, Outputs: p.outputs}
+	return Spec{Name: p.name, Else: "status decides it", Outputs: p.outputs}
 }
 
 func (p *powerOperator) ready() *powerOperator {

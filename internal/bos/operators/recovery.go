@@ -40,7 +40,7 @@ func (n *callNames) next() string            { return n.process + "/" + n.newID(
 func (n *callNames) mine(call bos.Call) bool { return strings.HasPrefix(call.ID, n.process+"/") }
 
 func (r *recovery) spec() Spec {
-	return Spec{Name: "recovery", Inputs: []string{"the start of the server"}, Outputs: []string{"the calls of an earlier run, for the power operators"}}
+	return Spec{Name: "recovery", Else: "the start of the server", Outputs: []string{"the calls of an earlier run, for the power operators"}}
 }
 
 func (r *recovery) run(ctx context.Context, options bos.Options, _ events.Wake) error {

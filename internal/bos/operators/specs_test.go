@@ -3,20 +3,14 @@ package operators
 import (
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/docpage"
 )
 
 var write = flag.Bool("write", false, "write the operators into docs/operations.md")
-
-const (
-	page  = "../../../docs/operations.md"
-	begin = "<!-- operators: go test ./internal/bos/operators -run Documented -write -->\n"
-	end   = "<!-- end of operators -->\n"
-)
 
 // declared are the operators of a server that runs alone.
 func declared() []Spec {
@@ -39,33 +33,33 @@ func TestEachOutputHasOneOperator(t *testing.T) {
 
 // The operators of the docs are those of the code.
 func TestOperatorsAreDocumented(t *testing.T) {
+	page := docpage.Part{File: "../../../docs/operations.md", By: "go test ./internal/bos/operators -run Documented -write"}
 	var table strings.Builder
-	table.WriteString("\n| operator | woken by | changes |\n|---|---|---|\n")
+	table.WriteString("| operator | woken by | changes |\n|---|---|---|\n")
 	for _, s := range declared() {
-		if len(s.Outputs) > 0 {
-			inputs := s.Inputs
-			if s.Resync != nil {
-				inputs = append(inputs, "the clock")
-			}
-			fmt.Fprintf(&table, "| %s | %s | %s |\n", s.Name, strings.Join(inputs, ", "), strings.Join(s.Outputs, "; "))
+		if len(s.Outputs) == 0 { // it only has others look
+			continue
 		}
+		woken := s.Inputs
+		if s.Else != "" {
+			woken = append(woken, s.Else)
+		}
+		if s.Resync != nil {
+			woken = append(woken, "the clock")
+		}
+		fmt.Fprintf(&table, "| %s | %s | %s |\n", s.Name, strings.Join(woken, ", "), strings.Join(s.Outputs, "; "))
 	}
-	table.WriteString("\n")
-	raw, err := os.ReadFile(page)
+	told, err := page.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, found := strings.Cut(string(raw), begin)
-	old, after, ended := strings.Cut(rest, end)
-	switch {
-	case !found || !ended:
-		t.Fatalf("%s has no place for the operators", page)
-	case old == table.String():
-	case !*write:
-		t.Fatalf("%s has other operators: run the command that stands above them", page)
-	default:
-		if err := os.WriteFile(page, []byte(before+begin+table.String()+end+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if told == strings.TrimSpace(table.String()) {
+		return
+	}
+	if !*write {
+		t.Fatalf("%s has other operators: run %s", page.File, page.By)
+	}
+	if err := page.Write(table.String()); err != nil {
+		t.Fatal(err)
 	}
 }

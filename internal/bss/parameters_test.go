@@ -205,3 +205,14 @@ func TestParametersThatDoNotArriveWholeAreRefused(t *testing.T) {
 	told := r.told(node)
 	wantPart(t, "journal", fmt.Sprint(told[len(told)-1]), "no boot script: "+node+": the kernel command line is ")
 }
+
+// A script's line ends at a line break, and its text at a zero byte.
+func TestControlCharactersInParametersAreRefused(t *testing.T) {
+	r := start(t)
+	p := bss.BootParameters{Hosts: []string{node}, Kernel: "http://k", Params: "a\tb"}
+	r.put(p)
+	for _, c := range []string{"\n", "\r", "\x00", "\x0b", "\x1b", "\x7f"} {
+		p.Params = "a" + c + "b"
+		wantPart(t, c, r.must(400, "PUT", parameters, p), "the kernel command line has the control character")
+	}
+}

@@ -212,5 +212,8 @@ func (p BootParameters) ownImage() (image, error) {
 		return image{}, fault.New(fault.Invalid, "boot parameters name nothing: expected hosts, macs, nids, kernel or initrd")
 	}
 	images[0].Params = p.Params
+	if words := bootline.Excess(len(p.Params)); words != "" { // whatever hosts have besides
+		return image{}, fault.New(fault.Invalid, "%s: %s - 'params'", images[0].Path, words)
+	}
 	return images[0], nil
 }

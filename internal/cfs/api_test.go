@@ -8,8 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/drover-hpc/drover/internal/httpapi"
 	"net/http"
+
+	"github.com/drover-hpc/drover/internal/httpapi"
 
 	"github.com/drover-hpc/drover/internal/cfs"
 )

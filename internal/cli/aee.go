@@ -18,7 +18,7 @@ func (a *app) steps() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if code := aee.Run(cmd.Context(), []string{program, "aee"}, args, a.Stdout, a.Stderr); code != 0 {
+			if code := aee.Command([]string{program, "aee"}).Main(cmd.Context(), args, a.Stdout, a.Stderr); code != 0 {
 				return &ExitError{Code: code}
 			}
 			return nil

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 
 	"github.com/drover-hpc/drover/internal/aee"
-	"github.com/drover-hpc/drover/internal/aee/local"
 	"github.com/drover-hpc/drover/internal/aee/trust"
 	"github.com/drover-hpc/drover/internal/aee/trust/publish"
 	"github.com/drover-hpc/drover/internal/bos"
@@ -71,7 +70,7 @@ func (s *Server) startTrust(ctx context.Context) (dir string, err error) {
 
 // startExecutor sets up what runs sessions as local child processes.
 func (s *Server) startExecutor(trusted string, service *cfs.Service) (cfs.Executor, error) {
-	executor, err := local.New(local.Config{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
+	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
 		Repository: service.Repository, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{Gateway: s.localURL(), SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
 			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
 	if err != nil {

@@ -335,7 +335,7 @@ func TestRegisterWithoutService(t *testing.T) {
 		paths = append(paths, p)
 	}
 	slices.Sort(paths)
-	if len(paths) != 15 {
+	if len(paths) != 17 {
 		t.Errorf("paths %v", paths)
 	}
 }

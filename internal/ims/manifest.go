@@ -64,3 +64,6 @@ func ReadManifest(path string, data []byte) (Manifest, error) {
 
 // LinkS3 is the type of links to objects in S3.
 const LinkS3 = "s3"
+
+// Text is the manifest as it is kept.
+func (m Manifest) Text() ([]byte, error) { return json.MarshalIndent(m, "", "  ") }

@@ -123,7 +123,7 @@ func (s *Server) startBOS1(ctx context.Context, api huma.API, service *bos.Servi
 	at := func(prefix, external string) string { return cmp.Or(external, s.localURL()+prefix) }
 	executor, err := boa.NewExecutor(filepath.Join(s.config.Data, "agents"), s.opts.Agent, boa.Settings{
 		BOS: at(bosPrefix, ""), CFS: at(cfsPrefix+"/v2", ""), CAPMC: at(capmcPrefix+"/v1", ""), HSM: at(hsmPrefix, s.config.HSM), BSS: at(bssPrefix, s.config.BSS),
-		S3: s.platform.s3Local, Credentials: s.platform.s3Keys, Orphan: s.config.JobOrphan})
+		S3: s.platform.s3Local, Credentials: s.platform.s3Credentials, Orphan: s.config.JobOrphan})
 	if err != nil {
 		return err
 	}

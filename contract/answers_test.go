@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/server"
 	"github.com/drover-hpc/drover/internal/sim"
@@ -133,7 +135,7 @@ type succeeds struct{}
 
 func (succeeds) Start(context.Context, cfs.Job) error { return nil }
 func (succeeds) State(context.Context, string) (cfs.JobState, error) {
-	return cfs.JobState{Phase: cfs.JobSucceeded, Started: time.Now(), Ended: time.Now()}, nil
+	return cfs.JobState{Phase: job.Succeeded, Started: time.Now(), Ended: time.Now()}, nil
 }
 func (succeeds) Stop(context.Context, string) error { return nil }
 func (succeeds) Changed() <-chan string             { return nil }

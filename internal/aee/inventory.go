@@ -24,13 +24,12 @@ const generated = "01-cfs-generated.yaml"
 
 // Inventory is the second step: the inventory, Ansible's configuration, the
 // plugins and the SSH key.
-func Inventory(ctx context.Context, dir string, out io.Writer) error {
-	d := Dir(dir)
-	job, err := d.Job()
+func Inventory(ctx context.Context, d Dir, out io.Writer) error {
+	job, err := readJob(d)
 	if err != nil {
 		return err
 	}
-	settings, err := d.Settings()
+	settings, err := readSettings(d)
 	if err != nil {
 		return err
 	}
@@ -38,10 +37,10 @@ func Inventory(ctx context.Context, dir string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(d.path("ansible.cfg"), config, 0o600); err != nil {
+	if err := os.WriteFile(d.Path("ansible.cfg"), config, 0o600); err != nil {
 		return err
 	}
-	if err := plugin.Unpack(d.path("plugins")); err != nil {
+	if err := plugin.Unpack(d.Path("plugins")); err != nil {
 		return fmt.Errorf("unpack the Ansible plugins: %w", err)
 	}
 	if err := issueKey(d, job, settings); err != nil {
@@ -62,10 +61,10 @@ func issueKey(d Dir, job cfs.Job, settings Settings) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(d.path("ssh"), 0o700); err != nil {
+	if err := os.MkdirAll(d.Path("ssh"), 0o700); err != nil {
 		return err
 	}
-	return ca.Issue(d.key(), job.Session)
+	return ca.Issue(key(d), job.Session)
 }
 
 // inventory is an Ansible inventory. JSON is YAML that Ansible reads fastest.
@@ -110,10 +109,10 @@ func (inv inventory) write(d Dir) error {
 	if err != nil {
 		return fmt.Errorf("encode inventory: %w", err)
 	}
-	if err := os.MkdirAll(d.path("hosts"), 0o700); err != nil {
+	if err := os.MkdirAll(d.Path("hosts"), 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(d.path("hosts", generated), text, 0o600)
+	return os.WriteFile(d.Path("hosts", generated), text, 0o600)
 }
 
 // specInventory has the session's own groups. Members that are nodes get their

@@ -11,18 +11,18 @@ import (
 
 // Teardown is the last step: it ends what the session left running on nodes
 // and removes all but the records and logs.
-func Teardown(_ context.Context, dir string, _ io.Writer) error { return Clean(Dir(dir)) }
+func Teardown(_ context.Context, d Dir, _ io.Writer) error { return Clean(d) }
 
 // Clean ends SSH masters and removes checkouts, keys and helpers. It may be
 // repeated.
 func Clean(d Dir) error {
 	EndMasters(d)
-	paths, err := filepath.Glob(d.path("layer*"))
+	paths, err := filepath.Glob(d.Path("layer*"))
 	if err != nil {
 		return fmt.Errorf("clean job directory: %w", err)
 	}
 	for _, name := range []string{"ssh", "hosts", "plugins", "tmp", "askpass", "logins.json", "ansible.cfg", "unreported", "waits.json"} {
-		paths = append(paths, d.path(name))
+		paths = append(paths, d.Path(name))
 	}
 	var errs []error
 	for _, p := range paths {

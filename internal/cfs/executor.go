@@ -3,6 +3,8 @@ package cfs
 import (
 	"context"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/job"
 )
 
 // Executor runs the jobs of sessions: clone, inventory, ansible, teardown.
@@ -12,8 +14,10 @@ type Executor interface {
 	// Start launches the job. Starting an ID that was started before, by this
 	// process or an earlier one, changes nothing: a job never runs twice.
 	Start(ctx context.Context, job Job) error
-	// State tells where the job stands. An ID that was never started, or whose
-	// traces are gone, is JobLost: never a guess.
+	// State tells where the job stands. Succeeded promises that every layer's
+	// playbook ran to its end and that CFS has its report: hosts without one
+	// were not among its targets. An ID that was never started, or whose
+	// traces are gone, is lost: never a guess.
 	State(ctx context.Context, id string) (JobState, error)
 	// Stop ends the job if it runs and removes its traces. Unknown IDs are fine.
 	Stop(ctx context.Context, id string) error
@@ -56,20 +60,6 @@ type JobLayer struct {
 	Source   string `json:"source,omitempty"`
 }
 
-// JobPhase is where a job stands.
-type JobPhase string
-
-// The phases. A job ends in one of the last three.
-const (
-	JobWaiting JobPhase = "waiting" // accepted, no process yet
-	JobRunning JobPhase = "running"
-	// JobSucceeded promises that every layer's playbook ran to its end and
-	// that CFS has its report: hosts without one were not among its targets.
-	JobSucceeded JobPhase = "succeeded"
-	JobFailed    JobPhase = "failed"
-	JobLost      JobPhase = "lost" // nobody knows how it ended
-)
-
 // Waiting is what something waits for.
 type Waiting struct {
 	Reason string    `json:"reason" doc:"What it waits for, in words"`
@@ -83,7 +73,7 @@ func (w *Waiting) Equal(o *Waiting) bool {
 
 // JobState is what an Executor knows of a job.
 type JobState struct {
-	Phase JobPhase `json:"phase"`
+	Phase job.Phase `json:"phase"`
 	// Step is the step that runs, or that failed: clone, inventory, ansible, teardown.
 	Step string `json:"step,omitempty"`
 	// Message says why it failed, with the end of the step's output.

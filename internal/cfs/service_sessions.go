@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
 )
@@ -42,7 +44,7 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession, o CreateOptio
 		if err != nil {
 			return err
 		}
-		job, err := s.pin(ctx, n, o, options)
+		pinned, err := s.pin(ctx, n, o, options)
 		if err != nil {
 			return err
 		}
@@ -53,14 +55,14 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession, o CreateOptio
 			return fault.New(fault.Invalid, "target.definition 'image': customizing images is not available here; "+
 				"expected dynamic, spec or repo")
 		}
-		if err := checkPassthrough(job.Passthrough); err != nil {
+		if err := checkPassthrough(pinned.Passthrough); err != nil {
 			return err
 		}
-		out = n.record(job, s.cfg.Now())
+		out = n.record(pinned, s.cfg.Now())
 		if err := titled(s.sessions.Insert(ctx, out), fault.Conflict, "Conflicting session name"); err != nil {
 			return err
 		}
-		if err := s.runs.Put(ctx, Run{Session: n.Name, Job: job, State: JobState{Phase: JobWaiting}}); err != nil {
+		if err := s.runs.Put(ctx, Run{Session: n.Name, Job: pinned, State: JobState{Phase: job.Waiting}}); err != nil {
 			return err
 		}
 		s.link(&out, options)

@@ -19,24 +19,21 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
-	"github.com/drover-hpc/drover/internal/aee"
-	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/job"
 )
 
 // Config says where and how jobs run.
 type Config struct {
 	// Dir holds a directory for each job. Only one executor uses it at a time.
 	Dir string
-	// Program is the command line up to and including "aee"; empty: this executable.
+	// Program is the command that takes "run --job DIR".
 	Program []string
-	// Settings go with each job.
-	Settings aee.Settings
-	// Repository gives the credentials of a source; cfs.Service.Repository does.
-	// nil: sources have none.
-	Repository func(ctx context.Context, source string) (cfs.Repository, error)
-	// Parallel is how many jobs run at a time; further ones wait. Jobs that
-	// may be held for debugging do not count. 0: twice the processors, at least 4.
+	// Clean removes what a job that did not end by itself left behind; it may
+	// be called again and again. nil: nothing is left but its processes.
+	Clean func(job.Dir) error
+	// Parallel is how many jobs run at a time; further ones wait. Free jobs do
+	// not count. 0: twice the processors, at least 4.
 	Parallel int
 	// KeepFinished is how many finished jobs keep their records and logs. 0: 200.
 	KeepFinished int
@@ -46,7 +43,7 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Executor is a cfs.Executor on child processes.
+// Executor runs jobs as child processes.
 type Executor struct {
 	cfg     Config
 	changed chan string
@@ -59,8 +56,6 @@ type Executor struct {
 	waiting []waiting
 	running map[string]*process
 }
-
-var _ cfs.Executor = (*Executor)(nil)
 
 // waiting is a job without a process.
 type waiting struct {
@@ -80,23 +75,9 @@ var validID = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
 // New returns an executor; Open sets it to work.
 func New(cfg Config) (*Executor, error) {
-	if len(cfg.Program) == 0 {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, fmt.Errorf("find own executable: %w", err)
-		}
-		cfg.Program = []string{self, "aee"}
-	}
-	s := &cfg.Settings // whose paths must mean the same to every process
-	for _, path := range []*string{&cfg.Dir, &s.CacheDir, &s.TrustDir, &s.ConfigDir, &s.CAFile} {
-		if *path == "" {
-			continue
-		}
-		abs, err := filepath.Abs(*path)
-		if err != nil {
-			return nil, err
-		}
-		*path = abs
+	var err error // the path must mean the same to every process
+	if cfg.Dir, err = filepath.Abs(cfg.Dir); err != nil {
+		return nil, err
 	}
 	if cfg.Parallel == 0 {
 		cfg.Parallel = max(4, 2*runtime.NumCPU())
@@ -109,6 +90,9 @@ func New(cfg Config) (*Executor, error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
+	}
+	if cfg.Clean == nil {
+		cfg.Clean = func(job.Dir) error { return nil }
 	}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create directory of jobs: %w", err)
@@ -123,7 +107,7 @@ func (e *Executor) Open() error {
 	if err != nil {
 		return fmt.Errorf("read directory of jobs: %w", err)
 	}
-	if e.there, err = aee.Attend(e.cfg.Dir); err != nil {
+	if e.there, err = job.Attend(e.cfg.Dir); err != nil {
 		return err
 	}
 	e.notice()
@@ -169,64 +153,47 @@ func (e *Executor) Close() {
 	}
 }
 
-// Start implements cfs.Executor.
-func (e *Executor) Start(ctx context.Context, job cfs.Job) error {
-	if !validID.MatchString(job.ID) {
-		return fault.New(fault.Invalid, "job id %q: expected lower-case letters, digits, '-' and '.'", job.ID)
+// Start launches the job; files are its program's, by name. Starting an ID
+// that was started before, by this process or an earlier one, changes nothing:
+// a job never runs twice.
+func (e *Executor) Start(spec job.Spec, files map[string]any) error {
+	if !validID.MatchString(spec.ID) {
+		return fault.New(fault.Invalid, "job id %q: expected lower-case letters, digits, '-' and '.'", spec.ID)
 	}
-	if _, err := os.Stat(string(e.dir(job.ID))); err == nil {
-		return nil
-	}
-	logins, err := e.logins(ctx, job)
-	if err != nil {
-		return err
-	}
-	err = aee.Create(string(e.dir(job.ID)), job, e.cfg.Settings, logins)
+	err := job.Create(string(e.dir(spec.ID)), spec, files)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	e.enqueue(job.ID)
+	e.enqueue(spec.ID)
 	e.dispatch()
 	return nil
 }
 
-// logins are the credentials of the job's sources.
-func (e *Executor) logins(ctx context.Context, job cfs.Job) (map[string]aee.Login, error) {
-	logins := map[string]aee.Login{}
-	layers := job.Layers
-	if job.Inventory != nil {
-		layers = append(slices.Clone(layers), *job.Inventory)
-	}
-	for _, l := range layers {
-		if l.Source == "" || e.cfg.Repository == nil {
-			continue
-		}
-		r, err := e.cfg.Repository(ctx, l.Source)
-		if err != nil {
-			return nil, fmt.Errorf("credentials of source %s: %w", l.Source, err)
-		}
-		if r.Secret != nil {
-			logins[l.Source] = aee.Login{Username: r.Secret.Username, Password: r.Secret.Password}
-		}
-	}
-	return logins, nil
+// Started reports whether the job was started, and its traces are there.
+func (e *Executor) Started(id string) bool {
+	_, err := os.Stat(string(e.dir(id)))
+	return err == nil
 }
 
-// State implements cfs.Executor.
-func (e *Executor) State(_ context.Context, id string) (cfs.JobState, error) {
+// State tells where the job stands. An ID that was never started, or whose
+// traces are gone, is lost: never a guess.
+func (e *Executor) State(id string) job.State {
 	if !validID.MatchString(id) {
-		return cfs.JobState{Phase: cfs.JobLost}, nil
+		return job.State{Phase: job.Lost}
 	}
 	return e.state(id)
 }
 
-// Changed implements cfs.Executor.
+func (e *Executor) dir(id string) job.Dir { return job.Dir(filepath.Join(e.cfg.Dir, id)) }
+
+// Changed delivers the IDs of jobs whose state changed. Hints only: State has
+// the truth.
 func (e *Executor) Changed() <-chan string { return e.changed }
 
-// Stop implements cfs.Executor.
+// Stop ends the job if it runs and removes its traces. Unknown IDs are fine.
 func (e *Executor) Stop(ctx context.Context, id string) error {
 	if !validID.MatchString(id) {
 		return nil
@@ -246,22 +213,20 @@ func (e *Executor) Stop(ctx context.Context, id string) error {
 			return ctx.Err()
 		}
 	}
-	if err := errors.Join(aee.Clean(e.dir(id)), os.RemoveAll(string(e.dir(id)))); err != nil {
+	if err := errors.Join(e.cfg.Clean(e.dir(id)), os.RemoveAll(string(e.dir(id)))); err != nil {
 		return fmt.Errorf("stop job %s: %w", id, err)
 	}
 	return nil
 }
 
-func (e *Executor) dir(id string) aee.Dir { return aee.Dir(filepath.Join(e.cfg.Dir, id)) }
-
 func (e *Executor) enqueue(id string) {
-	job, err := e.dir(id).Job()
+	spec, err := e.dir(id).Spec()
 	if err != nil {
 		e.cfg.Log.Error("job cannot start", "job", id, "error", err)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.waiting = append(e.waiting, waiting{id: id, free: job.DebugWait > 0})
+	e.waiting = append(e.waiting, waiting{id: id, free: spec.Free})
 }
 
 // dispatch starts waiting jobs as long as there is room. A job that itself
@@ -282,7 +247,7 @@ func (e *Executor) dispatch() {
 			continue
 		}
 		if err := e.spawn(w); err != nil {
-			e.record(w.id, aee.Result{Phase: cfs.JobFailed, Message: err.Error(), Ended: e.cfg.Now().UTC()})
+			e.record(w.id, job.Result{Phase: job.Failed, Message: err.Error(), Ended: e.cfg.Now().UTC()})
 			continue
 		}
 		if !w.free {
@@ -310,13 +275,13 @@ func (e *Executor) spawn(w waiting) error {
 	argv := append(slices.Clone(e.cfg.Program[1:]), "run", "--job", string(e.dir(w.id)))
 	cmd := exec.Command(e.cfg.Program[0], argv...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.Env = append(os.Environ(), aee.JobVariable+"="+w.id)
+	cmd.Env = append(os.Environ(), job.Variable+"="+w.id)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start job: %w", err)
 	}
 	// Until it is waited for, a child's id is its own.
-	alive := func() bool { _, err := aee.StartTime(cmd.Process.Pid); return err == nil }
+	alive := func() bool { _, err := job.StartTime(cmd.Process.Pid); return err == nil }
 	e.watch(w.id, &process{pid: cmd.Process.Pid, free: w.free, cmd: cmd}, alive)
 	return nil
 }

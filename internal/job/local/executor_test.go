@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,15 +12,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/drover-hpc/drover/internal/aee"
-	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/job"
 )
 
-// TestMain lets the test binary be the program: the supervisor is the real
-// one, the steps are stand-ins that do what the job's passthrough says.
+// orphanTimeout is long enough for a busy machine to restart a server in.
+const orphanTimeout = 2 * time.Second
+
+// TestMain lets the test binary be the program of the jobs.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "aee" {
-		os.Exit(program(os.Args[2:]))
+	if len(os.Args) > 1 && os.Args[1] == "program" {
+		os.Exit(command.Main(context.Background(), os.Args[2:], os.Stdout, os.Stderr))
 	}
 	if len(os.Args) > 4 && os.Args[1] == "serve" {
 		os.Exit(serve(os.Args[2], os.Args[3], os.Args[4]))
@@ -28,25 +30,41 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func program(args []string) int {
-	if args[0] == "run" {
-		return aee.Run(context.Background(), os.Args[:2], args, os.Stdout, os.Stderr)
+func program() []string { return []string{os.Args[0], "program"} }
+
+var command = job.Command{Name: "program", Steps: []string{"prepare", "work", "finish"},
+	Run: func(ctx context.Context, d job.Dir) error {
+		plan := job.Plan{Dir: d, Program: program(), Steps: []string{"prepare", "work"}, Last: "finish"}
+		if how, _ := job.Read[string](d, "how.json"); how == "daemon" || how == "block impatiently" {
+			plan.Orphan = orphanTimeout
+		}
+		return job.Supervise(ctx, plan)
+	},
+	Step: func(_ context.Context, step string, d job.Dir, _ io.Writer) error {
+		if step == "work" {
+			os.Exit(work(d))
+		}
+		return nil
+	}}
+
+// work does what the job's file says.
+func work(d job.Dir) int {
+	spec, err := d.Spec()
+	if err != nil {
+		return 1
 	}
-	dir := args[2]
-	job, err := aee.Dir(dir).Job()
-	if err == nil && job.Passthrough == "clone" && args[0] == aee.StepClone { // the real one
-		return aee.Run(context.Background(), os.Args[:2], args, os.Stdout, os.Stderr)
+	how, err := job.Read[string](d, "how.json")
+	if err != nil {
+		return 1
 	}
-	if err != nil || args[0] != aee.StepAnsible {
-		return 0
-	}
-	f, err := os.OpenFile(beside(dir, job.ID, "ran"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	dir, id := string(d), spec.ID
+	f, err := os.OpenFile(beside(dir, id, "ran"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 1
 	}
 	f.WriteString("ran\n")
 	f.Close()
-	switch job.Passthrough {
+	switch how {
 	case "fail":
 		fmt.Println("this went wrong")
 		return 3
@@ -56,11 +74,11 @@ func program(args []string) int {
 		if cmd.Start() != nil {
 			return 1
 		}
-		os.WriteFile(beside(dir, job.ID, "daemon"), fmt.Append(nil, cmd.Process.Pid), 0o600)
+		os.WriteFile(beside(dir, id, "daemon"), fmt.Append(nil, cmd.Process.Pid), 0o600)
 		time.Sleep(time.Hour)
-	case "block":
+	case "block", "block impatiently":
 		for {
-			if _, err := os.Stat(beside(dir, job.ID, "go")); err == nil {
+			if _, err := os.Stat(beside(dir, id, "go")); err == nil {
 				return 0
 			}
 			time.Sleep(2 * time.Millisecond)
@@ -82,7 +100,7 @@ type bench struct {
 
 func newBench(t *testing.T, change func(*Config)) *bench {
 	t.Helper()
-	b := &bench{t: t, cfg: Config{Dir: filepath.Join(t.TempDir(), "jobs"), Program: []string{os.Args[0], "aee"}}}
+	b := &bench{t: t, cfg: Config{Dir: filepath.Join(t.TempDir(), "jobs"), Program: program()}}
 	if change != nil {
 		change(&b.cfg)
 	}
@@ -118,22 +136,22 @@ func (b *bench) restart() {
 	b.open()
 }
 
+// how is the file that says what the job's step does.
+func how(behaviour string) map[string]any { return map[string]any{"how.json": behaviour} }
+
 func (b *bench) start(id, behaviour string) {
 	b.t.Helper()
-	if err := b.Start(b.t.Context(), cfs.Job{ID: id, Passthrough: behaviour}); err != nil {
+	if err := b.Start(job.Spec{ID: id}, how(behaviour)); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
 // until waits for the job's phase, waking on hints.
-func (b *bench) until(id string, phase cfs.JobPhase) cfs.JobState {
+func (b *bench) until(id string, phase job.Phase) job.State {
 	b.t.Helper()
 	deadline := time.After(20 * time.Second)
 	for {
-		s, err := b.State(b.t.Context(), id)
-		if err != nil {
-			b.t.Fatal(err)
-		}
+		s := b.State(id)
 		if s.Phase == phase {
 			return s
 		}
@@ -168,8 +186,8 @@ func (b *bench) letGo(id string) {
 
 func TestJobSucceeds(t *testing.T) {
 	b := newBench(t, nil)
-	b.start("cfs-1", "")
-	s := b.until("cfs-1", cfs.JobSucceeded)
+	b.start("job-1", "")
+	s := b.until("job-1", job.Succeeded)
 	if s.Started.IsZero() || s.Ended.Before(s.Started) {
 		t.Errorf("%+v", s)
 	}
@@ -177,77 +195,77 @@ func TestJobSucceeds(t *testing.T) {
 
 func TestJobFailsWithItsOutput(t *testing.T) {
 	b := newBench(t, nil)
-	b.start("cfs-1", "fail")
-	s := b.until("cfs-1", cfs.JobFailed)
-	if s.Step != aee.StepAnsible || !strings.Contains(s.Message, "this went wrong") || !strings.Contains(s.Message, "3") {
+	b.start("job-1", "fail")
+	s := b.until("job-1", job.Failed)
+	if s.Step != "work" || !strings.Contains(s.Message, "this went wrong") || !strings.Contains(s.Message, "3") {
 		t.Errorf("%+v", s)
 	}
 }
 
 func TestStartTwiceRunsOnce(t *testing.T) {
 	b := newBench(t, nil)
-	b.start("cfs-1", "block")
-	b.start("cfs-1", "block")
-	b.until("cfs-1", cfs.JobRunning)
+	b.start("job-1", "block")
+	b.start("job-1", "block")
+	b.until("job-1", job.Running)
 	b.restart()
-	b.start("cfs-1", "block")
-	b.letGo("cfs-1")
-	b.until("cfs-1", cfs.JobSucceeded)
-	b.start("cfs-1", "block")
-	if ran := b.file("cfs-1", "ran"); ran != "ran\n" {
+	b.start("job-1", "block")
+	b.letGo("job-1")
+	b.until("job-1", job.Succeeded)
+	b.start("job-1", "block")
+	if ran := b.file("job-1", "ran"); ran != "ran\n" {
 		t.Errorf("ran %q", ran)
 	}
 }
 
 func TestSecondSupervisorDoesNothing(t *testing.T) {
 	b := newBench(t, nil)
-	b.start("cfs-1", "block")
-	b.file("cfs-1", "ran")
-	if code := aee.Run(t.Context(), b.cfg.Program, []string{"run", "--job", string(b.dir("cfs-1"))}, os.Stdout, os.Stderr); code != 0 {
+	b.start("job-1", "block")
+	b.file("job-1", "ran")
+	if code := command.Main(t.Context(), []string{"run", "--job", string(b.dir("job-1"))}, os.Stdout, os.Stderr); code != 0 {
 		t.Errorf("exit %d", code)
 	}
-	b.letGo("cfs-1")
-	b.until("cfs-1", cfs.JobSucceeded)
-	if ran := b.file("cfs-1", "ran"); ran != "ran\n" {
+	b.letGo("job-1")
+	b.until("job-1", job.Succeeded)
+	if ran := b.file("job-1", "ran"); ran != "ran\n" {
 		t.Errorf("ran %q", ran)
 	}
 }
 
 func TestRunningJobIsAdopted(t *testing.T) {
 	b := newBench(t, nil)
-	b.start("cfs-1", "block")
-	b.file("cfs-1", "ran")
+	b.start("job-1", "block")
+	b.file("job-1", "ran")
 	b.restart()
-	if s := b.until("cfs-1", cfs.JobRunning); s.Step != aee.StepAnsible {
+	if s := b.until("job-1", job.Running); s.Step != "work" {
 		t.Errorf("%+v", s)
 	}
-	b.letGo("cfs-1")
-	b.until("cfs-1", cfs.JobSucceeded)
+	b.letGo("job-1")
+	b.until("job-1", job.Succeeded)
 }
 
 func TestKilledSupervisorIsLost(t *testing.T) {
 	b := newBench(t, nil)
-	b.start("cfs-1", "daemon")
+	b.start("job-1", "daemon")
 	var daemon int
-	fmt.Sscan(b.file("cfs-1", "daemon"), &daemon)
-	killSupervisor(t, b, "cfs-1")
-	s := b.until("cfs-1", cfs.JobLost)
-	if s.Step != aee.StepAnsible || s.Message == "" {
+	fmt.Sscan(b.file("job-1", "daemon"), &daemon)
+	killSupervisor(t, b, "job-1")
+	s := b.until("job-1", job.Lost)
+	if s.Step != "work" || s.Message == "" {
 		t.Errorf("%+v", s)
 	}
-	if left := aee.Processes("cfs-1"); len(left) != 0 {
+	if left := job.Processes("job-1"); len(left) != 0 {
 		t.Errorf("processes %v are left", left)
 	}
 }
 
 func TestSupervisorThatDiedWhileTheServerWasDownIsLost(t *testing.T) {
 	b := newBench(t, nil)
-	b.start("cfs-1", "block")
-	b.file("cfs-1", "ran")
+	b.start("job-1", "block")
+	b.file("job-1", "ran")
 	b.Close()
-	killSupervisor(t, b, "cfs-1")
+	killSupervisor(t, b, "job-1")
 	b.open()
-	b.until("cfs-1", cfs.JobLost)
+	b.until("job-1", job.Lost)
 }
 
 func killSupervisor(t *testing.T, b *bench, id string) {
@@ -269,8 +287,8 @@ func killSupervisor(t *testing.T, b *bench, id string) {
 func TestReusedProcessIDIsNotTheSupervisor(t *testing.T) {
 	b := newBench(t, nil)
 	b.Close()
-	dir := b.dir("cfs-1")
-	if err := aee.Create(string(dir), cfs.Job{ID: "cfs-1"}, aee.Settings{}, nil); err != nil {
+	dir := b.dir("job-1")
+	if err := job.Create(string(dir), job.Spec{ID: "job-1"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	// This process has the id now; the supervisor started at another time.
@@ -279,93 +297,65 @@ func TestReusedProcessIDIsNotTheSupervisor(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.open()
-	b.until("cfs-1", cfs.JobLost)
+	b.until("job-1", job.Lost)
 }
 
 func TestStopEndsEveryProcess(t *testing.T) {
 	b := newBench(t, nil)
-	b.start("cfs-1", "daemon")
-	b.file("cfs-1", "daemon")
-	if err := b.Stop(t.Context(), "cfs-1"); err != nil {
+	b.start("job-1", "daemon")
+	b.file("job-1", "daemon")
+	if err := b.Stop(t.Context(), "job-1"); err != nil {
 		t.Fatal(err)
 	}
-	if left := aee.Processes("cfs-1"); len(left) != 0 {
+	if left := job.Processes("job-1"); len(left) != 0 {
 		t.Errorf("processes %v are left", left)
 	}
-	if _, err := os.Stat(string(b.dir("cfs-1"))); err == nil {
+	if _, err := os.Stat(string(b.dir("job-1"))); err == nil {
 		t.Error("the job's directory is left")
 	}
-	b.until("cfs-1", cfs.JobLost)
+	b.until("job-1", job.Lost)
 }
 
 func TestUnknownJobs(t *testing.T) {
 	b := newBench(t, nil)
-	for _, id := range []string{"cfs-none", "", "../x", "/"} {
-		if s, err := b.State(t.Context(), id); err != nil || s.Phase != cfs.JobLost {
-			t.Errorf("state of %q: %+v, %v", id, s, err)
+	for _, id := range []string{"job-none", "", "../x", "/"} {
+		if s := b.State(id); s.Phase != job.Lost {
+			t.Errorf("state of %q: %+v", id, s)
 		}
 		if err := b.Stop(t.Context(), id); err != nil {
 			t.Errorf("stop of %q: %v", id, err)
 		}
 	}
-	if err := b.Start(t.Context(), cfs.Job{ID: "../x"}); err == nil {
+	if err := b.Start(job.Spec{ID: "../x"}, nil); err == nil {
 		t.Error("a job with a path as its id started")
 	}
 }
 
 func TestJobsWaitForRoom(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.Parallel = 1 })
-	b.start("cfs-1", "block")
-	b.file("cfs-1", "ran")
-	b.start("cfs-2", "")
-	b.start("cfs-3", "")
-	b.until("cfs-2", cfs.JobWaiting)
+	b.start("job-1", "block")
+	b.file("job-1", "ran")
+	b.start("job-2", "")
+	b.start("job-3", "")
+	b.until("job-2", job.Waiting)
 	b.restart() // waiting jobs wait on
-	b.until("cfs-2", cfs.JobWaiting)
-	if err := b.Stop(t.Context(), "cfs-3"); err != nil {
+	b.until("job-2", job.Waiting)
+	if err := b.Stop(t.Context(), "job-3"); err != nil {
 		t.Fatal(err)
 	}
-	b.letGo("cfs-1")
-	b.until("cfs-2", cfs.JobSucceeded)
-	if _, err := os.Stat(beside(string(b.dir("cfs-3")), "cfs-3", "ran")); err == nil {
+	b.letGo("job-1")
+	b.until("job-2", job.Succeeded)
+	if _, err := os.Stat(beside(string(b.dir("job-3")), "job-3", "ran")); err == nil {
 		t.Error("a job ran that had been stopped while it waited")
 	}
 }
 
 func TestOldRecordsGo(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.KeepFinished = 2; c.Parallel = 1 })
-	for _, id := range []string{"cfs-1", "cfs-2", "cfs-3"} {
+	for _, id := range []string{"job-1", "job-2", "job-3"} {
 		b.start(id, "")
-		b.until(id, cfs.JobSucceeded)
+		b.until(id, job.Succeeded)
 	}
-	b.until("cfs-1", cfs.JobLost)
-	b.until("cfs-2", cfs.JobSucceeded)
-}
-
-func TestLoginsOfSourcesAreTheOwnersAlone(t *testing.T) {
-	b := newBench(t, func(c *Config) {
-		c.Repository = func(_ context.Context, source string) (cfs.Repository, error) {
-			if source != "s1" {
-				return cfs.Repository{}, fmt.Errorf("no source %s", source)
-			}
-			return cfs.Repository{Secret: &cfs.Secret{Username: "u", Password: "p"}}, nil
-		}
-	})
-	with := func(id, source string) cfs.Job {
-		return cfs.Job{ID: id, Passthrough: "block", Layers: []cfs.JobLayer{{CloneURL: "x", Source: source}}}
-	}
-	if err := b.Start(t.Context(), with("cfs-2", "s2")); err == nil {
-		t.Error("a job started without its source's login")
-	}
-	if err := b.Start(t.Context(), with("cfs-1", "s1")); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(string(b.dir("cfs-1")), "logins.json")
-	text, err := os.ReadFile(path)
-	if err != nil || string(text) != `{"s1":{"username":"u","password":"p"}}` {
-		t.Errorf("%s, %v", text, err)
-	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v", info, err)
-	}
+	b.until("job-1", job.Lost)
+	b.until("job-2", job.Succeeded)
 }

@@ -8,16 +8,15 @@ import (
 	"slices"
 	"time"
 
-	"github.com/drover-hpc/drover/internal/aee"
-	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/job"
 )
 
 // adopt watches a supervisor that an earlier server started.
-func (e *Executor) adopt(id string, s aee.Supervisor) {
-	job, _ := e.dir(id).Job() // unreadable: counts as running
+func (e *Executor) adopt(id string, s job.Supervisor) {
+	spec, _ := e.dir(id).Spec() // unreadable: counts as running
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.watch(id, &process{pid: s.PID, free: job.DebugWait > 0}, s.Alive)
+	e.watch(id, &process{pid: s.PID, free: spec.Free}, s.Alive)
 }
 
 // watch notes the process as running and waits for its end. The caller holds mu.
@@ -65,10 +64,10 @@ func (e *Executor) finish(id string) {
 	if err := kill(id, 0); err != nil {
 		e.cfg.Log.Error("a lost job left processes", "job", id, "error", err)
 	}
-	if err := aee.Clean(d); err != nil {
+	if err := e.cfg.Clean(d); err != nil {
 		e.cfg.Log.Error("a lost job left files", "job", id, "error", err)
 	}
-	r := aee.Result{Phase: cfs.JobLost, Ended: e.cfg.Now().UTC(), Message: "the session's processes ended without a result"}
+	r := job.Result{Phase: job.Lost, Ended: e.cfg.Now().UTC(), Message: "the job's processes ended without a result"}
 	if s, err := d.Supervisor(); err == nil {
 		r.Started = s.Started
 	}
@@ -79,7 +78,7 @@ func (e *Executor) finish(id string) {
 	e.record(id, r)
 }
 
-func (e *Executor) record(id string, r aee.Result) {
+func (e *Executor) record(id string, r job.Result) {
 	if err := e.dir(id).SetResult(r); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		e.cfg.Log.Error("cannot record how a job ended", "job", id, "error", err)
 	}
@@ -95,10 +94,10 @@ func (e *Executor) tell(id string) {
 	}
 }
 
-func (e *Executor) state(id string) (cfs.JobState, error) {
+func (e *Executor) state(id string) job.State {
 	d := e.dir(id)
 	if r, err := d.Result(); err == nil {
-		return ended(r), nil
+		return ended(r)
 	}
 	e.mu.Lock()
 	p := e.running[id]
@@ -106,9 +105,9 @@ func (e *Executor) state(id string) (cfs.JobState, error) {
 	e.mu.Unlock()
 	switch {
 	case queued:
-		return cfs.JobState{Phase: cfs.JobWaiting}, nil
+		return job.State{Phase: job.Waiting}
 	case p != nil:
-		s := cfs.JobState{Phase: cfs.JobRunning}
+		s := job.State{Phase: job.Running}
 		if sup, err := d.Supervisor(); err == nil {
 			s.Started = sup.Started
 		}
@@ -116,18 +115,18 @@ func (e *Executor) state(id string) (cfs.JobState, error) {
 			s.Step = steps[len(steps)-1].Name
 		}
 		if waits, err := d.Waits(); err == nil {
-			s.Waiting = waitingFor(waits)
+			s.Waits = waits
 		}
-		return s, nil
+		return s
 	}
 	if r, err := d.Result(); err == nil { // it ended while we looked
-		return ended(r), nil
+		return ended(r)
 	}
-	return cfs.JobState{Phase: cfs.JobLost, Message: "no trace of the session's job"}, nil
+	return job.State{Phase: job.Lost, Message: "no trace of the job"}
 }
 
-func ended(r aee.Result) cfs.JobState {
-	return cfs.JobState{Phase: r.Phase, Step: r.Step, Message: r.Message, Started: r.Started, Ended: r.Ended}
+func ended(r job.Result) job.State {
+	return job.State{Phase: r.Phase, Step: r.Step, Message: r.Message, Started: r.Started, Ended: r.Ended}
 }
 
 // prune removes the records of the jobs that finished first, so that

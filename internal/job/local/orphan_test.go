@@ -1,7 +1,6 @@
 package local
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,25 +9,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/drover-hpc/drover/internal/aee"
-	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/job"
 )
-
-// orphanTimeout is long enough for a busy machine to restart a server in.
-const orphanTimeout = 2 * time.Second
-
-func orphans(c *Config) { c.Settings.OrphanTimeout = orphanTimeout }
 
 // serve is a server that a test may kill: it starts a job and stays.
 func serve(dir, id, behaviour string) int {
-	c := Config{Dir: dir, Program: []string{os.Args[0], "aee"}}
-	orphans(&c)
-	e, err := New(c)
+	e, err := New(Config{Dir: dir, Program: program()})
 	if err == nil {
 		err = e.Open()
 	}
 	if err == nil {
-		err = e.Start(context.Background(), cfs.Job{ID: id, Passthrough: behaviour})
+		err = e.Start(job.Spec{ID: id}, how(behaviour))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -57,13 +48,13 @@ func killedServer(t *testing.T, b *bench, id string) {
 func nothingLeft(t *testing.T, id string) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		left := aee.Processes(id)
+		left := job.Processes(id)
 		if len(left) == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
 			t.Errorf("processes %v of job %s go on", left, id)
-			if err := aee.EndProcesses(id); err != nil {
+			if err := job.EndProcesses(id); err != nil {
 				t.Error(err)
 			}
 			return
@@ -72,45 +63,45 @@ func nothingLeft(t *testing.T, id string) {
 }
 
 func TestJobEndsWhenItsServerDoesNotComeBack(t *testing.T) {
-	b := newBench(t, orphans)
+	b := newBench(t, nil)
 	b.Close()
-	id := fmt.Sprintf("cfs-orphan-%d", os.Getpid())
+	id := fmt.Sprintf("job-orphan-%d", os.Getpid())
 	killedServer(t, b, id)
-	if len(aee.Processes(id)) == 0 {
+	if len(job.Processes(id)) == 0 {
 		t.Fatal("the job ended with its server, before the timeout")
 	}
 	nothingLeft(t, id)
 	b.open()
-	s := b.until(id, cfs.JobFailed)
-	if s.Step != aee.StepAnsible || !strings.Contains(s.Message, "no server") || !strings.Contains(s.Message, orphanTimeout.String()) {
+	s := b.until(id, job.Failed)
+	if s.Step != "work" || !strings.Contains(s.Message, "no server") || !strings.Contains(s.Message, orphanTimeout.String()) {
 		t.Errorf("%+v", s)
 	}
 }
 
 func TestJobGoesOnWhenItsServerComesBackInTime(t *testing.T) {
-	b := newBench(t, orphans)
-	b.start("cfs-1", "block")
-	b.file("cfs-1", "ran")
+	b := newBench(t, nil)
+	b.start("job-1", "block impatiently")
+	b.file("job-1", "ran")
 	b.restart()
 	began := time.Now()
 	for time.Since(began) < 2*orphanTimeout { // what is promised is that nothing happens
-		if s, err := b.State(t.Context(), "cfs-1"); err != nil || s.Phase != cfs.JobRunning {
-			t.Fatalf("%+v, %v", s, err)
+		if s := b.State("job-1"); s.Phase != job.Running {
+			t.Fatalf("%+v", s)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	b.letGo("cfs-1")
-	b.until("cfs-1", cfs.JobSucceeded)
+	b.letGo("job-1")
+	b.until("job-1", job.Succeeded)
 }
 
 func TestJobEndsWhenItsDirectoryIsGone(t *testing.T) {
 	b := newBench(t, nil) // the server lives, and the timeout is an hour
-	id := fmt.Sprintf("cfs-gone-%d", os.Getpid())
+	id := fmt.Sprintf("job-gone-%d", os.Getpid())
 	b.start(id, "daemon")
 	b.file(id, "daemon")
 	if err := os.RemoveAll(filepath.Dir(string(b.dir(id)))); err != nil {
 		t.Fatal(err)
 	}
 	nothingLeft(t, id)
-	b.until(id, cfs.JobLost)
+	b.until(id, job.Lost)
 }

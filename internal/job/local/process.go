@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/drover-hpc/drover/internal/aee"
+	"github.com/drover-hpc/drover/internal/job"
 )
 
 // lookEvery is the period of looking at a process where the kernel has no pidfd.
@@ -73,5 +73,5 @@ func kill(id string, pid int) error {
 	if pid != 0 {
 		syscall.Kill(-pid, syscall.SIGKILL) //nolint:errcheck // it may have ended by itself
 	}
-	return aee.EndProcesses(id)
+	return job.EndProcesses(id)
 }

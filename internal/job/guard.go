@@ -1,6 +1,7 @@
-package aee
+package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,9 +53,8 @@ func attended(jobs string) bool {
 
 // guard looks after a job while it runs.
 type guard struct {
-	dir     Dir
-	timeout time.Duration // without a server
-	control string        // the last known directory of SSH sockets
+	Plan
+	outside string // as it was last known
 }
 
 // start returns a context that is done when the job has to end. release ends
@@ -76,7 +76,7 @@ func (g *guard) start(ctx context.Context) (guarded context.Context, release fun
 // watch returns why the job has to end: it has no directory, or had no server
 // for the timeout. It returns nil when stop closes or ctx is done.
 func (g *guard) watch(ctx context.Context, stop <-chan struct{}) error {
-	tick := time.NewTicker(min(lookAfter, g.timeout/4))
+	tick := time.NewTicker(min(lookAfter, g.Orphan/4))
 	defer tick.Stop()
 	for seen := time.Now(); ; {
 		select {
@@ -86,22 +86,22 @@ func (g *guard) watch(ctx context.Context, stop <-chan struct{}) error {
 			return nil
 		case <-tick.C:
 		}
-		if dir := findControlDir(g.dir); dir != "" {
-			g.control = dir
+		if g.Outside != nil {
+			g.outside = cmp.Or(g.Outside(), g.outside)
 		}
-		switch jobs := filepath.Dir(string(g.dir)); {
+		switch jobs := g.Dir.jobs(); {
 		case g.gone():
-			return fmt.Errorf("the job's directory %s is gone", g.dir)
+			return fmt.Errorf("the job's directory %s is gone", g.Dir)
 		case attended(jobs):
 			seen = time.Now()
-		case time.Since(seen) >= g.timeout:
-			return fmt.Errorf("no server came for the jobs in %s for %v (job-orphan-timeout)", jobs, g.timeout)
+		case time.Since(seen) >= g.Orphan:
+			return fmt.Errorf("no server came for the jobs in %s for %v (job-orphan-timeout)", jobs, g.Orphan)
 		}
 	}
 }
 
 func (g *guard) gone() bool {
-	_, err := os.Stat(string(g.dir))
+	_, err := os.Stat(string(g.Dir))
 	return errors.Is(err, fs.ErrNotExist)
 }
 
@@ -111,11 +111,11 @@ func (g *guard) sweep(why error) error {
 		return nil
 	}
 	var err error
-	if job := os.Getenv(JobVariable); job != "" {
+	if job := os.Getenv(Variable); job != "" {
 		err = EndProcesses(job)
 	}
-	if g.gone() && g.control != "" {
-		err = errors.Join(err, os.RemoveAll(g.control))
+	if g.gone() && g.outside != "" {
+		err = errors.Join(err, os.RemoveAll(g.outside))
 	}
 	return err
 }

@@ -1,14 +1,11 @@
 package local
 
 import (
-	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/fsnotify/fsnotify"
 
-	"github.com/drover-hpc/drover/internal/aee"
-	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/job"
 )
 
 // notice has each change of a running job's records told at once. Without it,
@@ -28,7 +25,7 @@ func (e *Executor) notice() {
 				notices.Close()
 				return
 			case event := <-notices.Events:
-				if aee.Records(event.Name) {
+				if job.Records(event.Name) {
 					e.tell(filepath.Base(filepath.Dir(event.Name)))
 					e.dispatch() // a job that begins to wait leaves its room to others
 				}
@@ -56,23 +53,4 @@ func (e *Executor) ignoreJob(id string) {
 	if e.notices != nil {
 		e.notices.Remove(string(e.dir(id))) //nolint:errcheck // gone with the directory
 	}
-}
-
-// waitingFor is what a step waits for in the words of its session; nil if it
-// goes on.
-func waitingFor(waits []aee.Wait) *cfs.Waiting {
-	if len(waits) == 0 {
-		return nil
-	}
-	w := &cfs.Waiting{Until: waits[0].Next}
-	words := make([]string, len(waits))
-	for i, one := range waits {
-		why := strings.Join(strings.Fields(one.Why), " ")
-		words[i] = fmt.Sprintf("%s: %s (try %d of %d)", one.What, why, one.Tries, one.Of)
-		if one.Next.Before(w.Until) {
-			w.Until = one.Next
-		}
-	}
-	w.Reason = strings.Join(words, "; ")
-	return w
 }

@@ -1,4 +1,4 @@
-package aee
+package job
 
 import (
 	"errors"
@@ -24,7 +24,7 @@ type Wait struct {
 
 // Waits are what the job's running step waits for now; none if it goes on.
 func (d Dir) Waits() ([]Wait, error) {
-	list, err := readJSON[[]Wait](d.path("waits.json"))
+	list, err := Read[[]Wait](d, "waits.json")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -38,14 +38,15 @@ func Records(path string) bool {
 	return name == "steps.json" || name == "waits.json"
 }
 
-// waits keeps waits.json for what runs side by side in a step.
-type waits struct {
-	dir Dir
+// Waits keeps waits.json for what runs side by side in a step.
+type Waits struct {
+	Dir Dir
 	mu  sync.Mutex
 	now map[string]Wait
 }
 
-func (w *waits) set(one Wait) error {
+// Set tells that the step waits for one thing, or how that stands now.
+func (w *Waits) Set(one Wait) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.now == nil {
@@ -55,7 +56,8 @@ func (w *waits) set(one Wait) error {
 	return w.write()
 }
 
-func (w *waits) over(what string) error {
+// Over tells that it does not wait for it any more.
+func (w *Waits) Over(what string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, ok := w.now[what]; !ok {
@@ -65,10 +67,10 @@ func (w *waits) over(what string) error {
 	return w.write()
 }
 
-func (w *waits) write() error {
+func (w *Waits) write() error {
 	if len(w.now) == 0 {
-		return os.Remove(w.dir.path("waits.json"))
+		return os.Remove(w.Dir.Path("waits.json"))
 	}
 	list := slices.SortedFunc(maps.Values(w.now), func(a, b Wait) int { return strings.Compare(a.What, b.What) })
-	return writeJSON(w.dir.path("waits.json"), list)
+	return w.Dir.Write("waits.json", list)
 }

@@ -1,4 +1,4 @@
-package aee
+package job
 
 import (
 	"bytes"
@@ -61,7 +61,7 @@ func EndProcesses(job string) error {
 
 // Processes are those of the job, known by their environment.
 func Processes(job string) (pids []int) {
-	mark := []byte("\x00" + JobVariable + "=" + job + "\x00")
+	mark := []byte("\x00" + Variable + "=" + job + "\x00")
 	entries, _ := os.ReadDir("/proc")
 	for _, entry := range entries {
 		pid, err := strconv.Atoi(entry.Name())

@@ -90,8 +90,8 @@ func TestRefusedConfigurationsNameTheKey(t *testing.T) {
 		"with s3-advertise":   {"--s3-listen", "0.0.0.0:8081"},
 		"s3-listen: expected": {"--s3-listen", "foo"},
 		"listen: expected":    {"--listen", "127.0.0.1:http"},
-		"s3-endpoint: ":    {"--s3-endpoint", "s3.example.org", "--s3-access-key", "a", "--s3-secret-key", "b"},
-		"advertise: ": {"--advertise", "10.1.0.1:8080"},
+		"s3-endpoint: ":       {"--s3-endpoint", "s3.example.org", "--s3-access-key", "a", "--s3-secret-key", "b"},
+		"advertise: ":         {"--advertise", "10.1.0.1:8080"},
 	} {
 		if _, err := loaded(t, args...); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v: %v; want it to say %q", args, err, says)

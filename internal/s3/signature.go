@@ -67,7 +67,7 @@ func (s signatures) checkHeader(c fiber.Ctx, authorization string) error {
 	if isChunked(c) {
 		utils.ContextKeyBodyReader.Set(c, bodyOf(c))
 	}
-	if signed.Region == region {
+	if signed.Region == region && !namesLocation(c) {
 		return nil
 	}
 	date := headerOf(c, "X-Amz-Date")
@@ -142,6 +142,7 @@ func withPlainPath(c fiber.Ctx, f func() error) error {
 // signAnew signs a request that was verified for the library's region, with
 // the headers that it wants to be signed.
 func (s signatures) signAnew(c fiber.Ctx) error {
+	forgetLocation(c)
 	now := s.now().UTC()
 	day, header := now.Format("20060102"), &c.Request().Header
 	header.Set("X-Amz-Date", now.Format(amzDate))

@@ -108,6 +108,9 @@ func (s signatures) checkLink(c fiber.Ctx) error {
 	if signed.Access != s.keys.AccessKey {
 		return s3err.GetInvalidAccessKeyIdErr(strings.Clone(signed.Access))
 	}
+	if begins, err := time.Parse(amzDate, signed.Date); err == nil && begins.After(s.now().Add(maxSkew)) {
+		return denied("The link is not valid before " + begins.Format(time.RFC3339) + ".")
+	}
 	if signed.Region == region {
 		return nil
 	}

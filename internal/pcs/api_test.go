@@ -125,6 +125,16 @@ func TestEachSpellingOfAnXnameIsTheComponent(t *testing.T) {
 	}
 }
 
+func TestADeadlineLongerThanACenturyIsOne(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.start()
+	id := w.transition("on", 153_722_868, n0)
+	if task := w.finished(id)[n0]; task.TaskStatus != pcs.TaskSucceeded {
+		t.Errorf("%+v", task)
+	}
+}
+
 func TestServiceRoutes(t *testing.T) {
 	w := newWorld(t)
 	w.start()

@@ -335,7 +335,22 @@ func TestRegisterWithoutService(t *testing.T) {
 		paths = append(paths, p)
 	}
 	slices.Sort(paths)
-	if len(paths) != 15 {
+	if len(paths) != 17 {
 		t.Errorf("paths %v", paths)
 	}
+}
+
+// The published service selects the sessions of all tenants and deletes those
+// of none.
+func TestDeletingSessionsWithoutATenantDeletesThoseSelected(t *testing.T) {
+	s := newSite(t)
+	for i, tenant := range []string{"", "blue"} {
+		session := Session{Name: fmt.Sprintf("s%d", i), Tenant: tenant, Operation: OperationBoot, TemplateName: "t",
+			Status: SessionStatus{Status: SessionComplete, StartTime: s.now}}
+		if err := s.service.sessions.Insert(t.Context(), session); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.expect("DELETE /v2/sessions?status=complete", "", 204, "")
+	s.expect("GET /v2/sessions", "", 200, "[]")
 }

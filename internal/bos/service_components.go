@@ -185,7 +185,20 @@ func (s *Service) PutComponents(ctx context.Context, patches []ComponentPatch, t
 			delete(put, id)
 		}
 	}
-	return out, s.components.Put(ctx, out...)
+	return out, s.DB.InTx(ctx, func(ctx context.Context) error {
+		old, err := s.components.List(ctx, store.Query{Keys: ids})
+		if err != nil {
+			return err
+		}
+		agents := make(map[string]string, len(old))
+		for i := range old {
+			agents[old[i].ID] = old[i].Engine.Agent // which goes on, whatever its node's record becomes
+		}
+		for i := range out {
+			out[i].Engine.Agent = agents[out[i].ID]
+		}
+		return s.components.Put(ctx, out...)
+	})
 }
 
 // PatchComponent merges a patch into one component. A report of the actual

@@ -1,8 +1,14 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/drover-hpc/drover/internal/boa"
+	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 
 	"github.com/drover-hpc/drover/internal/aee"
 	"github.com/drover-hpc/drover/internal/aee/trust"
@@ -93,7 +99,8 @@ func (s *Server) startBOS(ctx context.Context) error {
 	p := &s.platform
 	service := bos.NewService(bos.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Objects: clients.Objects(p.objects),
 		Images: clients.Images(p.ims), Tenants: clients.Tenants(p.tapms), Addresses: p.addresses, Now: s.now})
-	bos.Register(s.api(bosPrefix, "BOS"), service)
+	api := s.api(bosPrefix, "BOS")
+	bos.Register(api, service)
 	c := operators.Config{Service: service, Hub: s.hub, Inventory: clients.Inventory(p.hsm), Power: clients.Power(p.pcs),
 		BootParameters: clients.BootParameters(p.bss), Configurations: clients.Configurations(s.client("CFS", cfsPrefix, "")),
 		ConfigurationTable: cfs.ComponentsTable, PollForeign: s.config.PCS != "", Now: s.now}
@@ -106,5 +113,26 @@ func (s *Server) startBOS(ctx context.Context) error {
 	ops := operators.New(c)
 	ops.Start(context.WithoutCancel(ctx))
 	s.onStop(ops.Stop)
+	return s.startBOS1(ctx, api, service)
+}
+
+// startBOS1 adds version 1, whose sessions agents carry out.
+func (s *Server) startBOS1(ctx context.Context, api huma.API, service *bos.Service) error {
+	first := v1.NewService(v1.Config{DB: s.db, BOS: service, Now: s.now})
+	v1.Register(api, first)
+	at := func(prefix, external string) string { return cmp.Or(external, s.localURL()+prefix) }
+	executor, err := boa.NewExecutor(filepath.Join(s.config.Data, "agents"), s.opts.Agent, boa.Settings{
+		BOS: at(bosPrefix, ""), CFS: at(cfsPrefix+"/v2", ""), CAPMC: at(capmcPrefix+"/v1", ""), HSM: at(hsmPrefix, s.config.HSM), BSS: at(bssPrefix, s.config.BSS),
+		S3: s.platform.s3Local, Credentials: s.platform.s3Keys, Orphan: s.config.JobOrphan})
+	if err != nil {
+		return err
+	}
+	s.onStop(executor.Close)
+	if err := executor.Open(); err != nil {
+		return err
+	}
+	agents := v1.NewAgents(first, executor, s.hub)
+	agents.Start(context.WithoutCancel(ctx))
+	s.onStop(agents.Stop)
 	return nil
 }

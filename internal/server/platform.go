@@ -31,6 +31,7 @@ const (
 	tapmsPrefix = "/apis/tapms"
 	bosPrefix   = "/apis/bos"
 	cfsPrefix   = "/apis/cfs"
+	capmcPrefix = "/apis/capmc/capmc"
 )
 
 // bmcConnections bounds the connections to BMCs at any time.
@@ -46,6 +47,7 @@ type platform struct {
 	objects    *s3.Client
 	s3Endpoint string // where clients reach the object store
 	s3Local    string // where this process does
+	s3Keys     s3.Credentials
 	// presigner makes URLs that nodes can fetch.
 	presigner *s3.Client
 	consoles  consoles
@@ -125,6 +127,7 @@ func (s *Server) startS3(ctx context.Context) error {
 		p.s3Local = "http://" + fromHere(strings.TrimPrefix(server.Endpoint(), "http://"))
 		p.s3Endpoint = cmp.Or(c.S3Advertise, p.s3Local)
 	}
+	p.s3Keys = creds
 	var err error
 	if p.objects, err = s3.NewClient(p.s3Local, creds); err != nil {
 		return err

@@ -28,6 +28,9 @@ type PowerLimit struct {
 	mode  bool // has a ControlMode
 }
 
+// Same tells whether both are the same limit, whatever its values.
+func (l PowerLimit) Same(o PowerLimit) bool { return l.path == o.path && l.index == o.index }
+
 // limitForm is where in the tree a limit is.
 type limitForm int
 

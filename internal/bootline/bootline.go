@@ -1,8 +1,10 @@
 package bootline
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // How many characters of the line arrive. Linux keeps BIOSLimit on x86 and
@@ -129,12 +131,18 @@ func Excess(length int) string {
 		strconv.Itoa(Limit) + " the end is cut off in silence"
 }
 
-// Broken names the word of the parameters at which iPXE ends the kernel's
-// command line, empty if there is none: quotes protect nothing there.
+// Broken says where a boot script would end the kernel's command line, empty if
+// nowhere: at control characters, of which only a tab is a blank, and at words
+// at which iPXE does, as quotes protect nothing there.
 func Broken(parameters string) string {
+	for _, r := range parameters {
+		if unicode.IsControl(r) && r != '\t' {
+			return fmt.Sprintf("the kernel command line has the control character %U", r)
+		}
+	}
 	for word := range strings.FieldsSeq(parameters) {
 		if word == "||" || word == "&&" || strings.HasPrefix(word, "#") {
-			return word
+			return fmt.Sprintf("iPXE ends the kernel command line at the word '%s'", word)
 		}
 	}
 	return ""

@@ -62,9 +62,10 @@ func TestEstimateCountsWhatIsAdded(t *testing.T) {
 	}
 }
 
-func TestWordsAtWhichIPXEEndsTheLine(t *testing.T) {
-	for parameters, want := range map[string]string{"a || b": "||", "a && b": "&&", "a #b": "#b", `a="x #y"`: `#y"`, "a||b c#d e&&f": "", "": ""} {
-		if got := Broken(parameters); got != want {
+func TestWhereScriptsEndTheLine(t *testing.T) {
+	for parameters, want := range map[string]string{"a || b": "word '||'", "a && b": "word '&&'", "a #b": "word '#b'", `a="x #y"`: `word '#y"'`,
+		"a||b c#d\te&&f é": "", "": "", "a\nb": "character U+000A", "a\x00b": "character U+0000", "a\x7f": "character U+007F"} {
+		if got := Broken(parameters); !strings.HasSuffix(got, want) || (want == "") != (got == "") {
 			t.Errorf("%q: %q, want %q", parameters, got, want)
 		}
 	}

@@ -130,6 +130,7 @@ func TestComponentsHaveOneSpelling(t *testing.T) {
 	if got := s.call("GET /v2/components?ids=X1000C0S0B0N0", "").Body.String(); !strings.Contains(got, `"id":"x1000c0s0b0n0"`) {
 		t.Error(got)
 	}
+	s.expect("GET /v2/components?start_after_id=X1000C0S00B0N0", "", 200, "[]\n")
 	s.expect("DELETE /v2/components/x1000c0s0b0n00", "", 204, "")
 }
 

@@ -37,7 +37,7 @@ type componentsInput struct {
 
 func (in *componentsInput) selection() Selection {
 	sel := Selection{Session: in.Session, StagedSession: in.StagedSession, Enabled: in.Enabled.pointer(), Phase: Phase(in.Phase),
-		After: in.StartAfterID, PageSize: in.PageSize, Tenant: in.Tenant}
+		After: xname.Canonical(in.StartAfterID), PageSize: in.PageSize, Tenant: in.Tenant}
 	if in.IDs != "" {
 		sel.IDs = xname.CanonicalAll(strings.Split(in.IDs, ","))
 	}

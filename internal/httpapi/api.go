@@ -32,7 +32,9 @@ func New(mux *http.ServeMux, prefix, title, version string) huma.API {
 		DefaultFormat: "application/json",
 	}
 	mux.HandleFunc(prefix+"/", unrouted(mux, prefix+"/"))
-	return humago.NewWithPrefix(mux, prefix, config)
+	api := humago.NewWithPrefix(mux, prefix, config)
+	refuseNoText(api)
+	return api
 }
 
 // Handle registers an operation. Errors of the handler become problems: a

@@ -183,6 +183,9 @@ func (c *Config) check() error {
 			return err
 		}
 	}
+	if err := c.settleOwn(); err != nil {
+		return err
+	}
 	switch {
 	case c.Database != "" && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://"):
 		return fault.New(fault.Invalid, "database: expected a postgres:// URL, got %q", c.Database)

@@ -38,21 +38,43 @@ func (c *Config) externals() []external {
 
 // settle brings the URL into the one form that its client wants.
 func (e external) settle() error {
-	if *e.url == "" {
-		return nil
+	base, err := baseURL(e.flag, *e.url, e.examples)
+	if err != nil || base == "" {
+		return err
 	}
-	u, err := url.Parse(*e.url)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return fault.New(fault.Invalid, "%s: %q is no base URL: expected one such as %s", e.flag, *e.url, e.examples)
-	}
-	path := strings.TrimRight(u.Path, "/")
 	for _, s := range e.surplus {
-		path = strings.TrimRight(strings.TrimSuffix(path, s), "/")
+		base = strings.TrimRight(strings.TrimSuffix(base, s), "/")
 	}
+	*e.url = base
 	if e.end != "" {
-		path = strings.TrimSuffix(path, e.end) + e.end
+		*e.url = strings.TrimSuffix(base, e.end) + e.end
 	}
-	*e.url = u.Scheme + "://" + u.Host + path
+	return nil
+}
+
+// baseURL spells the flag's URL as what paths can follow; none is none.
+func baseURL(flag, text, examples string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", fault.New(fault.Invalid, "%s: %q is no base URL: expected one such as %s", flag, text, examples)
+	}
+	return u.Scheme + "://" + u.Host + strings.TrimRight(u.Path, "/"), nil
+}
+
+// settleOwn does it with the URLs of this server and of the object store,
+// which are for nodes too.
+func (c *Config) settleOwn() (err error) {
+	for _, own := range []struct {
+		flag string
+		url  *string
+	}{{"advertise", &c.Advertise}, {"s3-advertise", &c.S3Advertise}, {"s3-endpoint", &c.S3Endpoint}} {
+		if *own.url, err = baseURL(own.flag, *own.url, "http://boot.example:8080"); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

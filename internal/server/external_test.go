@@ -32,9 +32,30 @@ func TestURLsOfExternalServicesAreBroughtIntoOneForm(t *testing.T) {
 			}
 		}
 	}
-	for _, bad := range []string{"cray-smd", "ftp://cray-smd", "http://", "http://cray-smd?x=1", "://"} {
+	for _, bad := range []string{"cray-smd", "ftp://cray-smd", "http://", "http://cray-smd?x=1", "://", "http://me:word@cray-smd"} {
 		if _, err := loaded(t, "--hsm-url", bad); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "hsm-url: ") {
 			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
+// Nodes get these in boot scripts and signed links.
+func TestURLsForNodesAreBroughtIntoOneForm(t *testing.T) {
+	for flag, of := range map[string]func(Config) string{
+		"advertise":    func(c Config) string { return c.Advertise },
+		"s3-advertise": func(c Config) string { return c.S3Advertise },
+		"s3-endpoint":  func(c Config) string { return c.S3Endpoint },
+	} {
+		keys := []string{"--s3-access-key", "a", "--s3-secret-key", "b"}
+		for given, want := range map[string]string{"http://boot:8080/": "http://boot:8080", "HTTPS://boot//": "https://boot", "https://gw/drover/": "https://gw/drover"} {
+			if c, err := loaded(t, append(keys, "--"+flag, given)...); err != nil || of(c) != want {
+				t.Errorf("--%s %s: %s, %v; want %s", flag, given, of(c), err, want)
+			}
+		}
+		for _, bad := range []string{"boot", "boot:8080", "ftp://boot", "http://", "http://boot?x=1"} {
+			if _, err := loaded(t, append(keys, "--"+flag, bad)...); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), flag+": ") {
+				t.Errorf("--%s %s: %v", flag, bad, err)
+			}
 		}
 	}
 }

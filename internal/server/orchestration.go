@@ -47,7 +47,7 @@ func (s *Server) startCFS(ctx context.Context) error {
 	}
 	agent := hwsync.New(hwsync.Config{Components: service, HSM: s.platform.hsm, Hub: s.hub, Tables: []string{hsm.ComponentsTable}})
 	op := operator.New(operator.Config{Sessions: service, Queue: store.NewQueue(s.db, cfs.EventsTopic, s.now),
-		Executor: executor, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
+		Executor: executor, ImageJobs: imageJobs{s.platform.ims}, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
 	batches := batcher.New(batcher.Config{DB: s.db, CFS: service, Journal: s.journal, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
 	batcher.Register(api, batches)
 	for _, loop := range []interface {
@@ -77,7 +77,7 @@ func (s *Server) startTrust(ctx context.Context) (dir string, err error) {
 // startExecutor sets up what runs sessions as local child processes.
 func (s *Server) startExecutor(trusted string, service *cfs.Service) (cfs.Executor, error) {
 	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
-		Repository: service.Repository, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{Gateway: s.localURL(), SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
+		Repository: service.Repository, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{Gateway: s.localURL(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
 			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
 	if err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func (s *Server) startBOS1(ctx context.Context, api huma.API, service *bos.Servi
 	at := func(prefix, external string) string { return cmp.Or(external, s.localURL()+prefix) }
 	executor, err := boa.NewExecutor(filepath.Join(s.config.Data, "agents"), s.opts.Agent, boa.Settings{
 		BOS: at(bosPrefix, ""), CFS: at(cfsPrefix+"/v2", ""), CAPMC: at(capmcPrefix+"/v1", ""), HSM: at(hsmPrefix, s.config.HSM), BSS: at(bssPrefix, s.config.BSS),
-		S3: s.platform.s3Local, Credentials: s.platform.s3Keys, Orphan: s.config.JobOrphan})
+		S3: s.platform.s3Local, Credentials: s.platform.s3Credentials, Orphan: s.config.JobOrphan})
 	if err != nil {
 		return err
 	}

@@ -103,6 +103,7 @@ func TestCompose(t *testing.T) {
 		"unknown provider": {BootSet{RootfsProvider: "nfs"}, "", "rootfs_provider 'nfs' is not supported"},
 		"too long":         {BootSet{KernelParameters: new(strings.Repeat("a", 4096))}, "", "of more than 2028 the end is cut off in silence; shorten kernel_parameters (4096 characters) or the image's own (19)"},
 		"ends in iPXE":     {BootSet{KernelParameters: new("a || b")}, "", "iPXE ends the kernel command line at the word '||'"},
+		"a line break":     {BootSet{KernelParameters: new("a\nb")}, "", "the kernel command line has the control character U+000A"},
 		"too long signed":  {BootSet{KernelParameters: new("root=live:s3://b/id/rootfs " + strings.Repeat("a", 1500))}, "", "the kernel command line is 20"},
 	} {
 		c.set.Path, c.set.Type = "s3://b/id/manifest.json", "s3"

@@ -118,8 +118,8 @@ func Compose(ctx context.Context, b *BootSet, img Image, last string, objects Ob
 // lost says what of the parameters, of which own are the image's, will not
 // arrive at a kernel, by estimate.
 func lost(b *BootSet, own, params string) string {
-	if word := bootline.Broken(params); word != "" {
-		return fmt.Sprintf("iPXE ends the kernel command line at the word '%s' of kernel_parameters or of the image's own", word)
+	if words := bootline.Broken(params); words != "" {
+		return words + ", of kernel_parameters or of the image's own"
 	}
 	words := bootline.Excess(bootline.Estimate(params))
 	if words != "" {

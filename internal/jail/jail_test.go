@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/jail"
+	"github.com/drover-hpc/drover/internal/jail/sftpd"
 	"github.com/drover-hpc/drover/internal/need"
-	"github.com/drover-hpc/drover/internal/sim/jail"
-	"github.com/drover-hpc/drover/internal/sim/jail/sftpd"
 )
 
 func TestMain(m *testing.M) {

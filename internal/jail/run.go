@@ -24,6 +24,9 @@ type Spec struct {
 	Hostname string   `json:"hostname"`
 	Argv     []string `json:"argv,omitempty"` // empty: the SFTP server
 	Env      []string `json:"env,omitempty"`
+	// Image, if set, is the root file system of an image that the jail shows
+	// beside the host's programs.
+	Image *Image `json:"image,omitempty"`
 }
 
 // Streams are a command's standard streams. Terminal, if not nil, is the
@@ -40,11 +43,13 @@ const SFTPName = "drover-simulated-node-sftp"
 
 const (
 	// jailName is the name of the inner program.
-	jailName = "drover-simulated-node"
+	jailName = "drover-jail"
 	// specFile is the descriptor on which the inner program finds its Spec.
 	specFile = 3
 	// brokenExit is the status of an inner program that could not build the jail.
 	brokenExit = 125
+	// allIDs is how many users and groups there are.
+	allIDs = 1<<32 - 1
 )
 
 // Run runs the command until it ends or ctx is done, which kills it with all
@@ -119,10 +124,18 @@ func command(ctx context.Context, spec Spec) (*exec.Cmd, error) {
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
 		Pdeathsig:  syscall.SIGKILL,
 	}
-	if uid, gid := os.Geteuid(), os.Getegid(); uid != 0 {
+	uid, gid := os.Geteuid(), os.Getegid()
+	switch {
+	case uid != 0:
 		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: gid, Size: 1}}
+	case spec.Image != nil && spec.Image.Emulator != "":
+		// Only a user namespace has interpreters of its own.
+		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
+		all := []syscall.SysProcIDMap{{Size: allIDs}}
+		cmd.SysProcAttr.UidMappings, cmd.SysProcAttr.GidMappings = all, all
+		cmd.SysProcAttr.GidMappingsEnableSetgroups = true
 	}
 	return cmd, nil
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/pkg/sftp"
 
-	"github.com/drover-hpc/drover/internal/sim/jail"
+	"github.com/drover-hpc/drover/internal/jail"
 )
 
 // Main must be called first in main: it returns at once unless this process is

@@ -17,7 +17,7 @@ import (
 // the program imports would have been initialised, for each command on a node.
 func init() {
 	if os.Args[0] == jailName {
-		fmt.Fprintln(os.Stderr, "simulated node:", enter())
+		fmt.Fprintln(os.Stderr, "jail:", enter())
 		os.Exit(brokenExit)
 	}
 }
@@ -31,7 +31,10 @@ func enter() error {
 		return err
 	}
 	sftp := len(spec.Argv) == 0
-	if err := buildRoot(spec.Root, sftp); err != nil {
+	if err := buildRoot(&spec, sftp); err != nil {
+		return err
+	}
+	if err := spec.Image.enter(); err != nil {
 		return err
 	}
 	if err := unix.Sethostname([]byte(spec.Hostname)); err != nil {
@@ -41,7 +44,7 @@ func enter() error {
 		return err
 	}
 	unix.Umask(0o022)
-	if err := dropPrivileges(); err != nil {
+	if err := dropPrivileges(spec.Image != nil); err != nil {
 		return err
 	}
 	argv, path := spec.Argv, sftpProgram
@@ -75,7 +78,8 @@ const (
 )
 
 // buildRoot mounts everything below root and makes it the root.
-func buildRoot(root string, sftp bool) error {
+func buildRoot(spec *Spec, sftp bool) error {
+	root := spec.Root
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
@@ -95,6 +99,9 @@ func buildRoot(root string, sftp bool) error {
 		return err
 	}
 	if err := mountProc(filepath.Join(root, "proc")); err != nil {
+		return err
+	}
+	if err := spec.Image.mount(root); err != nil {
 		return err
 	}
 	if err := os.Chdir(root); err != nil {
@@ -213,10 +220,20 @@ func mountProc(proc string) error {
 // inside the layer, and no more.
 var keptCapabilities = []uint{unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_FOWNER, unix.CAP_FSETID, unix.CAP_KILL, unix.CAP_SETGID, unix.CAP_SETUID}
 
-func dropPrivileges() error {
+// imageCapabilities are those that the packages of an image need on top: they
+// are installed as in a container.
+var imageCapabilities = []uint{unix.CAP_SYS_CHROOT, unix.CAP_MKNOD, unix.CAP_SETFCAP, unix.CAP_SETPCAP,
+	unix.CAP_AUDIT_WRITE, unix.CAP_NET_BIND_SERVICE}
+
+func dropPrivileges(image bool) error {
 	var kept uint64
 	for _, c := range keptCapabilities {
 		kept |= 1 << c
+	}
+	for _, c := range imageCapabilities {
+		if image {
+			kept |= 1 << c
+		}
 	}
 	for c := uintptr(0); c < 64; c++ {
 		if kept&(1<<c) != 0 {
@@ -235,6 +252,9 @@ func dropPrivileges() error {
 	data := [2]unix.CapUserData{{Effective: low, Permitted: low}, {Effective: high, Permitted: high}}
 	if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &data[0]); err != nil {
 		return fmt.Errorf("drop capabilities: %w", err)
+	}
+	if image { // whose programs that change the user are to work
+		return unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0)
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("forbid new privileges: %w", err)

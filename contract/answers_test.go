@@ -113,6 +113,9 @@ var calls = map[string][]call{
 		{"GET", "/v1/power-status", "", 200}, {"GET", "/v1/power-status?xname=" + node, "", 200}, {"POST", "/v1/power-status", `{"xname":["` + node + `"]}`, 200}, {"GET", "/v1/power-status?powerStateFilter=warm", "", 400},
 		{"POST", "/v1/transitions", `{"operation":"On","location":[{"xname":"` + other + `"}]}`, 200}, {"GET", "/v1/transitions", "", 200}, {"GET", "/v1/transitions/{transitionID}", "", 200},
 		{"POST", "/v1/transitions", `{"operation":"On","location":[{"xname":"x9c0s9b0n0"}]}`, 200}, {"GET", "/v1/transitions/{transitionID}", "", 200},
+		{"POST", "/v1/power-cap/snapshot", `{"xnames":["` + node + `","x9c0s9b0n0"]}`, 200}, {"GET", "/v1/power-cap/{taskID}", "", 200}, {"GET", "/v1/power-cap", "", 200},
+		{"PATCH", "/v1/power-cap", `{"components":[{"xname":"` + node + `","controls":[{"name":"Node Power Limit","value":500}]}]}`, 200}, {"GET", "/v1/power-cap/{taskID}", "", 200},
+		{"PATCH", "/v1/power-cap", `{"components":[]}`, 400}, {"GET", "/v1/power-cap/3fa85f64-5717-4562-b3fc-2c963f66afa6", "", 404},
 		{"GET", "/v1/transitions/3fa85f64-5717-4562-b3fc-2c963f66afa6", "", 404}, {"POST", "/v1/transitions", `{"operation":"explode"}`, 400}, {"GET", "/v1/liveness", "", 204}, {"GET", "/v1/readiness", "", 204}, {"GET", "/v1/health", "", 200},
 	},
 	"BSS": {
@@ -235,7 +238,7 @@ func (c *client) run(list []call) {
 		if json.Unmarshal(text, &v) != nil {
 			continue // a boot script, or nothing
 		}
-		if o, ok := v.(object); ok && (o["id"] != nil || o["transitionID"] != nil) {
+		if o, ok := v.(object); ok && (o["id"] != nil || o["transitionID"] != nil || o["taskID"] != nil) {
 			c.last = o
 		}
 		for _, violation := range c.document.violations(schema, v, "") {

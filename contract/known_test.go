@@ -84,6 +84,11 @@ var knownDifferences = map[string]known{
 		"GET /v1/transitions: answer.transitions[].tasks added": "one type for one and all; absent in lists",
 		"GET /v1/power-cap: answer.tasks[].components added":    "one type for one and all; absent in lists",
 	},
+	"CAPMC": {
+		"GET /health: answer.pcs added":                       "extension: PCS carries everything out",
+		"POST /get_power_cap_capabilities: answer.nids added": "extension: which nodes could not be asked, and why",
+		"POST /get_xname_status: answer.* added":              "the service has a list for each state, and flags; the file has some of the lists",
+	},
 	"BSS": {
 		"GET /boot/v1/dumpstate: answer.* *":                    "the service answers Components and Params",
 		"GET /boot/v1/hosts: answer[].*":                        "a slip of the file: RubeRole for SubRole",

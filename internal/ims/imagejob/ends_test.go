@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -266,4 +267,67 @@ func TestJobThatCannotBeginOrGoOn(t *testing.T) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
+}
+
+// begun waits until the job's step has begun.
+func (r *rig) begun(id, step string) {
+	r.t.Helper()
+	d := job.Dir(filepath.Join(r.dir, "jobs", id))
+	r.eventually("step "+step, func() bool {
+		steps, err := d.Steps()
+		return err == nil && slices.ContainsFunc(steps, func(s job.Step) bool { return s.Name == step })
+	})
+}
+
+func TestJobKilledInEachStepLeavesNothingAndSaysWhere(t *testing.T) {
+	r := start(t)
+	base := r.registerDebian()
+	for _, step := range []string{ims.StepFetch, ims.StepUnpack, ims.StepPack, ims.StepUpload} {
+		r.gate.set(step == ims.StepFetch)
+		j := r.customize(base.ID, nil)
+		if step == ims.StepPack || step == ims.StepUpload {
+			j = r.reaches(j.ID, ims.JobWaitingOnUser)
+			r.gate.set(step == ims.StepUpload)
+			r.sh(j, "touch /tmp/complete")
+		}
+		r.begun(j.ID, step)
+		o := r.order(j.ID)
+		if err := job.EndProcesses(j.ID); err != nil {
+			t.Fatal(err)
+		}
+		r.gate.set(false)
+		j = r.reaches(j.ID, ims.JobError)
+		if !strings.Contains(j.Error, step) {
+			t.Errorf("killed in step %s: the job says %q", step, j.Error)
+		}
+		r.gone(j.ID)
+		r.eventually("nothing is left of what it uploaded", func() bool { return r.uploads(o.ImageID) == nil })
+		if err := r.do("GET", "/v3/images/"+o.ImageID, nil, nil); !httpapi.IsStatus(err, 404) {
+			t.Errorf("an image of a job that was killed in step %s: %v", step, err)
+		}
+	}
+}
+
+func TestJobWaitsForItsObjectStoreWithoutAServer(t *testing.T) {
+	r := start(t)
+	base := r.small()
+	r.gate.set(true)
+	j := r.customize(base.ID, open)
+	r.begun(j.ID, ims.StepFetch)
+	r.stop()
+	r.gate.set(false)
+	r.serve()
+	j = r.reaches(j.ID, ims.JobWaitingOnUser)
+	r.gate.set(true)
+	r.sh(j, "touch /mnt/image/complete")
+	r.begun(j.ID, ims.StepUpload)
+	r.stop()
+	d := job.Dir(filepath.Join(r.dir, "jobs", j.ID))
+	r.eventually("the job waits", func() bool { waits, err := d.Waits(); return err == nil && len(waits) == 1 })
+	r.serve()
+	if j = r.job(j.ID); j.Status != ims.JobPackaging && j.Status != ims.JobWaitingOnUser {
+		t.Errorf("the job is %s", j.Status)
+	}
+	r.gate.set(false)
+	r.reaches(j.ID, ims.JobSuccess)
 }

@@ -133,24 +133,23 @@ func Clean(d job.Dir) error {
 // have another reason than that.
 const leastFree = 16 << 20
 
-// tell says why a step failed, if a disk is full: which one.
+// tell says why a step failed: if a disk is full, which one.
 func (w *work) tell(_, output string) string {
+	why := ending(output)
 	var host unix.Statfs_t
-	full := strings.Contains(output, "No space left on device") || strings.Contains(output, "no space left on device")
 	if err := unix.Statfs(string(w.Dir), &host); err == nil && int64(host.Bavail)*host.Bsize < leastFree {
-		return fmt.Sprintf("the disk of %s is full: %s", w.Dir, ending(output))
+		return fmt.Sprintf("the disk of %s is full: %s", w.Dir, why)
 	}
-	if full {
-		return fmt.Sprintf("the image needs more room than the job was granted, %d GiB (build_env_size): %s", w.order.BuildSize, ending(output))
+	if strings.Contains(strings.ToLower(output), "no space left on device") {
+		return fmt.Sprintf("the image needs more room than the job was granted, %d GiB (build_env_size): %s", w.order.BuildSize, why)
 	}
-	return ""
+	return why
 }
 
-// ending is the last of what a step said.
+// ending is the last lines of what a step said.
 func ending(output string) string {
-	const most = 600
-	if len(output) > most {
-		output = output[len(output)-most:]
-	}
-	return job.Clean(output)
+	const most, longest = 6, 1000
+	lines := strings.Split(job.Clean(output), "\n")
+	text := strings.Join(lines[max(0, len(lines)-most):], "\n")
+	return text[max(0, len(text)-longest):]
 }

@@ -81,8 +81,10 @@ type rig struct {
 	service *ims.Service
 	runner  *imagejob.Runner
 	gate    *gate
-	key     ssh.Signer
-	keyID   string
+	// patience is for what takes longer than usual.
+	patience time.Duration
+	key      ssh.Signer
+	keyID    string
 }
 
 func start(t *testing.T) *rig {
@@ -170,7 +172,7 @@ func (r *rig) job(id string) (out ims.Job) {
 // eventually waits for the condition.
 func (r *rig) eventually(what string, done func() bool) {
 	r.t.Helper()
-	deadline := time.Now().Add(3 * time.Minute)
+	deadline := time.Now().Add(max(3*time.Minute, r.patience))
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !done() {

@@ -130,13 +130,33 @@ func (w *work) buildKiwi(ctx context.Context, out io.Writer) error {
 	if err := os.MkdirAll(target, 0o755); err != nil {
 		return err
 	}
-	if err := w.run(ctx, out, "kiwi-ng", "system", "build", "--description", dir, "--target-dir", target); err != nil {
+	args, err := w.kiwiConfig()
+	if err != nil {
+		return err
+	}
+	args = append(args, "system", "build", "--description", dir, "--target-dir", target)
+	if err := w.run(ctx, out, "kiwi-ng", args...); err != nil {
 		return err
 	}
 	if err := os.Rename(filepath.Join(target, "build", "image-root"), w.root()); err != nil {
 		return fmt.Errorf("kiwi-ng left no image root: %w", err)
 	}
 	return os.RemoveAll(target)
+}
+
+// kiwiConfigs are the site's own settings of kiwi-ng.
+var kiwiConfigs = []string{"/etc/kiwi.yml", "/root/.config/kiwi/config.yml"}
+
+// kiwiConfig has kiwi-ng, unless the site has it otherwise, not spend minutes
+// on an archive of which nobody needs more than what went into it.
+func (w *work) kiwiConfig() ([]string, error) {
+	for _, path := range kiwiConfigs {
+		if _, err := os.Stat(path); err == nil {
+			return nil, nil
+		}
+	}
+	path := w.volume("kiwi.yml")
+	return []string{"--config", path}, os.WriteFile(path, []byte("xz:\n  - options: '-0 --threads=0'\n"), 0o644)
 }
 
 // templateEnd is that of a file of a recipe that has variables, and becomes the

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/ims"
@@ -330,4 +332,23 @@ func TestJobWaitsForItsObjectStoreWithoutAServer(t *testing.T) {
 	}
 	r.gate.set(false)
 	r.reaches(j.ID, ims.JobSuccess)
+}
+
+func TestJobOfAServerWhoseDiskIsFull(t *testing.T) {
+	jobs := t.TempDir()
+	if err := unix.Mount("jobs", jobs, "tmpfs", 0, "size=48m"); err != nil {
+		need.Met(t, err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(jobs, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	r := startIn(t, jobs)
+	base := r.registerDebian()
+	j := r.reaches(r.customize(base.ID, nil).ID, ims.JobError)
+	if !strings.Contains(j.Error, "the disk of ") || !strings.Contains(j.Error, " is full") {
+		t.Errorf("the job says %q\n%s", j.Error, r.logs(j.ID))
+	}
+	r.gone(j.ID)
 }

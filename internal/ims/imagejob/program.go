@@ -49,6 +49,13 @@ func step(ctx context.Context, name string, d job.Dir, out io.Writer) error {
 	if os.Getenv(mounted) != string(d) {
 		return w.enterVolume()
 	}
+	if err := w.carryOut(ctx, name, out); err != nil {
+		return err
+	}
+	return w.sync()
+}
+
+func (w *work) carryOut(ctx context.Context, name string, out io.Writer) error {
 	switch name {
 	case ims.StepFetch:
 		return w.fetch(ctx, out)
@@ -64,6 +71,20 @@ func step(ctx context.Context, name string, d job.Dir, out io.Writer) error {
 		return w.upload(ctx, out)
 	}
 	return fmt.Errorf("no step %q", name)
+}
+
+// sync makes sure that all of the step's work is on the volume: what the
+// kernel could not write later, since the disk is full, nobody would be told.
+func (w *work) sync() error {
+	dir, err := os.Open(w.volume())
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := unix.Syncfs(int(dir.Fd())); err != nil {
+		return fmt.Errorf("write the job's volume: %w", err)
+	}
+	return nil
 }
 
 // enterVolume mounts the volume where nobody else sees it and begins the

@@ -89,7 +89,16 @@ type rig struct {
 
 func start(t *testing.T) *rig {
 	t.Helper()
+	return startIn(t, t.TempDir())
+}
+
+// startIn is a rig that has its jobs in the directory.
+func startIn(t *testing.T, jobs string) *rig {
+	t.Helper()
 	r := &rig{t: t, dir: t.TempDir(), hub: events.NewHub(), gate: newGate(t)}
+	if err := os.Symlink(jobs, filepath.Join(r.dir, "jobs")); err != nil {
+		t.Fatal(err)
+	}
 	db, err := store.Open(t.Context(), filepath.Join(r.dir, "db"), r.hub.Changed)
 	if err != nil {
 		t.Fatal(err)

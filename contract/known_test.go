@@ -31,6 +31,12 @@ var knownDifferences = map[string]known{
 		"GET /v2/sessions/{}/status: answer.forced_off added":        "extension: whose power was cut, and why",
 		"GET /v2/sessions/{}/status: answer.left_out* added":         "extension: who was asked for and is not dealt with, and why",
 	},
+	"BOS v1": {
+		"GET /v1/sessiontemplate*: answer*.links missing":       "links are never set",
+		"PATCH /v1/session/{}/status/{}: body[].data.* missing": "what is in data follows from update_type; checked by the handler",
+		"PATCH /v1/session/{}/status/{}: body[].*":              "the file has one schema for each update_type, of which the comparison sees the last",
+		"POST /v1/session: body.operation required: *":          "required in both of the file's schemas",
+	},
 	"CFS": {
 		"* /v3/sessions*: answer*.status.session.waiting added":           "Drover's own, and only while the session's job waits",
 		"GET /healthz: answer.sessions_held added":                        "Drover's own, and only while sessions are held",

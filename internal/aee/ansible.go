@@ -147,8 +147,14 @@ func ansibleArgs(job cfs.Job) (args []string) {
 	if v := min(job.Verbosity, 4); v > 0 {
 		args = append(args, "-"+strings.Repeat("v", v))
 	}
-	if job.Limit != "" {
-		args = append(args, "--limit="+job.Limit)
+	limit := job.Limit
+	if limit == "" && job.Target == cfs.TargetImage { // the additional inventory may have other hosts
+		for _, image := range job.Images {
+			limit = strings.TrimPrefix(limit+","+image.ID, ",")
+		}
+	}
+	if limit != "" {
+		args = append(args, "--limit="+limit)
 	}
 	return append(args, strings.Fields(job.Passthrough)...)
 }

@@ -46,7 +46,7 @@ func Inventory(ctx context.Context, d Dir, out io.Writer) error {
 	if err := issueKey(d, job, settings); err != nil {
 		return err
 	}
-	inv, err := generate(ctx, d, job, hardware(settings.Gateway), settings.SSHPorts, out)
+	inv, err := generate(ctx, d, job, &settings, out)
 	if err != nil {
 		return fmt.Errorf("inventory of target %s: %w", job.Target, err)
 	}
@@ -78,7 +78,8 @@ type group struct {
 
 type hostVars map[string]any
 
-func generate(ctx context.Context, d Dir, job cfs.Job, client *hsm.Client, ports map[string]int, out io.Writer) (inventory, error) {
+func generate(ctx context.Context, d Dir, job cfs.Job, settings *Settings, out io.Writer) (inventory, error) {
+	client, ports := settings.hardware(), settings.SSHPorts
 	switch job.Target {
 	case "dynamic", "":
 		fleet, err := readFleet(ctx, client, ports)
@@ -94,7 +95,8 @@ func generate(ctx context.Context, d Dir, job cfs.Job, client *hsm.Client, ports
 		}
 		return inventory{}, nil
 	case "image":
-		return nil, errors.New("customizing images is not available: it needs IMS customization jobs")
+		shells, err := openImages(ctx, d, job, settings, out)
+		return imageInventory(job.Groups, shells, imageKey(d)), err
 	}
 	return nil, errors.New("unknown definition: expected dynamic, spec, repo or image")
 }

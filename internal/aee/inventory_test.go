@@ -93,7 +93,7 @@ func TestEachFailedQueryFailsTheInventory(t *testing.T) {
 
 func TestSpecInventoryAsksHSMOnlyForNodes(t *testing.T) {
 	s := newSite(t) // HSM refuses everything
-	hw := hardware(s.Gateway)
+	hw := s.hardware()
 	inv, err := specInventory(t.Context(), []cfs.TargetGroup{{Name: "g", Members: []string{"localhost"}}}, hw, nil)
 	if err != nil || inv["g"].Hosts["localhost"] == nil {
 		t.Errorf("%v, %v", inv, err)

@@ -7,6 +7,10 @@ import "time"
 type Settings struct {
 	// Gateway is the base URL of the services, such as "http://127.0.0.1:8080".
 	Gateway string `json:"gateway"`
+	// HSM and IMS are the base URLs of services that are elsewhere; empty: they
+	// are behind the gateway.
+	HSM string `json:"hsm,omitempty"`
+	IMS string `json:"ims,omitempty"`
 	// CAFile has the certificates that git and the plugin trust; empty: the
 	// system's.
 	CAFile string `json:"ca_file,omitempty"`

@@ -34,6 +34,11 @@ type Job struct {
 	// Target is the definition (dynamic, spec, repo, image) with its groups.
 	Target TargetDefinition `json:"target"`
 	Groups []TargetGroup    `json:"groups,omitempty"`
+	// Images are those of target image, each once, in the order in which the
+	// groups name them.
+	Images []JobImage `json:"images,omitempty"`
+	// DKMS: a layer of the configuration has ims_require_dkms.
+	DKMS bool `json:"dkms,omitempty"`
 	// Layers are those selected by the configuration limit, in the order of
 	// the configuration.
 	Layers []JobLayer `json:"layers"`
@@ -48,6 +53,14 @@ type Job struct {
 	DebugWait time.Duration `json:"debug_wait,omitempty"`
 	// RecordState has the Ansible plugin report each component's state.
 	RecordState bool `json:"record_state"`
+}
+
+// JobImage is an image to customize.
+type JobImage struct {
+	ID string `json:"id"`
+	// Result names the image that results; empty: after the image and the
+	// session.
+	Result string `json:"result,omitempty"`
 }
 
 // JobLayer is one repository at one commit.

@@ -51,10 +51,6 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession, o CreateOptio
 		if err := n.Target.check(); err != nil {
 			return err
 		}
-		if n.Target.Definition == TargetImage {
-			return fault.New(fault.Invalid, "target.definition 'image': customizing images is not available here; "+
-				"expected dynamic, spec or repo")
-		}
 		if err := checkPassthrough(pinned.Passthrough); err != nil {
 			return err
 		}
@@ -73,7 +69,7 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession, o CreateOptio
 
 // pin fixes what the session will run.
 func (s *Service) pin(ctx context.Context, n NewSession, o CreateOptions, options Options) (Job, error) {
-	job := Job{ID: "cfs-" + s.cfg.NewID(), Session: n.Name, Target: n.Target.Definition, Groups: n.Target.Groups,
+	job := Job{ID: "cfs-" + s.cfg.NewID(), Session: n.Name, Target: n.Target.Definition, Groups: n.Target.named(), Images: n.Target.images(),
 		AnsibleConfig: orDefault(n.AnsibleConfig, options.DefaultAnsibleConfig), Limit: deref(n.AnsibleLimit),
 		Passthrough: deref(n.AnsiblePassthrough), Verbosity: n.AnsibleVerbosity}
 	if n.DebugOnFailure {
@@ -113,6 +109,7 @@ func (s *Service) pin(ctx context.Context, n NewSession, o CreateOptions, option
 				"source '%s' does not exist; configuration '%s' or the option additional_inventory_source names it", name, n.ConfigurationName)
 		}
 	}
+	job.DKMS = n.Target.Definition == TargetImage && c.requiresDKMS()
 	if debug == "" {
 		job.Layers = selectLayers(c.pin(urls, options.DefaultPlaybook), n.ConfigurationLimit)
 	}

@@ -29,8 +29,8 @@ type Plan struct {
 	Program []string
 	// Steps are run one after another; the first that fails ends the job.
 	Steps []string
-	// Last is run always, whatever became of the steps; its own failure
-	// changes nothing. Empty: none.
+	// Last is run always, whatever became of the steps; its failure is that of
+	// a job whose steps succeeded. Empty: none.
 	Last string
 	// Orphan is how long the job goes on without a server; 0: 1 hour.
 	Orphan time.Duration
@@ -75,7 +75,12 @@ func Supervise(ctx context.Context, p Plan) error {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	if p.Last != "" {
-		if _, err := s.step(ctx, p.Last); err != nil {
+		exit, err := s.step(ctx, p.Last)
+		switch {
+		case err == nil:
+		case result.Phase == Succeeded:
+			result.Phase, result.Step, result.Exit, result.Message = Failed, p.Last, exit, s.message(p.Last, err)
+		default:
 			fmt.Fprintln(os.Stderr, s.message(p.Last, err))
 		}
 	}

@@ -172,6 +172,9 @@ func (o *Operator) follow(ctx context.Context, names []string) error {
 	for _, run := range learnt {
 		o.active[run.Session] = run
 		if ended(run.State) {
+			if run.Job.Target == cfs.TargetImage {
+				o.images.Now(run.Session)
+			}
 			o.forget(run.Session)
 		}
 	}

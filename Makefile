@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench ansible-matrix redfish-check cloud-init-check s3-clients kiwi-check cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench ansible-matrix redfish-check cloud-init-check s3-clients kiwi-check arm-check cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -76,6 +76,10 @@ kiwi-check: ## an image of a recipe by the real kiwi-ng, which needs a minute an
 	scripts/need.sh image sshd
 	@set -e; kiwi=$$(scripts/need.sh kiwi | tail -1); \
 	PATH="$$kiwi:$$PATH" KIWI_CHECK=yes $(GO) test -v -count=1 -timeout 15m -run TestImageOfARecipeByTheRealKiwi ./internal/ims/imagejob
+
+arm-check: ## an image of Debian for aarch64 is customised by emulation, which needs minutes and the network
+	scripts/need.sh image sshd qemu-user
+	ARM_CHECK=yes $(GO) test -v -count=1 -timeout 30m -run TestDebianForAnotherArchitecture ./internal/ims/imagejob
 
 clean:
 	rm -rf bin demo-data

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/ims"
@@ -115,4 +116,43 @@ func TestJobsThatThisMachineLacksProgramsForAreRefusedWithWhatToDo(t *testing.T)
 	if len(r.jobs()) != 0 {
 		t.Errorf("a refused job is kept: %+v", r.jobs())
 	}
+}
+
+// debianFor builds a root of Debian of another architecture, which takes
+// minutes and the network.
+const debianFor = `mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
+cat /usr/lib/binfmt.d/qemu-aarch64.conf > /proc/sys/fs/binfmt_misc/register
+mmdebstrap --quiet --arch=arm64 --variant=minbase --include=openssh-server,python3-minimal,libpython3-stdlib bookworm "$0"`
+
+// A whole Debian for aarch64, with the SSH server of its own: make arm-check.
+func TestDebianForAnotherArchitecture(t *testing.T) {
+	if os.Getenv("ARM_CHECK") == "" {
+		t.Skip("make arm-check runs this")
+	}
+	r := start(t)
+	r.patience = 10 * time.Minute
+	root, packed := os.Getenv("ARM_ROOT"), filepath.Join(t.TempDir(), "rootfs")
+	if root == "" {
+		root = filepath.Join(t.TempDir(), "root")
+		if said, err := exec.Command("unshare", "-m", "sh", "-ec", debianFor, root).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, said)
+		}
+	}
+	if said, err := exec.Command("mksquashfs", root, packed, "-no-progress", "-comp", "zstd", "-Xcompression-level", "3").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	j := r.customize(r.register(map[string]string{"rootfs": packed}, ims.AArch64).ID, nil)
+	j = r.reaches(j.ID, ims.JobWaitingOnUser)
+	if got := r.sh(j, "uname -m; python3 -c 'import platform; print(platform.machine())'"); got != "aarch64\naarch64" {
+		t.Errorf("in the shell: %s", got)
+	}
+	if got := r.sh(j, "(apt-get update && apt-get install -y --no-install-recommends hello) >&2 && hello && chown 1:70000 /etc/motd"); !strings.HasSuffix(got, "Hello, world!") {
+		t.Errorf("a package was installed so: %s", got)
+	}
+	r.sh(j, "touch /tmp/complete")
+	j = r.reaches(j.ID, ims.JobSuccess)
+	if _, err := os.Stat(filepath.Join(r.unpacked(r.image(*j.ImageID)), "usr/bin/hello")); err != nil {
+		t.Error(err)
+	}
+	r.gone(j.ID)
 }

@@ -69,11 +69,12 @@ func (r *rig) gone(id string) {
 		}
 		return true
 	})
-	for _, name := range []string{"volume.img", "settings.json"} {
-		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-			r.t.Errorf("the job left %s", name)
-		}
-	}
+	r.eventually("no file of the job is left but its records and logs", func() bool {
+		return !slices.ContainsFunc([]string{"volume.img", "settings.json", "shell.json"}, func(name string) bool {
+			_, err := os.Stat(filepath.Join(dir, name))
+			return err == nil
+		})
+	})
 }
 
 // uploads are the objects of the image that the job was to make.

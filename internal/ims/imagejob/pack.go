@@ -1,6 +1,7 @@
 package imagejob
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -90,13 +92,29 @@ func inRoot(root, name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// run runs a program on the volume. Its output is the step's.
+// run runs a program on the volume. Its output is the step's, and its end the
+// error's.
 func (w *work) run(ctx context.Context, out io.Writer, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = w.volume(), out, out
+	said := &tail{}
+	both := io.MultiWriter(out, said)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = w.volume(), both, both
 	fmt.Fprintf(out, "%s %s\n", name, strings.Join(args, " "))
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	cmd.WaitDelay = 10 * time.Second // a daemon left behind may hold the pipe
+	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+		return fmt.Errorf("%s: %w: %s", name, err, ending(said.String()))
 	}
 	return nil
+}
+
+// tail keeps the end of what is written to it.
+type tail struct{ bytes.Buffer }
+
+func (t *tail) Write(p []byte) (int, error) {
+	const kept = 4 << 10
+	n, err := t.Buffer.Write(p)
+	if t.Len() > 2*kept {
+		t.Next(t.Len() - kept)
+	}
+	return n, err
 }

@@ -49,10 +49,20 @@ func step(ctx context.Context, name string, d job.Dir, out io.Writer) error {
 	if os.Getenv(mounted) != string(d) {
 		return w.enterVolume()
 	}
-	if err := w.carryOut(ctx, name, out); err != nil {
-		return err
+	err = w.carryOut(ctx, name, out)
+	if err == nil {
+		err = w.sync()
 	}
-	return w.sync()
+	if err != nil {
+		w.Write(whyFile, why{Step: name, Why: err.Error()}) //nolint:errcheck // its output says it too, with much else
+	}
+	return err
+}
+
+// why a step failed, as why.json has it.
+type why struct {
+	Step string `json:"step"`
+	Why  string `json:"why"`
 }
 
 func (w *work) carryOut(ctx context.Context, name string, out io.Writer) error {
@@ -154,20 +164,23 @@ func Clean(d job.Dir) error {
 // have another reason than that.
 const leastFree = 16 << 20
 
-// tell says why a step failed: if a disk is full, which one.
-func (w *work) tell(_, output string) string {
-	why := ending(output)
+// tell says why a step failed, and which disk is full if one is.
+func (w *work) tell(step, output string) string {
+	reason := ending(output)
+	if own, err := job.Read[why](w.Dir, whyFile); err == nil && own.Step == step {
+		reason = own.Why
+	}
 	var host unix.Statfs_t
 	if err := unix.Statfs(string(w.Dir), &host); err == nil && int64(host.Bavail)*host.Bsize < leastFree {
-		return fmt.Sprintf("the disk of %s is full: %s", w.Dir, why)
+		return fmt.Sprintf("the disk of %s is full: %s", w.Dir, reason)
 	}
-	if strings.Contains(strings.ToLower(output), "no space left on device") {
-		return fmt.Sprintf("the image needs more room than the job was granted, %d GiB (build_env_size): %s", w.order.BuildSize, why)
+	if strings.Contains(strings.ToLower(reason), "no space left on device") {
+		return fmt.Sprintf("the image needs more room than the job was granted, %d GiB (build_env_size): %s", w.order.BuildSize, reason)
 	}
-	return why
+	return reason
 }
 
-// ending is the last lines of what a step said.
+// ending is the last lines of what a program said.
 func ending(output string) string {
 	const most, longest = 6, 1000
 	lines := strings.Split(job.Clean(output), "\n")

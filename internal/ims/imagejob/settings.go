@@ -54,6 +54,7 @@ const (
 	sourceFile   = "source.json" // the manifest of the image that is customised
 	shellFile    = "shell.json"
 	productFile  = "image.json"
+	whyFile      = "why.json"
 	volumeFile   = "volume.img"
 )
 

@@ -206,10 +206,10 @@ func TestJobOutlivesItsServer(t *testing.T) {
 func TestImageThatNeedsMoreRoomThanGranted(t *testing.T) {
 	r := start(t)
 	j := r.reaches(r.customize(r.small().ID, func(n *ims.NewJob) { open(n); n.BuildSize = 1 }).ID, ims.JobWaitingOnUser)
-	if out, err := r.ssh(j, "head -c 1200M /dev/zero > /mnt/image/image-root/etc/large"); err == nil || !strings.Contains(out, "No space left") {
+	if out, err := r.ssh(j, "fallocate -l 1200M /mnt/image/image-root/etc/large"); err == nil || !strings.Contains(out, "No space left") {
 		t.Errorf("1200 MB in 1 GiB: %v %s", err, out)
 	}
-	r.sh(j, "head -c 900M /dev/urandom > /mnt/image/image-root/etc/large; touch /mnt/image/complete")
+	r.sh(j, "head -c 560M /dev/urandom > /mnt/image/image-root/etc/large; touch /mnt/image/complete")
 	j = r.reaches(j.ID, ims.JobError)
 	if !strings.Contains(j.Error, "build_env_size") || !strings.Contains(j.Error, "1 GiB") {
 		t.Errorf("the job says %q", j.Error)

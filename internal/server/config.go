@@ -49,6 +49,7 @@ type Config struct {
 	MaxSessions int           `mapstructure:"max-sessions"`
 	HoldCFS     bool          `mapstructure:"cfs-hold-sessions"`
 	JobOrphan   time.Duration `mapstructure:"job-orphan-timeout"`
+	ShellHost   string        `mapstructure:"image-shell-host"`
 	PollPower   time.Duration `mapstructure:"poll-power"`
 	BootRetry   time.Duration `mapstructure:"boot-retry"`
 
@@ -93,7 +94,8 @@ func declare(cmd *cobra.Command) {
 	f.String("ansible-config-dir", "", "`DIR` with further Ansible configurations, NAME/ansible.cfg each")
 	f.Int("max-sessions", 4*runtime.NumCPU(), "CFS sessions that run at once")
 	f.Bool("cfs-hold-sessions", false, "accept CFS sessions and start none until a start without this (maintenance); jobs that run go on")
-	f.Duration("job-orphan-timeout", time.Hour, "time that a CFS session's job goes on without a server; then it ends itself")
+	f.Duration("job-orphan-timeout", time.Hour, "time that a job of CFS or IMS goes on without a server; then it ends itself")
+	f.String("image-shell-host", "127.0.0.1", "`ADDRESS` of this machine at which the shells of image jobs listen")
 	f.StringSlice("hsm-roles", nil, "roles of components that this site has beside the built-in ones, with commas between them")
 	f.StringSlice("hsm-subroles", nil, "sub-roles of components that this site has beside the built-in ones, with commas between them")
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
@@ -204,6 +206,8 @@ func (c *Config) check() error {
 		return fault.New(fault.Invalid, "boot-retry: expected at least 1s, got %s", c.BootRetry)
 	case c.JobOrphan < time.Second:
 		return fault.New(fault.Invalid, "job-orphan-timeout: expected at least 1s, got %s", c.JobOrphan)
+	case !ownAddress(c.ShellHost):
+		return fault.New(fault.Invalid, "image-shell-host: expected an IP address of this machine, got %q", c.ShellHost)
 	case c.MaxSessions < 1:
 		return fault.New(fault.Invalid, "max-sessions: expected at least 1, got %d", c.MaxSessions)
 	case c.SSHPort < 1 || c.SSHPort > 65535:
@@ -267,4 +271,11 @@ func (c *Config) database() string {
 		return c.Database
 	}
 	return filepath.Join(c.Data, "drover.db")
+}
+
+// ownAddress tells whether the text can be an address of this machine by which
+// others reach it.
+func ownAddress(text string) bool {
+	ip, err := netip.ParseAddr(text)
+	return err == nil && !ip.IsUnspecified()
 }

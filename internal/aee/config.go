@@ -61,12 +61,15 @@ func configValue(text []byte, keys ...string) string {
 }
 
 // pluginEnv has Ansible find our plugins beside those that the configuration
-// names, under the option's name of every Ansible version. The one that reports
-// is always enabled: hosts of which nothing is told pass for not concerned.
+// names, under the option's name of every Ansible version. Those that report
+// and record are always enabled: hosts of which nothing is told pass for not
+// concerned.
 func pluginEnv(config []byte, dir string) []string {
 	enabled := configValue(config, "callbacks_enabled", "callback_whitelist")
-	if !slices.ContainsFunc(strings.Split(enabled, ","), func(name string) bool { return strings.TrimSpace(name) == plugin.Reporter }) {
-		enabled = strings.TrimPrefix(enabled+","+plugin.Reporter, ",")
+	for _, ours := range []string{plugin.Reporter, plugin.Recorder} {
+		if !slices.ContainsFunc(strings.Split(enabled, ","), func(name string) bool { return strings.TrimSpace(name) == ours }) {
+			enabled = strings.TrimPrefix(enabled+","+ours, ",")
+		}
 	}
 	return []string{
 		"ANSIBLE_CALLBACK_PLUGINS=" + joinPath(configValue(config, "callback_plugins"), filepath.Join(dir, plugin.Callbacks)),

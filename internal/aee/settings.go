@@ -38,6 +38,9 @@ type Settings struct {
 	OrphanTimeout time.Duration `json:"orphan_timeout,omitempty"`
 	// MaxLog bounds the log of each step, in bytes; 0: 8 MiB.
 	MaxLog int64 `json:"max_log,omitempty"`
+	// MaxResults bounds the record of what tasks came to, in bytes; 0: 16 MiB,
+	// about 300,000 results. A quarter more is kept for those that went wrong.
+	MaxResults int64 `json:"max_results,omitempty"`
 }
 
 func (s Settings) withDefaults() Settings {
@@ -58,6 +61,9 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.MaxLog == 0 {
 		s.MaxLog = 8 << 20
+	}
+	if s.MaxResults == 0 {
+		s.MaxResults = 16 << 20
 	}
 	return s
 }

@@ -2,6 +2,7 @@ package bootline
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -46,7 +47,11 @@ func Compose(parameters []string, id Identity, initrd bool) string {
 		first = append(first, initrdName)
 	}
 	add := func(name, value string) {
-		if value != "" && !says(line, name) {
+		if value == "" {
+			return
+		}
+		line = without(line, name)
+		if !says(line, name) {
 			first = append(first, name+value)
 		}
 	}
@@ -66,7 +71,21 @@ func Compose(parameters []string, id Identity, initrd bool) string {
 
 // says reports whether a word of the line begins with the name.
 func says(line, name string) bool {
-	return strings.HasPrefix(line, name) || strings.Contains(line, " "+name)
+	for word := range strings.FieldsSeq(line) {
+		if strings.HasPrefix(word, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// without takes the name without a value out of the line, where it would
+// outrank the value that stands first.
+func without(line, name string) string {
+	if !slices.Contains(strings.Fields(line), name) {
+		return line
+	}
+	return strings.Join(slices.DeleteFunc(strings.Fields(line), func(word string) bool { return word == name }), " ")
 }
 
 // withoutInitrd takes the first word away that names an initrd. (The original

@@ -14,15 +14,17 @@ func TestIdentityStandsFirst(t *testing.T) {
 		initrd bool
 		want   string
 	}{
-		"everything":          {[]string{"a", "b", "c"}, full, true, "initrd=initrd " + who + " a b c"},
-		"no initrd":           {[]string{"a"}, full, false, who + " a"},
-		"nothing":             {nil, Identity{NID: -1}, false, ""},
-		"no host parameter":   {[]string{"", "b", ""}, Identity{NID: 0}, false, "nid=0 b"},
-		"only identity":       {[]string{""}, Identity{XName: "x1", NID: -1}, false, "xname=x1"},
-		"said already":        {[]string{"ds=none xname=x9 bss_referral_token=mine nid=1"}, full, false, "ds=none xname=x9 bss_referral_token=mine nid=1"},
-		"said in a word":      {[]string{"myxname=x9 cds=1"}, Identity{XName: "x1", NID: -1, CloudInit: "http://ci"}, false, "xname=x1 ds=nocloud-net;s=http://ci/ myxname=x9 cds=1"},
-		"an initrd of theirs": {[]string{"a initrd=x b initrd=y"}, Identity{NID: -1}, true, "initrd=initrd a b initrd=y"},
-		"initrd in a word":    {[]string{"noinitrd rd.initrd=1 url=http://h/initrd.img"}, Identity{NID: -1}, true, "initrd=initrd noinitrd rd.initrd=1 url=http://h/initrd.img"},
+		"everything":           {[]string{"a", "b", "c"}, full, true, "initrd=initrd " + who + " a b c"},
+		"no initrd":            {[]string{"a"}, full, false, who + " a"},
+		"nothing":              {nil, Identity{NID: -1}, false, ""},
+		"no host parameter":    {[]string{"", "b", ""}, Identity{NID: 0}, false, "nid=0 b"},
+		"only identity":        {[]string{""}, Identity{XName: "x1", NID: -1}, false, "xname=x1"},
+		"said already":         {[]string{"ds=none xname=x9 bss_referral_token=mine nid=1"}, full, false, "ds=none xname=x9 bss_referral_token=mine nid=1"},
+		"said in a word":       {[]string{"myxname=x9 cds=1"}, Identity{XName: "x1", NID: -1, CloudInit: "http://ci"}, false, "xname=x1 ds=nocloud-net;s=http://ci/ myxname=x9 cds=1"},
+		"said after a tab":     {[]string{"a\txname=x9"}, Identity{XName: "x1", NID: -1}, false, "a\txname=x9"},
+		"said without a value": {[]string{"xname= a"}, Identity{XName: "x1", NID: -1}, false, "xname=x1 a"},
+		"an initrd of theirs":  {[]string{"a initrd=x b initrd=y"}, Identity{NID: -1}, true, "initrd=initrd a b initrd=y"},
+		"initrd in a word":     {[]string{"noinitrd rd.initrd=1 url=http://h/initrd.img"}, Identity{NID: -1}, true, "initrd=initrd noinitrd rd.initrd=1 url=http://h/initrd.img"},
 	} {
 		if got := Compose(tc.parts, tc.id, tc.initrd); got != tc.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", name, got, tc.want)

@@ -340,6 +340,12 @@ func TestRegisterWithoutService(t *testing.T) {
 	}
 }
 
+func TestNodeNamedTwiceIsKeptOnce(t *testing.T) {
+	s := newSite(t)
+	s.expect("PUT /v2/sessiontemplates/t", `{"boot_sets":{"b":{"path":"s3://boot-images/image1/manifest.json","type":"s3","node_list":["X1000C0S00B0N0","x1","x1000c0s0b0n0"]}}}`, 200,
+		`{"name":"t","tenant":null,"boot_sets":{"b":{"path":"s3://boot-images/image1/manifest.json","type":"s3","node_list":["x1000c0s0b0n0","x1"],"arch":"X86"}}}`)
+}
+
 // The published service selects the sessions of all tenants and deletes those
 // of none.
 func TestDeletingSessionsWithoutATenantDeletesThoseSelected(t *testing.T) {

@@ -114,7 +114,12 @@ func (a *app) root(args []string) *cobra.Command {
 	if a.name == "drover" {
 		root.AddCommand(a.watch(), a.explain(), a.console(), a.images(), a.discover(), a.node(), a.version())
 		root.AddCommand(a.jobs()...)
-		root.AddCommand(a.Commands...)
+		for _, c := range a.Commands {
+			if c.Args == nil {
+				c.Args = noArguments
+			}
+			root.AddCommand(c)
+		}
 		root.InitDefaultCompletionCmd()
 	}
 	return root

@@ -31,6 +31,9 @@ func TestBadInputIsNamedAndChangesNothing(t *testing.T) {
 		"no xnames":      {"POST", "/power-status", `{"xname":[]}`, "xname", 400},
 		"unknown member": {"POST", "/power-status", `{"xnames":["x1c0s0b0n0"]}`, "xnames", 400},
 		"power filter":   {"GET", "/power-status?powerStateFilter=warm", ``, "powerStateFilter", 400},
+		"empty xname":    {"GET", "/power-status?xname=", ``, "xname", 400},
+		"an empty xname": {"GET", "/v1/power-status?xname=&xname=x1c0s0b0n0", ``, "xname", 400},
+		"empty filter":   {"GET", "/power-status?powerStateFilter=", ``, "on, off, undefined", 400},
 		"power cap":      {"GET", "/power-cap", ``, "power capping is not available", 501},
 	}
 	for name, tt := range tests {
@@ -93,6 +96,42 @@ func TestPowerStatusSelection(t *testing.T) {
 	}
 	if got := raw["status"][0]; len(got) != 6 {
 		t.Errorf("members are missing: %v", got)
+	}
+}
+
+func TestEachSpellingOfAnXnameIsTheComponent(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.start()
+	ctx := context.Background()
+	spellings := []string{"X1C0S0B0N0", "x01c0s00b0n0"}
+	w.eventually("it is polled", func() bool { return w.status(n0).PowerState == pcs.PowerOff })
+	for _, x := range spellings {
+		if s := w.status(x); s.Xname != n0 || s.PowerState != pcs.PowerOff {
+			t.Errorf("status of %s: %+v", x, s)
+		}
+		var out struct{ Status []pcs.PowerStatus }
+		if _, err := w.http.Do(ctx, http.MethodPost, "/v1/power-status", nil, map[string]any{"xname": []string{x}}, &out); err != nil || len(out.Status) != 1 || out.Status[0].Xname != n0 {
+			t.Errorf("status of %s by POST: %+v, %v", x, out, err)
+		}
+	}
+	locations := []map[string]any{{"xname": n0}, {"xname": spellings[0]}, {"xname": spellings[1]}}
+	var start struct{ TransitionID string }
+	if _, err := w.http.Do(ctx, http.MethodPost, "/v1/transitions", nil, map[string]any{"operation": "on", "location": locations}, &start); err != nil {
+		t.Fatal(err)
+	}
+	if tr, err := w.client.Describe(ctx, start.TransitionID); err != nil || len(tr.Tasks) != 1 || tr.Tasks[0].Xname != n0 {
+		t.Errorf("transition of three spellings: %+v, %v", tr, err)
+	}
+}
+
+func TestADeadlineLongerThanACenturyIsOne(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.start()
+	id := w.transition("on", 153_722_868, n0)
+	if task := w.finished(id)[n0]; task.TaskStatus != pcs.TaskSucceeded {
+		t.Errorf("%+v", task)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/fault"
@@ -81,35 +82,43 @@ func (c *Config) settleOwn() (err error) {
 // probeTime bounds one look at an external service.
 const probeTime = 10 * time.Second
 
-// wrong tells whether somebody answers at the URL, and that there is no such
-// service below it.
-func (e external) wrong(ctx context.Context, c *httpapi.Client) bool {
+// trouble is what is wrong with the URL, empty if such a service may be below
+// it, and the error of what was asked last.
+func (e external) trouble(ctx context.Context, c *httpapi.Client) (string, error) {
+	c.Retries = 0
+	var err error
 	for _, path := range e.probes {
-		ctx, cancel := context.WithTimeout(ctx, probeTime)
-		_, err := c.Do(ctx, http.MethodGet, path, nil, nil, nil)
+		probe, cancel := context.WithTimeout(ctx, probeTime)
+		_, err = c.Do(probe, http.MethodGet, path, nil, nil, nil)
 		cancel()
-		if !httpapi.IsStatus(err, http.StatusNotFound) {
-			return false
+		switch {
+		case fault.Is(err, fault.Unavailable):
+			return "no answer from " + e.name + "; it is asked again when it is needed", err
+		case !httpapi.IsStatus(err, http.StatusNotFound):
+			return "", nil
 		}
 	}
-	return true
+	return "there is no " + e.name + " at this URL: it answers 404", err
 }
 
 // checkExternals says once what is wrong with the URLs of external services.
-// Those that do not answer may come later: whoever needs them says so.
+// The server starts all the same: they may come later.
 func (s *Server) checkExternals(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for _, e := range s.config.externals() {
-			if *e.url != "" && e.wrong(ctx, httpapi.NewClient(e.name, *e.url, nil)) {
-				slog.Error("there is no "+e.name+" at this URL: it answers 404", "flag", e.flag, "url", *e.url, "expected", e.examples)
-			}
+	var looks sync.WaitGroup
+	for _, e := range s.config.externals() {
+		if *e.url == "" {
+			continue
 		}
-	}()
+		looks.Go(func() {
+			what, err := e.trouble(ctx, httpapi.NewClient(e.name, *e.url, nil))
+			if what != "" && ctx.Err() == nil {
+				slog.Error(what, "flag", e.flag, "url", *e.url, "expected", e.examples, "error", err)
+			}
+		})
+	}
 	s.onStop(func() {
 		cancel()
-		<-done
+		looks.Wait()
 	})
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -63,12 +64,12 @@ func TestURLsForNodesAreBroughtIntoOneForm(t *testing.T) {
 func TestWrongURLOfAnExternalServiceIsFound(t *testing.T) {
 	for name, c := range map[string]struct {
 		answers map[string]int
-		wrong   bool
+		says    string
 	}{
-		"no such service":        {nil, true},
-		"ready":                  {map[string]int{"/service/ready": 200}, false},
-		"not ready":              {map[string]int{"/service/ready": 503}, false},
-		"another implementation": {map[string]int{"/service/values": 200}, false},
+		"no such service":        {nil, "there is no HSM at this URL: it answers 404"},
+		"ready":                  {map[string]int{"/service/ready": 200}, ""},
+		"not ready":              {map[string]int{"/service/ready": 503}, ""},
+		"another implementation": {map[string]int{"/service/values": 200}, ""},
 	} {
 		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if status := c.answers[r.URL.Path]; status != 0 {
@@ -78,13 +79,21 @@ func TestWrongURLOfAnExternalServiceIsFound(t *testing.T) {
 			http.NotFound(w, r)
 		}))
 		hsm := (&Config{}).externals()[0]
-		if got := hsm.wrong(t.Context(), httpapi.NewClient("HSM", web.URL, nil)); got != c.wrong {
-			t.Errorf("%s: wrong is %v", name, got)
+		if got, _ := hsm.trouble(t.Context(), httpapi.NewClient("HSM", web.URL, nil)); got != c.says {
+			t.Errorf("%s: %q", name, got)
 		}
 		web.Close()
 	}
+}
+
+// Clients try again for minutes before they say that nobody answers. Who mistyped
+// a host or a port learns it at once, not only when something is missing.
+func TestExternalServiceThatDoesNotAnswerIsToldAtOnce(t *testing.T) {
 	hsm := (&Config{}).externals()[0]
-	if hsm.wrong(t.Context(), httpapi.NewClient("HSM", "http://127.0.0.1:1", nil)) {
-		t.Error("a service that does not answer yet was taken for a wrong URL")
+	ctx, cancel := context.WithTimeout(t.Context(), probeTime)
+	defer cancel()
+	got, err := hsm.trouble(ctx, httpapi.NewClient("HSM", "http://127.0.0.1:1", nil))
+	if !strings.HasPrefix(got, "no answer from HSM") || !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "refused") || ctx.Err() != nil {
+		t.Errorf("%q, %v, %v", got, err, ctx.Err())
 	}
 }

@@ -73,7 +73,7 @@ func (s *Server) startPlatform(ctx context.Context) error {
 	s.onStop(bmcs.Close)
 	hardware := hsm.NewService(s.db, s.journal, bmcs, s.now)
 	if err := hardware.AddRoles(c.Roles, c.SubRoles); err != nil {
-		return err
+		return fmt.Errorf("hsm-roles, hsm-subroles: %w", err)
 	}
 	p.consoles = consoles{inventory: p.hsm, credentials: hardware, bmcs: bmcs}
 	if c.HSM == "" {
@@ -160,7 +160,11 @@ func (s *Server) startS3(ctx context.Context) error {
 		return err
 	}
 	s.mux.HandleFunc("PUT /apis/sts/token", stsToken(p.s3Endpoint, creds))
-	return p.objects.EnsureBuckets(ctx, "boot-images", "ims")
+	err = p.objects.EnsureBuckets(ctx, "boot-images", "ims")
+	if err != nil && c.S3Endpoint != "" {
+		return fmt.Errorf("s3-endpoint: %w", err)
+	}
+	return err
 }
 
 // s3Credentials are those given, or those of the data directory, made at the

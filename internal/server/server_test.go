@@ -107,6 +107,19 @@ func TestFailedStartReleasesWhatItTook(t *testing.T) {
 	again.Stop()
 }
 
+func TestAFailedStartNamesTheSettingThatIsWrong(t *testing.T) {
+	for says, wrong := range map[string]func(*Config){
+		"s3-endpoint": func(c *Config) { c.S3Endpoint, c.S3AccessKey, c.S3SecretKey = "http://127.0.0.1:1", "a", "b" },
+		"hsm-roles":   func(c *Config) { c.Roles = []string{"two words"} },
+	} {
+		c := testConfig(t)
+		wrong(&c)
+		if _, err := Start(t.Context(), c, Options{}); err == nil || !strings.HasPrefix(err.Error(), says) {
+			t.Errorf("%v; want it to begin with %s", err, says)
+		}
+	}
+}
+
 func TestSessionEventsTellOfChanges(t *testing.T) {
 	s, err := Start(t.Context(), testConfig(t), Options{})
 	if err != nil {

@@ -22,6 +22,8 @@ type Settings struct {
 	TrustDir string `json:"trust_dir,omitempty"`
 	// ConfigDir holds the site's Ansible configurations as NAME/ansible.cfg.
 	ConfigDir string `json:"config_dir,omitempty"`
+	// ARA is the base URL of ARA's server; empty: sessions record nothing there.
+	ARA string `json:"ara,omitempty"`
 	// SSHPort is the nodes' SSH port; 0: Ansible's default.
 	SSHPort int `json:"ssh_port,omitempty"`
 	// SSHPorts are those of the networks, written as 10.1.0.0/16, in which it is

@@ -91,6 +91,17 @@ func (h *HostResults) Count(o Outcome) {
 	}
 }
 
+// Add adds another's counts.
+func (h *HostResults) Add(o HostResults) {
+	h.OK += o.OK
+	h.Changed += o.Changed
+	h.Skipped += o.Skipped
+	h.Ignored += o.Ignored
+	h.Rescued += o.Rescued
+	h.Failed += o.Failed
+	h.Unreachable += o.Unreachable
+}
+
 // Wrong reports whether the host did not get through.
 func (h *HostResults) Wrong() bool { return h.Failed+h.Unreachable > 0 }
 

@@ -20,7 +20,7 @@ const (
 func (s *Service) recorded(ctx context.Context, name string) (Run, Records, error) {
 	run, err := s.Run(ctx, name)
 	if err == nil && s.cfg.Records == nil {
-		err = fault.New(fault.Unavailable, "what runs sessions here keeps no results and logs that can be read")
+		err = fault.New(fault.NotFound, "what runs sessions here keeps no results and logs that can be read")
 	}
 	return run, s.cfg.Records, err
 }

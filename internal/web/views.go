@@ -41,6 +41,14 @@ type sessionView struct {
 // Running has the page look again.
 func (v sessionView) Running() bool { return v.Session.Status.Session.Status != cfs.StageComplete }
 
+// Limit is Ansible's, "" for none.
+func (v sessionView) Limit() string {
+	if l := v.Session.Ansible.Limit; l != nil {
+		return *l
+	}
+	return ""
+}
+
 // State is the session's in a word.
 func (v sessionView) State() string { return State(v.Session) }
 

@@ -64,7 +64,10 @@ type logs struct {
 func (l *logs) show(ctx context.Context) error {
 	answered := time.Now()
 	for {
-		err := l.read(ctx)
+		connected, err := l.read(ctx)
+		if connected {
+			answered = time.Now()
+		}
 		var refused *refusal
 		switch {
 		case ctx.Err() != nil:
@@ -74,7 +77,6 @@ func (l *logs) show(ctx context.Context) error {
 		case err == nil && !l.follow:
 			return nil
 		case err == nil:
-			answered = time.Now()
 			over, err := l.over(ctx)
 			if over || errors.As(err, &refused) {
 				return err
@@ -90,8 +92,8 @@ func (l *logs) show(ctx context.Context) error {
 }
 
 // read prints what is there behind what was shown, on and on if it is to be
-// followed, as long as the server gives any.
-func (l *logs) read(ctx context.Context) error {
+// followed, as long as the server gives any. connected: it did give an answer.
+func (l *logs) read(ctx context.Context) (connected bool, err error) {
 	q := url.Values{"follow": {strconv.FormatBool(l.follow)}, "offset": {strconv.FormatInt(l.shown, 10)}}
 	if l.step != "" {
 		q.Set("step", l.step)
@@ -100,17 +102,17 @@ func (l *logs) read(ctx context.Context) error {
 	endless.http = &http.Client{Transport: l.gateway.http.Transport}
 	resp, err := endless.send(ctx, "", &derive.Request{Method: http.MethodGet, Path: cfsSessions + httpapi.Segment(l.name) + "/log?" + q.Encode()})
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		body, err := io.ReadAll(resp.Body)
-		return cmp.Or(err, refused(resp.StatusCode, body))
+		return true, cmp.Or(err, refused(resp.StatusCode, body))
 	}
 	came := &counted{from: resp.Body}
 	_, err = io.Copy(l.app.Stdout, transform.NewReader(came, printable))
 	l.shown += came.n
-	return err
+	return true, err
 }
 
 // counted counts what is read.

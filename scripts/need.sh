@@ -4,12 +4,13 @@
 # programs is the last line of output: need.sh ansible-new (what Debian 13 has),
 # ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root);
 # likewise boto3, aws and s3cmd: need.sh s3-clients, and what checks a Redfish
-# service: need.sh redfish
+# service: need.sh redfish, and ARA with an Ansible: need.sh ara
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 others=""
 redfish=""
 clients=""
+ara=""
 
 missing=""
 want() { # want PACKAGE TEST...
@@ -37,6 +38,7 @@ for need in "$@"; do
 		;;
 	venv) want python3-venv python3 -c 'import ensurepip' ;;
 	s3-clients) want python3-venv python3 -c 'import ensurepip'; want rclone command -v rclone; clients=yes ;;
+	ara) want python3-venv python3 -c 'import ensurepip'; ara=yes ;;
 	ansible-newest) want mmdebstrap command -v mmdebstrap; others="$others newest" ;;
 	ansible-new) want python3-venv python3 -c 'import ensurepip'; others="$others 2.19" ;;
 	ansible-2.*) want python3-venv python3 -c 'import ensurepip'; others="$others ${need#ansible-}" ;;
@@ -69,3 +71,4 @@ for version in $others; do
 done
 [ -z "$redfish" ] || "$here/redfish-tools.sh"
 [ -z "$clients" ] || "$here/s3-clients.sh"
+[ -z "$ara" ] || "$here/ara.sh"

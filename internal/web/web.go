@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"embed"
+	"errors"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -74,10 +75,19 @@ func (h handler) sessions(w http.ResponseWriter, r *http.Request) {
 	}
 	status := http.StatusOK
 	if err != nil {
-		p := httpapi.AsProblem(err)
+		p := problem(err)
 		status, page, view = p.Status, "problem.html", p
 	}
 	write(w, status, page, view)
+}
+
+// problem is what the service answered, in its words, or what else is wrong.
+func problem(err error) *httpapi.Problem {
+	var answer *httpapi.StatusError
+	if errors.As(err, &answer) {
+		return &httpapi.Problem{Status: answer.Status, Title: answer.Title, Detail: answer.Detail}
+	}
+	return httpapi.AsProblem(err)
 }
 
 func write(w http.ResponseWriter, status int, page string, view any) {

@@ -47,7 +47,7 @@ kill-test: ## 200 kills of the server (KILLS) at any moment of reboots and shutd
 
 bench: ## the table of docs/performance.md on this machine
 	scripts/need.sh git ansible ssh
-	$(GO) run ./bench
+	@set -e; tools=$$(scripts/need.sh ara | tail -1); ARA_TOOLS="$$tools" $(GO) run ./bench
 
 ansible-matrix: ## the table of docs/ansible.md: what is reported under which Ansible
 	scripts/need.sh git ansible ssh

@@ -57,7 +57,7 @@ ansible-matrix: ## the table of docs/ansible.md: what is reported under which An
 		matrix="$$matrix $$("$$bin/ansible-playbook" --version | sed -n '1s/.*core \(2\.[0-9]*\).*/\1/p')=$$bin"; \
 	done; \
 	echo "$$matrix"; \
-	ANSIBLE_MATRIX="$$matrix" ANSIBLE_TABLE=$(CURDIR)/docs/ansible.md $(GO) test -count=1 -timeout 60m -run TestAppliedIsWhoGotToTheEndOfThePlay ./internal/aee
+	ANSIBLE_MATRIX="$$matrix" ANSIBLE_TABLE=$(CURDIR)/docs/ansible.md $(GO) test -count=1 -timeout 60m -run 'TestAppliedIsWhoGotToTheEndOfThePlay|TestEachResultOfATaskIsRecorded' ./internal/aee
 
 redfish-check: ## the table of docs/simulation.md: DMTF's service validator and sushy against the simulated BMCs
 	@set -e; tools=$$(scripts/need.sh redfish | tail -1); \

@@ -20,7 +20,7 @@ func Register(api huma.API, s *Service) {
 		g := routes{api, version}
 		registerTransitions(g, s)
 		registerStatus(g, s)
-		registerPowerCap(g)
+		registerPowerCap(g, s)
 		registerHealth(g, s)
 	}
 }

@@ -19,9 +19,6 @@ import (
 	"github.com/drover-hpc/drover/internal/cfs"
 )
 
-// layerMark begins the line that Ansible writes before each layer's output.
-const layerMark = "=== layer "
-
 // Ansible is the third step: ansible-playbook for each layer in order. The
 // first that does not exit with 0 ends the step, which exits with the same.
 func Ansible(ctx context.Context, d Dir, out io.Writer) error {
@@ -33,7 +30,7 @@ func Ansible(ctx context.Context, d Dir, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	common, err := commonEnv(d, job, settings)
+	common, err := commonEnv(ctx, d, job, settings, out)
 	if err != nil {
 		return err
 	}
@@ -65,7 +62,7 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 	if _, err := os.Stat(playbook); err != nil {
 		return fmt.Errorf("there is no playbook %q in %s at %s", l.Playbook, l.CloneURL, commit)
 	}
-	fmt.Fprintf(out, "%s%d %s: %s of %s at %s\n", layerMark, l.Index, l.Name, l.Playbook, l.CloneURL, commit)
+	fmt.Fprintf(out, "=== layer %d %s: %s of %s at %s\n", l.Index, l.Name, l.Playbook, l.CloneURL, commit)
 
 	unreported, records := d.Path("unreported"), job.RecordState && !isDebug(l)
 	if records { // the plugin removes it when it has reported
@@ -105,7 +102,7 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 }
 
 // commonEnv is the environment that all layers share.
-func commonEnv(d Dir, job cfs.Job, settings Settings) ([]string, error) {
+func commonEnv(ctx context.Context, d Dir, job cfs.Job, settings Settings, out io.Writer) ([]string, error) {
 	config, err := os.ReadFile(d.Path("ansible.cfg"))
 	if err != nil {
 		return nil, fmt.Errorf("read the Ansible configuration: %w", err)
@@ -128,6 +125,8 @@ func commonEnv(d Dir, job cfs.Job, settings Settings) ([]string, error) {
 		"CFS_URL="+strings.TrimSuffix(settings.Gateway, "/")+"/apis/cfs/v3",
 		"CFS_REPORT_TIMEOUT="+strconv.FormatFloat(settings.ReportTimeout.Seconds(), 'f', -1, 64),
 		"PYTHONUNBUFFERED=1",
+		"CFS_RESULTS="+d.Path(resultsDir),
+		"CFS_RESULTS_MAX="+strconv.FormatInt(settings.MaxResults, 10),
 	)
 	if settings.CAFile != "" {
 		env = append(env, "SSL_CAINFO="+settings.CAFile)
@@ -138,7 +137,8 @@ func commonEnv(d Dir, job cfs.Job, settings Settings) ([]string, error) {
 	if settings.TrustDir != "" {
 		env = append(env, "ANSIBLE_PRIVATE_KEY_FILE="+key(d), "ANSIBLE_REMOTE_USER=root")
 	}
-	return append(env, pluginEnv(config, d.Path("plugins"))...), nil
+	ara, araPlugins := araEnv(ctx, settings.ARA, job.Session, out)
+	return slices.Concat(env, pluginEnv(config, d.Path("plugins"), araPlugins), ara), nil
 }
 
 // ansibleArgs are the session's arguments of ansible-playbook. The API has

@@ -46,6 +46,7 @@ type Config struct {
 
 	SSHPort     int           `mapstructure:"ssh-port"`
 	AnsibleDir  string        `mapstructure:"ansible-config-dir"`
+	ARA         string        `mapstructure:"ara-url"`
 	MaxSessions int           `mapstructure:"max-sessions"`
 	HoldCFS     bool          `mapstructure:"cfs-hold-sessions"`
 	JobOrphan   time.Duration `mapstructure:"job-orphan-timeout"`
@@ -92,6 +93,7 @@ func declare(cmd *cobra.Command) {
 	f.String("s3-secret-key", "", "secret key of the S3 service (embedded: generated)")
 	f.Int("ssh-port", 22, "`PORT` at which nodes accept SSH (with --simulate: the fleet's)")
 	f.String("ansible-config-dir", "", "`DIR` with further Ansible configurations, NAME/ansible.cfg each")
+	f.String("ara-url", "", "`URL` of ARA, such as http://ara.example.org: sessions record there as well, and their records link there")
 	f.Int("max-sessions", 4*runtime.NumCPU(), "CFS sessions that run at once")
 	f.Bool("cfs-hold-sessions", false, "accept CFS sessions and start none until a start without this (maintenance); jobs that run go on")
 	f.Duration("job-orphan-timeout", time.Hour, "time that a job of CFS or IMS goes on without a server; then it ends itself")

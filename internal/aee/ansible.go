@@ -119,7 +119,7 @@ func commonEnv(d Dir, job cfs.Job, settings Settings) ([]string, error) {
 		name, _, _ := strings.Cut(v, "=")
 		return name == "VCS_USERNAME" || name == "VCS_PASSWORD" || name == "SSH_AUTH_SOCK"
 	})
-	env = append(env,
+	env = append(settings.VCS.Environ(env), // a task on this machine may use the clone URL
 		"ANSIBLE_CONFIG="+d.path("ansible.cfg"),
 		"ANSIBLE_INVENTORY="+d.path("hosts"),
 		"ANSIBLE_LOCAL_TEMP="+d.path("tmp"),

@@ -215,11 +215,12 @@ func (m mirrors) git(ctx context.Context, args ...string) (string, error) {
 }
 
 // gitEnv is the environment for git: no questions, English words, the site's
-// certificates, and the login by askpass; without one that of the environment.
-func gitEnv(caFile, askpass string, login Login) []string {
-	env := append(os.Environ(), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0")
-	if caFile != "" {
-		env = append(env, "GIT_SSL_CAINFO="+caFile)
+// certificates and names of the server, and the login by askpass; without one
+// that of the environment.
+func gitEnv(settings Settings, askpass string, login Login) []string {
+	env := append(settings.VCS.Environ(os.Environ()), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0")
+	if settings.CAFile != "" {
+		env = append(env, "GIT_SSL_CAINFO="+settings.CAFile)
 	}
 	if login.Username != "" {
 		env = append(env, "VCS_USERNAME="+login.Username, "VCS_PASSWORD="+login.Password)

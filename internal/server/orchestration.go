@@ -30,7 +30,7 @@ func (s *Server) startCFS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	service := cfs.NewService(cfs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{},
+	service := cfs.NewService(cfs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{Names: s.vcsNames()},
 		Tenants: s.platform.tapms, SessionsHeld: s.config.HoldCFS, Now: s.now})
 	api := s.api(cfsPrefix, "CFS")
 	cfs.Register(api, service)
@@ -72,7 +72,7 @@ func (s *Server) startTrust(ctx context.Context) (dir string, err error) {
 // startExecutor sets up what runs sessions as local child processes.
 func (s *Server) startExecutor(trusted string, service *cfs.Service) (cfs.Executor, error) {
 	executor, err := local.New(local.Config{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
-		Repository: service.Repository, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{Gateway: s.localURL(), SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
+		Repository: service.Repository, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{Gateway: s.localURL(), VCS: s.vcsNames(), SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
 			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
 	if err != nil {
 		return nil, err

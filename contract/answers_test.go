@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/server"
 	"github.com/drover-hpc/drover/internal/sim"
@@ -123,6 +125,12 @@ var calls = map[string][]call{
 		{"POST", "/v3/images", `{"name":"i","arch":"x86_64","metadata":{"key":"a","value":"b"}}`, 201}, {"GET", "/v3/images", "", 200}, {"GET", "/v3/images/{id}", "", 200}, {"PATCH", "/v3/images/{id}", `{"metadata":{"operation":"set","key":"sbps-project","value":"true"}}`, 200},
 		{"GET", "/v3/images/3fa85f64-5717-4562-b3fc-2c963f66afa6", "", 404}, {"DELETE", "/v3/images/{id}", "", 204}, {"GET", "/v3/deleted/images", "", 200},
 		{"POST", "/v3/public-keys", `{"name":"k","public_key":"ssh-rsa x"}`, 201}, {"GET", "/v3/public-keys", "", 200}, {"POST", "/v3/recipes", `{"name":"r","recipe_type":"kiwi-ng","linux_distribution":"sles15"}`, 201}, {"GET", "/v3/recipes", "", 200},
+		{"GET", "/v3/jobs", "", 200}, {"GET", "/v2/jobs", "", 200}, {"GET", "/v3/jobs/3fa85f64-5717-4562-b3fc-2c963f66afa6", "", 404}, {"DELETE", "/v3/jobs?status=error&status=success&age=1d", "", 204},
+		{"POST", "/v3/jobs", `{"job_type":"customize","artifact_id":"3fa85f64-5717-4562-b3fc-2c963f66afa6","public_key_id":"3fa85f64-5717-4562-b3fc-2c963f66afa6","image_root_archive_name":"n"}`, 400},
+		{"DELETE", "/v3/jobs/3fa85f64-5717-4562-b3fc-2c963f66afa6", "", 404}, {"PATCH", "/v3/jobs/3fa85f64-5717-4562-b3fc-2c963f66afa6", `{"status":"error"}`, 404}, {"DELETE", "/v3/jobs?age=old", "", 400},
+		{"POST", "/v3/remote-build-nodes", `{"xname":"x3000c1s10b1n0"}`, 201}, {"GET", "/v3/remote-build-nodes", "", 200}, {"GET", "/v3/remote-build-nodes/x3000c1s10b1n0", "", 200},
+		{"GET", "/v3/remote-build-nodes/status", "", 200}, {"GET", "/v3/remote-build-nodes/status/x3000c1s10b1n0", "", 200},
+		{"DELETE", "/v3/remote-build-nodes/x3000c1s10b1n0", "", 204}, {"GET", "/v3/remote-build-nodes/x3000c1s10b1n0", "", 404}, {"DELETE", "/v3/remote-build-nodes", "", 204},
 		{"GET", "/healthz/ready", "", 200}, {"GET", "/healthz/live", "", 200},
 	},
 	"TAPMS": {{"GET", "/v1alpha3/tenants/none", "", 404}, {"POST", "/v1alpha3/tenants", `["` + node + `"]`, 200}},
@@ -133,7 +141,7 @@ type succeeds struct{}
 
 func (succeeds) Start(context.Context, cfs.Job) error { return nil }
 func (succeeds) State(context.Context, string) (cfs.JobState, error) {
-	return cfs.JobState{Phase: cfs.JobSucceeded, Started: time.Now(), Ended: time.Now()}, nil
+	return cfs.JobState{Phase: job.Succeeded, Started: time.Now(), Ended: time.Now()}, nil
 }
 func (succeeds) Stop(context.Context, string) error { return nil }
 func (succeeds) Changed() <-chan string             { return nil }
@@ -141,6 +149,7 @@ func (succeeds) Changed() <-chan string             { return nil }
 // Answers of a running server have the published statuses and schemas.
 func TestAnswersAsPublished(t *testing.T) {
 	specs(t)
+	t.Chdir(".") // back at the end: the object store moves into its directory
 	s, err := server.Start(t.Context(), server.Config{Listen: "127.0.0.1:0", S3Listen: "127.0.0.1:0", Data: t.TempDir(),
 		SSHPort: 22, MaxSessions: 2, PollPower: time.Second, Simulate: 2, SimBootDelay: time.Millisecond}, server.Options{Executor: succeeds{}})
 	if err != nil {

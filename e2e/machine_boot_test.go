@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/drover-hpc/drover/internal/jail"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/need"
-	"github.com/drover-hpc/drover/internal/sim/jail"
 )
 
 // The whole chain on a machine that has nothing of ours inside but its image:

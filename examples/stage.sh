@@ -6,8 +6,10 @@ examples=$PWD/examples
 work=$(mktemp -d /tmp/drover-demo-XXXXXX)
 server=""
 
-say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-show() { printf '\033[2m$ drover %s\033[0m\n' "$*"; "$bin" "$@"; }
+bold= dim= plain=
+[ ! -t 1 ] || { bold=$(printf '\033[1m') dim=$(printf '\033[2m') plain=$(printf '\033[0m'); }
+say() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
+show() { printf '%s$ drover %s%s\n' "$dim" "$*" "$plain"; "$bin" "$@"; }
 
 # value KEY: the text of the key in the JSON on standard input
 value() { sed -n 's/.*"'"$1"'": *"\([^"]*\)".*/\1/p'; }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing, on Debian and its kin: need.sh git ansible ssh postgres cc qemu image venv redfish
+# Installs what is missing, on Debian and its kin: need.sh git ansible ssh sshd postgres cc qemu qemu-user image venv redfish
 # An Ansible beside the system's goes to the user's cache; the directory of its
 # programs is the last line of output: need.sh ansible-new (what Debian 13 has),
 # ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root);
@@ -28,6 +28,8 @@ for need in "$@"; do
 	cc) want gcc command -v cc; want libc6-dev test -e /usr/include/stdio.h ;; # the race detector links with it
 	qemu) want qemu-system-x86 command -v qemu-system-x86_64; want ipxe-qemu test -e /usr/lib/ipxe/qemu/pxe-virtio.rom ;;
 	image) want mmdebstrap command -v mmdebstrap; want squashfs-tools command -v mksquashfs ;;
+	sshd) want openssh-server test -x /usr/sbin/sshd ;;
+	qemu-user) want qemu-user-static command -v qemu-aarch64-static; want arch-test command -v arch-test ;;
 	redfish)
 		want python3-venv python3 -c 'import ensurepip'
 		want cargo command -v cargo # gets the schemas
@@ -51,6 +53,13 @@ install() {
 	echo "Installing:$missing"
 	export DEBIAN_FRONTEND=noninteractive
 	$root apt-get update -qq
+	# An SSH server is only wanted as a program: nothing shall begin to listen.
+	policy=/usr/sbin/policy-rc.d
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' | $root tee $policy >/dev/null
+		$root chmod +x $policy
+		trap "$root rm -f $policy" EXIT
+	fi
 	$root apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 

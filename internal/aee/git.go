@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/job"
 )
 
 // newMirror begins the names of mirrors that are not whole yet.
@@ -30,7 +32,7 @@ type mirrors struct {
 	out     io.Writer
 	// what is checked out; waits are told while it waits.
 	what  string
-	waits *waits
+	waits *job.Waits
 }
 
 var fullHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
@@ -173,25 +175,25 @@ func (m mirrors) retry(ctx context.Context, do func() error) error {
 		err := do()
 		var fault *gitFault
 		if err == nil || !errors.As(err, &fault) {
-			return errors.Join(err, m.waits.over(m.what))
+			return errors.Join(err, m.waits.Over(m.what))
 		}
 		if advice := refused(fault.words); advice != "" {
 			err = fmt.Errorf("%w\nNot tried again, as waiting does not mend it: %s", err, advice)
-			return errors.Join(err, m.waits.over(m.what))
+			return errors.Join(err, m.waits.Over(m.what))
 		}
 		if try > m.retries {
-			return errors.Join(err, m.waits.over(m.what))
+			return errors.Join(err, m.waits.Over(m.what))
 		}
 		next := time.Now().Add(m.delay)
 		fmt.Fprintf(m.out, "%s: %v; try %d of %d, next try in %v\n", m.what, err, try, m.retries+1, m.delay)
-		if err := m.waits.set(Wait{What: m.what, Why: err.Error(), Tries: try, Of: m.retries + 1, Since: since, Next: next}); err != nil {
+		if err := m.waits.Set(job.Wait{What: m.what, Why: err.Error(), Tries: try, Of: m.retries + 1, Since: since, Next: next}); err != nil {
 			return err
 		}
 		wait := time.NewTimer(m.delay)
 		select {
 		case <-ctx.Done():
 			wait.Stop()
-			return errors.Join(err, m.waits.over(m.what))
+			return errors.Join(err, m.waits.Over(m.what))
 		case <-wait.C:
 		}
 	}

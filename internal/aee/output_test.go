@@ -2,8 +2,6 @@ package aee
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -25,38 +23,6 @@ func TestFailedTask(t *testing.T) {
 	}
 }
 
-func TestLogIsBoundedAndKeepsTheEnd(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.log")
-	const bound = 1000
-	l, err := openLog(path, bound)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 100 {
-		if _, err := l.Write([]byte(strings.Repeat("x", 99) + "\n")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := l.Write([]byte("the end\n")); err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	size := int64(0)
-	for _, p := range []string{path, path + ".1"} {
-		info, err := os.Stat(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		size += info.Size()
-	}
-	if size > bound || size < bound/2 {
-		t.Errorf("%d bytes kept, expected at most %d and at least half of that", size, bound)
-	}
-	if tail := readTail(path, 8); tail != "the end\n" {
-		t.Errorf("the log ends with %q", tail)
-	}
-}
-
 func TestUsage(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct {
@@ -73,7 +39,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"--help"}, 0, "usage: drover aee"},
 	} {
 		var out bytes.Buffer
-		if exit := Run(t.Context(), nil, c.args, &out, &out); exit != c.exit || !strings.Contains(out.String(), c.says) {
+		if exit := Command(nil).Main(t.Context(), c.args, &out, &out); exit != c.exit || !strings.Contains(out.String(), c.says) {
 			t.Errorf("%q: exit %d, %q; expected %d, %q", c.args, exit, &out, c.exit, c.says)
 		}
 	}

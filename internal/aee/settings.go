@@ -13,6 +13,10 @@ type Settings struct {
 	Gateway string `json:"gateway"`
 	// VCS are the names by which clone URLs mean the server itself.
 	VCS vcs.Names `json:"vcs,omitzero"`
+	// HSM and IMS are the base URLs of services that are elsewhere; empty: they
+	// are behind the gateway.
+	HSM string `json:"hsm,omitempty"`
+	IMS string `json:"ims,omitempty"`
 	// CAFile has the certificates that git and the plugin trust; empty: the
 	// system's.
 	CAFile string `json:"ca_file,omitempty"`

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/drover-hpc/drover/internal/httpapi"
@@ -134,7 +136,7 @@ type sessionIDsOutput struct {
 type SessionLog struct {
 	Name     string     `json:"name"`
 	Job      string     `json:"job"`
-	Phase    JobPhase   `json:"phase" doc:"waiting, running, succeeded, failed or lost"`
+	Phase    job.Phase  `json:"phase" doc:"waiting, running, succeeded, failed or lost"`
 	Step     string     `json:"step,omitempty" doc:"Step that runs, or that failed"`
 	Message  string     `json:"message,omitempty" doc:"Why it failed, with the end of the step's output"`
 	Started  time.Time  `json:"started,omitzero"`

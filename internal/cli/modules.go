@@ -4,6 +4,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/drover-hpc/drover/internal/bos"
+	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 	"github.com/drover-hpc/drover/internal/bss"
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/hsm"
@@ -21,8 +22,10 @@ var hsmVerbs = map[string]string{"PUT": "replace", "DELETE collection": "clear"}
 func modules() []module {
 	all := "deleteall"
 	return []module{
-		{name: "bos", short: "Boot nodes: session templates, sessions, components", prefix: "/apis/bos", register: register(bos.Register),
-			versions: []version{{"v2", "/v2", editBOS}, {"v1", "/v1", legacyBOS}}},
+		{name: "bos", short: "Boot nodes: session templates, sessions, components", prefix: "/apis/bos", register: func(api huma.API) {
+			bos.Register(api, nil)
+			v1.Register(api, nil)
+		}, versions: []version{{"v2", "/v2", editBOS}, {"v1", "/v1", editBOS1}}},
 		{name: "cfs", short: "Configure nodes: configurations, sessions, components", prefix: "/apis/cfs", register: register(cfs.Register),
 			versions: []version{{"v2", "/v2", editCFS2}, {"v3", "/v3", editCFS3}},
 			verbs:    map[string]string{"DELETE collection": all}, unversioned: true},

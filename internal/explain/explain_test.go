@@ -94,7 +94,9 @@ func TestExplain(t *testing.T) {
 			f.Console = []string{"[ 1.9] ---[ end Kernel panic - not syncing: VFS: Unable to mount root fs ]---", "a", "b", "c", "d", "e", "f"}
 		}), []string{"On its console: Kernel panic - not syncing: VFS: Unable to mount root fs\n"}, []string{"| [ 1.9]"}},
 		"missing artifact": {facts("power_on_called", with(called, entry(time.Minute, "s3", "artifact", "! could not fetch s3://b/kernel: 404 Not Found"))),
-			[]string{"could not fetch what it should boot.", "404 Not Found"}, []string{"The last thing that went wrong"}},
+			[]string{"could not fetch what it should boot.", "404 Not Found", "The store does not have it:"}, []string{"The last thing that went wrong"}},
+		"other artifact": {facts("power_on_called", with(called, entry(time.Minute, "s3", "artifact", "! could not fetch s3://b/rootfs: 412 Precondition Failed"))),
+			[]string{"could not fetch what it should boot.", "another file under this name than rd.live.etag"}, []string{"does not have it"}},
 		"wrong boot": {facts("power_on_called", with(called), func(f *Facts) { f.Component.ActualState.BootArtifacts.Kernel = "s3://old" }),
 			[]string{"reported a boot that is not the one wanted.", "It runs s3://old"}, nil},
 		"no reporter": {facts("power_on_called", with(called, entry(9*time.Second, "hsm", "state", "HSM state Ready"))),

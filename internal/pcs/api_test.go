@@ -47,6 +47,31 @@ func TestBadInputIsNamedAndChangesNothing(t *testing.T) {
 	}
 }
 
+// As HSM, BOS and CFS take them.
+func TestEachSpellingOfANameIsTheComponent(t *testing.T) {
+	const odd = "X01C0S00B0N0"
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.start()
+	tasks := w.finished(w.transition("On", -1, odd))
+	if task := tasks[n0]; len(tasks) != 1 || task.TaskStatus != pcs.TaskSucceeded {
+		t.Errorf("%+v", tasks)
+	}
+	for name, ask := range map[string]struct {
+		query url.Values
+		body  any
+	}{
+		http.MethodGet:  {url.Values{"xname": {odd}}, nil},
+		http.MethodPost: {nil, map[string]any{"xname": []string{odd}}},
+	} {
+		var out struct{ Status []pcs.PowerStatus }
+		_, err := w.http.Do(t.Context(), name, "/v1/power-status", ask.query, ask.body, &out)
+		if err != nil || len(out.Status) != 1 || out.Status[0].Xname != n0 || out.Status[0].Error != "" {
+			t.Errorf("%s: %+v, %v", name, out.Status, err)
+		}
+	}
+}
+
 func TestPowerStatusSelection(t *testing.T) {
 	const processor, unknown = "x1c0s0b0n0p0", "x9c0s0b0n0"
 	w := newWorld(t)

@@ -10,6 +10,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -46,6 +48,22 @@ func startServer(t *testing.T) *Server {
 		t.Fatal(err)
 	}
 	return server
+}
+
+// What a command prints is its own; the log is on standard error.
+func TestTheServerPrintsNothing(t *testing.T) {
+	stdout := os.Stdout
+	t.Cleanup(func() { os.Stdout = stdout })
+	file, err := os.Create(filepath.Join(t.TempDir(), "stdout"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	os.Stdout = file
+	startServer(t)
+	if text, err := os.ReadFile(file.Name()); err != nil || len(text) > 0 {
+		t.Errorf("%q, %v", text, err)
+	}
 }
 
 func request(t *testing.T, server *Server, method, path, query, body string) *http.Request {

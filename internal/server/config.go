@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -154,7 +155,8 @@ func load(cmd *cobra.Command) (Config, error) {
 	}
 	var c Config
 	if err := v.Unmarshal(&c); err != nil {
-		return Config{}, fault.New(fault.Invalid, "configuration: %w", err)
+		says := strings.TrimPrefix(err.Error(), "decoding failed due to the following error(s):")
+		return Config{}, fault.New(fault.Invalid, "configuration: %s", strings.Join(strings.Fields(says), " "))
 	}
 	return c, c.check()
 }
@@ -187,13 +189,15 @@ func (c *Config) check() error {
 			return err
 		}
 	}
+	if err := c.settleOwn(); err != nil {
+		return err
+	}
+	if err := c.checkListeners(); err != nil {
+		return err
+	}
 	switch {
 	case c.Database != "" && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://"):
 		return fault.New(fault.Invalid, "database: expected a postgres:// URL, got %q", c.Database)
-	case c.Advertise == "" && anyAddress(c.Listen):
-		return fault.New(fault.Invalid, "listen: %s is every address of this machine; say with advertise by which URL nodes reach it", c.Listen)
-	case c.S3Endpoint == "" && c.S3Advertise == "" && anyAddress(c.S3Listen):
-		return fault.New(fault.Invalid, "s3-listen: %s is every address of this machine; say with s3-advertise by which URL nodes reach it", c.S3Listen)
 	case c.Simulate < 0 || c.Simulate > 100_000:
 		return fault.New(fault.Invalid, "simulate: expected 0 to 100000 nodes, got %d", c.Simulate)
 	case c.SimFailure < 0 || c.SimFailure > 1:
@@ -212,6 +216,28 @@ func (c *Config) check() error {
 		return fault.New(fault.Invalid, "ssh-port: expected 1 to 65535, got %d", c.SSHPort)
 	case c.S3Endpoint != "" && (c.S3AccessKey == "" || c.S3SecretKey == ""):
 		return fault.New(fault.Invalid, "s3-endpoint: s3-access-key and s3-secret-key are needed with it")
+	}
+	return nil
+}
+
+// checkListeners refuses what nobody can listen on, and what nodes could not
+// find: that would show much later, in boot scripts.
+func (c *Config) checkListeners() error {
+	listens := map[string]string{"listen": c.Listen, "s3-listen": c.S3Listen}
+	if c.S3Endpoint != "" {
+		delete(listens, "s3-listen")
+	}
+	for flag, listen := range listens {
+		_, port, err := net.SplitHostPort(listen)
+		if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+			return fault.New(fault.Invalid, "%s: expected HOST:PORT such as 10.1.0.1:8080, got %q", flag, listen)
+		}
+	}
+	switch {
+	case c.Advertise == "" && anyAddress(c.Listen):
+		return fault.New(fault.Invalid, "listen: %s is every address of this machine; say with advertise by which URL nodes reach it", c.Listen)
+	case c.S3Endpoint == "" && c.S3Advertise == "" && anyAddress(c.S3Listen):
+		return fault.New(fault.Invalid, "s3-listen: %s is every address of this machine; say with s3-advertise by which URL nodes reach it", c.S3Listen)
 	}
 	return nil
 }

@@ -88,11 +88,20 @@ func TestRefusedConfigurationsNameTheKey(t *testing.T) {
 		"no bss-url":          {"--virtual", "1", "--bss-url", "http://bss.example.org"},
 		"boot-retry":          {"--boot-retry", "0s"},
 		"with s3-advertise":   {"--s3-listen", "0.0.0.0:8081"},
+		"s3-listen: expected": {"--s3-listen", "foo"},
+		"listen: expected":    {"--listen", "127.0.0.1:http"},
+		"s3-endpoint: ":       {"--s3-endpoint", "s3.example.org", "--s3-access-key", "a", "--s3-secret-key", "b"},
+		"advertise: ":         {"--advertise", "10.1.0.1:8080"},
 	} {
 		if _, err := loaded(t, args...); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v: %v; want it to say %q", args, err, says)
 		}
 	}
+	t.Setenv("DROVER_SIMULATE", "many")
+	if _, err := loaded(t); err == nil || !strings.Contains(err.Error(), "configuration: 'simulate' ") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("text for a number: %v", err)
+	}
+	t.Setenv("DROVER_SIMULATE", "0")
 	if _, err := loaded(t, "--listen", "0.0.0.0:8080", "--advertise", "http://admin:8080"); err != nil {
 		t.Error(err)
 	}

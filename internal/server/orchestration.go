@@ -1,11 +1,16 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/drover-hpc/drover/internal/boa"
+	v1 "github.com/drover-hpc/drover/internal/bos/v1"
+
 	"github.com/drover-hpc/drover/internal/aee"
-	"github.com/drover-hpc/drover/internal/aee/local"
 	"github.com/drover-hpc/drover/internal/aee/trust"
 	"github.com/drover-hpc/drover/internal/aee/trust/publish"
 	"github.com/drover-hpc/drover/internal/bos"
@@ -42,7 +47,7 @@ func (s *Server) startCFS(ctx context.Context) error {
 	}
 	agent := hwsync.New(hwsync.Config{Components: service, HSM: s.platform.hsm, Hub: s.hub, Tables: []string{hsm.ComponentsTable}})
 	op := operator.New(operator.Config{Sessions: service, Queue: store.NewQueue(s.db, cfs.EventsTopic, s.now),
-		Executor: executor, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
+		Executor: executor, ImageJobs: imageJobs{s.platform.ims}, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
 	batches := batcher.New(batcher.Config{DB: s.db, CFS: service, Journal: s.journal, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
 	batcher.Register(api, batches)
 	for _, loop := range []interface {
@@ -71,8 +76,8 @@ func (s *Server) startTrust(ctx context.Context) (dir string, err error) {
 
 // startExecutor sets up what runs sessions as local child processes.
 func (s *Server) startExecutor(trusted string, service *cfs.Service) (cfs.Executor, error) {
-	executor, err := local.New(local.Config{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
-		Repository: service.Repository, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{Gateway: s.localURL(), VCS: s.vcsNames(), SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
+	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
+		Repository: service.Repository, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
 			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
 	if err != nil {
 		return nil, err
@@ -94,7 +99,8 @@ func (s *Server) startBOS(ctx context.Context) error {
 	p := &s.platform
 	service := bos.NewService(bos.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Objects: clients.Objects(p.objects),
 		Images: clients.Images(p.ims), Tenants: clients.Tenants(p.tapms), Addresses: p.addresses, Now: s.now})
-	bos.Register(s.api(bosPrefix, "BOS"), service)
+	api := s.api(bosPrefix, "BOS")
+	bos.Register(api, service)
 	c := operators.Config{Service: service, Hub: s.hub, Inventory: clients.Inventory(p.hsm), Power: clients.Power(p.pcs),
 		BootParameters: clients.BootParameters(p.bss), Configurations: clients.Configurations(s.client("CFS", cfsPrefix, "")),
 		ConfigurationTable: cfs.ComponentsTable, PollForeign: s.config.PCS != "", Now: s.now}
@@ -107,5 +113,26 @@ func (s *Server) startBOS(ctx context.Context) error {
 	ops := operators.New(c)
 	ops.Start(context.WithoutCancel(ctx))
 	s.onStop(ops.Stop)
+	return s.startBOS1(ctx, api, service)
+}
+
+// startBOS1 adds version 1, whose sessions agents carry out.
+func (s *Server) startBOS1(ctx context.Context, api huma.API, service *bos.Service) error {
+	first := v1.NewService(v1.Config{DB: s.db, BOS: service, Now: s.now})
+	v1.Register(api, first)
+	at := func(prefix, external string) string { return cmp.Or(external, s.localURL()+prefix) }
+	executor, err := boa.NewExecutor(filepath.Join(s.config.Data, "agents"), s.opts.Agent, boa.Settings{
+		BOS: at(bosPrefix, ""), CFS: at(cfsPrefix+"/v2", ""), CAPMC: at(capmcPrefix+"/v1", ""), HSM: at(hsmPrefix, s.config.HSM), BSS: at(bssPrefix, s.config.BSS),
+		S3: s.platform.s3Local, Credentials: s.platform.s3Credentials, Orphan: s.config.JobOrphan})
+	if err != nil {
+		return err
+	}
+	s.onStop(executor.Close)
+	if err := executor.Open(); err != nil {
+		return err
+	}
+	agents := v1.NewAgents(first, executor, s.hub)
+	agents.Start(context.WithoutCancel(ctx))
+	s.onStop(agents.Stop)
 	return nil
 }

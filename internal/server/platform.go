@@ -16,6 +16,7 @@ import (
 	"github.com/drover-hpc/drover/internal/bss"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/ims"
+	"github.com/drover-hpc/drover/internal/ims/imagejob"
 	"github.com/drover-hpc/drover/internal/pcs"
 	"github.com/drover-hpc/drover/internal/redfish"
 	"github.com/drover-hpc/drover/internal/s3"
@@ -32,6 +33,7 @@ const (
 	tapmsPrefix = "/apis/tapms"
 	bosPrefix   = "/apis/bos"
 	cfsPrefix   = "/apis/cfs"
+	capmcPrefix = "/apis/capmc/capmc"
 )
 
 // bmcConnections bounds the connections to BMCs at any time.
@@ -47,6 +49,8 @@ type platform struct {
 	objects    *s3.Client
 	s3Endpoint string // where clients reach the object store
 	s3Local    string // where this process does
+	// s3Credentials are those of the store.
+	s3Credentials s3.Credentials
 	// presigner makes URLs that nodes can fetch.
 	presigner *s3.Client
 	consoles  consoles
@@ -72,7 +76,7 @@ func (s *Server) startPlatform(ctx context.Context) error {
 	s.onStop(bmcs.Close)
 	hardware := hsm.NewService(s.db, s.journal, bmcs, s.now)
 	if err := hardware.AddRoles(c.Roles, c.SubRoles); err != nil {
-		return err
+		return fmt.Errorf("hsm-roles, hsm-subroles: %w", err)
 	}
 	p.consoles = consoles{inventory: p.hsm, credentials: hardware, bmcs: bmcs}
 	if c.HSM == "" {
@@ -99,7 +103,9 @@ func (s *Server) startPlatform(ctx context.Context) error {
 		s.onStop(boot.Stop)
 	}
 	if c.IMS == "" {
-		ims.Register(s.api(imsPrefix, "IMS"), ims.NewService(ims.Config{DB: s.db, Objects: p.objects, Now: s.now}))
+		if err := s.startIMS(ctx); err != nil {
+			return err
+		}
 	}
 	var err error
 	p.repositories, err = vcs.NewService(vcs.Config{Dir: filepath.Join(c.Data, "vcs"), BaseURL: s.URL(), MaxPush: c.VCSMaxPush << 20})
@@ -111,6 +117,26 @@ func (s *Server) startPlatform(ctx context.Context) error {
 	if c.TAPMS == "" {
 		tapms.Register(s.api(tapmsPrefix, "TAPMS"), tapms.NewService(s.db, s.now))
 	}
+	return nil
+}
+
+// startIMS starts the embedded image service with what runs its jobs, in a
+// program of their own.
+func (s *Server) startIMS(ctx context.Context) error {
+	p := &s.platform
+	runner, err := imagejob.NewRunner(imagejob.Config{Dir: filepath.Join(s.config.Data, "image-jobs"), Settings: imagejob.Settings{
+		Endpoint: p.s3Local, Credentials: p.s3Credentials, Cache: filepath.Join(s.config.Data, "image-cache"), OrphanTimeout: s.config.JobOrphan}})
+	if err != nil {
+		return err
+	}
+	s.onStop(runner.Close)
+	if err := runner.Open(); err != nil {
+		return err
+	}
+	images := ims.NewService(ims.Config{DB: s.db, Objects: p.objects, Hub: s.hub, Runner: runner, Now: s.now})
+	ims.Register(s.api(imsPrefix, "IMS"), images)
+	images.Start(context.WithoutCancel(ctx))
+	s.onStop(images.Stop)
 	return nil
 }
 
@@ -134,6 +160,7 @@ func (s *Server) startS3(ctx context.Context) error {
 		p.s3Local = "http://" + fromHere(strings.TrimPrefix(server.Endpoint(), "http://"))
 		p.s3Endpoint = cmp.Or(c.S3Advertise, p.s3Local)
 	}
+	p.s3Credentials = creds
 	var err error
 	if p.objects, err = s3.NewClient(p.s3Local, creds); err != nil {
 		return err
@@ -142,7 +169,11 @@ func (s *Server) startS3(ctx context.Context) error {
 		return err
 	}
 	s.mux.HandleFunc("PUT /apis/sts/token", stsToken(p.s3Endpoint, creds))
-	return p.objects.EnsureBuckets(ctx, "boot-images", "ims")
+	err = p.objects.EnsureBuckets(ctx, "boot-images", "ims")
+	if err != nil && c.S3Endpoint != "" {
+		return fmt.Errorf("s3-endpoint: %w", err)
+	}
+	return err
 }
 
 // s3Credentials are those given, or those of the data directory, made at the

@@ -37,6 +37,8 @@ type Options struct {
 	Executor cfs.Executor
 	// Program starts a step of a session: by default this binary and "aee".
 	Program []string
+	// Agent starts an agent of BOS v1: by default this binary and "boa".
+	Agent []string
 	// Fleet changes the simulated fleet's options before it starts.
 	Fleet func(*sim.Options)
 }

@@ -120,7 +120,7 @@ func (s *Service) backend(w http.ResponseWriter, r *http.Request, n name, path s
 	in.TransferEncoding = nil
 	in.Body = http.MaxBytesReader(w, out.body(), s.cfg.MaxPush+maxCommands)
 	handler := &cgi.Handler{Path: git, Args: []string{"http-backend"}, Root: "/", Dir: s.cfg.Dir,
-		Env: append(isolated(s.settings()...), "GIT_PROJECT_ROOT="+s.cfg.Dir, "GIT_HTTP_EXPORT_ALL=1"),
+		Env:    append(isolated(s.settings()...), "GIT_PROJECT_ROOT="+s.cfg.Dir, "GIT_HTTP_EXPORT_ALL=1"),
 		Stderr: words{n}, Logger: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
 	handler.ServeHTTP(out, in)
 	// A client that is cut off while it sends does not read why.

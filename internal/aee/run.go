@@ -51,7 +51,7 @@ func step(ctx context.Context, name string, d Dir, out io.Writer) error {
 // tell says why a step failed, where its output's end does not say it best.
 func tell(step, output string) string {
 	if step == StepAnsible {
-		return failedTask(output)
+		return withCollection(output, failedTask(output), movedPlugin)
 	}
 	return ""
 }

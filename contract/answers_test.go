@@ -113,7 +113,20 @@ var calls = map[string][]call{
 		{"GET", "/v1/power-status", "", 200}, {"GET", "/v1/power-status?xname=" + node, "", 200}, {"POST", "/v1/power-status", `{"xname":["` + node + `"]}`, 200}, {"GET", "/v1/power-status?powerStateFilter=warm", "", 400},
 		{"POST", "/v1/transitions", `{"operation":"On","location":[{"xname":"` + other + `"}]}`, 200}, {"GET", "/v1/transitions", "", 200}, {"GET", "/v1/transitions/{transitionID}", "", 200},
 		{"POST", "/v1/transitions", `{"operation":"On","location":[{"xname":"x9c0s9b0n0"}]}`, 200}, {"GET", "/v1/transitions/{transitionID}", "", 200},
+		{"POST", "/v1/power-cap/snapshot", `{"xnames":["` + node + `","x9c0s9b0n0"]}`, 200}, {"GET", "/v1/power-cap/{taskID}", "", 200}, {"GET", "/v1/power-cap", "", 200},
+		{"PATCH", "/v1/power-cap", `{"components":[{"xname":"` + node + `","controls":[{"name":"Node Power Limit","value":500}]}]}`, 200}, {"GET", "/v1/power-cap/{taskID}", "", 200},
+		{"PATCH", "/v1/power-cap", `{"components":[]}`, 400}, {"GET", "/v1/power-cap/3fa85f64-5717-4562-b3fc-2c963f66afa6", "", 404},
 		{"GET", "/v1/transitions/3fa85f64-5717-4562-b3fc-2c963f66afa6", "", 404}, {"POST", "/v1/transitions", `{"operation":"explode"}`, 400}, {"GET", "/v1/liveness", "", 204}, {"GET", "/v1/readiness", "", 204}, {"GET", "/v1/health", "", 200},
+	},
+	"CAPMC": {
+		{"POST", "/get_xname_status", `{}`, 200}, {"POST", "/get_xname_status", `{"filter":"show_on|show_off","source":"hsm","xnames":["` + node + `"]}`, 200},
+		{"POST", "/get_xname_status", `{"filter":"show_me"}`, 400}, {"POST", "/get_xname_status", `{"source":"oracle"}`, 400}, {"GET", "/get_xname_status", "", 405},
+		{"POST", "/xname_on", `{"xnames":["` + other + `"],"reason":"r"}`, 200}, {"POST", "/xname_reinit", `{"xnames":["` + other + `"],"force":true}`, 200}, {"POST", "/xname_off", `{"xnames":["` + other + `"],"force":true}`, 200},
+		{"POST", "/xname_off", `{"xnames":["x1000c0s0b0"]}`, 200}, {"POST", "/xname_on", `{"xnames":["foo"]}`, 400}, {"POST", "/xname_on", `{"xnames":[]}`, 400}, {"POST", "/xname_on", `{`, 400}, {"PATCH", "/xname_on", `{}`, 405},
+		{"POST", "/xname_on", `{"xnames":["x9c0s9b0n0"]}`, 400}, {"POST", "/xname_on", `{"xnames":["x9c0s9b0n0"],"continue":true}`, 404},
+		{"POST", "/get_power_cap", `{"nids":[]}`, 200}, {"POST", "/get_power_cap", `{"nids":[1,99]}`, 200}, {"POST", "/get_power_cap", `{"nids":[1,1]}`, 400}, {"POST", "/get_power_cap_capabilities", `{"nids":[1]}`, 200},
+		{"POST", "/set_power_cap", `{"nids":[{"nid":99,"controls":[{"name":"node","val":400}]}]}`, 200}, {"POST", "/set_power_cap", `{"nids":[]}`, 400},
+		{"GET", "/health", "", 200}, {"GET", "/liveness", "", 204}, {"GET", "/readiness", "", 204}, {"POST", "/health", "", 405},
 	},
 	"BSS": {
 		{"PUT", "/boot/v1/bootparameters", `{"hosts":["` + node + `"],"kernel":"http://k","initrd":"http://i","params":"a=b"}`, 200}, {"GET", "/boot/v1/bootparameters", "", 200}, {"GET", "/boot/v1/bootparameters?name=" + node, "", 200},
@@ -226,7 +239,7 @@ func (c *client) run(list []call) {
 			c.t.Errorf("%s is not published", what)
 		}
 		if status >= 400 {
-			if media != "application/problem+json" {
+			if want := map[bool]string{true: "application/json", false: "application/problem+json"}[c.service.name == "CAPMC"]; media != want {
 				c.t.Errorf("%s: %d as %s: %s", at, status, media, text)
 			}
 			continue
@@ -235,7 +248,7 @@ func (c *client) run(list []call) {
 		if json.Unmarshal(text, &v) != nil {
 			continue // a boot script, or nothing
 		}
-		if o, ok := v.(object); ok && (o["id"] != nil || o["transitionID"] != nil) {
+		if o, ok := v.(object); ok && (o["id"] != nil || o["transitionID"] != nil || o["taskID"] != nil) {
 			c.last = o
 		}
 		for _, violation := range c.document.violations(schema, v, "") {

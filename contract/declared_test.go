@@ -14,6 +14,7 @@ import (
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bos/v1"
 	"github.com/drover-hpc/drover/internal/bss"
+	"github.com/drover-hpc/drover/internal/capmc"
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/httpapi"
@@ -46,6 +47,7 @@ var services = []service{
 	{"CFS", "cfs.yaml", "/apis/cfs", "", "", register(cfs.Register)},
 	{"HSM", "hsm-v2.yaml", "/apis/smd/hsm/v2", "", "", register(hsm.Register)},
 	{"PCS", "pcs-v1.yaml", "/apis/power-control", "/v1", "", register(pcs.Register)},
+	{"CAPMC", "capmc-v1.yaml", "/apis/capmc/capmc/v1", "", "", register(capmc.Register)},
 	{"BSS", "bss-v1.yaml", "/apis/bss", "", "", register(bss.Register)},
 	{"IMS", "ims-v3.yaml", "/apis/ims", "", "", register(ims.Register)},
 	{"TAPMS", "tapms.yaml", "/apis/tapms", "", "", register(tapms.Register)},

@@ -287,7 +287,11 @@ func (c *cluster) openRuns() []cfsSession {
 // supervisors are the processes that run, or ran, jobs.
 func (c *cluster) supervisors() (list []job.Supervisor) {
 	c.t.Helper()
-	files, _ := filepath.Glob(filepath.Join(c.dir, "data/jobs/*/supervisor.json"))
+	var files []string
+	for _, kind := range []string{"jobs", "agents", "image-jobs"} {
+		found, _ := filepath.Glob(filepath.Join(c.dir, "data", kind, "*/supervisor.json"))
+		files = append(files, found...)
+	}
 	for _, file := range files {
 		var s job.Supervisor
 		text, err := os.ReadFile(file)

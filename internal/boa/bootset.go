@@ -78,7 +78,7 @@ func (b *bootSet) begin(ctx context.Context) error {
 	}
 	b.nodes = slices.Clone(kept.Phases[0].Categories[v1.NotStarted])
 	for words, nodes := range kept.Phases[0].Errors {
-		a.say("boot set %s: left out, since %s: %v", b.set.Name, words, nodes)
+		a.say("boot set %s: not %v: %s", b.set.Name, nodes, words)
 	}
 	a.say("boot set %s: %d nodes", b.set.Name, len(b.nodes))
 	return nil

@@ -20,7 +20,13 @@ import (
 type inventory struct{ hsm *hsm.Client }
 
 func (i inventory) Nodes(ctx context.Context, ids []string) ([]Node, error) {
-	found, err := i.hsm.Query(ctx, hsm.ComponentQuery{ComponentIDs: ids, Type: []string{"Node"}})
+	var found []hsm.Component
+	var err error
+	if ids == nil {
+		found, err = i.hsm.Components(ctx, url.Values{"type": {"Node"}})
+	} else if len(ids) > 0 {
+		found, err = i.hsm.Query(ctx, hsm.ComponentQuery{ComponentIDs: ids, Type: []string{"Node"}})
+	}
 	out := make([]Node, len(found))
 	for n := range found {
 		c := &found[n]

@@ -85,6 +85,17 @@ var literal = map[string]string{
 	"cray power cap snapshot --xnames x[1-2]":                                         `POST /apis/power-control/v1/power-cap/snapshot {"xnames":["x1","x2"]}`,
 	"cray power cap set --xnames x1000c0s2b[0-1]n0 --control 'Node Power Limit' 1500": `PATCH /apis/power-control/v1/power-cap {"components":[{"controls":[{"name":"Node Power Limit","value":1500}],"xname":"x1000c0s2b0n0"},{"controls":[{"name":"Node Power Limit","value":1500}],"xname":"x1000c0s2b1n0"}]}`,
 
+	"cray capmc xname_off create --xnames x1000c0s[0-1]b0n0 --force true --reason maintenance":          `POST /apis/capmc/capmc/v1/xname_off {"force":true,"reason":"maintenance","xnames":["x1000c0s0b0n0","x1000c0s1b0n0"]}`,
+	"cray capmc xname_on create --xnames x1000c0s0 --recursive true --continue true":                    `POST /apis/capmc/capmc/v1/xname_on {"continue":true,"recursive":true,"xnames":["x1000c0s0"]}`,
+	"cray capmc v1 xname_reinit create --xnames x1000c0s0b0n0":                                          `POST /apis/capmc/capmc/v1/xname_reinit {"xnames":["x1000c0s0b0n0"]}`,
+	"cray capmc get_xname_status create --xnames x1000c0s0b0n0 --filter 'show_on|show_off'":             `POST /apis/capmc/capmc/v1/get_xname_status {"filter":"show_on|show_off","xnames":["x1000c0s0b0n0"]}`,
+	"cray capmc get_xname_status create":                                                                `POST /apis/capmc/capmc/v1/get_xname_status`,
+	"cray capmc get_power_cap create --nids [1-3,7]":                                                    `POST /apis/capmc/capmc/v1/get_power_cap {"nids":[1,2,3,7]}`,
+	"cray capmc get_power_cap_capabilities create --nids 1":                                             `POST /apis/capmc/capmc/v1/get_power_cap_capabilities {"nids":[1]}`,
+	"cray capmc set_power_cap create --nids [1-2] --control 'Node Power Limit' 410 --control accel 220": `POST /apis/capmc/capmc/v1/set_power_cap {"nids":[{"controls":[{"name":"Node Power Limit","val":410},{"name":"accel","val":220}],"nid":1},{"controls":[{"name":"Node Power Limit","val":410},{"name":"accel","val":220}],"nid":2}]}`,
+	"cray capmc node_off create --nids 1,2":                                                             `POST /apis/capmc/capmc/v1/node_off {"nids":[1,2]}`,
+	"cray capmc health list":                                                                            `GET /apis/capmc/capmc/v1/health`,
+
 	"cray ims images list --format json": `GET /apis/ims/v3/images`,
 	"cray ims images update ID --metadata-operation set --metadata-key sbps-project --metadata-value true": `PATCH /apis/ims/v3/images/ID {"metadata":{"key":"sbps-project","operation":"set","value":"true"}}`,
 	"cray ims public-keys create --name k --public-key FILE":                                               `POST /apis/ims/v3/public-keys {"name":"k","public_key":"{\"a\": 1}"}`,

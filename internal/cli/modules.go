@@ -6,6 +6,7 @@ import (
 	"github.com/drover-hpc/drover/internal/bos"
 	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 	"github.com/drover-hpc/drover/internal/bss"
+	"github.com/drover-hpc/drover/internal/capmc"
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/ims"
@@ -35,6 +36,8 @@ func modules() []module {
 			versions: []version{{"v1", "/boot/v1", editBSS}}, verbs: map[string]string{"PUT": "replace"}},
 		{name: "ims", short: "Images", prefix: "/apis/ims", register: register(ims.Register),
 			versions: []version{{"v3", "/v3", editIMS}, {"v2", "/v2", editIMS}}, verbs: map[string]string{"DELETE collection": all}, unversioned: true},
+		{name: "capmc", short: "Power control as CAPMC had it", prefix: "/apis/capmc/capmc/v1", register: register(capmc.Register),
+			versions: []version{{"v1", "", editCAPMC}}},
 		{name: "power", short: "Power: transitions, status, caps", prefix: "/apis/power-control",
 			versions: []version{{"v1", "/v1", editPower}}},
 	}

@@ -15,11 +15,12 @@ import (
 // Register adds the routes: each below /v1, and without it, which the OpenAPI
 // document leaves out. s may be nil where only the operations are wanted.
 func Register(api huma.API, s *Service) {
+	httpapi.RefuseEmpty(api)
 	for _, version := range []string{"/v1", ""} {
 		g := routes{api, version}
 		registerTransitions(g, s)
 		registerStatus(g, s)
-		registerPowerCap(g)
+		registerPowerCap(g, s)
 		registerHealth(g, s)
 	}
 }

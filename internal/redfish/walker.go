@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -43,14 +45,14 @@ const (
 )
 
 // need is how to read: without that resource the walk fails. mayMiss: it may be
-// linked to without being there.
-type need struct{ must, mayMiss bool }
+// linked to without being there. list: what is odd in it is a member.
+type need struct{ must, mayMiss, list bool }
 
 var (
 	required     = need{must: true}
 	desired      = need{}
-	requiredList = need{must: true, mayMiss: true}
-	desiredList  = need{mayMiss: true}
+	requiredList = need{must: true, mayMiss: true, list: true}
+	desiredList  = need{mayMiss: true, list: true}
 )
 
 // read reads the resource at the path and tells whether it is there. That one
@@ -71,8 +73,11 @@ func (w *walker) read(path string, out any, how need) bool {
 	case err == nil:
 		return true
 	case how.mayMiss && statusOf(err) == http.StatusNotFound:
+		if how.must { // what was known of it stays
+			w.problems = append(w.problems, Problem{path, Describe(err)})
+		}
 		return false
-	case errors.As(err, &odd) && odd.Field != "" && !w.strict: // the other fields are read
+	case errors.As(err, &odd) && odd.Field != "" && !w.strict && !(how.must && how.list): // the other fields are read
 		w.problems = append(w.problems, Problem{path, err.Error()})
 		return true
 	case how.must, w.strict, w.silent >= away, statusOf(err) == http.StatusUnauthorized, w.ctx.Err() != nil:
@@ -118,20 +123,36 @@ func unreadable(err error) bool {
 	return errors.As(err, &syntax) || errors.As(err, &mismatch)
 }
 
-// members lists the paths in a collection, of all its pages.
+// members lists the paths in a collection, of all its pages, each once. The
+// first page may be missing.
 func (w *walker) members(collection link, how need) []string {
 	var paths []string
-	for next, pages := collection.OdataID, 0; next != "" && w.err == nil && pages < 1000; pages++ {
+	seen := map[string]bool{}
+	for next := collection.OdataID; next != "" && w.err == nil && !seen[next] && len(seen) < 1000; how.mayMiss = false {
 		var page struct {
 			Members []link
 			Next    string `json:"Members@odata.nextLink"`
 		}
 		w.read(next, &page, how)
 		for _, m := range page.Members {
+			if m.OdataID == "" {
+				w.fail(next, fmt.Errorf("%s lists a member without a path", next), how)
+				continue
+			}
 			paths = append(paths, m.OdataID)
 		}
+		seen[next] = true
 		next = page.Next
 	}
 	slices.SortFunc(paths, ComparePaths)
-	return slices.Compact(paths)
+	return slices.CompactFunc(paths, func(a, b string) bool { return strings.TrimSuffix(a, "/") == strings.TrimSuffix(b, "/") })
+}
+
+// fail ends the walk, or is a problem, for what is wrong with the resource.
+func (w *walker) fail(path string, err error, how need) {
+	if how.must || w.strict {
+		w.err = err
+		return
+	}
+	w.problems = append(w.problems, Problem{path, Describe(err)})
 }

@@ -325,8 +325,11 @@ func TestBodiesOtherThanSignedAreNotKept(t *testing.T) {
 
 func TestSignaturesEnd(t *testing.T) {
 	server := startServer(t)
-	past := time.Now().Add(-2 * time.Hour)
+	past, future := time.Now().Add(-2*time.Hour), time.Now().Add(2*time.Hour)
 	for _, region := range []string{"", "us-east-1", "eu-north-7"} {
+		if status, body := send(t, sdkLink(t, request(t, server, "GET", object, "", ""), keys, region, future)); status != 403 || !strings.Contains(body, "not valid before") {
+			t.Errorf("link that begins in two hours, for %q: %d %s", region, status, body)
+		}
 		if status, body := send(t, sdkLink(t, request(t, server, "GET", object, "", ""), keys, region, past)); status != 403 {
 			t.Errorf("link of an hour, two hours old, for %q: %d %s", region, status, body)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bss"
+	"github.com/drover-hpc/drover/internal/capmc"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/ims"
 	"github.com/drover-hpc/drover/internal/ims/imagejob"
@@ -86,12 +87,15 @@ func (s *Server) startPlatform(ctx context.Context) error {
 	}
 	if c.PCS == "" {
 		power := pcs.NewService(pcs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Inventory: p.hsm, Credentials: hardware,
-			BMC: bmcs, State: p.hsm, Locks: p.hsm, WakeOn: []string{hsm.ComponentEndpointsTable}, PollEvery: c.PollPower, Now: s.now})
+			BMC: bmcs, State: p.hsm, Locks: p.hsm, Roles: p.hsm, WakeOn: []string{hsm.ComponentEndpointsTable}, PollEvery: c.PollPower, Now: s.now})
 		pcs.Register(s.api(pcsPrefix, "PCS"), power)
 		if err := power.Start(ctx); err != nil {
 			return err
 		}
 		s.onStop(power.Stop)
+	}
+	if err := s.startCAPMC(ctx); err != nil {
+		return err
 	}
 	if c.BSS == "" {
 		boot := bss.NewService(bss.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Inventory: p.hsm, Presigner: p.presigner,
@@ -137,6 +141,17 @@ func (s *Server) startIMS(ctx context.Context) error {
 	ims.Register(s.api(imsPrefix, "IMS"), images)
 	images.Start(context.WithoutCancel(ctx))
 	s.onStop(images.Stop)
+	return nil
+}
+
+// startCAPMC starts the face of CAPMC on PCS and HSM, whichever those are.
+func (s *Server) startCAPMC(ctx context.Context) error {
+	face := capmc.NewService(capmc.Config{DB: s.db, Hardware: s.platform.hsm, Power: s.platform.pcs, Now: s.now})
+	capmc.Register(s.api(capmcPrefix+"/v1", "CAPMC"), face)
+	if err := face.Start(ctx); err != nil {
+		return err
+	}
+	s.onStop(face.Stop)
 	return nil
 }
 

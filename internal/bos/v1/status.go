@@ -129,10 +129,17 @@ type Progress struct {
 	Errors               int
 }
 
-// Progress: a phase is complete when no node is under way or not begun.
+// Progress: a phase is complete when no node is under way or not begun. An
+// error that is about no node known by name counts, too.
 func (p *Phase) Progress() Progress {
-	return Progress{InProgress: len(p.Categories[InProgress]) > 0, Errors: len(p.Categories[Failed]),
+	sum := Progress{InProgress: len(p.Categories[InProgress]) > 0, Errors: len(p.Categories[Failed]),
 		Complete: len(p.Categories[InProgress])+len(p.Categories[NotStarted]) == 0}
+	for _, nodes := range p.Errors {
+		if len(nodes) == 0 {
+			sum.Errors++
+		}
+	}
+	return sum
 }
 
 // Progress: a boot set is complete when all its phases are.

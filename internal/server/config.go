@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -204,6 +205,8 @@ func (c *Config) check() error {
 		return fault.New(fault.Invalid, "sim-boot-failures: expected a share from 0 to 1, got %g", c.SimFailure)
 	case c.Virtual.Nodes > 0 && (c.BSS != "" || c.S3Endpoint != ""):
 		return fault.New(fault.Invalid, "virtual: virtual nodes reach this server only: expected no bss-url and no s3-endpoint")
+	case slices.ContainsFunc(c.VCSHosts, func(h string) bool { return h == "" || strings.ContainsAny(h, "/@ ") }):
+		return fault.New(fault.Invalid, "vcs-hosts: expected names such as api-gw-service-nmn.local or HOST:PORT, got %q", c.VCSHosts)
 	case c.VCSMaxPush < 1 || c.VCSMaxPush > 1<<20:
 		return fault.New(fault.Invalid, "vcs-max-push: expected 1 to %d MiB, got %d", 1<<20, c.VCSMaxPush)
 	case c.BootRetry < time.Second:

@@ -26,18 +26,22 @@ type Names struct {
 }
 
 // Environ is env with git told to ask the listener where a URL is below
-// /vcs/ of one of the names. What env tells git already stays.
+// /vcs/ of one of the names, past any proxy. What env tells git already stays.
 func (n Names) Environ(env []string) []string {
 	if n.Listener == "" {
 		return env
 	}
-	key := "url." + strings.TrimRight(n.Listener, "/") + Prefix + ".insteadOf"
+	base := strings.TrimRight(n.Listener, "/") + Prefix
 	count := configured(env)
 	env = append([]string{}, env...)
-	for _, url := range n.urls() {
+	set := func(key, value string) {
 		index := strconv.Itoa(count)
-		env = append(env, "GIT_CONFIG_KEY_"+index+"="+key, "GIT_CONFIG_VALUE_"+index+"="+url)
+		env = append(env, "GIT_CONFIG_KEY_"+index+"="+key, "GIT_CONFIG_VALUE_"+index+"="+value)
 		count++
+	}
+	set("http."+base+".proxy", "") // a proxy's 127.0.0.1 is another
+	for _, url := range n.urls() {
+		set("url."+base+".insteadOf", url)
 	}
 	return append(env, "GIT_CONFIG_COUNT="+strconv.Itoa(count)) // the last one counts
 }

@@ -333,7 +333,8 @@ func TestDocumentedNamesLeadHere(t *testing.T) {
 	for _, url := range []string{"https://api-gw-service-nmn.local/vcs/cray/x.git", "http://api-gw-service-nmn.local/vcs/cray/x.git",
 		"https://crayvcs@api-gw-service-nmn.local/vcs/cray/x.git", "http://boot.invalid:8080/vcs/cray/x.git"} {
 		cmd := exec.Command("git", "ls-remote", url, "main")
-		cmd.Env = names.Environ(append(os.Environ(), "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=http.userAgent", "GIT_CONFIG_VALUE_0=kept"))
+		cmd.Env = names.Environ(append(os.Environ(), "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=http.userAgent", "GIT_CONFIG_VALUE_0=kept",
+			"http_proxy=http://127.0.0.1:1", "https_proxy=http://127.0.0.1:1"))
 		out, err := cmd.CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "refs/heads/main") {
 			t.Errorf("%s: %v: %s", url, err, out)

@@ -21,7 +21,7 @@ lint:
 	$(GO) tool staticcheck ./...
 
 test: ## format, vet, staticcheck, every test with -race
-	scripts/need.sh git ansible ssh postgres cc
+	scripts/need.sh git git-lfs ansible ssh postgres cc
 	-scripts/need.sh qemu image # without them the tests of virtual nodes are skipped
 	-scripts/need.sh sshd qemu-user # likewise some of image jobs
 	$(MAKE) --no-print-directory lint cross

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing, on Debian and its kin: need.sh git ansible ssh sshd postgres cc qemu qemu-user image venv redfish
+# Installs what is missing, on Debian and its kin: need.sh git git-lfs ansible ssh sshd postgres cc qemu qemu-user image venv redfish
 # An Ansible beside the system's goes to the user's cache; the directory of its
 # programs is the last line of output: need.sh ansible-new (what Debian 13 has),
 # ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root);
@@ -24,6 +24,7 @@ postgres() { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; }
 for need in "$@"; do
 	case $need in
 	git) want git command -v git ;;
+	git-lfs) want git-lfs command -v git-lfs ;;
 	ansible) want ansible-core command -v ansible-playbook ;;
 	ssh) want openssh-client command -v ssh ;;
 	postgres) want postgresql postgres ;;

@@ -115,7 +115,7 @@ func commonEnv(ctx context.Context, d Dir, job cfs.Job, settings Settings, out i
 		name, _, _ := strings.Cut(v, "=")
 		return name == "VCS_USERNAME" || name == "VCS_PASSWORD" || name == "SSH_AUTH_SOCK"
 	})
-	env = append(env,
+	env = append(settings.VCS.Environ(env), // a task on this machine may use the clone URL
 		"ANSIBLE_CONFIG="+d.Path("ansible.cfg"),
 		"ANSIBLE_INVENTORY="+d.Path("hosts"),
 		"ANSIBLE_LOCAL_TEMP="+d.Path("tmp"),

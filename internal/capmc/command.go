@@ -30,6 +30,9 @@ func (s *Service) Do(ctx context.Context, c Command, w Wish) (Outcome, error) {
 	if len(sel.names) == 0 {
 		return sel.outcome(c, nil, len(sel.out)), nil
 	}
+	if !s.started() {
+		return Outcome{}, errNotRunning
+	}
 	keys, refused, err := s.leases.take(ctx, slices.Concat(sel.names, sel.below))
 	if err != nil {
 		return Outcome{}, unreachable("HSM", err)

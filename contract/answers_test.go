@@ -83,7 +83,7 @@ var calls = map[string][]call{
 		{"PATCH", "/v3/components/x9c0s0b0n0", `{"configuration_status":"failed"}`, 400}, {"PATCH", "/v3/components/none", `{"enabled":true}`, 404}, {"GET", "/v3/components/none", "", 404},
 		{"POST", "/v3/sessions", `{"name":"s","configuration_name":"c","ansible_limit":"x9c0s0b0n0","tags":{"bos_session":"b"}}`, 201}, {"POST", "/v2/sessions", `{"name":"s2","configurationName":"c"}`, 200},
 		{"POST", "/v3/sessions", `{"name":"s","configuration_name":"c"}`, 409}, {"POST", "/v3/sessions", `{"name":"S","configuration_name":"c"}`, 400},
-		{"POST", "/v3/sessions", `{"name":"i","configuration_name":"c","target":{"definition":"image","groups":[{"name":"Compute","members":["3fa85f64-5717-4562-b3fc-2c963f66afa6"]}],"image_map":[{"source_id":"3fa85f64-5717-4562-b3fc-2c963f66afa6","result_name":"r"}]}}`, 400},
+		{"POST", "/v3/sessions", `{"name":"i","configuration_name":"c","target":{"definition":"image","groups":[{"name":"Compute","members":["3fa85f64-5717-4562-b3fc-2c963f66afa6"]}],"image_map":[{"source_id":"3fa85f64-5717-4562-b3fc-2c963f66afa6","result_name":"r"}]}}`, 201},
 		{"GET", "/v3/sessions", "", 200}, {"GET", "/v3/sessions?limit=1", "", 200}, {"GET", "/v3/sessions/s", "", 200}, {"GET", "/v2/sessions", "", 200}, {"GET", "/v2/sessions/s", "", 200}, {"GET", "/v3/sessions/none", "", 404},
 		{"DELETE", "/v3/configurations/c", "", 400},
 	},

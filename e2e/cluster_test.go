@@ -63,6 +63,7 @@ type cluster struct {
 	listen string
 	s3     string
 	flags  []string   // of the server, besides those that all have
+	binary string     // of the server
 	fleet  *sim.Fleet // nil: the server simulates one itself
 	nodes  []string
 	server *exec.Cmd
@@ -120,7 +121,7 @@ func newSimulation(t *testing.T, nodes int) *cluster {
 
 func prepare(t *testing.T, flags []string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, dir: t.TempDir(), listen: freeAddress(t), s3: freeAddress(t), flags: flags, patience: patience, pause: 2 * time.Millisecond}
+	c := &cluster{t: t, binary: binary, dir: t.TempDir(), listen: freeAddress(t), s3: freeAddress(t), flags: flags, patience: patience, pause: 2 * time.Millisecond}
 	log, err := os.Create(filepath.Join(c.dir, "server.log"))
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +146,7 @@ func (c *cluster) url() string { return "http://" + c.listen }
 func (c *cluster) start() {
 	c.t.Helper()
 	data := filepath.Join(c.dir, "data")
-	c.server = exec.Command(binary, append([]string{"serve", "--listen", c.listen, "--s3-listen", c.s3, "--data", data,
+	c.server = exec.Command(c.binary, append([]string{"serve", "--listen", c.listen, "--s3-listen", c.s3, "--data", data,
 		"--poll-power", "2s"}, c.flags...)...)
 	c.server.Stdout, c.server.Stderr = c.log, c.log
 	os.Remove(filepath.Join(data, "url"))

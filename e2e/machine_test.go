@@ -21,6 +21,15 @@ import (
 // processor, which the time limits of the others do not allow for.
 func newMachines(t *testing.T, nodes int, flags ...string) *cluster {
 	t.Helper()
+	c := prepareMachines(t, nodes, flags...)
+	c.start()
+	c.known()
+	return c
+}
+
+// prepareMachines is one that was not started yet.
+func prepareMachines(t *testing.T, nodes int, flags ...string) *cluster {
+	t.Helper()
 	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
 		t.Skipf("%v; make test installs QEMU where apt-get can", err)
 	}
@@ -29,8 +38,6 @@ func newMachines(t *testing.T, nodes int, flags ...string) *cluster {
 	for i := range nodes {
 		c.nodes = append(c.nodes, fmt.Sprintf("x3000c0s%db0n0", i+1))
 	}
-	c.start()
-	c.known()
 	return c
 }
 

@@ -15,6 +15,12 @@ func (c *Client) CreatePublicKey(ctx context.Context, n NewPublicKey) (out Publi
 	return out, err
 }
 
+// PublicKeys returns all keys.
+func (c *Client) PublicKeys(ctx context.Context) (out []PublicKey, err error) {
+	_, err = c.http.Do(ctx, http.MethodGet, "/v3/public-keys", nil, nil, &out)
+	return out, err
+}
+
 // DeletePublicKey removes a key; one that is not there is fine.
 func (c *Client) DeletePublicKey(ctx context.Context, id string) error {
 	_, err := c.http.Do(ctx, http.MethodDelete, "/v3/public-keys/"+url.PathEscape(id), nil, nil, nil)

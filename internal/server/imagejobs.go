@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"strings"
 
 	"github.com/drover-hpc/drover/internal/cfs/operator"
 	"github.com/drover-hpc/drover/internal/ims"
@@ -24,3 +25,18 @@ func (i imageJobs) Unfinished(ctx context.Context) ([]operator.ImageJob, error) 
 }
 
 func (i imageJobs) Delete(ctx context.Context, id string) error { return i.ims.DeleteJob(ctx, id) }
+
+func (i imageJobs) Keys(ctx context.Context) (map[string]string, error) {
+	all, err := i.ims.PublicKeys(ctx)
+	out := map[string]string{}
+	for _, k := range all {
+		if session, is := strings.CutPrefix(k.Name, "cfs_"); is {
+			out[k.ID] = session
+		}
+	}
+	return out, err
+}
+
+func (i imageJobs) DeleteKey(ctx context.Context, id string) error {
+	return i.ims.DeletePublicKey(ctx, id)
+}

@@ -17,6 +17,10 @@ type ImageJobs interface {
 	Unfinished(ctx context.Context) ([]ImageJob, error)
 	// Delete ends a job without an image; one that is not there is fine.
 	Delete(ctx context.Context, id string) error
+	// Keys returns the keys of sessions' shells, by ID, with their sessions.
+	Keys(ctx context.Context) (map[string]string, error)
+	// DeleteKey removes a key; one that is not there is fine.
+	DeleteKey(ctx context.Context, id string) error
 }
 
 // ImageJob is a job of IMS and the session that its shell is for.
@@ -28,46 +32,63 @@ type ImageJob struct {
 // imageSweep is the time between looks for jobs of IMS whose session is over.
 const imageSweep = time.Minute
 
-// sweepImages ends the jobs of IMS that complete sessions left open: whoever
-// was to end them was killed.
+// sweepImages ends the jobs of IMS that complete sessions left open, and removes
+// their keys: whoever was to do so was killed.
 func (o *Operator) sweepImages(ctx context.Context, _ events.Wake) error {
-	open, err := o.cfg.ImageJobs.Unfinished(ctx)
-	if err != nil {
-		return fmt.Errorf("ask IMS for jobs: %w", err)
-	}
-	for _, j := range open {
-		s, err := o.cfg.Sessions.Session(ctx, j.Session)
+	over := func(name string) (*cfs.Session, error) {
+		s, err := o.cfg.Sessions.Session(ctx, name)
 		if fault.Is(err, fault.NotFound) { // somebody else's, or its session was deleted, which ended it
-			continue
+			return nil, nil
 		}
-		if err != nil {
-			return err
+		if err != nil || s.Target.Definition != cfs.TargetImage || s.Status.Session.Status != cfs.StageComplete {
+			return nil, err
 		}
-		if s.Target.Definition != cfs.TargetImage || s.Status.Session.Status != cfs.StageComplete || !j.Created.After(started(&s)) {
-			continue
-		}
-		slog.Info("session is over; ending its job in IMS", "session", s.Name, "job", j.ID)
-		if err := o.cfg.ImageJobs.Delete(ctx, j.ID); err != nil {
-			o.images.Later(j.ID, err)
-		}
+		return &s, nil
 	}
-	return nil
+	return o.endThose(ctx, over)
 }
 
-// endImages ends the jobs of IMS of a session that was deleted.
+// endImages does so for a session that was deleted.
 func (o *Operator) endImages(ctx context.Context, s *cfs.Session) error {
 	if o.cfg.ImageJobs == nil || s.Target.Definition != cfs.TargetImage {
 		return nil
 	}
+	return o.endThose(ctx, func(name string) (*cfs.Session, error) {
+		if name != s.Name {
+			return nil, nil
+		}
+		return s, nil
+	})
+}
+
+// endThose ends what sessions have in IMS that are over: over returns nil for
+// those that are not.
+func (o *Operator) endThose(ctx context.Context, over func(name string) (*cfs.Session, error)) error {
 	open, err := o.cfg.ImageJobs.Unfinished(ctx)
 	if err != nil {
 		return fmt.Errorf("ask IMS for jobs: %w", err)
 	}
 	for _, j := range open {
-		if j.Session == s.Name && j.Created.After(started(s)) {
-			if err := o.cfg.ImageJobs.Delete(ctx, j.ID); err != nil {
-				return fmt.Errorf("end job %s of IMS: %w", j.ID, err)
-			}
+		s, err := over(j.Session)
+		if err == nil && s != nil && j.Created.After(started(s)) {
+			slog.Info("session is over; ending its job in IMS", "session", s.Name, "job", j.ID)
+			err = o.cfg.ImageJobs.Delete(ctx, j.ID)
+		}
+		if err != nil {
+			return fmt.Errorf("end job %s of IMS: %w", j.ID, err)
+		}
+	}
+	keys, err := o.cfg.ImageJobs.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("ask IMS for keys: %w", err)
+	}
+	for id, name := range keys {
+		s, err := over(name)
+		if err == nil && s != nil {
+			err = o.cfg.ImageJobs.DeleteKey(ctx, id)
+		}
+		if err != nil {
+			return fmt.Errorf("remove key %s from IMS: %w", id, err)
 		}
 	}
 	return nil

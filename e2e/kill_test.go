@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/sim"
 )
 

@@ -4,12 +4,14 @@
 # programs is the last line of output: need.sh ansible-new (what Debian 13 has),
 # ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root);
 # likewise boto3, aws and s3cmd: need.sh s3-clients, and what checks a Redfish
-# service: need.sh redfish
+# service: need.sh redfish; kiwi-ng: need.sh kiwi; and ARA with an Ansible: need.sh ara
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 others=""
 redfish=""
 clients=""
+kiwi=""
+ara=""
 
 missing=""
 want() { # want PACKAGE TEST...
@@ -37,7 +39,9 @@ for need in "$@"; do
 		redfish=yes
 		;;
 	venv) want python3-venv python3 -c 'import ensurepip' ;;
+	kiwi) want python3-venv python3 -c 'import ensurepip'; want rsync command -v rsync; want debootstrap command -v debootstrap; kiwi=yes ;;
 	s3-clients) want python3-venv python3 -c 'import ensurepip'; want rclone command -v rclone; clients=yes ;;
+	ara) want python3-venv python3 -c 'import ensurepip'; ara=yes ;;
 	ansible-newest) want mmdebstrap command -v mmdebstrap; others="$others newest" ;;
 	ansible-new) want python3-venv python3 -c 'import ensurepip'; others="$others 2.19" ;;
 	ansible-2.*) want python3-venv python3 -c 'import ensurepip'; others="$others ${need#ansible-}" ;;
@@ -70,3 +74,5 @@ for version in $others; do
 done
 [ -z "$redfish" ] || "$here/redfish-tools.sh"
 [ -z "$clients" ] || "$here/s3-clients.sh"
+[ -z "$kiwi" ] || "$here/kiwi.sh"
+[ -z "$ara" ] || "$here/ara.sh"

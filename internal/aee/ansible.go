@@ -33,7 +33,7 @@ func Ansible(ctx context.Context, d Dir, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	common, err := commonEnv(d, job, settings)
+	common, err := commonEnv(ctx, d, job, settings, out)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 }
 
 // commonEnv is the environment that all layers share.
-func commonEnv(d Dir, job cfs.Job, settings Settings) ([]string, error) {
+func commonEnv(ctx context.Context, d Dir, job cfs.Job, settings Settings, out io.Writer) ([]string, error) {
 	config, err := os.ReadFile(d.Path("ansible.cfg"))
 	if err != nil {
 		return nil, fmt.Errorf("read the Ansible configuration: %w", err)
@@ -128,6 +128,8 @@ func commonEnv(d Dir, job cfs.Job, settings Settings) ([]string, error) {
 		"CFS_URL="+strings.TrimSuffix(settings.Gateway, "/")+"/apis/cfs/v3",
 		"CFS_REPORT_TIMEOUT="+strconv.FormatFloat(settings.ReportTimeout.Seconds(), 'f', -1, 64),
 		"PYTHONUNBUFFERED=1",
+		"CFS_RESULTS="+d.Path(resultsDir),
+		"CFS_RESULTS_MAX="+strconv.FormatInt(settings.MaxResults, 10),
 	)
 	if settings.CAFile != "" {
 		env = append(env, "SSL_CAINFO="+settings.CAFile)
@@ -138,7 +140,8 @@ func commonEnv(d Dir, job cfs.Job, settings Settings) ([]string, error) {
 	if settings.TrustDir != "" {
 		env = append(env, "ANSIBLE_PRIVATE_KEY_FILE="+key(d), "ANSIBLE_REMOTE_USER=root")
 	}
-	return append(env, pluginEnv(config, d.Path("plugins"))...), nil
+	ara, araPlugins := araEnv(ctx, settings.ARA, job.Session, out)
+	return slices.Concat(env, pluginEnv(config, d.Path("plugins"), araPlugins), ara), nil
 }
 
 // ansibleArgs are the session's arguments of ansible-playbook. The API has

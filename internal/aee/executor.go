@@ -1,6 +1,7 @@
 package aee
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -29,7 +30,8 @@ type ExecutorConfig struct {
 	// Parallel is how many jobs run at a time. Jobs that may be held for
 	// debugging do not count. 0: twice the processors, at least 4.
 	Parallel int
-	// KeepFinished is how many finished jobs keep their records and logs. 0: 200.
+	// KeepFinished is how many finished jobs keep their records, logs and results.
+	// 0: 1,000.
 	KeepFinished int
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
@@ -66,7 +68,7 @@ func NewExecutor(cfg ExecutorConfig) (*Executor, error) {
 		*path = abs
 	}
 	jobs, err := local.New(local.Config{Dir: cfg.Dir, Program: cfg.Program, Clean: Clean, Parallel: cfg.Parallel,
-		KeepFinished: cfg.KeepFinished, Now: cfg.Now, Log: cfg.Log})
+		KeepFinished: cmp.Or(cfg.KeepFinished, 1000), Now: cfg.Now, Log: cfg.Log})
 	return &Executor{jobs, cfg}, err
 }
 

@@ -121,12 +121,12 @@ func TestSiteConfigurations(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	want := []string{"ANSIBLE_CALLBACK_PLUGINS=/site/callback:/job/plugins/callback", "ANSIBLE_STRATEGY_PLUGINS=/job/plugins/strategy",
-		"ANSIBLE_CALLBACKS_ENABLED=cfs_aggregator, mine"}
-	if diff := cmp.Diff(want, pluginEnv(got, "/job/plugins")); diff != "" {
+		"ANSIBLE_CALLBACKS_ENABLED=cfs_aggregator, mine,cfs_results"}
+	if diff := cmp.Diff(want, pluginEnv(got, "/job/plugins", "")); diff != "" {
 		t.Error(diff)
 	}
-	for config, want := range map[string]string{"": "cfs_aggregator", "[defaults]\ncallbacks_enabled = mine,other": "mine,other,cfs_aggregator"} {
-		if env := pluginEnv([]byte(config), "/job/plugins"); env[2] != "ANSIBLE_CALLBACKS_ENABLED="+want {
+	for config, want := range map[string]string{"": "cfs_aggregator,cfs_results", "[defaults]\ncallbacks_enabled = mine,other": "mine,other,cfs_aggregator,cfs_results"} {
+		if env := pluginEnv([]byte(config), "/job/plugins", ""); env[2] != "ANSIBLE_CALLBACKS_ENABLED="+want {
 			t.Errorf("configuration %q: %s, expected %s to report", config, env[2], want)
 		}
 	}

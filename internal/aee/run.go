@@ -30,7 +30,8 @@ func supervise(ctx context.Context, d Dir, program []string) error {
 		return err
 	}
 	return job.Supervise(ctx, job.Plan{Dir: d, Program: program, Steps: []string{StepClone, StepInventory, StepAnsible},
-		Last: StepTeardown, Orphan: settings.OrphanTimeout, MaxLog: settings.MaxLog, Tell: tell,
+		Last: StepTeardown, Orphan: settings.OrphanTimeout, MaxLog: settings.MaxLog,
+		Tell:    func(step, _ string) string { return tell(d, step) },
 		Outside: func() string { return findControlDir(d) }})
 }
 
@@ -48,10 +49,14 @@ func step(ctx context.Context, name string, d Dir, out io.Writer) error {
 	return fmt.Errorf("no step %q", name)
 }
 
+// readOutput is how much of a failed step's output is read, in bytes from its
+// end.
+const readOutput = 256 << 10
+
 // tell says why a step failed, where its output's end does not say it best.
-func tell(step, output string) string {
+func tell(d Dir, step string) string {
 	if step == StepAnsible {
-		return withCollection(output, failedTask(output), movedPlugin)
+		return withCollection(job.Tail(d.Log(step), readOutput), failures(d), movedPlugin)
 	}
 	return ""
 }

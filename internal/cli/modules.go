@@ -29,7 +29,7 @@ func modules() []module {
 		}, versions: []version{{"v2", "/v2", editBOS}, {"v1", "/v1", editBOS1}}},
 		{name: "cfs", short: "Configure nodes: configurations, sessions, components", prefix: "/apis/cfs", register: register(cfs.Register),
 			versions: []version{{"v2", "/v2", editCFS2}, {"v3", "/v3", editCFS3}},
-			verbs:    map[string]string{"DELETE collection": all}, unversioned: true},
+			verbs:    map[string]string{"DELETE collection": all}, unversioned: true, add: (*app).addRecords},
 		{name: "hsm", short: "Hardware state: components, groups, locks, inventory", prefix: "/apis/smd/hsm/v2", register: register(hsm.Register),
 			versions: []version{{"v2", "", editHSM}}, verbs: hsmVerbs},
 		{name: "bss", short: "Boot scripts and boot parameters", prefix: "/apis/bss", register: register(bss.Register),

@@ -47,9 +47,11 @@ type Config struct {
 
 	SSHPort     int           `mapstructure:"ssh-port"`
 	AnsibleDir  string        `mapstructure:"ansible-config-dir"`
+	ARA         string        `mapstructure:"ara-url"`
 	MaxSessions int           `mapstructure:"max-sessions"`
 	HoldCFS     bool          `mapstructure:"cfs-hold-sessions"`
 	JobOrphan   time.Duration `mapstructure:"job-orphan-timeout"`
+	ShellHost   string        `mapstructure:"image-shell-host"`
 	PollPower   time.Duration `mapstructure:"poll-power"`
 	VCSHosts    []string      `mapstructure:"vcs-hosts"`
 	VCSMaxPush  int64         `mapstructure:"vcs-max-push"` // MiB
@@ -94,9 +96,11 @@ func declare(cmd *cobra.Command) {
 	f.String("s3-secret-key", "", "secret key of the S3 service (embedded: generated)")
 	f.Int("ssh-port", 22, "`PORT` at which nodes accept SSH (with --simulate: the fleet's)")
 	f.String("ansible-config-dir", "", "`DIR` with further Ansible configurations, NAME/ansible.cfg each")
+	f.String("ara-url", "", "`URL` of ARA, such as http://ara.example.org: sessions record there as well, and their records link there")
 	f.Int("max-sessions", 4*runtime.NumCPU(), "CFS sessions that run at once")
 	f.Bool("cfs-hold-sessions", false, "accept CFS sessions and start none until a start without this (maintenance); jobs that run go on")
-	f.Duration("job-orphan-timeout", time.Hour, "time that a CFS session's job goes on without a server; then it ends itself")
+	f.Duration("job-orphan-timeout", time.Hour, "time that a job of CFS or IMS goes on without a server; then it ends itself")
+	f.String("image-shell-host", "127.0.0.1", "`ADDRESS` of this machine at which the shells of image jobs listen")
 	f.StringSlice("hsm-roles", nil, "roles of components that this site has beside the built-in ones, with commas between them")
 	f.StringSlice("hsm-subroles", nil, "sub-roles of components that this site has beside the built-in ones, with commas between them")
 	f.StringSlice("vcs-hosts", []string{"api-gw-service-nmn.local"}, "`HOST`s that mean this server in clone URLs such as https://HOST/vcs/cray/NAME.git; '' for none, where another server has that name")
@@ -213,6 +217,8 @@ func (c *Config) check() error {
 		return fault.New(fault.Invalid, "boot-retry: expected at least 1s, got %s", c.BootRetry)
 	case c.JobOrphan < time.Second:
 		return fault.New(fault.Invalid, "job-orphan-timeout: expected at least 1s, got %s", c.JobOrphan)
+	case !ownAddress(c.ShellHost):
+		return fault.New(fault.Invalid, "image-shell-host: expected an IP address of this machine, got %q", c.ShellHost)
 	case c.MaxSessions < 1:
 		return fault.New(fault.Invalid, "max-sessions: expected at least 1, got %d", c.MaxSessions)
 	case c.SSHPort < 1 || c.SSHPort > 65535:
@@ -276,4 +282,11 @@ func (c *Config) database() string {
 		return c.Database
 	}
 	return filepath.Join(c.Data, "drover.db")
+}
+
+// ownAddress tells whether the text can be an address of this machine by which
+// others reach it.
+func ownAddress(text string) bool {
+	ip, err := netip.ParseAddr(text)
+	return err == nil && !ip.IsUnspecified()
 }

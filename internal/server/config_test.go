@@ -108,6 +108,7 @@ func TestRefusedConfigurationsNameTheKey(t *testing.T) {
 		"sim-boot-failures":   {"--sim-boot-failures", "1.5"},
 		"max-sessions":        {"--max-sessions", "0"},
 		"job-orphan-timeout":  {"--job-orphan-timeout", "0s"},
+		"image-shell-host":    {"--image-shell-host", "0.0.0.0"},
 		"ssh-port":            {"--ssh-port", "70000"},
 		"s3-access-key":       {"--s3-endpoint", "http://s3.example.org"},
 		"with advertise":      {"--listen", ":8080"},

@@ -66,12 +66,12 @@ func baseURL(flag, text, examples string) (string, error) {
 }
 
 // settleOwn does it with the URLs of this server and of the object store,
-// which are for nodes too.
+// which are for nodes too, and of ARA.
 func (c *Config) settleOwn() (err error) {
 	for _, own := range []struct {
 		flag string
 		url  *string
-	}{{"advertise", &c.Advertise}, {"s3-advertise", &c.S3Advertise}, {"s3-endpoint", &c.S3Endpoint}} {
+	}{{"advertise", &c.Advertise}, {"s3-advertise", &c.S3Advertise}, {"s3-endpoint", &c.S3Endpoint}, {"ara-url", &c.ARA}} {
 		if *own.url, err = baseURL(own.flag, *own.url, "http://boot.example:8080"); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"path/filepath"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -25,6 +26,7 @@ import (
 	"github.com/drover-hpc/drover/internal/pcs"
 	"github.com/drover-hpc/drover/internal/store"
 	"github.com/drover-hpc/drover/internal/virtual"
+	"github.com/drover-hpc/drover/internal/web"
 )
 
 // watched are the tables whose changes concern a session's followers.
@@ -35,16 +37,20 @@ func (s *Server) startCFS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	service := cfs.NewService(cfs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{Names: s.vcsNames()},
-		Tenants: s.platform.tapms, SessionsHeld: s.config.HoldCFS, Now: s.now})
-	api := s.api(cfsPrefix, "CFS")
-	cfs.Register(api, service)
+	var service *cfs.Service
 	executor := s.opts.Executor
 	if executor == nil {
-		if executor, err = s.startExecutor(trusted, service); err != nil {
+		source := func(ctx context.Context, name string) (cfs.Repository, error) { return service.Repository(ctx, name) }
+		if executor, err = s.startExecutor(trusted, source); err != nil {
 			return err
 		}
 	}
+	records, _ := executor.(cfs.Records)
+	service = cfs.NewService(cfs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{Names: s.vcsNames()}, Records: records,
+		ARAHost: s.resultsHost(), Tenants: s.platform.tapms, SessionsHeld: s.config.HoldCFS, Stopping: s.stopping, Now: s.now})
+	api := s.api(cfsPrefix, "CFS")
+	cfs.Register(api, service)
+	web.Register(s.mux, cfs.NewClient(s.client("CFS", cfsPrefix, "")))
 	agent := hwsync.New(hwsync.Config{Components: service, HSM: s.platform.hsm, Hub: s.hub, Tables: []string{hsm.ComponentsTable}})
 	op := operator.New(operator.Config{Sessions: service, Queue: store.NewQueue(s.db, cfs.EventsTopic, s.now),
 		Executor: executor, ImageJobs: imageJobs{s.platform.ims}, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
@@ -75,15 +81,22 @@ func (s *Server) startTrust(ctx context.Context) (dir string, err error) {
 }
 
 // startExecutor sets up what runs sessions as local child processes.
-func (s *Server) startExecutor(trusted string, service *cfs.Service) (cfs.Executor, error) {
+func (s *Server) startExecutor(trusted string, source func(context.Context, string) (cfs.Repository, error)) (cfs.Executor, error) {
 	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
-		Repository: service.Repository, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
+		Repository: source, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
 			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
 	if err != nil {
 		return nil, err
 	}
 	s.onStop(executor.Close)
 	return executor, executor.Open()
+}
+
+// resultsHost is where records of sessions link to: ARA, or the pages of this
+// server. As the interface has it, there is no scheme.
+func (s *Server) resultsHost() string {
+	_, host, _ := strings.Cut(cmp.Or(s.config.ARA, s.URL()), "://")
+	return strings.TrimRight(host, "/")
 }
 
 // sshPorts are the ports of networks in which nodes do not answer SSH at the

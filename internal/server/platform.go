@@ -129,7 +129,7 @@ func (s *Server) startPlatform(ctx context.Context) error {
 func (s *Server) startIMS(ctx context.Context) error {
 	p := &s.platform
 	runner, err := imagejob.NewRunner(imagejob.Config{Dir: filepath.Join(s.config.Data, "image-jobs"), Settings: imagejob.Settings{
-		Endpoint: p.s3Local, Credentials: p.s3Credentials, Cache: filepath.Join(s.config.Data, "image-cache"), OrphanTimeout: s.config.JobOrphan}})
+		Endpoint: p.s3Local, Credentials: p.s3Credentials, Host: s.config.ShellHost, Cache: filepath.Join(s.config.Data, "image-cache"), OrphanTimeout: s.config.JobOrphan}})
 	if err != nil {
 		return err
 	}

@@ -52,6 +52,8 @@ type Executor struct {
 	notices *fsnotify.Watcher
 	watches sync.WaitGroup
 
+	followers followers
+
 	mu      sync.Mutex
 	waiting []waiting
 	running map[string]*process
@@ -97,7 +99,8 @@ func New(cfg Config) (*Executor, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create directory of jobs: %w", err)
 	}
-	return &Executor{cfg: cfg, changed: make(chan string, 4096), closed: make(chan struct{}), running: map[string]*process{}}, nil
+	return &Executor{cfg: cfg, changed: make(chan string, 4096), closed: make(chan struct{}),
+		followers: followers{job: map[string]map[chan struct{}]bool{}}, running: map[string]*process{}}, nil
 }
 
 // Open takes up the jobs that an earlier executor left: it watches those that
@@ -186,6 +189,10 @@ func (e *Executor) State(id string) job.State {
 	}
 	return e.state(id)
 }
+
+// Dir is the job's directory, which is not there before it starts and after its
+// traces are gone; ok: it may be a job's id.
+func (e *Executor) Dir(id string) (d job.Dir, ok bool) { return e.dir(id), validID.MatchString(id) }
 
 func (e *Executor) dir(id string) job.Dir { return job.Dir(filepath.Join(e.cfg.Dir, id)) }
 

@@ -25,7 +25,9 @@ func (e *Executor) notice() {
 				notices.Close()
 				return
 			case event := <-notices.Events:
-				if job.Records(event.Name) {
+				if id, ok := ofLogs(event.Name); ok {
+					e.wake(id)
+				} else if job.Records(event.Name) {
 					e.tell(filepath.Base(filepath.Dir(event.Name)))
 					e.dispatch() // a job that begins to wait leaves its room to others
 				}
@@ -38,6 +40,7 @@ func (e *Executor) notice() {
 
 // noticeJob begins with the job's records, of which some may be there already.
 func (e *Executor) noticeJob(id string) {
+	e.noticeLogs(id)
 	if e.notices == nil {
 		return
 	}

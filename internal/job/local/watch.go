@@ -88,6 +88,7 @@ func (e *Executor) record(id string, r job.Result) {
 // tell hints that the job changed. When nobody reads, hints are dropped:
 // whoever comes asks State.
 func (e *Executor) tell(id string) {
+	e.wake(id)
 	select {
 	case e.changed <- id:
 	default:

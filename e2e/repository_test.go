@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -95,7 +94,7 @@ func (c *cluster) motdsAre(text string) {
 	c.t.Helper()
 	for _, n := range c.nodes {
 		if got := c.motdOf(n); got != text {
-			c.t.Error(fmt.Sprintf("%s has %q, expected %q", n, got, text))
+			c.t.Errorf("%s has %q, expected %q", n, got, text)
 		}
 	}
 }

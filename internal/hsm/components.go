@@ -106,7 +106,9 @@ func (s *Service) AddComponents(ctx context.Context, components []Component, for
 		for i, id := range missing {
 			added[i] = given[id]
 			added[i].Locked, added[i].ReservationDisabled = false, false
-			added[i].defaults()
+		}
+		if err := s.applyDefaults(ctx, added); err != nil {
+			return err
 		}
 		return s.components.Put(ctx, added...)
 	})

@@ -246,6 +246,9 @@ func (s *Service) DeleteRedfishEndpoints(ctx context.Context, ids []string) (n i
 		if _, err := s.credentials.Delete(ctx, ids...); err != nil {
 			return err
 		}
+		if _, err := s.services.Delete(ctx, ids...); err != nil {
+			return err
+		}
 		return s.vacate(ctx, ids)
 	})
 	return n, err

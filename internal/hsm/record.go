@@ -87,6 +87,9 @@ func merge(found map[string]finding, told map[string]outcome) finding {
 			all.components = append(all.components, f.components...)
 			all.endpoints = append(all.endpoints, f.endpoints...)
 			all.interfaces = append(all.interfaces, f.interfaces...)
+			all.hardware = append(all.hardware, f.hardware...)
+			all.services = append(all.services, f.services...)
+			all.walked = append(all.walked, id)
 			maps.Copy(all.unread, f.unread)
 		}
 	}
@@ -135,6 +138,12 @@ func (s *Service) adopt(ctx context.Context, f finding) error {
 		return err
 	}
 	if err := s.adoptInterfaces(ctx, f.interfaces); err != nil {
+		return err
+	}
+	if err := s.adoptHardware(ctx, &f); err != nil {
+		return err
+	}
+	if err := s.adoptServices(ctx, f.services, f.unread); err != nil {
 		return err
 	}
 	var entries []journal.Entry
@@ -209,7 +218,9 @@ func (s *Service) adoptComponents(ctx context.Context, found []Component) error 
 	for i, id := range missing {
 		added[i] = *byID[id]
 		added[i].Enabled = &enabled
-		added[i].defaults()
+	}
+	if err := s.applyDefaults(ctx, added); err != nil {
+		return err
 	}
 	return s.components.Put(ctx, added...)
 }

@@ -36,7 +36,7 @@ type (
 	hardwareOutput     struct{ Body Hardware }
 	postHardwareInput  struct {
 		Body struct {
-			Hardware []Hardware `json:"Hardware" doc:"Places with what is in them"`
+			Hardware []Hardware `json:"Hardware" required:"false" doc:"Places with what is in them"`
 		}
 	}
 	hardwareTreeInput struct {
@@ -62,7 +62,7 @@ type (
 	}
 	placeHistoryInput struct {
 		Given
-		xnameInput
+		Xname string `path:"xname" doc:"xname of the place"`
 		EventParams
 	}
 	partsHistoryInput struct {
@@ -72,7 +72,7 @@ type (
 	}
 	partHistoryInput struct {
 		Given
-		fruInput
+		FRUID string `path:"fruid" doc:"ID of the part"`
 		EventParams
 	}
 	historiesOutput struct {

@@ -34,22 +34,36 @@ type (
 	serviceOutput struct{ Body ServiceEndpoint }
 
 	nodeMapArray struct {
-		NodeMaps []NodeMap `json:"NodeMaps" nullable:"false"`
+		NodeMaps []NodeMap `json:"NodeMaps" required:"false" nullable:"false" doc:"Nodes and what they are given"`
 	}
 	nodeMapsInput   struct{ Body nodeMapArray }
 	nodeMapsOutput  struct{ Body nodeMapArray }
 	putNodeMapInput struct {
 		Xname string `path:"xname" doc:"xname of the node"`
-		Body  NodeMap
+		Body  nodeMapAt
 	}
 	nodeMapOutput    struct{ Body NodeMap }
 	powerMapsInput   struct{ Body []PowerMap }
 	powerMapsOutput  struct{ Body []PowerMap }
 	putPowerMapInput struct {
 		Xname string `path:"xname" doc:"xname of the component"`
-		Body  PowerMap
+		Body  powerMapAt
 	}
 	powerMapOutput struct{ Body PowerMap }
+)
+
+// The maps as they are sent to the path of what they are of.
+type (
+	nodeMapAt struct {
+		ID      string `json:"ID,omitempty" readOnly:"true" hidden:"true" doc:"xname, the same as in the path"`
+		NID     *int   `json:"NID" doc:"NID; no two nodes have the same"`
+		Role    string `json:"Role,omitempty" doc:"Role; default Compute"`
+		SubRole string `json:"SubRole,omitempty" doc:"Subrole"`
+	}
+	powerMapAt struct {
+		ID        string   `json:"id,omitempty" readOnly:"true" hidden:"true" doc:"xname, the same as in the path"`
+		PoweredBy []string `json:"poweredBy" doc:"xnames of what feeds it, such as outlets of a PDU"`
+	}
 )
 
 func registerServiceEndpoints(api huma.API, s *Service) {
@@ -115,7 +129,7 @@ func registerNodeMaps(api huma.API, s *Service) {
 			if err := sameXname(in.Xname, &in.Body.ID); err != nil {
 				return nil, err
 			}
-			if err := s.SetNodeMaps(ctx, []NodeMap{in.Body}); err != nil {
+			if err := s.SetNodeMaps(ctx, []NodeMap{NodeMap(in.Body)}); err != nil {
 				return nil, err
 			}
 			m, err := s.NodeMap(ctx, in.Xname)
@@ -153,7 +167,7 @@ func registerPowerMaps(api huma.API, s *Service) {
 			if err := sameXname(in.Xname, &in.Body.ID); err != nil {
 				return nil, err
 			}
-			return counted("Created/Modified", 1, s.SetPowerMaps(ctx, []PowerMap{in.Body}))
+			return counted("Created/Modified", 1, s.SetPowerMaps(ctx, []PowerMap{PowerMap(in.Body)}))
 		})
 	httpapi.Handle(api, operation("delete-power-map", http.MethodDelete, path+"/{xname}", "Delete a power map", tag),
 		func(ctx context.Context, in *xnameInput) (*messageOutput, error) {

@@ -31,8 +31,9 @@ type Hardware struct {
 
 // FRU is a part that can be pulled out and put in elsewhere.
 type FRU struct {
-	ID   string // made of type, manufacturer, part number and serial number
-	Type string
+	ID      string // made of type, manufacturer, part number and serial number
+	Type    string
+	Subtype string // finer type, if who sent it told one
 	// Info are the Redfish properties that belong to the part.
 	Info properties
 }
@@ -152,7 +153,7 @@ func later(a, b time.Time) time.Time {
 
 func (h *Hardware) equal(other *Hardware) bool {
 	return h.Status == other.Status && h.Info.equal(other.Info) && (h.FRU == nil) == (other.FRU == nil) &&
-		(h.FRU == nil || h.FRU.ID == other.FRU.ID && h.FRU.Info.equal(other.FRU.Info))
+		(h.FRU == nil || h.FRU.ID == other.FRU.ID && h.FRU.Subtype == other.FRU.Subtype && h.FRU.Info.equal(other.FRU.Info))
 }
 
 func (p properties) equal(other properties) bool {
@@ -261,10 +262,11 @@ func (h Hardware) MarshalJSON() ([]byte, error) {
 func (f FRU) MarshalJSON() ([]byte, error) {
 	k := kindOf(f.Type)
 	out, err := json.Marshal(struct {
-		FRUID string
-		Type  string
-		Kind  string `json:"HWInventoryByFRUType"`
-	}{f.ID, f.Type, "HWInvByFRU" + k.name})
+		FRUID   string
+		Type    string
+		Subtype string `json:"FRUSubtype,omitempty"`
+		Kind    string `json:"HWInventoryByFRUType"`
+	}{f.ID, f.Type, f.Subtype, "HWInvByFRU" + k.name})
 	return field(out, &err, k.partInfo(), f.Info), err
 }
 
@@ -297,11 +299,11 @@ func (h *Hardware) UnmarshalJSON(text []byte) error {
 
 // UnmarshalJSON takes any part information, whatever its type's name.
 func (f *FRU) UnmarshalJSON(text []byte) error {
-	var base struct{ FRUID, Type string }
+	var base struct{ FRUID, Type, FRUSubtype string }
 	if err := json.Unmarshal(text, &base); err != nil {
 		return err
 	}
-	*f = FRU{ID: base.FRUID, Type: base.Type}
+	*f = FRU{ID: base.FRUID, Type: base.Type, Subtype: base.FRUSubtype}
 	return infoOf(text, "FRUInfo", &f.Info)
 }
 
@@ -321,7 +323,9 @@ func infoOf(text []byte, suffix string, out *properties) error {
 
 // Schema implements huma.SchemaProvider.
 func (Hardware) Schema(r huma.Registry) *huma.Schema {
-	words := func(doc string, of ...any) *huma.Schema { return &huma.Schema{Type: "string", Description: doc, Enum: of} }
+	words := func(doc string, of ...any) *huma.Schema {
+		return &huma.Schema{Type: "string", Description: doc, Enum: of}
+	}
 	return &huma.Schema{Type: "object", AdditionalProperties: true, Required: []string{"ID", "HWInventoryByLocationType"},
 		Properties: map[string]*huma.Schema{
 			"ID": words("xname of the place"), "Type": words("Type of the place, which follows from its xname"),
@@ -337,6 +341,7 @@ func (FRU) Schema(huma.Registry) *huma.Schema {
 		Properties: map[string]*huma.Schema{
 			"FRUID":                {Type: "string", Description: "ID of the part"},
 			"Type":                 {Type: "string", Description: "Type of the part"},
+			"FRUSubtype":           {Type: "string", Description: "Finer type, if any"},
 			"HWInventoryByFRUType": {Type: "string", Description: "Which of the FRUInfos is there", Enum: kindNames("HWInvByFRU")}}}
 }
 

@@ -219,4 +219,3 @@ func (s *Service) DeleteFRUs(ctx context.Context, ids []string) (n int, err erro
 	})
 	return n, err
 }
-

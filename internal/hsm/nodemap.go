@@ -12,7 +12,7 @@ import (
 
 // NodeMap is what a node is given when it becomes known for the first time.
 type NodeMap struct {
-	ID      string `json:"ID" required:"false" doc:"xname of the node"`
+	ID      string `json:"ID" doc:"xname of the node"`
 	NID     *int   `json:"NID" doc:"NID; no two nodes have the same"`
 	Role    string `json:"Role,omitempty" doc:"Role; default Compute"`
 	SubRole string `json:"SubRole,omitempty" doc:"Subrole"`

@@ -10,7 +10,7 @@ import (
 
 // PowerMap is what a component gets its power from.
 type PowerMap struct {
-	ID        string   `json:"id" required:"false" doc:"xname of the component"`
+	ID        string   `json:"id" doc:"xname of the component"`
 	PoweredBy []string `json:"poweredBy" nullable:"false" doc:"xnames of what feeds it, such as outlets of a PDU"`
 }
 

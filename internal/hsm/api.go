@@ -32,6 +32,7 @@ func Register(api huma.API, s *Service) {
 	registerServiceEndpoints(api, s)
 	registerNodeMaps(api, s)
 	registerPowerMaps(api, s)
+	registerSubscriptions(api, s)
 }
 
 type valuesOutput struct{ Body Values }

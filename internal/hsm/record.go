@@ -39,6 +39,7 @@ func (s *Service) record(ctx context.Context, batch []result) error {
 		}
 		return s.adopt(ctx, merge(found, told))
 	})
+	s.notifier.wake()
 	if err == nil {
 		for i := range batch {
 			e := &batch[i].walk.endpoint.RedfishEndpoint
@@ -189,12 +190,7 @@ func isUnread(path string, unread []string) bool {
 
 // empty puts components that are no longer there into state Empty.
 func (s *Service) empty(ctx context.Context, ids []string) error {
-	_, _, err := s.components.Update(ctx, ids, func(c *Component) error {
-		if !set(&c.State, stateEmpty) {
-			return store.ErrUnchanged
-		}
-		return nil
-	})
+	_, err := s.updateComponents(ctx, ids, func(c *Component) bool { return set(&c.State, stateEmpty) })
 	return err
 }
 
@@ -204,12 +200,7 @@ func (s *Service) adoptComponents(ctx context.Context, found []Component) error 
 	for i := range found {
 		ids[i], byID[found[i].ID] = found[i].ID, &found[i]
 	}
-	_, missing, err := s.components.Update(ctx, ids, func(c *Component) error {
-		if !c.rediscover(*byID[c.ID]) {
-			return store.ErrUnchanged
-		}
-		return nil
-	})
+	missing, err := s.updateComponents(ctx, ids, func(c *Component) bool { return c.rediscover(*byID[c.ID]) })
 	if err != nil {
 		return err
 	}
@@ -219,10 +210,7 @@ func (s *Service) adoptComponents(ctx context.Context, found []Component) error 
 		added[i] = *byID[id]
 		added[i].Enabled = &enabled
 	}
-	if err := s.applyDefaults(ctx, added); err != nil {
-		return err
-	}
-	return s.components.Put(ctx, added...)
+	return s.addComponents(ctx, added)
 }
 
 // adoptInterfaces records whose interfaces are; of known ones the description

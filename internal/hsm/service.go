@@ -53,7 +53,11 @@ type Service struct {
 	nodeMaps     *store.Table[NodeMap]
 	powerMaps    *store.Table[PowerMap]
 
+	subscriptions *store.Table[Subscription]
+	notifications *store.Table[kept]
+
 	discovery *discovery
+	notifier  *notifier
 	reaper    *events.Loop
 }
 
@@ -91,6 +95,7 @@ func NewService(db *store.DB, j *journal.Journal, walker Walker, now func() time
 	}
 	s.inventoryTables(db)
 	s.discovery = newDiscovery(s, walker)
+	s.notifier = newNotifier(s)
 	s.reaper = &events.Loop{Name: "hsm expired reservations", Resync: func() time.Duration { return reapEvery },
 		Run: func(ctx context.Context, _ events.Wake) error { return s.reap(ctx) }}
 	return s
@@ -113,6 +118,8 @@ func (s *Service) inventoryTables(db *store.DB) {
 	s.nodeMaps = store.NewTable(db, store.Spec[NodeMap]{Name: "hsm_node_maps", Kind: "NodeMap", Key: func(m *NodeMap) string { return m.ID },
 		Indexes: []store.Index[NodeMap]{{Column: "nid", Of: func(m *NodeMap) string { return strconv.Itoa(*m.NID) }}}})
 	s.powerMaps = store.NewTable(db, store.Spec[PowerMap]{Name: "hsm_power_maps", Kind: "PowerMap", Key: func(m *PowerMap) string { return m.ID }})
+	s.subscriptions = store.NewTable(db, store.Spec[Subscription]{Name: "hsm_subscriptions", Kind: "Subscription", Key: func(sub *Subscription) string { return sub.ID }})
+	s.notifications = store.NewTable(db, store.Spec[kept]{Name: "hsm_notifications", Kind: "Notification", Key: func(k *kept) string { return k.Key }})
 }
 
 func nidColumn(c *Component) string {
@@ -123,8 +130,10 @@ func nidColumn(c *Component) string {
 }
 
 // Start begins to discover endpoints, those first that an earlier process left
-// unfinished, and to end expired reservations. It returns at once.
+// unfinished, to deliver notifications, and to end expired reservations. It
+// returns at once.
 func (s *Service) Start(ctx context.Context) {
+	s.notifier.start(ctx)
 	s.discovery.start(ctx)
 	s.reaper.Start(ctx)
 }
@@ -133,6 +142,7 @@ func (s *Service) Start(ctx context.Context) {
 func (s *Service) Stop() {
 	s.reaper.Stop()
 	s.discovery.stop()
+	s.notifier.stop()
 }
 
 // Ready tells whether the database answers.

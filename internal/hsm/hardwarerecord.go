@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
@@ -54,14 +55,23 @@ func (s *Service) adoptHardware(ctx context.Context, f *finding) error {
 	for i := range f.hardware {
 		shown[f.hardware[i].Hardware.ID] = &f.hardware[i]
 	}
-	var gone []string
-	for i := range before {
-		p := &before[i]
-		if shown[p.Hardware.ID] == nil && p.Hardware.FRU != nil && !isUnread(p.Path, f.unread[p.Endpoint]) {
-			gone = append(gone, p.Hardware.ID)
+	return s.place(ctx, shown, stale(before, shown, f.unread, s.now().UTC()), false)
+}
+
+// stale are the places of before that hold a part and are not shown now. What is
+// shown as it was, as nearly all is, is taken out of shown.
+func stale(before []place, shown map[string]*place, unread map[string][]string, now time.Time) (gone []string) {
+	for _, p := range before {
+		id := p.Hardware.ID
+		if found := shown[id]; found != nil {
+			if _, changed := p.meet(found, now, false); !changed {
+				delete(shown, id)
+			}
+		} else if p.Hardware.FRU != nil && !isUnread(p.Path, unread[p.Endpoint]) {
+			gone = append(gone, id)
 		}
 	}
-	return s.place(ctx, shown, gone, false)
+	return gone
 }
 
 // place records what is in the places and that those of gone are empty. always

@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench ansible-matrix redfish-check cloud-init-check s3-clients cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench ansible-matrix redfish-check cloud-init-check s3-clients kiwi-check arm-check ara-check cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -21,8 +21,9 @@ lint:
 	$(GO) tool staticcheck ./...
 
 test: ## format, vet, staticcheck, every test with -race
-	scripts/need.sh git ansible ssh postgres cc
+	scripts/need.sh git git-lfs ansible ssh postgres cc
 	-scripts/need.sh qemu image # without them the tests of virtual nodes are skipped
+	-scripts/need.sh sshd qemu-user # likewise some of image jobs
 	$(MAKE) --no-print-directory lint cross
 	$(GO) test -race -timeout 40m ./...
 
@@ -46,7 +47,7 @@ kill-test: ## 200 kills of the server (KILLS) at any moment of reboots and shutd
 
 bench: ## the table of docs/performance.md on this machine
 	scripts/need.sh git ansible ssh
-	$(GO) run ./bench
+	@set -e; tools=$$(scripts/need.sh ara | tail -1); ARA_TOOLS="$$tools" $(GO) run ./bench
 
 ansible-matrix: ## the table of docs/ansible.md: what is reported under which Ansible
 	scripts/need.sh git ansible ssh
@@ -56,7 +57,7 @@ ansible-matrix: ## the table of docs/ansible.md: what is reported under which An
 		matrix="$$matrix $$("$$bin/ansible-playbook" --version | sed -n '1s/.*core \(2\.[0-9]*\).*/\1/p')=$$bin"; \
 	done; \
 	echo "$$matrix"; \
-	ANSIBLE_MATRIX="$$matrix" ANSIBLE_TABLE=$(CURDIR)/docs/ansible.md $(GO) test -count=1 -timeout 60m -run TestAppliedIsWhoGotToTheEndOfThePlay ./internal/aee
+	ANSIBLE_MATRIX="$$matrix" ANSIBLE_TABLE=$(CURDIR)/docs/ansible.md $(GO) test -count=1 -timeout 60m -run 'TestAppliedIsWhoGotToTheEndOfThePlay|TestEachResultOfATaskIsRecorded' ./internal/aee
 
 redfish-check: ## the table of docs/simulation.md: DMTF's service validator and sushy against the simulated BMCs
 	@set -e; tools=$$(scripts/need.sh redfish | tail -1); \
@@ -70,6 +71,20 @@ cloud-init-check: ## Debian's cloud-init reads what BSS has for a node
 s3-clients: ## the table of docs/s3.md: what boto3, aws, s3cmd, rclone and minio-go do on the object store
 	@set -e; clients=$$(scripts/need.sh s3-clients | tail -1); \
 	S3_CLIENTS="$$clients" S3_TABLE=$(CURDIR)/docs/s3.md $(GO) test -count=1 -timeout 10m -run TestS3ClientsTable ./internal/s3
+
+kiwi-check: ## an image of a recipe by the real kiwi-ng, which needs a minute and the network
+	scripts/need.sh image sshd
+	@set -e; kiwi=$$(scripts/need.sh kiwi | tail -1); \
+	PATH="$$kiwi:$$PATH" KIWI_CHECK=yes $(GO) test -v -count=1 -timeout 15m -run TestImageOfARecipeByTheRealKiwi ./internal/ims/imagejob
+
+arm-check: ## an image of Debian for aarch64 is customised by emulation, which needs minutes and the network
+	scripts/need.sh image sshd qemu-user
+	ARM_CHECK=yes $(GO) test -v -count=1 -timeout 30m -run TestDebianForAnotherArchitecture ./internal/ims/imagejob
+
+ara-check: ## a session records itself in the real ARA of PyPI when ara-url is set
+	scripts/need.sh git ansible ssh
+	@set -e; tools=$$(scripts/need.sh ara | tail -1); \
+	ARA_TOOLS="$$tools" $(GO) test -v -count=1 -timeout 10m -run TestSessionIsRecordedInARA ./internal/aee
 
 clean:
 	rm -rf bin demo-data

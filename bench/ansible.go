@@ -22,7 +22,7 @@ import (
 // the steps of its sessions through this same program.
 func stepOfSession() {
 	if len(os.Args) > 1 && os.Args[1] == "aee" {
-		os.Exit(aee.Run(context.Background(), os.Args[:2], os.Args[2:], os.Stdout, os.Stderr))
+		os.Exit(aee.Command(os.Args[:2]).Main(context.Background(), os.Args[2:], os.Stdout, os.Stderr))
 	}
 }
 

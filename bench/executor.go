@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
@@ -30,18 +32,18 @@ func newNullExecutor() *nullExecutor {
 func (e *nullExecutor) serve(api *httpapi.Client) {
 	for range 4 {
 		go func() {
-			for job := range e.jobs {
-				phase := cfs.JobSucceeded
-				if err := report(api, job); err != nil {
-					phase = cfs.JobFailed
+			for j := range e.jobs {
+				phase := job.Succeeded
+				if err := report(api, j); err != nil {
+					phase = job.Failed
 				}
-				e.set(job.ID, phase)
+				e.set(j.ID, phase)
 			}
 		}()
 	}
 }
 
-func report(api *httpapi.Client, job cfs.Job) error {
+func report(api *httpapi.Client, j cfs.Job) error {
 	type appended struct {
 		CloneURL string `json:"clone_url"`
 		Playbook string `json:"playbook"`
@@ -53,10 +55,10 @@ func report(api *httpapi.Client, job cfs.Job) error {
 		ID     string   `json:"id"`
 		Append appended `json:"state_append"`
 	}
-	for _, l := range job.Layers {
+	for _, l := range j.Layers {
 		var body []patch
-		for _, x := range strings.Split(job.Limit, ",") {
-			body = append(body, patch{x, appended{l.CloneURL, l.Playbook, l.Commit, job.Session, "applied"}})
+		for _, x := range strings.Split(j.Limit, ",") {
+			body = append(body, patch{x, appended{l.CloneURL, l.Playbook, l.Commit, j.Session, "applied"}})
 		}
 		text, err := json.Marshal(body)
 		if err != nil {
@@ -69,11 +71,11 @@ func report(api *httpapi.Client, job cfs.Job) error {
 	return nil
 }
 
-func (e *nullExecutor) set(id string, phase cfs.JobPhase) {
+func (e *nullExecutor) set(id string, phase job.Phase) {
 	e.mu.Lock()
 	s := e.states[id]
 	s.Phase = phase
-	if phase == cfs.JobRunning {
+	if phase == job.Running {
 		s.Started = time.Now()
 	} else {
 		s.Ended = time.Now()
@@ -83,13 +85,13 @@ func (e *nullExecutor) set(id string, phase cfs.JobPhase) {
 	e.changed <- id
 }
 
-func (e *nullExecutor) Start(_ context.Context, job cfs.Job) error {
+func (e *nullExecutor) Start(_ context.Context, j cfs.Job) error {
 	e.mu.Lock()
-	_, known := e.states[job.ID]
+	_, known := e.states[j.ID]
 	e.mu.Unlock()
 	if !known {
-		e.set(job.ID, cfs.JobRunning)
-		e.jobs <- job
+		e.set(j.ID, job.Running)
+		e.jobs <- j
 	}
 	return nil
 }
@@ -99,7 +101,7 @@ func (e *nullExecutor) State(_ context.Context, id string) (cfs.JobState, error)
 	defer e.mu.Unlock()
 	s, known := e.states[id]
 	if !known {
-		s.Phase = cfs.JobLost
+		s.Phase = job.Lost
 	}
 	return s, nil
 }

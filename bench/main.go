@@ -31,6 +31,7 @@ var measures = []struct {
 	{"boot scripts", bootScripts},
 	{"power transition", powerTransition},
 	{"CFS session", ansibleSession},
+	{"results", recordedResults},
 }
 
 func main() {

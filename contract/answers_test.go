@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/server"
 	"github.com/drover-hpc/drover/internal/sim"
@@ -122,7 +124,20 @@ var calls = map[string][]call{
 		{"GET", "/v1/power-status", "", 200}, {"GET", "/v1/power-status?xname=" + node, "", 200}, {"POST", "/v1/power-status", `{"xname":["` + node + `"]}`, 200}, {"GET", "/v1/power-status?powerStateFilter=warm", "", 400},
 		{"POST", "/v1/transitions", `{"operation":"On","location":[{"xname":"` + other + `"}]}`, 200}, {"GET", "/v1/transitions", "", 200}, {"GET", "/v1/transitions/{transitionID}", "", 200},
 		{"POST", "/v1/transitions", `{"operation":"On","location":[{"xname":"x9c0s9b0n0"}]}`, 200}, {"GET", "/v1/transitions/{transitionID}", "", 200},
+		{"POST", "/v1/power-cap/snapshot", `{"xnames":["` + node + `","x9c0s9b0n0"]}`, 200}, {"GET", "/v1/power-cap/{taskID}", "", 200}, {"GET", "/v1/power-cap", "", 200},
+		{"PATCH", "/v1/power-cap", `{"components":[{"xname":"` + node + `","controls":[{"name":"Node Power Limit","value":500}]}]}`, 200}, {"GET", "/v1/power-cap/{taskID}", "", 200},
+		{"PATCH", "/v1/power-cap", `{"components":[]}`, 400}, {"GET", "/v1/power-cap/3fa85f64-5717-4562-b3fc-2c963f66afa6", "", 404},
 		{"GET", "/v1/transitions/3fa85f64-5717-4562-b3fc-2c963f66afa6", "", 404}, {"POST", "/v1/transitions", `{"operation":"explode"}`, 400}, {"GET", "/v1/liveness", "", 204}, {"GET", "/v1/readiness", "", 204}, {"GET", "/v1/health", "", 200},
+	},
+	"CAPMC": {
+		{"POST", "/get_xname_status", `{}`, 200}, {"POST", "/get_xname_status", `{"filter":"show_on|show_off","source":"hsm","xnames":["` + node + `"]}`, 200},
+		{"POST", "/get_xname_status", `{"filter":"show_me"}`, 400}, {"POST", "/get_xname_status", `{"source":"oracle"}`, 400}, {"GET", "/get_xname_status", "", 405},
+		{"POST", "/xname_on", `{"xnames":["` + other + `"],"reason":"r"}`, 200}, {"POST", "/xname_reinit", `{"xnames":["` + other + `"],"force":true}`, 200}, {"POST", "/xname_off", `{"xnames":["` + other + `"],"force":true}`, 200},
+		{"POST", "/xname_off", `{"xnames":["x1000c0s0b0"]}`, 200}, {"POST", "/xname_on", `{"xnames":["foo"]}`, 400}, {"POST", "/xname_on", `{"xnames":[]}`, 400}, {"POST", "/xname_on", `{`, 400}, {"PATCH", "/xname_on", `{}`, 405},
+		{"POST", "/xname_on", `{"xnames":["x9c0s9b0n0"]}`, 400}, {"POST", "/xname_on", `{"xnames":["x9c0s9b0n0"],"continue":true}`, 404},
+		{"POST", "/get_power_cap", `{"nids":[]}`, 200}, {"POST", "/get_power_cap", `{"nids":[1,99]}`, 200}, {"POST", "/get_power_cap", `{"nids":[1,1]}`, 400}, {"POST", "/get_power_cap_capabilities", `{"nids":[1]}`, 200},
+		{"POST", "/set_power_cap", `{"nids":[{"nid":99,"controls":[{"name":"node","val":400}]}]}`, 200}, {"POST", "/set_power_cap", `{"nids":[]}`, 400},
+		{"GET", "/health", "", 200}, {"GET", "/liveness", "", 204}, {"GET", "/readiness", "", 204}, {"POST", "/health", "", 405},
 	},
 	"BSS": {
 		{"PUT", "/boot/v1/bootparameters", `{"hosts":["` + node + `"],"kernel":"http://k","initrd":"http://i","params":"a=b"}`, 200}, {"GET", "/boot/v1/bootparameters", "", 200}, {"GET", "/boot/v1/bootparameters?name=" + node, "", 200},
@@ -134,6 +149,12 @@ var calls = map[string][]call{
 		{"POST", "/v3/images", `{"name":"i","arch":"x86_64","metadata":{"key":"a","value":"b"}}`, 201}, {"GET", "/v3/images", "", 200}, {"GET", "/v3/images/{id}", "", 200}, {"PATCH", "/v3/images/{id}", `{"metadata":{"operation":"set","key":"sbps-project","value":"true"}}`, 200},
 		{"GET", "/v3/images/3fa85f64-5717-4562-b3fc-2c963f66afa6", "", 404}, {"DELETE", "/v3/images/{id}", "", 204}, {"GET", "/v3/deleted/images", "", 200},
 		{"POST", "/v3/public-keys", `{"name":"k","public_key":"ssh-rsa x"}`, 201}, {"GET", "/v3/public-keys", "", 200}, {"POST", "/v3/recipes", `{"name":"r","recipe_type":"kiwi-ng","linux_distribution":"sles15"}`, 201}, {"GET", "/v3/recipes", "", 200},
+		{"GET", "/v3/jobs", "", 200}, {"GET", "/v2/jobs", "", 200}, {"GET", "/v3/jobs/3fa85f64-5717-4562-b3fc-2c963f66afa6", "", 404}, {"DELETE", "/v3/jobs?status=error&status=success&age=1d", "", 204},
+		{"POST", "/v3/jobs", `{"job_type":"customize","artifact_id":"3fa85f64-5717-4562-b3fc-2c963f66afa6","public_key_id":"3fa85f64-5717-4562-b3fc-2c963f66afa6","image_root_archive_name":"n"}`, 400},
+		{"DELETE", "/v3/jobs/3fa85f64-5717-4562-b3fc-2c963f66afa6", "", 404}, {"PATCH", "/v3/jobs/3fa85f64-5717-4562-b3fc-2c963f66afa6", `{"status":"error"}`, 404}, {"DELETE", "/v3/jobs?age=old", "", 400},
+		{"POST", "/v3/remote-build-nodes", `{"xname":"x3000c1s10b1n0"}`, 201}, {"GET", "/v3/remote-build-nodes", "", 200}, {"GET", "/v3/remote-build-nodes/x3000c1s10b1n0", "", 200},
+		{"GET", "/v3/remote-build-nodes/status", "", 200}, {"GET", "/v3/remote-build-nodes/status/x3000c1s10b1n0", "", 200},
+		{"DELETE", "/v3/remote-build-nodes/x3000c1s10b1n0", "", 204}, {"GET", "/v3/remote-build-nodes/x3000c1s10b1n0", "", 404}, {"DELETE", "/v3/remote-build-nodes", "", 204},
 		{"GET", "/healthz/ready", "", 200}, {"GET", "/healthz/live", "", 200},
 	},
 	"TAPMS": {{"GET", "/v1alpha3/tenants/none", "", 404}, {"POST", "/v1alpha3/tenants", `["` + node + `"]`, 200}},
@@ -144,7 +165,7 @@ type succeeds struct{}
 
 func (succeeds) Start(context.Context, cfs.Job) error { return nil }
 func (succeeds) State(context.Context, string) (cfs.JobState, error) {
-	return cfs.JobState{Phase: cfs.JobSucceeded, Started: time.Now(), Ended: time.Now()}, nil
+	return cfs.JobState{Phase: job.Succeeded, Started: time.Now(), Ended: time.Now()}, nil
 }
 func (succeeds) Stop(context.Context, string) error { return nil }
 func (succeeds) Changed() <-chan string             { return nil }
@@ -152,6 +173,7 @@ func (succeeds) Changed() <-chan string             { return nil }
 // Answers of a running server have the published statuses and schemas.
 func TestAnswersAsPublished(t *testing.T) {
 	specs(t)
+	t.Chdir(".") // back at the end: the object store moves into its directory
 	s, err := server.Start(t.Context(), server.Config{Listen: "127.0.0.1:0", S3Listen: "127.0.0.1:0", Data: t.TempDir(),
 		SSHPort: 22, MaxSessions: 2, PollPower: time.Second, Simulate: 2, SimBootDelay: time.Millisecond}, server.Options{Executor: succeeds{}})
 	if err != nil {
@@ -228,7 +250,7 @@ func (c *client) run(list []call) {
 			c.t.Errorf("%s is not published", what)
 		}
 		if status >= 400 {
-			if media != "application/problem+json" {
+			if want := map[bool]string{true: "application/json", false: "application/problem+json"}[c.service.name == "CAPMC"]; media != want {
 				c.t.Errorf("%s: %d as %s: %s", at, status, media, text)
 			}
 			continue
@@ -237,7 +259,7 @@ func (c *client) run(list []call) {
 		if json.Unmarshal(text, &v) != nil {
 			continue // a boot script, or nothing
 		}
-		if o, ok := v.(object); ok && (o["id"] != nil || o["transitionID"] != nil) {
+		if o, ok := v.(object); ok && (o["id"] != nil || o["transitionID"] != nil || o["taskID"] != nil) {
 			c.last = o
 		}
 		for _, violation := range c.document.violations(schema, v, "") {

@@ -12,7 +12,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/bos/v1"
 	"github.com/drover-hpc/drover/internal/bss"
+	"github.com/drover-hpc/drover/internal/capmc"
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/httpapi"
@@ -26,6 +28,7 @@ type service struct {
 	name, file string
 	prefix     string // of the gateway
 	version    string // what the published paths leave out
+	only       string // the beginning of the paths that matter
 	register   func(huma.API)
 }
 
@@ -33,14 +36,21 @@ func register[S any](declare func(huma.API, *S)) func(huma.API) {
 	return func(api huma.API) { declare(api, nil) }
 }
 
+func registerBOS(api huma.API) {
+	bos.Register(api, nil)
+	v1.Register(api, nil)
+}
+
 var services = []service{
-	{"BOS", "bos-v2.yaml", "/apis/bos", "", register(bos.Register)},
-	{"CFS", "cfs.yaml", "/apis/cfs", "", register(cfs.Register)},
-	{"HSM", "hsm-v2.yaml", "/apis/smd/hsm/v2", "", register(hsm.Register)},
-	{"PCS", "pcs-v1.yaml", "/apis/power-control", "/v1", register(pcs.Register)},
-	{"BSS", "bss-v1.yaml", "/apis/bss", "", register(bss.Register)},
-	{"IMS", "ims-v3.yaml", "/apis/ims", "", register(ims.Register)},
-	{"TAPMS", "tapms.yaml", "/apis/tapms", "", register(tapms.Register)},
+	{"BOS", "bos-v2.yaml", "/apis/bos", "", "", registerBOS},
+	{"BOS v1", "bos-v1-and-v2.yaml", "/apis/bos", "", "/v1", registerBOS},
+	{"CFS", "cfs.yaml", "/apis/cfs", "", "", register(cfs.Register)},
+	{"HSM", "hsm-v2.yaml", "/apis/smd/hsm/v2", "", "", register(hsm.Register)},
+	{"PCS", "pcs-v1.yaml", "/apis/power-control", "/v1", "", register(pcs.Register)},
+	{"CAPMC", "capmc-v1.yaml", "/apis/capmc/capmc/v1", "", "", register(capmc.Register)},
+	{"BSS", "bss-v1.yaml", "/apis/bss", "", "", register(bss.Register)},
+	{"IMS", "ims-v3.yaml", "/apis/ims", "", "", register(ims.Register)},
+	{"TAPMS", "tapms.yaml", "/apis/tapms", "", "", register(tapms.Register)},
 }
 
 // What is declared is what is published, but for the known differences; and
@@ -55,6 +65,9 @@ func TestDeclaredAsPublished(t *testing.T) {
 			got := c.got.operations("")
 			for at, want := range c.want.operations(s.version) {
 				c.at = at
+				if _, path, _ := strings.Cut(at, " "); !strings.HasPrefix(path, s.only) {
+					continue
+				}
 				if have, ok := got[at]; ok {
 					c.operation(want, have)
 				} else if !routed(mux, s.prefix, at) {

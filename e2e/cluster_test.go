@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/jail"
 	"github.com/drover-hpc/drover/internal/need"
 	"github.com/drover-hpc/drover/internal/sim"
-	"github.com/drover-hpc/drover/internal/sim/jail"
 	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/drover-hpc/drover/internal/jail"
 	"github.com/drover-hpc/drover/internal/need"
-	"github.com/drover-hpc/drover/internal/sim/jail"
 )
 
 // A demo that ends while Ansible runs takes the job with it, which outlives a

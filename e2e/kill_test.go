@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/drover-hpc/drover/internal/aee"
+	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/sim"
 )
@@ -285,11 +285,15 @@ func (c *cluster) openRuns() []cfsSession {
 }
 
 // supervisors are the processes that run, or ran, jobs.
-func (c *cluster) supervisors() (list []aee.Supervisor) {
+func (c *cluster) supervisors() (list []job.Supervisor) {
 	c.t.Helper()
-	files, _ := filepath.Glob(filepath.Join(c.dir, "data/jobs/*/supervisor.json"))
+	var files []string
+	for _, kind := range []string{"jobs", "agents", "image-jobs"} {
+		found, _ := filepath.Glob(filepath.Join(c.dir, "data", kind, "*/supervisor.json"))
+		files = append(files, found...)
+	}
 	for _, file := range files {
-		var s aee.Supervisor
+		var s job.Supervisor
 		text, err := os.ReadFile(file)
 		if err == nil {
 			err = json.Unmarshal(text, &s)

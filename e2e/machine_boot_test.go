@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/drover-hpc/drover/internal/jail"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/need"
-	"github.com/drover-hpc/drover/internal/sim/jail"
 )
 
 // The whole chain on a machine that has nothing of ours inside but its image:
@@ -57,6 +57,11 @@ func TestVirtualNode(t *testing.T) {
 		if left := machines(c.server.Process.Pid); len(left) > 0 {
 			c.t.Errorf("QEMU still runs: %v", left)
 		}
+	})
+	c.act("boots by a session of version 1", func() {
+		c.succeedV1(c.startV1("small", "Boot"), "boot", "configure")
+		c.says(node, "cat /etc/motd", "first")
+		c.succeedV1(c.startV1("small", "Shutdown"), "shutdown")
 	})
 	c.act("no machine outlives a killed server, and the boot is finished by the next", func() {
 		c.drover("bos", "v2", "options", "update", "--max-power-on-wait-time", "10") // then BOS calls again for a node that went off

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/drover-hpc/drover/internal/aee"
+	"github.com/drover-hpc/drover/internal/job"
 )
 
 // What a killed server leaves running ends, with its playbook and all, if no
@@ -63,7 +63,7 @@ func (c *cluster) jobs() (ids []string) {
 
 func (c *cluster) processes(jobs []string) (n int) {
 	for _, id := range jobs {
-		n += len(aee.Processes(id))
+		n += len(job.Processes(id))
 	}
 	return n
 }

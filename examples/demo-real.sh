@@ -63,7 +63,7 @@ until "$bin" explain x3000c0s2b0n0 >"$work/explained" && grep -q 'answered 412' 
 	[ $tries -lt 300 ] || { cat "$work/explained"; echo "The node told of no failure." >&2; exit 1; }
 	sleep 1
 done
-printf '\033[2m$ drover explain x3000c0s2b0n0\033[0m\n'
+printf '%s$ drover explain x3000c0s2b0n0%s\n' "$dim" "$plain"
 cat "$work/explained"
 
 say "Mend it: the session is overtaken by a boot of the right image"

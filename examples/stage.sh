@@ -6,8 +6,10 @@ examples=$PWD/examples
 work=$(mktemp -d /tmp/drover-demo-XXXXXX)
 server=""
 
-say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-show() { printf '\033[2m$ drover %s\033[0m\n' "$*"; "$bin" "$@"; }
+bold= dim= plain=
+[ ! -t 1 ] || { bold=$(printf '\033[1m') dim=$(printf '\033[2m') plain=$(printf '\033[0m'); }
+say() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
+show() { printf '%s$ drover %s%s\n' "$dim" "$*" "$plain"; "$bin" "$@"; }
 
 # value KEY: the text of the key in the JSON on standard input
 value() { sed -n 's/.*"'"$1"'": *"\([^"]*\)".*/\1/p'; }
@@ -75,6 +77,25 @@ configure() {
 {"layers": [{"name": "site", "clone_url": "file://$repo", "branch": "main", "playbook": "site.yml"}]}
 JSON
 	show cfs v3 configurations update "$1" --file "$work/configuration.json" --format json
+}
+
+# published are the collections that playbooks for CFS count on (docs/install.md).
+published="amazon.aws ansible.netcommon ansible.posix ansible.utils containers.podman community.crypto community.general
+	community.hashi_vault community.libvirt community.sops kubernetes.core"
+
+# collections: which of those this machine's Ansible has
+collections() {
+	has=$(ansible-galaxy collection list 2>/dev/null | sed -n 's/^\([a-z_0-9]*\.[a-z_0-9]*\) .*/\1/p') || true
+	there="" missing=""
+	for collection in $published; do
+		if printf '%s\n' "$has" | grep -qx "$collection"; then
+			there="$there $collection"
+		else
+			missing="$missing $collection"
+		fi
+	done
+	echo "  Ansible collections that are here:${there:- none}"
+	[ -z "$missing" ] || echo "  not here; Debian's package ansible has them:$missing"
 }
 
 statuses() { show bos v2 components list --format json | grep -E '"(id|status)": "' | paste - - | sed 's/[",]//g'; }

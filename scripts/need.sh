@@ -1,15 +1,17 @@
 #!/bin/sh
-# Installs what is missing, on Debian and its kin: need.sh git ansible ssh postgres cc qemu image venv redfish
+# Installs what is missing, on Debian and its kin: need.sh git git-lfs ansible ssh sshd postgres cc qemu qemu-user image venv redfish
 # An Ansible beside the system's goes to the user's cache; the directory of its
 # programs is the last line of output: need.sh ansible-new (what Debian 13 has),
 # ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root);
 # likewise boto3, aws and s3cmd: need.sh s3-clients, and what checks a Redfish
-# service: need.sh redfish
+# service: need.sh redfish; kiwi-ng: need.sh kiwi; and ARA with an Ansible: need.sh ara
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 others=""
 redfish=""
 clients=""
+kiwi=""
+ara=""
 
 missing=""
 want() { # want PACKAGE TEST...
@@ -22,19 +24,24 @@ postgres() { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; }
 for need in "$@"; do
 	case $need in
 	git) want git command -v git ;;
+	git-lfs) want git-lfs command -v git-lfs ;;
 	ansible) want ansible-core command -v ansible-playbook ;;
 	ssh) want openssh-client command -v ssh ;;
 	postgres) want postgresql postgres ;;
 	cc) want gcc command -v cc; want libc6-dev test -e /usr/include/stdio.h ;; # the race detector links with it
 	qemu) want qemu-system-x86 command -v qemu-system-x86_64; want ipxe-qemu test -e /usr/lib/ipxe/qemu/pxe-virtio.rom ;;
 	image) want mmdebstrap command -v mmdebstrap; want squashfs-tools command -v mksquashfs ;;
+	sshd) want openssh-server test -x /usr/sbin/sshd ;;
+	qemu-user) want qemu-user-static command -v qemu-aarch64-static; want arch-test command -v arch-test ;;
 	redfish)
 		want python3-venv python3 -c 'import ensurepip'
 		want cargo command -v cargo # gets the schemas
 		redfish=yes
 		;;
 	venv) want python3-venv python3 -c 'import ensurepip' ;;
+	kiwi) want python3-venv python3 -c 'import ensurepip'; want rsync command -v rsync; want debootstrap command -v debootstrap; kiwi=yes ;;
 	s3-clients) want python3-venv python3 -c 'import ensurepip'; want rclone command -v rclone; clients=yes ;;
+	ara) want python3-venv python3 -c 'import ensurepip'; ara=yes ;;
 	ansible-newest) want mmdebstrap command -v mmdebstrap; others="$others newest" ;;
 	ansible-new) want python3-venv python3 -c 'import ensurepip'; others="$others 2.19" ;;
 	ansible-2.*) want python3-venv python3 -c 'import ensurepip'; others="$others ${need#ansible-}" ;;
@@ -51,6 +58,13 @@ install() {
 	echo "Installing:$missing"
 	export DEBIAN_FRONTEND=noninteractive
 	$root apt-get update -qq
+	# An SSH server is only wanted as a program: nothing shall begin to listen.
+	policy=/usr/sbin/policy-rc.d
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' | $root tee $policy >/dev/null
+		$root chmod +x $policy
+		trap "$root rm -f $policy" EXIT
+	fi
 	$root apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 
@@ -60,3 +74,5 @@ for version in $others; do
 done
 [ -z "$redfish" ] || "$here/redfish-tools.sh"
 [ -z "$clients" ] || "$here/s3-clients.sh"
+[ -z "$kiwi" ] || "$here/kiwi.sh"
+[ -z "$ara" ] || "$here/ara.sh"

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/drover-hpc/drover/internal/aee"
+	"github.com/drover-hpc/drover/internal/job"
 )
 
 const playbook = `- hosts: all
@@ -106,7 +106,7 @@ func (c *cluster) drover(ctx context.Context, args ...string) ([]byte, error) {
 func endJobs(dir string) {
 	files, _ := filepath.Glob(filepath.Join(dir, "*/supervisor.json")) // the pattern is well formed
 	for _, file := range files {
-		var s aee.Supervisor
+		var s job.Supervisor
 		text, err := os.ReadFile(file)
 		if err != nil || json.Unmarshal(text, &s) != nil || !s.Alive() {
 			continue

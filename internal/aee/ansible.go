@@ -19,22 +19,18 @@ import (
 	"github.com/drover-hpc/drover/internal/cfs"
 )
 
-// layerMark begins the line that Ansible writes before each layer's output.
-const layerMark = "=== layer "
-
 // Ansible is the third step: ansible-playbook for each layer in order. The
 // first that does not exit with 0 ends the step, which exits with the same.
-func Ansible(ctx context.Context, dir string, out io.Writer) error {
-	d := Dir(dir)
-	job, err := d.Job()
+func Ansible(ctx context.Context, d Dir, out io.Writer) error {
+	job, err := readJob(d)
 	if err != nil {
 		return err
 	}
-	settings, err := d.Settings()
+	settings, err := readSettings(d)
 	if err != nil {
 		return err
 	}
-	common, err := commonEnv(d, job, settings)
+	common, err := commonEnv(ctx, d, job, settings, out)
 	if err != nil {
 		return err
 	}
@@ -51,10 +47,10 @@ func Ansible(ctx context.Context, dir string, out io.Writer) error {
 }
 
 func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common []string, out io.Writer) error {
-	home, commit := d.layer(l.Index), ""
+	home, commit := layerDir(d, l.Index), ""
 	playbook := filepath.Join(home, l.Playbook)
 	if isDebug(l) {
-		home = d.path("plugins", plugin.Playbooks)
+		home = d.Path("plugins", plugin.Playbooks)
 		playbook = filepath.Join(home, l.Playbook)
 	} else {
 		head, err := os.ReadFile(filepath.Join(home, ".git", "HEAD")) // detached: the hash itself
@@ -66,9 +62,9 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 	if _, err := os.Stat(playbook); err != nil {
 		return fmt.Errorf("there is no playbook %q in %s at %s", l.Playbook, l.CloneURL, commit)
 	}
-	fmt.Fprintf(out, "%s%d %s: %s of %s at %s\n", layerMark, l.Index, l.Name, l.Playbook, l.CloneURL, commit)
+	fmt.Fprintf(out, "=== layer %d %s: %s of %s at %s\n", l.Index, l.Name, l.Playbook, l.CloneURL, commit)
 
-	unreported, records := d.path("unreported"), job.RecordState && !isDebug(l)
+	unreported, records := d.Path("unreported"), job.RecordState && !isDebug(l)
 	if records { // the plugin removes it when it has reported
 		text := fmt.Sprintf("layer %d %s: the plugin %s did not report to CFS how far hosts got", l.Index, l.Name, plugin.Reporter)
 		if err := os.WriteFile(unreported, []byte(text), 0o600); err != nil {
@@ -106,8 +102,8 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 }
 
 // commonEnv is the environment that all layers share.
-func commonEnv(d Dir, job cfs.Job, settings Settings) ([]string, error) {
-	config, err := os.ReadFile(d.path("ansible.cfg"))
+func commonEnv(ctx context.Context, d Dir, job cfs.Job, settings Settings, out io.Writer) ([]string, error) {
+	config, err := os.ReadFile(d.Path("ansible.cfg"))
 	if err != nil {
 		return nil, fmt.Errorf("read the Ansible configuration: %w", err)
 	}
@@ -119,16 +115,18 @@ func commonEnv(d Dir, job cfs.Job, settings Settings) ([]string, error) {
 		name, _, _ := strings.Cut(v, "=")
 		return name == "VCS_USERNAME" || name == "VCS_PASSWORD" || name == "SSH_AUTH_SOCK"
 	})
-	env = append(env,
-		"ANSIBLE_CONFIG="+d.path("ansible.cfg"),
-		"ANSIBLE_INVENTORY="+d.path("hosts"),
-		"ANSIBLE_LOCAL_TEMP="+d.path("tmp"),
+	env = append(settings.VCS.Environ(env), // a task on this machine may use the clone URL
+		"ANSIBLE_CONFIG="+d.Path("ansible.cfg"),
+		"ANSIBLE_INVENTORY="+d.Path("hosts"),
+		"ANSIBLE_LOCAL_TEMP="+d.Path("tmp"),
 		"ANSIBLE_SSH_CONTROL_PATH_DIR="+control,
 		"SESSION_NAME="+job.Session,
 		"INVENTORY_TYPE="+string(job.Target),
 		"CFS_URL="+strings.TrimSuffix(settings.Gateway, "/")+"/apis/cfs/v3",
 		"CFS_REPORT_TIMEOUT="+strconv.FormatFloat(settings.ReportTimeout.Seconds(), 'f', -1, 64),
 		"PYTHONUNBUFFERED=1",
+		"CFS_RESULTS="+d.Path(resultsDir),
+		"CFS_RESULTS_MAX="+strconv.FormatInt(settings.MaxResults, 10),
 	)
 	if settings.CAFile != "" {
 		env = append(env, "SSL_CAINFO="+settings.CAFile)
@@ -137,9 +135,10 @@ func commonEnv(d Dir, job cfs.Job, settings Settings) ([]string, error) {
 		env = append(env, "ANSIBLE_REMOTE_PORT="+strconv.Itoa(settings.SSHPort))
 	}
 	if settings.TrustDir != "" {
-		env = append(env, "ANSIBLE_PRIVATE_KEY_FILE="+d.key(), "ANSIBLE_REMOTE_USER=root")
+		env = append(env, "ANSIBLE_PRIVATE_KEY_FILE="+key(d), "ANSIBLE_REMOTE_USER=root")
 	}
-	return append(env, pluginEnv(config, d.path("plugins"))...), nil
+	ara, araPlugins := araEnv(ctx, settings.ARA, job.Session, out)
+	return slices.Concat(env, pluginEnv(config, d.Path("plugins"), araPlugins), ara), nil
 }
 
 // ansibleArgs are the session's arguments of ansible-playbook. The API has
@@ -148,8 +147,14 @@ func ansibleArgs(job cfs.Job) (args []string) {
 	if v := min(job.Verbosity, 4); v > 0 {
 		args = append(args, "-"+strings.Repeat("v", v))
 	}
-	if job.Limit != "" {
-		args = append(args, "--limit="+job.Limit)
+	limit := job.Limit
+	if limit == "" && job.Target == cfs.TargetImage { // the additional inventory may have other hosts
+		for _, image := range job.Images {
+			limit = strings.TrimPrefix(limit+","+image.ID, ",")
+		}
+	}
+	if limit != "" {
+		args = append(args, "--limit="+limit)
 	}
 	return append(args, strings.Fields(job.Passthrough)...)
 }
@@ -171,7 +176,7 @@ func keepCertificate(ctx context.Context, d Dir, job cfs.Job, settings Settings,
 			}
 			ca, err := trust.Open(settings.TrustDir, nil)
 			if err == nil {
-				err = ca.Renew(d.key(), job.Session)
+				err = ca.Renew(key(d), job.Session)
 			}
 			if err != nil {
 				fmt.Fprintln(out, err)
@@ -187,11 +192,11 @@ func hold(ctx context.Context, d Dir, wait time.Duration, why error, out io.Writ
 	if wait <= 0 {
 		return
 	}
-	fmt.Fprintf(out, "%v\nfiles stay in %s for %v, or until the file %s exists\n", why, d, wait, d.path("complete"))
+	fmt.Fprintf(out, "%v\nfiles stay in %s for %v, or until the file %s exists\n", why, d, wait, d.Path("complete"))
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for deadline := time.Now().Add(wait); time.Now().Before(deadline) && ctx.Err() == nil; <-tick.C {
-		if _, err := os.Stat(d.path("complete")); err == nil {
+		if _, err := os.Stat(d.Path("complete")); err == nil {
 			return
 		}
 	}
@@ -203,7 +208,7 @@ func isDebug(l cfs.JobLayer) bool {
 	return l.CloneURL == "" && l.Source == "" && plugin.IsDebug(l.Playbook)
 }
 
-func (d Dir) key() string { return d.path("ssh", "id_ecdsa") }
+func key(d Dir) string { return d.Path("ssh", "id_ecdsa") }
 
 func pythonBool(v bool) string {
 	if v {

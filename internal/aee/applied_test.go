@@ -83,7 +83,7 @@ func (r *ranPlaybook) run(t *testing.T) error {
 	d, out := Dir(dir), &bytes.Buffer{}
 	job := cfs.Job{ID: "job", Session: "s", Target: cfs.TargetSpec, Groups: localHosts(tableHosts...), RecordState: true,
 		Layers: []cfs.JobLayer{{CloneURL: "http://git/x", Playbook: "site.yml"}}}
-	if err := Create(dir, job, s.Settings, nil); err != nil {
+	if err := create(dir, job, s.Settings); err != nil {
 		return err
 	}
 	for name, text := range map[string]string{
@@ -92,17 +92,17 @@ func (r *ranPlaybook) run(t *testing.T) error {
 		"hosts/group_vars/all.yml": "ansible_connection: local\nansible_remote_tmp: " + t.TempDir() + "\nmarks: " + marks + "\n",
 		"hosts/02-nobody.ini":      "[nobody]\n",
 	} {
-		if err := os.MkdirAll(filepath.Dir(d.path(name)), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Dir(d.Path(name)), 0o700); err != nil {
 			return err
 		}
-		if err := os.WriteFile(d.path(name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(d.Path(name), []byte(text), 0o600); err != nil {
 			return err
 		}
 	}
-	if err := Inventory(context.Background(), dir, out); err != nil {
+	if err := Inventory(context.Background(), Dir(dir), out); err != nil {
 		return err
 	}
-	if err := Ansible(t.Context(), dir, out); err != nil {
+	if err := Ansible(t.Context(), Dir(dir), out); err != nil {
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) {
 			return fmt.Errorf("%s under %s: %w\n%s", r.construct.name, r.strategyName(), err, out)

@@ -14,10 +14,10 @@ import (
 func cloneJob(t *testing.T, s Settings, jobs, id, repo string) Dir {
 	t.Helper()
 	d := Dir(filepath.Join(jobs, id))
-	if err := Create(string(d), cfs.Job{ID: id, Layers: []cfs.JobLayer{{CloneURL: repo}}}, s, nil); err != nil {
+	if err := create(string(d), cfs.Job{ID: id, Layers: []cfs.JobLayer{{CloneURL: repo}}}, s); err != nil {
 		t.Fatal(err)
 	}
-	if err := Clone(t.Context(), string(d), io.Discard); err != nil {
+	if err := Clone(t.Context(), d, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -48,7 +48,7 @@ func TestMirrorsAreBoundedButNeverRemovedInUse(t *testing.T) {
 	if n := mirrorsIn(t, s.CacheDir); n != 3 {
 		t.Errorf("%d mirrors, expected the two newest and the one in use", n)
 	}
-	git(t, running.layer(0), "fsck", "--full") // its objects are there
+	git(t, layerDir(running, 0), "fsck", "--full") // its objects are there
 	if err := Clean(running); err != nil {
 		t.Fatal(err)
 	}

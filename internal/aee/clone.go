@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"golang.org/x/sync/errgroup"
 
 	"github.com/drover-hpc/drover/internal/cfs"
@@ -27,35 +29,34 @@ esac
 
 // Clone is the first step: it checks each layer's repository out into
 // layer<N>, and the additional inventory into hosts.
-func Clone(ctx context.Context, dir string, out io.Writer) error {
-	d := Dir(dir)
-	job, err := d.Job()
+func Clone(ctx context.Context, d Dir, out io.Writer) error {
+	j, err := readJob(d)
 	if err != nil {
 		return err
 	}
-	settings, err := d.Settings()
+	settings, err := readSettings(d)
 	if err != nil {
 		return err
 	}
-	logins, err := readJSON[map[string]Login](d.path("logins.json"))
+	logins, err := readLogins(d)
 	if err != nil {
 		return fmt.Errorf("read the logins of sources: %w", err)
 	}
-	ask := d.path("askpass")
+	ask := d.Path("askpass")
 	if err := os.WriteFile(ask, []byte(askpass), 0o700); err != nil {
 		return fmt.Errorf("write askpass helper: %w", err)
 	}
-	if err := checkoutAll(ctx, d, job, settings, out, func(source string) []string { return gitEnv(settings.CAFile, ask, logins[source]) }); err != nil {
+	if err := checkoutAll(ctx, d, j, settings, out, func(source string) []string { return gitEnv(settings, ask, logins[source]) }); err != nil {
 		return err
 	}
-	if err := trimMirrors(settings.CacheDir, filepath.Dir(dir), settings.MaxMirrors); err != nil {
+	if err := trimMirrors(settings.CacheDir, filepath.Dir(string(d)), settings.MaxMirrors); err != nil {
 		fmt.Fprintln(out, err) // costs disk space, not the session
 	}
 	return nil
 }
 
 // checkoutAll makes the checkouts side by side; env is that of git for a source.
-func checkoutAll(ctx context.Context, d Dir, job cfs.Job, settings Settings, out io.Writer, env func(source string) []string) error {
+func checkoutAll(ctx context.Context, d Dir, j cfs.Job, settings Settings, out io.Writer, env func(source string) []string) error {
 	unlock, err := lock(filepath.Join(settings.CacheDir, useLock), syscall.LOCK_SH)
 	if err != nil {
 		return err
@@ -63,7 +64,7 @@ func checkoutAll(ctx context.Context, d Dir, job cfs.Job, settings Settings, out
 	defer unlock()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atATime)
-	waits := &waits{dir: d}
+	waits := &job.Waits{Dir: d}
 	checkout := func(what string, l cfs.JobLayer, dir string) {
 		group.Go(func() error {
 			m := mirrors{dir: settings.CacheDir, env: env(l.Source), retries: settings.GitRetries, delay: settings.GitDelay,
@@ -74,13 +75,13 @@ func checkoutAll(ctx context.Context, d Dir, job cfs.Job, settings Settings, out
 			return nil
 		})
 	}
-	for _, l := range job.Layers {
+	for _, l := range j.Layers {
 		if !isDebug(l) {
-			checkout(strings.TrimSpace(fmt.Sprintf("layer %d %s", l.Index, l.Name)), l, d.layer(l.Index))
+			checkout(strings.TrimSpace(fmt.Sprintf("layer %d %s", l.Index, l.Name)), l, layerDir(d, l.Index))
 		}
 	}
-	if job.Inventory != nil {
-		checkout("additional inventory", *job.Inventory, d.path("hosts"))
+	if j.Inventory != nil {
+		checkout("additional inventory", *j.Inventory, d.Path("hosts"))
 	}
 	return group.Wait()
 }

@@ -61,23 +61,26 @@ func configValue(text []byte, keys ...string) string {
 }
 
 // pluginEnv has Ansible find our plugins beside those that the configuration
-// names, under the option's name of every Ansible version. The one that reports
-// is always enabled: hosts of which nothing is told pass for not concerned.
-func pluginEnv(config []byte, dir string) []string {
+// names, under the option's name of every Ansible version. Those that report
+// and record are always enabled: hosts of which nothing is told pass for not
+// concerned. ara is the directory of ARA's callback, if it is wanted.
+func pluginEnv(config []byte, dir, ara string) []string {
 	enabled := configValue(config, "callbacks_enabled", "callback_whitelist")
-	if !slices.ContainsFunc(strings.Split(enabled, ","), func(name string) bool { return strings.TrimSpace(name) == plugin.Reporter }) {
-		enabled = strings.TrimPrefix(enabled+","+plugin.Reporter, ",")
+	for _, ours := range []string{plugin.Reporter, plugin.Recorder} {
+		if !slices.ContainsFunc(strings.Split(enabled, ","), func(name string) bool { return strings.TrimSpace(name) == ours }) {
+			enabled = strings.TrimPrefix(enabled+","+ours, ",")
+		}
 	}
 	return []string{
-		"ANSIBLE_CALLBACK_PLUGINS=" + joinPath(configValue(config, "callback_plugins"), filepath.Join(dir, plugin.Callbacks)),
+		"ANSIBLE_CALLBACK_PLUGINS=" + joinPath(joinPath(configValue(config, "callback_plugins"), filepath.Join(dir, plugin.Callbacks)), ara),
 		"ANSIBLE_STRATEGY_PLUGINS=" + joinPath(configValue(config, "strategy_plugins"), filepath.Join(dir, plugin.Strategies)),
 		"ANSIBLE_CALLBACKS_ENABLED=" + enabled,
 	}
 }
 
 func joinPath(first, second string) string {
-	if first == "" {
-		return second
+	if first == "" || second == "" {
+		return first + second
 	}
 	return first + ":" + second
 }

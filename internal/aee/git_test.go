@@ -11,12 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/drover-hpc/drover/internal/cfs"
 )
 
 func newMirrors(t *testing.T) mirrors {
-	return mirrors{dir: filepath.Join(t.TempDir(), "cache"), env: gitEnv("", "", Login{}), out: io.Discard,
-		what: "layer 0", waits: &waits{dir: Dir(t.TempDir())}}
+	return mirrors{dir: filepath.Join(t.TempDir(), "cache"), env: gitEnv(Settings{}, "", Login{}), out: io.Discard,
+		what: "layer 0", waits: &job.Waits{Dir: Dir(t.TempDir())}}
 }
 
 func TestSecondCheckoutNeedsNoRepository(t *testing.T) {
@@ -97,15 +99,15 @@ func TestStepTellsWhatItWaitsFor(t *testing.T) {
 	repo, commit := repository(t, map[string]string{"f": "1"})
 	server := gitServer(t, filepath.Dir(repo), 503, 503)
 	dir := filepath.Join(t.TempDir(), "cfs-1")
-	job := cfs.Job{ID: "cfs-1", Layers: []cfs.JobLayer{{Name: "base", CloneURL: server.URL + "/" + filepath.Base(repo) + "/.git", Commit: commit}}}
+	j := cfs.Job{ID: "cfs-1", Layers: []cfs.JobLayer{{Name: "base", CloneURL: server.URL + "/" + filepath.Base(repo) + "/.git", Commit: commit}}}
 	settings := Settings{CacheDir: filepath.Join(t.TempDir(), "cache"), GitRetries: 5, GitDelay: 300 * time.Millisecond}
-	if err := Create(dir, job, settings, nil); err != nil {
+	if err := create(dir, j, settings); err != nil {
 		t.Fatal(err)
 	}
 	var out strings.Builder
 	done := make(chan error, 1)
-	go func() { done <- Clone(t.Context(), dir, &out) }()
-	seen := map[int]Wait{}
+	go func() { done <- Clone(t.Context(), Dir(dir), &out) }()
+	seen := map[int]job.Wait{}
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
 	for running := true; running; {
@@ -131,7 +133,7 @@ func TestStepTellsWhatItWaitsFor(t *testing.T) {
 			t.Errorf("after try %d: %+v", try, w)
 		}
 		if line := fmt.Sprintf("layer 0 base: git clone: exit status 128: fatal: unable to access '%s/': The requested URL returned error: 503; try %d of 6",
-			job.Layers[0].CloneURL, try); !strings.Contains(out.String(), line) {
+			j.Layers[0].CloneURL, try); !strings.Contains(out.String(), line) {
 			t.Errorf("the log lacks %q:\n%s", line, &out)
 		}
 	}

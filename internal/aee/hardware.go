@@ -1,6 +1,7 @@
 package aee
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -10,17 +11,30 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
-// hardware is HSM behind the gateway. A proxy that the environment names is for
-// git and playbooks: it need not know the way to the site's own server.
-func hardware(gateway string) *hsm.Client {
+// The paths of services behind the gateway.
+const (
+	hsmPath = "/apis/smd/hsm/v2"
+	imsPath = "/apis/ims"
+	cfsPath = "/apis/cfs"
+)
+
+// client is a service's: at its own URL, or behind the gateway. A proxy that
+// the environment names is for git and playbooks: it need not know the way to
+// the site's own server.
+func (s *Settings) client(service, own, path string) *httpapi.Client {
 	direct := http.DefaultTransport.(*http.Transport).Clone()
 	direct.Proxy = nil
-	return hsm.NewClient(httpapi.NewClient("HSM", strings.TrimSuffix(gateway, "/")+"/apis/smd/hsm/v2", direct))
+	return httpapi.NewClient(service, cmp.Or(own, strings.TrimSuffix(s.Gateway, "/")+path), direct)
 }
+
+func (s *Settings) hardware() *hsm.Client { return hsm.NewClient(s.client("HSM", s.HSM, hsmPath)) }
+
+func (s *Settings) configurations() *cfs.Client { return cfs.NewClient(s.client("CFS", "", cfsPath)) }
 
 // fleet is what HSM knows that matters to an inventory.
 type fleet struct {

@@ -24,13 +24,12 @@ const generated = "01-cfs-generated.yaml"
 
 // Inventory is the second step: the inventory, Ansible's configuration, the
 // plugins and the SSH key.
-func Inventory(ctx context.Context, dir string, out io.Writer) error {
-	d := Dir(dir)
-	job, err := d.Job()
+func Inventory(ctx context.Context, d Dir, out io.Writer) error {
+	job, err := readJob(d)
 	if err != nil {
 		return err
 	}
-	settings, err := d.Settings()
+	settings, err := readSettings(d)
 	if err != nil {
 		return err
 	}
@@ -38,16 +37,16 @@ func Inventory(ctx context.Context, dir string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(d.path("ansible.cfg"), config, 0o600); err != nil {
+	if err := os.WriteFile(d.Path("ansible.cfg"), config, 0o600); err != nil {
 		return err
 	}
-	if err := plugin.Unpack(d.path("plugins")); err != nil {
+	if err := plugin.Unpack(d.Path("plugins")); err != nil {
 		return fmt.Errorf("unpack the Ansible plugins: %w", err)
 	}
 	if err := issueKey(d, job, settings); err != nil {
 		return err
 	}
-	inv, err := generate(ctx, d, job, hardware(settings.Gateway), settings.SSHPorts, out)
+	inv, err := generate(ctx, d, job, &settings, out)
 	if err != nil {
 		return fmt.Errorf("inventory of target %s: %w", job.Target, err)
 	}
@@ -62,10 +61,10 @@ func issueKey(d Dir, job cfs.Job, settings Settings) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(d.path("ssh"), 0o700); err != nil {
+	if err := os.MkdirAll(d.Path("ssh"), 0o700); err != nil {
 		return err
 	}
-	return ca.Issue(d.key(), job.Session)
+	return ca.Issue(key(d), job.Session)
 }
 
 // inventory is an Ansible inventory. JSON is YAML that Ansible reads fastest.
@@ -79,7 +78,8 @@ type group struct {
 
 type hostVars map[string]any
 
-func generate(ctx context.Context, d Dir, job cfs.Job, client *hsm.Client, ports map[string]int, out io.Writer) (inventory, error) {
+func generate(ctx context.Context, d Dir, job cfs.Job, settings *Settings, out io.Writer) (inventory, error) {
+	client, ports := settings.hardware(), settings.SSHPorts
 	switch job.Target {
 	case "dynamic", "":
 		fleet, err := readFleet(ctx, client, ports)
@@ -95,7 +95,8 @@ func generate(ctx context.Context, d Dir, job cfs.Job, client *hsm.Client, ports
 		}
 		return inventory{}, nil
 	case "image":
-		return nil, errors.New("customizing images is not available: it needs IMS customization jobs")
+		shells, err := openImages(ctx, d, job, settings, out)
+		return imageInventory(job.Groups, shells, imageKey(d)), err
 	}
 	return nil, errors.New("unknown definition: expected dynamic, spec, repo or image")
 }
@@ -110,10 +111,10 @@ func (inv inventory) write(d Dir) error {
 	if err != nil {
 		return fmt.Errorf("encode inventory: %w", err)
 	}
-	if err := os.MkdirAll(d.path("hosts"), 0o700); err != nil {
+	if err := os.MkdirAll(d.Path("hosts"), 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(d.path("hosts", generated), text, 0o600)
+	return os.WriteFile(d.Path("hosts", generated), text, 0o600)
 }
 
 // specInventory has the session's own groups. Members that are nodes get their

@@ -33,11 +33,11 @@ func TestDynamicInventoryAsAnsibleReadsIt(t *testing.T) {
 	s := newSite(t)
 	s.hsm = hsmAnswers()
 	dir := t.TempDir() + "/job"
-	if err := Create(dir, cfs.Job{ID: "j", Target: cfs.TargetDynamic}, s.Settings, nil); err != nil {
+	if err := create(dir, cfs.Job{ID: "j", Target: cfs.TargetDynamic}, s.Settings); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := Inventory(t.Context(), dir, &out); err != nil {
+	if err := Inventory(t.Context(), Dir(dir), &out); err != nil {
 		t.Fatal(err)
 	}
 	text, err := exec.Command("ansible-inventory", "-i", dir+"/hosts", "--list").Output()
@@ -82,10 +82,10 @@ func TestEachFailedQueryFailsTheInventory(t *testing.T) {
 		s.hsm = hsmAnswers()
 		delete(s.hsm, path)
 		dir := t.TempDir() + "/job"
-		if err := Create(dir, cfs.Job{ID: "j", Target: cfs.TargetDynamic}, s.Settings, nil); err != nil {
+		if err := create(dir, cfs.Job{ID: "j", Target: cfs.TargetDynamic}, s.Settings); err != nil {
 			t.Fatal(err)
 		}
-		if err := Inventory(t.Context(), dir, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), path) {
+		if err := Inventory(t.Context(), Dir(dir), &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("without %s: %v", path, err)
 		}
 	}
@@ -93,7 +93,7 @@ func TestEachFailedQueryFailsTheInventory(t *testing.T) {
 
 func TestSpecInventoryAsksHSMOnlyForNodes(t *testing.T) {
 	s := newSite(t) // HSM refuses everything
-	hw := hardware(s.Gateway)
+	hw := s.hardware()
 	inv, err := specInventory(t.Context(), []cfs.TargetGroup{{Name: "g", Members: []string{"localhost"}}}, hw, nil)
 	if err != nil || inv["g"].Hosts["localhost"] == nil {
 		t.Errorf("%v, %v", inv, err)
@@ -121,12 +121,12 @@ func TestSiteConfigurations(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	want := []string{"ANSIBLE_CALLBACK_PLUGINS=/site/callback:/job/plugins/callback", "ANSIBLE_STRATEGY_PLUGINS=/job/plugins/strategy",
-		"ANSIBLE_CALLBACKS_ENABLED=cfs_aggregator, mine"}
-	if diff := cmp.Diff(want, pluginEnv(got, "/job/plugins")); diff != "" {
+		"ANSIBLE_CALLBACKS_ENABLED=cfs_aggregator, mine,cfs_results"}
+	if diff := cmp.Diff(want, pluginEnv(got, "/job/plugins", "")); diff != "" {
 		t.Error(diff)
 	}
-	for config, want := range map[string]string{"": "cfs_aggregator", "[defaults]\ncallbacks_enabled = mine,other": "mine,other,cfs_aggregator"} {
-		if env := pluginEnv([]byte(config), "/job/plugins"); env[2] != "ANSIBLE_CALLBACKS_ENABLED="+want {
+	for config, want := range map[string]string{"": "cfs_aggregator,cfs_results", "[defaults]\ncallbacks_enabled = mine,other": "mine,other,cfs_aggregator,cfs_results"} {
+		if env := pluginEnv([]byte(config), "/job/plugins", ""); env[2] != "ANSIBLE_CALLBACKS_ENABLED="+want {
 			t.Errorf("configuration %q: %s, expected %s to report", config, env[2], want)
 		}
 	}

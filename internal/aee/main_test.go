@@ -14,13 +14,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/drover-hpc/drover/internal/cfs"
 )
 
 // TestMain lets the test binary be the program of the steps, as drover is.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "aee" {
-		os.Exit(Run(context.Background(), os.Args[:2], os.Args[2:], os.Stdout, os.Stderr))
+		os.Exit(Command(os.Args[:2]).Main(context.Background(), os.Args[2:], os.Stdout, os.Stderr))
 	}
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // else each step of a -race build takes a second more
 	os.Exit(m.Run())
@@ -159,17 +161,17 @@ func (s *site) statuses() map[string]string {
 }
 
 // run creates the job's directory and runs its steps as processes.
-func (s *site) run(t *testing.T, job cfs.Job) (Dir, Result) {
+func (s *site) run(t *testing.T, j cfs.Job) (Dir, job.Result) {
 	t.Helper()
 	t.Setenv("HOME", t.TempDir())
 	dir := filepath.Join(t.TempDir(), "cfs-1")
-	if job.ID == "" {
-		job.ID, job.Session = "cfs-1", "session-1"
+	if j.ID == "" {
+		j.ID, j.Session = "cfs-1", "session-1"
 	}
-	if err := Create(dir, job, s.Settings, nil); err != nil {
+	if err := create(dir, j, s.Settings); err != nil {
 		t.Fatal(err)
 	}
-	if err := Supervise(t.Context(), dir, stepProgram()); err != nil {
+	if err := supervise(t.Context(), Dir(dir), stepProgram()); err != nil {
 		t.Fatal(err)
 	}
 	result, err := Dir(dir).Result()
@@ -191,4 +193,9 @@ func localVars(t *testing.T) *cfs.JobLayer {
 	repo, commit := repository(t, map[string]string{"group_vars/all.yml": "ansible_connection: local\n" +
 		"ansible_remote_tmp: " + t.TempDir() + "\nansible_python_interpreter: /usr/bin/python3\n"})
 	return &cfs.JobLayer{CloneURL: repo, Commit: commit}
+}
+
+// create makes the directory of a job without logins.
+func create(dir string, j cfs.Job, settings Settings) error {
+	return job.Create(dir, spec(j), files(j, settings, nil))
 }

@@ -21,7 +21,7 @@ func controlDir(d Dir) (string, error) {
 	if dir := findControlDir(d); dir != "" {
 		return dir, nil
 	}
-	dir := d.path("cp")
+	dir := d.Path("cp")
 	if len(dir) <= maxControlDir {
 		return dir, os.MkdirAll(dir, 0o700)
 	}
@@ -29,15 +29,15 @@ func controlDir(d Dir) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("create the directory of SSH sockets: %w", err)
 	}
-	return dir, os.WriteFile(d.path("cp.path"), []byte(dir), 0o600)
+	return dir, os.WriteFile(d.Path("cp.path"), []byte(dir), 0o600)
 }
 
 func findControlDir(d Dir) string {
-	if text, err := os.ReadFile(d.path("cp.path")); err == nil {
+	if text, err := os.ReadFile(d.Path("cp.path")); err == nil {
 		return strings.TrimSpace(string(text))
 	}
-	if _, err := os.Stat(d.path("cp")); err == nil {
-		return d.path("cp")
+	if _, err := os.Stat(d.Path("cp")); err == nil {
+		return d.Path("cp")
 	}
 	return ""
 }
@@ -54,7 +54,7 @@ func EndMasters(d Dir) {
 		endMaster(filepath.Join(dir, s.Name()))
 	}
 	os.RemoveAll(dir)
-	os.Remove(d.path("cp.path"))
+	os.Remove(d.Path("cp.path"))
 }
 
 // endMaster speaks OpenSSH's multiplexing protocol (PROTOCOL.mux): hello of

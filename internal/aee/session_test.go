@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drover-hpc/drover/internal/aee/plugin"
@@ -34,8 +36,8 @@ func TestSessionAppliesLayersAndReportsThem(t *testing.T) {
 			{Index: 0, Name: "one", CloneURL: first, Commit: firstCommit, Playbook: "site.yml"},
 			{Index: 2, Name: "two", CloneURL: second, Playbook: "sub/more.yml"},
 		}})
-	if result.Phase != cfs.JobSucceeded {
-		t.Fatalf("%+v\n%s", result, readTail(dir.Log(StepAnsible), 1<<20))
+	if result.Phase != job.Succeeded {
+		t.Fatalf("%+v\n%s", result, job.Tail(dir.Log(StepAnsible), 1<<20))
 	}
 	if text, err := os.ReadFile(left + "-a"); err != nil || string(text) != "False" {
 		t.Errorf("the role left %q, %v", text, err)
@@ -65,7 +67,7 @@ func TestSessionAppliesLayersAndReportsThem(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"layer0", "layer2", "hosts", "ssh", "plugins"} {
-		if _, err := os.Stat(dir.path(name)); err == nil {
+		if _, err := os.Stat(dir.Path(name)); err == nil {
 			t.Errorf("%s is still there", name)
 		}
 	}
@@ -90,10 +92,10 @@ func TestOneFailingHostIsTheOnlyOneReportedAsFailed(t *testing.T) {
 	next.Index = 1
 	_, result := s.run(t, cfs.Job{Target: cfs.TargetSpec, Groups: localHosts("a", "b", "c"), Inventory: localVars(t),
 		RecordState: true, Layers: []cfs.JobLayer{layer, next}})
-	if result.Phase != cfs.JobFailed || result.Step != StepAnsible || result.Exit != 2 {
+	if result.Phase != job.Failed || result.Step != StepAnsible || result.Exit != 2 {
 		t.Errorf("%+v", result)
 	}
-	for _, part := range []string{"break on b", "fatal: [b]", "b is broken"} {
+	for _, part := range []string{"task 'break on b' failed on b: b is broken"} {
 		if !strings.Contains(result.Message, part) {
 			t.Errorf("message %q lacks %q", result.Message, part)
 		}
@@ -117,7 +119,7 @@ func TestPlayThatIsBrokenOffLeavesOthersIncomplete(t *testing.T) {
 `})
 	_, result := s.run(t, cfs.Job{Target: cfs.TargetSpec, Groups: localHosts("a", "b"), Inventory: localVars(t), RecordState: true,
 		Layers: []cfs.JobLayer{{CloneURL: repo, Commit: commit, Playbook: "site.yml"}}})
-	if result.Phase != cfs.JobFailed {
+	if result.Phase != job.Failed {
 		t.Errorf("%+v", result)
 	}
 	if diff := cmp.Diff(map[string]string{"a": "incomplete", "b": "failed"}, s.statuses()); diff != "" {
@@ -131,13 +133,13 @@ func TestReportOutlastsARestartAndStrangers(t *testing.T) {
 	repo, commit := repository(t, map[string]string{"site.yml": "- hosts: all\n  gather_facts: false\n  tasks: [{ping: }]\n"})
 	dir, result := s.run(t, cfs.Job{Target: cfs.TargetSpec, Groups: localHosts("a", "stranger"), Inventory: localVars(t), RecordState: true,
 		Layers: []cfs.JobLayer{{CloneURL: repo, Commit: commit, Playbook: "site.yml"}}})
-	if result.Phase != cfs.JobSucceeded {
+	if result.Phase != job.Succeeded {
 		t.Fatalf("%+v", result)
 	}
 	if diff := cmp.Diff(map[string]string{"a": "applied"}, s.statuses()); diff != "" {
 		t.Error(diff)
 	}
-	if out := readTail(dir.Log(StepAnsible), 1<<20); !strings.Contains(out, "stranger") {
+	if out := job.Tail(dir.Log(StepAnsible), 1<<20); !strings.Contains(out, "stranger") {
 		t.Errorf("nothing is said of the host that was left out:\n%s", out)
 	}
 }
@@ -148,7 +150,7 @@ func TestSessionThatCannotReportFails(t *testing.T) {
 	repo, commit := repository(t, map[string]string{"site.yml": "- hosts: all\n  gather_facts: false\n  tasks: [{ping: }]\n"})
 	_, result := s.run(t, cfs.Job{Target: cfs.TargetSpec, Groups: localHosts("a"), Inventory: localVars(t), RecordState: true,
 		Layers: []cfs.JobLayer{{CloneURL: repo, Commit: commit, Playbook: "site.yml"}}})
-	if result.Phase != cfs.JobFailed || !strings.Contains(result.Message, "cannot report the state of 1 components") {
+	if result.Phase != job.Failed || !strings.Contains(result.Message, "cannot report the state of 1 components") {
 		t.Errorf("%+v", result)
 	}
 }
@@ -171,10 +173,10 @@ func TestSitesConfigurationCannotKeepReportsAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.reports = nil
-		job := oneTask(t, "a")
-		job.AnsibleConfig = name
-		_, result := s.run(t, job)
-		if got := s.statuses(); result.Phase != cfs.JobSucceeded || got["a"] != "applied" {
+		j := oneTask(t, "a")
+		j.AnsibleConfig = name
+		_, result := s.run(t, j)
+		if got := s.statuses(); result.Phase != job.Succeeded || got["a"] != "applied" {
 			t.Errorf("%s: %+v, reported %v", name, result, got)
 		}
 	}
@@ -182,21 +184,21 @@ func TestSitesConfigurationCannotKeepReportsAway(t *testing.T) {
 
 func TestSessionFailsIfThePluginDidNotReport(t *testing.T) {
 	s := newSite(t)
-	job := oneTask(t, "a")
+	j := oneTask(t, "a")
 	dir := filepath.Join(t.TempDir(), "job")
-	if err := Create(dir, job, s.Settings, nil); err != nil {
+	if err := create(dir, j, s.Settings); err != nil {
 		t.Fatal(err)
 	}
-	for _, step := range []func(context.Context, string, io.Writer) error{Clone, Inventory} {
-		if err := step(t.Context(), dir, io.Discard); err != nil {
+	for _, step := range []func(context.Context, Dir, io.Writer) error{Clone, Inventory} {
+		if err := step(t.Context(), Dir(dir), io.Discard); err != nil {
 			t.Fatal(err)
 		}
 	}
 	other := "from ansible.plugins.callback import CallbackBase\n\nclass CallbackModule(CallbackBase):\n    CALLBACK_NAME = 'cfs_aggregator'\n"
-	if err := os.WriteFile(Dir(dir).path("plugins", plugin.Callbacks, plugin.Reporter+".py"), []byte(other), 0o600); err != nil {
+	if err := os.WriteFile(Dir(dir).Path("plugins", plugin.Callbacks, plugin.Reporter+".py"), []byte(other), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := Ansible(t.Context(), dir, io.Discard); err == nil || !strings.Contains(err.Error(), "did not report to CFS") {
+	if err := Ansible(t.Context(), Dir(dir), io.Discard); err == nil || !strings.Contains(err.Error(), "did not report to CFS") {
 		t.Errorf("%v, reported %v", err, s.statuses())
 	}
 }
@@ -218,11 +220,11 @@ func TestStepsReachTheServerPastAnyProxy(t *testing.T) {
 	}
 	t.Setenv("no_proxy", "")
 	t.Setenv("NO_PROXY", "")
-	job := oneTask(t)
-	job.Target, job.Groups = cfs.TargetDynamic, nil
-	dir, result := s.run(t, job)
-	if got := s.statuses(); result.Phase != cfs.JobSucceeded || got["x1000c0s0b0n0"] != "applied" {
-		t.Errorf("%+v, reported %v\n%s", result, got, readTail(dir.Log(StepAnsible), 1<<20))
+	j := oneTask(t)
+	j.Target, j.Groups = cfs.TargetDynamic, nil
+	dir, result := s.run(t, j)
+	if got := s.statuses(); result.Phase != job.Succeeded || got["x1000c0s0b0n0"] != "applied" {
+		t.Errorf("%+v, reported %v\n%s", result, got, job.Tail(dir.Log(StepAnsible), 1<<20))
 	}
 }
 
@@ -241,21 +243,21 @@ func TestNothingIsReportedWithoutRecording(t *testing.T) {
 	repo, commit := repository(t, map[string]string{"site.yml": "- hosts: all\n  gather_facts: false\n  tasks: [{ping: }]\n"})
 	_, result := s.run(t, cfs.Job{Target: cfs.TargetSpec, Groups: localHosts("a"), Inventory: localVars(t), RecordState: false,
 		Layers: []cfs.JobLayer{{CloneURL: repo, Commit: commit, Playbook: "site.yml"}}})
-	if result.Phase != cfs.JobSucceeded || len(s.reports) != 0 {
+	if result.Phase != job.Succeeded || len(s.reports) != 0 {
 		t.Errorf("%+v, reports %v", result, s.reports)
 	}
 }
 
 func TestDebugLayers(t *testing.T) {
-	for playbook, want := range map[string]cfs.JobPhase{"noop.yaml": cfs.JobSucceeded, "facts.yaml": cfs.JobSucceeded, "fail.yaml": cfs.JobFailed} {
+	for playbook, want := range map[string]job.Phase{"noop.yaml": job.Succeeded, "facts.yaml": job.Succeeded, "fail.yaml": job.Failed} {
 		t.Run(playbook, func(t *testing.T) {
 			s := newSite(t)
 			dir, result := s.run(t, cfs.Job{Target: cfs.TargetSpec, Groups: localHosts("a"), Inventory: localVars(t), RecordState: true,
 				Layers: []cfs.JobLayer{{Name: "_debug", Playbook: playbook}}})
 			if result.Phase != want || len(s.reports) != 0 {
-				t.Errorf("%+v, reports %v\n%s", result, s.reports, readTail(dir.Log(StepAnsible), 1<<20))
+				t.Errorf("%+v, reports %v\n%s", result, s.reports, job.Tail(dir.Log(StepAnsible), 1<<20))
 			}
-			if playbook == "facts.yaml" && !strings.Contains(readTail(dir.Log(StepAnsible), 1<<20), "python_version") {
+			if playbook == "facts.yaml" && !strings.Contains(job.Tail(dir.Log(StepAnsible), 1<<20), "python_version") {
 				t.Error("no facts are shown")
 			}
 		})
@@ -285,11 +287,11 @@ func TestStepsThatFailSayWhy(t *testing.T) {
 		"HSM fails":          {func(j *cfs.Job) { j.Target = cfs.TargetDynamic }, StepInventory, "answered 501"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			job := spec
-			job.Layers = []cfs.JobLayer{layer}
-			c.change(&job)
-			_, result := s.run(t, job)
-			if result.Phase != cfs.JobFailed || result.Step != c.step || !strings.Contains(result.Message, c.says) {
+			j := spec
+			j.Layers = []cfs.JobLayer{layer}
+			c.change(&j)
+			_, result := s.run(t, j)
+			if result.Phase != job.Failed || result.Step != c.step || !strings.Contains(result.Message, c.says) {
 				t.Errorf("%+v\nexpected step %s to say %q", result, c.step, c.says)
 			}
 		})
@@ -313,11 +315,11 @@ func TestSourceUsesItsOwnLogin(t *testing.T) {
 	t.Cleanup(host.Close)
 	dir := filepath.Join(t.TempDir(), "job")
 	for name, source := range map[string]string{"private": "s1", "shared": ""} {
-		job := cfs.Job{ID: "j", Layers: []cfs.JobLayer{{CloneURL: host.URL + "/" + name, Source: source, Commit: strings.Repeat("ab", 20)}}}
-		if err := Create(dir+name, job, newSite(t).Settings, map[string]Login{"s1": {Username: "u1", Password: "it's $p1"}}); err != nil {
+		j := cfs.Job{ID: "j", Layers: []cfs.JobLayer{{CloneURL: host.URL + "/" + name, Source: source, Commit: strings.Repeat("ab", 20)}}}
+		if err := job.Create(dir+name, spec(j), files(j, newSite(t).Settings, map[string]Login{"s1": {Username: "u1", Password: "it's $p1"}})); err != nil {
 			t.Fatal(err)
 		}
-		if err := Clone(t.Context(), dir+name, io.Discard); err == nil || !strings.Contains(err.Error(), "Authentication failed") {
+		if err := Clone(t.Context(), Dir(dir+name), io.Discard); err == nil || !strings.Contains(err.Error(), "Authentication failed") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -1,12 +1,22 @@
 package aee
 
-import "time"
+import (
+	"time"
+
+	"github.com/drover-hpc/drover/internal/vcs"
+)
 
 // Settings are the site's part of a job: where things are. They are written
 // beside the job when it starts.
 type Settings struct {
 	// Gateway is the base URL of the services, such as "http://127.0.0.1:8080".
 	Gateway string `json:"gateway"`
+	// VCS are the names by which clone URLs mean the server itself.
+	VCS vcs.Names `json:"vcs,omitzero"`
+	// HSM and IMS are the base URLs of services that are elsewhere; empty: they
+	// are behind the gateway.
+	HSM string `json:"hsm,omitempty"`
+	IMS string `json:"ims,omitempty"`
 	// CAFile has the certificates that git and the plugin trust; empty: the
 	// system's.
 	CAFile string `json:"ca_file,omitempty"`
@@ -18,6 +28,8 @@ type Settings struct {
 	TrustDir string `json:"trust_dir,omitempty"`
 	// ConfigDir holds the site's Ansible configurations as NAME/ansible.cfg.
 	ConfigDir string `json:"config_dir,omitempty"`
+	// ARA is the base URL of ARA's server; empty: sessions record nothing there.
+	ARA string `json:"ara,omitempty"`
 	// SSHPort is the nodes' SSH port; 0: Ansible's default.
 	SSHPort int `json:"ssh_port,omitempty"`
 	// SSHPorts are those of the networks, written as 10.1.0.0/16, in which it is
@@ -34,6 +46,9 @@ type Settings struct {
 	OrphanTimeout time.Duration `json:"orphan_timeout,omitempty"`
 	// MaxLog bounds the log of each step, in bytes; 0: 8 MiB.
 	MaxLog int64 `json:"max_log,omitempty"`
+	// MaxResults bounds the record of what tasks came to, in bytes; 0: 16 MiB,
+	// about 300,000 results. A quarter more is kept for those that went wrong.
+	MaxResults int64 `json:"max_results,omitempty"`
 }
 
 func (s Settings) withDefaults() Settings {
@@ -54,6 +69,9 @@ func (s Settings) withDefaults() Settings {
 	}
 	if s.MaxLog == 0 {
 		s.MaxLog = 8 << 20
+	}
+	if s.MaxResults == 0 {
+		s.MaxResults = 16 << 20
 	}
 	return s
 }

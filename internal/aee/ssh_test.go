@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/gliderlabs/ssh"
 	"github.com/google/go-cmp/cmp"
 	gossh "golang.org/x/crypto/ssh"
@@ -92,8 +94,8 @@ func TestSessionOverSSHLeavesNoConnection(t *testing.T) {
 	repo, commit := repository(t, map[string]string{"site.yml": "- hosts: Compute\n  gather_facts: false\n  tasks: [{ping: }, {ping: }]\n"})
 	dir, result := s.run(t, cfs.Job{Target: cfs.TargetDynamic, RecordState: true,
 		Layers: []cfs.JobLayer{{CloneURL: repo, Commit: commit, Playbook: "site.yml"}}})
-	if result.Phase != cfs.JobSucceeded {
-		t.Fatalf("%+v\n%s", result, readTail(dir.Log(StepAnsible), 1<<20))
+	if result.Phase != job.Succeeded {
+		t.Fatalf("%+v\n%s", result, job.Tail(dir.Log(StepAnsible), 1<<20))
 	}
 	if diff := cmp.Diff(map[string]string{"x1000c0s0b0n0": "applied"}, s.statuses()); diff != "" {
 		t.Error(diff)

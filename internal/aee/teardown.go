@@ -9,20 +9,32 @@ import (
 	"path/filepath"
 )
 
-// Teardown is the last step: it ends what the session left running on nodes
-// and removes all but the records and logs.
-func Teardown(_ context.Context, dir string, _ io.Writer) error { return Clean(Dir(dir)) }
+// Teardown is the last step: it ends what the session left running on nodes,
+// has IMS make the session's images, and removes all but the records and logs.
+// An image that could not be made is the session's failure; what cannot be
+// removed is not.
+func Teardown(ctx context.Context, d Dir, out io.Writer) error {
+	EndMasters(d)
+	settings, err := readSettings(d)
+	if err == nil {
+		err = closeImages(ctx, d, &settings, out)
+	}
+	if cerr := Clean(d); cerr != nil {
+		fmt.Fprintln(out, cerr)
+	}
+	return err
+}
 
 // Clean ends SSH masters and removes checkouts, keys and helpers. It may be
 // repeated.
 func Clean(d Dir) error {
 	EndMasters(d)
-	paths, err := filepath.Glob(d.path("layer*"))
+	paths, err := filepath.Glob(d.Path("layer*"))
 	if err != nil {
 		return fmt.Errorf("clean job directory: %w", err)
 	}
 	for _, name := range []string{"ssh", "hosts", "plugins", "tmp", "askpass", "logins.json", "ansible.cfg", "unreported", "waits.json"} {
-		paths = append(paths, d.path(name))
+		paths = append(paths, d.Path(name))
 	}
 	var errs []error
 	for _, p := range paths {

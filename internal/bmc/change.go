@@ -26,7 +26,11 @@ func (f *Face) reset(w http.ResponseWriter, c Controller, s System, kind string)
 	if !checkResetType(w, kind, c.Character.offers()) {
 		return
 	}
-	no := s.Reset(kind)
+	f.done(w, c, s.Reset(kind))
+}
+
+// done answers a change that was made, or not, as the controller's character is.
+func (f *Face) done(w http.ResponseWriter, c Controller, no *Refusal) {
 	switch {
 	case c.Character.Tasks && (no == nil || !no.Dropped):
 		f.accept(w, c, no)
@@ -51,10 +55,13 @@ func checkResetType(w http.ResponseWriter, kind string, allowed []string) bool {
 	return true
 }
 
-// patch changes the one thing that can be: a system's boot source override.
-func patch(w http.ResponseWriter, r *http.Request, c Controller, path string) {
+// patch changes what can be: limits, and a system's boot source override.
+func (f *Face) patch(w http.ResponseWriter, r *http.Request, c Controller, path string) {
 	s, rest := c.system(path)
 	switch {
+	case c.changesLimit(path):
+		f.setLimits(w, r, c, path)
+		return
 	case s != nil && rest == "":
 	case c.resource(path, nil) != "":
 		refuse(w, http.StatusMethodNotAllowed, "OperationNotAllowed", "Nothing can be changed at "+path+".")

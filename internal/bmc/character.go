@@ -33,6 +33,8 @@ type Character struct {
 	Baseboard bool
 	// Adapters have the systems' MACs, which list no Ethernet interfaces.
 	Adapters bool
+	// Limits is where the limits of the systems' power are.
+	Limits LimitForm
 }
 
 // characters are those that have a name, in the order of CharacterNames.
@@ -50,6 +52,8 @@ var characters = []struct {
 	{"lost-member", Character{LostMember: true}},
 	{"baseboard", Character{Baseboard: true}},
 	{"adapters", Character{Adapters: true}},
+	{"controls", Character{Limits: InControls}},
+	{"environment", Character{Limits: InEnvironment}},
 }
 
 // CharacterNames are the names that CharacterOf knows.

@@ -96,7 +96,7 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case http.MethodPost:
 		f.post(w, r, c, path)
 	case http.MethodPatch:
-		patch(w, r, c, path)
+		f.patch(w, r, c, path)
 	case http.MethodDelete:
 		f.delete(w, c, path)
 	default:

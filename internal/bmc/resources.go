@@ -14,7 +14,8 @@ import (
 //	/redfish/v1 ─┬─ Systems/Node0 ─┬─ EthernetInterfaces/ManagementEthernet
 //	             │                 ├─ Processors/CPU0, GPU0, ... Memory/DIMM0, ... Storage/Local/Drives/Drive0, ...
 //	             │                 └─ LogServices/HostLogger/Entries/0, 1, ...
-//	             ├─ Chassis/Enclosure (NetworkAdapters/Node0, by character)
+//	             ├─ Chassis/Enclosure ── Power (NetworkAdapters/Node0, by character)
+//	             ├─ Chassis/Node0 ────── Controls or EnvironmentMetrics, by character
 //	             ├─ Managers/BMC ──── EthernetInterfaces/eth0
 //	             ├─ AccountService/Accounts, AccountService/Roles, SessionService/Sessions
 //	             └─ EventService/Subscriptions, TaskService/Tasks, UpdateService/FirmwareInventory
@@ -88,6 +89,9 @@ func (c Controller) resource(path string, query url.Values) string {
 		}
 		return ""
 	}
+	if text := c.limitResource(path); text != "" {
+		return text
+	}
 	if tail, ok := strings.CutPrefix(path, adaptersPath+"/"); ok {
 		return c.adapterResource(path, tail)
 	}
@@ -104,7 +108,7 @@ func (c Controller) collectionAt(path, below string) string {
 		}
 		return collection(path, "ComputerSystem", members)
 	case "/Chassis":
-		return collection(path, "Chassis", c.withLost(path, path+"/Enclosure"))
+		return collection(path, "Chassis", c.withLost(path, append([]string{enclosurePath}, c.nodeChassisPaths()...)...))
 	case "/Chassis/Enclosure/NetworkAdapters":
 		if c.Character.Adapters {
 			return collection(path, "NetworkAdapter", c.places(path+"/Node%d"))
@@ -201,7 +205,7 @@ func (c Controller) systemItself(s System, path string) string {
 	return strings.NewReplacer("{path}", path, "{id}", path[strings.LastIndexByte(path, '/')+1:], "{power}", string(power), "{status}", status,
 		"{manufacturer}", h.Manufacturer, "{model}", h.Model, "{serial}", h.SerialNumber, "{uuid}", h.UUID, "{bios}", h.BIOS, "{ports}", ports,
 		"{processor}", h.Processor, "{memory}", strconv.FormatFloat(h.MemoryGiB, 'f', -1, 64), "{enabled}", cmp.Or(boot.Enabled, Disabled), "{target}", cmp.Or(boot.Target, None),
-		"{root}", rootPath, "{allowed}", allowed).Replace(systemText)
+		"{root}", rootPath, "{allowed}", allowed, "{chassis}", c.chassisOf(path)).Replace(systemText)
 }
 
 // number is a query parameter between 0 and most.
@@ -230,8 +234,12 @@ func (c Controller) fill(text string) string {
 	if c.Character.Adapters {
 		adapters = `"NetworkAdapters":{"@odata.id":"` + adaptersPath + `"},`
 	}
+	power := ""
+	if c.limitResource(powerPath) != "" {
+		power = `"Power":{"@odata.id":"` + powerPath + `"},`
+	}
 	return strings.NewReplacer("{model}", c.Model, "{uuid}", c.UUID, "{serial}", c.SerialNumber, "{root}", rootPath,
-		"{systems}", references(c.systems()), "{adapters}", adapters, "{expands}", strconv.FormatBool(c.Character.expands())).Replace(text)
+		"{systems}", references(c.systems()), "{adapters}", adapters, "{power}", power, "{expands}", strconv.FormatBool(c.Character.expands())).Replace(text)
 }
 
 func collection(path, of string, members []string) string {

@@ -21,7 +21,7 @@ const systemText = `{"@odata.id":"{path}","@odata.type":"#ComputerSystem.v1_13_0
 "BootSourceOverrideTarget@Redfish.AllowableValues":["None","Pxe","Hdd"]},
 "{ports}":{"@odata.id":"{path}/{ports}"},"Processors":{"@odata.id":"{path}/Processors"},"Memory":{"@odata.id":"{path}/Memory"},"Storage":{"@odata.id":"{path}/Storage"},
 "LogServices":{"@odata.id":"{path}/LogServices"},
-"Links":{"Chassis":[{"@odata.id":"{root}/Chassis/Enclosure"}],"ManagedBy":[{"@odata.id":"{root}/Managers/BMC"}]},
+"Links":{"Chassis":{chassis},"ManagedBy":[{"@odata.id":"{root}/Managers/BMC"}]},
 "Actions":{"#ComputerSystem.Reset":{"target":"{path}/Actions/ComputerSystem.Reset"{allowed}}}}`
 
 const baseboardText = `{"@odata.id":"{root}/Systems/Baseboard","@odata.type":"#ComputerSystem.v1_13_0.ComputerSystem","Id":"Baseboard","Name":"Baseboard",
@@ -41,7 +41,7 @@ func accountResource(user string) string {
 
 var services = map[string]string{
 	"/Chassis/Enclosure": `{"@odata.id":"{root}/Chassis/Enclosure","@odata.type":"#Chassis.v1_14_0.Chassis","Id":"Enclosure","Name":"Enclosure",
-"ChassisType":"RackMount",{adapters}"Manufacturer":"Drover","Model":"{model} enclosure","SerialNumber":"EN{serial}","PowerState":"On",
+"ChassisType":"RackMount",{adapters}{power}"Manufacturer":"Drover","Model":"{model} enclosure","SerialNumber":"EN{serial}","PowerState":"On",
 "Status":{"State":"Enabled","Health":"OK"},"Links":{"ComputerSystems":{systems},"ManagedBy":[{"@odata.id":"{root}/Managers/BMC"}]}}`,
 
 	"/Managers/BMC": `{"@odata.id":"{root}/Managers/BMC","@odata.type":"#Manager.v1_10_0.Manager","Id":"BMC","Name":"BMC","ManagerType":"BMC",

@@ -47,7 +47,7 @@ func links(v any) (paths []string) {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, inner := range v {
-			if path, is := inner.(string); is && (name == "@odata.id" || name == "Members@odata.nextLink" || name == "TaskMonitor") {
+			if path, is := inner.(string); is && !strings.Contains(path, "#") && (name == "@odata.id" || name == "Members@odata.nextLink" || name == "TaskMonitor") {
 				paths = append(paths, path)
 			}
 			paths = append(paths, links(inner)...)

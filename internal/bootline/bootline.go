@@ -1,8 +1,11 @@
 package bootline
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // How many characters of the line arrive. Linux keeps BIOSLimit on x86 and
@@ -44,7 +47,11 @@ func Compose(parameters []string, id Identity, initrd bool) string {
 		first = append(first, initrdName)
 	}
 	add := func(name, value string) {
-		if value != "" && !says(line, name) {
+		if value == "" {
+			return
+		}
+		line = without(line, name)
+		if !says(line, name) {
 			first = append(first, name+value)
 		}
 	}
@@ -64,7 +71,21 @@ func Compose(parameters []string, id Identity, initrd bool) string {
 
 // says reports whether a word of the line begins with the name.
 func says(line, name string) bool {
-	return strings.HasPrefix(line, name) || strings.Contains(line, " "+name)
+	for word := range strings.FieldsSeq(line) {
+		if strings.HasPrefix(word, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// without takes the name without a value out of the line, where it would
+// outrank the value that stands first.
+func without(line, name string) string {
+	if !slices.Contains(strings.Fields(line), name) {
+		return line
+	}
+	return strings.Join(slices.DeleteFunc(strings.Fields(line), func(word string) bool { return word == name }), " ")
 }
 
 // withoutInitrd takes the first word away that names an initrd. (The original
@@ -129,12 +150,18 @@ func Excess(length int) string {
 		strconv.Itoa(Limit) + " the end is cut off in silence"
 }
 
-// Broken names the word of the parameters at which iPXE ends the kernel's
-// command line, empty if there is none: quotes protect nothing there.
+// Broken says where a boot script would end the kernel's command line, empty if
+// nowhere: at control characters, of which only a tab is a blank, and at words
+// at which iPXE does, as quotes protect nothing there.
 func Broken(parameters string) string {
+	for _, r := range parameters {
+		if unicode.IsControl(r) && r != '\t' {
+			return fmt.Sprintf("the kernel command line has the control character %U", r)
+		}
+	}
 	for word := range strings.FieldsSeq(parameters) {
 		if word == "||" || word == "&&" || strings.HasPrefix(word, "#") {
-			return word
+			return fmt.Sprintf("iPXE ends the kernel command line at the word '%s'", word)
 		}
 	}
 	return ""

@@ -14,15 +14,17 @@ func TestIdentityStandsFirst(t *testing.T) {
 		initrd bool
 		want   string
 	}{
-		"everything":          {[]string{"a", "b", "c"}, full, true, "initrd=initrd " + who + " a b c"},
-		"no initrd":           {[]string{"a"}, full, false, who + " a"},
-		"nothing":             {nil, Identity{NID: -1}, false, ""},
-		"no host parameter":   {[]string{"", "b", ""}, Identity{NID: 0}, false, "nid=0 b"},
-		"only identity":       {[]string{""}, Identity{XName: "x1", NID: -1}, false, "xname=x1"},
-		"said already":        {[]string{"ds=none xname=x9 bss_referral_token=mine nid=1"}, full, false, "ds=none xname=x9 bss_referral_token=mine nid=1"},
-		"said in a word":      {[]string{"myxname=x9 cds=1"}, Identity{XName: "x1", NID: -1, CloudInit: "http://ci"}, false, "xname=x1 ds=nocloud-net;s=http://ci/ myxname=x9 cds=1"},
-		"an initrd of theirs": {[]string{"a initrd=x b initrd=y"}, Identity{NID: -1}, true, "initrd=initrd a b initrd=y"},
-		"initrd in a word":    {[]string{"noinitrd rd.initrd=1 url=http://h/initrd.img"}, Identity{NID: -1}, true, "initrd=initrd noinitrd rd.initrd=1 url=http://h/initrd.img"},
+		"everything":           {[]string{"a", "b", "c"}, full, true, "initrd=initrd " + who + " a b c"},
+		"no initrd":            {[]string{"a"}, full, false, who + " a"},
+		"nothing":              {nil, Identity{NID: -1}, false, ""},
+		"no host parameter":    {[]string{"", "b", ""}, Identity{NID: 0}, false, "nid=0 b"},
+		"only identity":        {[]string{""}, Identity{XName: "x1", NID: -1}, false, "xname=x1"},
+		"said already":         {[]string{"ds=none xname=x9 bss_referral_token=mine nid=1"}, full, false, "ds=none xname=x9 bss_referral_token=mine nid=1"},
+		"said in a word":       {[]string{"myxname=x9 cds=1"}, Identity{XName: "x1", NID: -1, CloudInit: "http://ci"}, false, "xname=x1 ds=nocloud-net;s=http://ci/ myxname=x9 cds=1"},
+		"said after a tab":     {[]string{"a\txname=x9"}, Identity{XName: "x1", NID: -1}, false, "a\txname=x9"},
+		"said without a value": {[]string{"xname= a"}, Identity{XName: "x1", NID: -1}, false, "xname=x1 a"},
+		"an initrd of theirs":  {[]string{"a initrd=x b initrd=y"}, Identity{NID: -1}, true, "initrd=initrd a b initrd=y"},
+		"initrd in a word":     {[]string{"noinitrd rd.initrd=1 url=http://h/initrd.img"}, Identity{NID: -1}, true, "initrd=initrd noinitrd rd.initrd=1 url=http://h/initrd.img"},
 	} {
 		if got := Compose(tc.parts, tc.id, tc.initrd); got != tc.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", name, got, tc.want)
@@ -62,9 +64,10 @@ func TestEstimateCountsWhatIsAdded(t *testing.T) {
 	}
 }
 
-func TestWordsAtWhichIPXEEndsTheLine(t *testing.T) {
-	for parameters, want := range map[string]string{"a || b": "||", "a && b": "&&", "a #b": "#b", `a="x #y"`: `#y"`, "a||b c#d e&&f": "", "": ""} {
-		if got := Broken(parameters); got != want {
+func TestWhereScriptsEndTheLine(t *testing.T) {
+	for parameters, want := range map[string]string{"a || b": "word '||'", "a && b": "word '&&'", "a #b": "word '#b'", `a="x #y"`: `word '#y"'`,
+		"a||b c#d\te&&f é": "", "": "", "a\nb": "character U+000A", "a\x00b": "character U+0000", "a\x7f": "character U+007F"} {
+		if got := Broken(parameters); !strings.HasSuffix(got, want) || (want == "") != (got == "") {
 			t.Errorf("%q: %q, want %q", parameters, got, want)
 		}
 	}

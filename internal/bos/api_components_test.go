@@ -112,6 +112,12 @@ func TestReportFromTheAddressOfAnotherNodeIsRefused(t *testing.T) {
 	for _, from := range []string{"10.0.0.1", "10.0.0.3", "10.0.0.99"} { // its own, nobody's, who knows
 		s.expect("PATCH /v2/components/x1", report, 200, "", "X-Forwarded-For: "+from)
 	}
+	for _, other := range []struct{ call, body string }{{"PUT /v2/components/x1", report}, {"PUT /v2/components", `[{"id":"x1","actual_state":{"bss_token":"t"}}]`},
+		{"PATCH /v2/components", `[{"id":"x1","actual_state":{"bss_token":"t"}}]`}, {"PATCH /v2/components", `{"filters":{"ids":"x1"},"patch":` + report + `}`}} {
+		for _, from := range []string{"10.0.0.2", "::ffff:10.0.0.2", "10.0.0.2:4711"} {
+			s.expect(other.call, other.body, 409, "", "X-Forwarded-For: "+from)
+		}
+	}
 	// Whoever administers may do so from a node.
 	s.expect("PATCH /v2/components/x1", `{"enabled":false}`, 200, "", "X-Forwarded-For: 10.0.0.2")
 }
@@ -130,6 +136,7 @@ func TestComponentsHaveOneSpelling(t *testing.T) {
 	if got := s.call("GET /v2/components?ids=X1000C0S0B0N0", "").Body.String(); !strings.Contains(got, `"id":"x1000c0s0b0n0"`) {
 		t.Error(got)
 	}
+	s.expect("GET /v2/components?start_after_id=X1000C0S00B0N0", "", 200, "[]\n")
 	s.expect("DELETE /v2/components/x1000c0s0b0n00", "", 204, "")
 }
 

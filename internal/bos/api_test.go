@@ -335,7 +335,28 @@ func TestRegisterWithoutService(t *testing.T) {
 		paths = append(paths, p)
 	}
 	slices.Sort(paths)
-	if len(paths) != 15 {
+	if len(paths) != 17 {
 		t.Errorf("paths %v", paths)
 	}
+}
+
+func TestNodeNamedTwiceIsKeptOnce(t *testing.T) {
+	s := newSite(t)
+	s.expect("PUT /v2/sessiontemplates/t", `{"boot_sets":{"b":{"path":"s3://boot-images/image1/manifest.json","type":"s3","node_list":["X1000C0S00B0N0","x1","x1000c0s0b0n0"]}}}`, 200,
+		`{"name":"t","tenant":null,"boot_sets":{"b":{"path":"s3://boot-images/image1/manifest.json","type":"s3","node_list":["x1000c0s0b0n0","x1"],"arch":"X86"}}}`)
+}
+
+// The published service selects the sessions of all tenants and deletes those
+// of none.
+func TestDeletingSessionsWithoutATenantDeletesThoseSelected(t *testing.T) {
+	s := newSite(t)
+	for i, tenant := range []string{"", "blue"} {
+		session := Session{Name: fmt.Sprintf("s%d", i), Tenant: tenant, Operation: OperationBoot, TemplateName: "t",
+			Status: SessionStatus{Status: SessionComplete, StartTime: s.now}}
+		if err := s.service.sessions.Insert(t.Context(), session); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.expect("DELETE /v2/sessions?status=complete", "", 204, "")
+	s.expect("GET /v2/sessions", "", 200, "[]")
 }

@@ -120,7 +120,8 @@ func registerVersion(api huma.API, s *Service) {
 	httpapi.Handle(api, huma.Operation{OperationID: "root_get", Method: http.MethodGet, Path: "/",
 		Summary: "List the versions of the interface", Tags: []string{"version"}},
 		func(_ context.Context, in *versionInput) (*versionsOutput, error) {
-			return &versionsOutput{Body: []Version{{versionMajor, versionMinor, versionPatch, []Link{in.link("self", "/v2")}}}}, nil
+			return &versionsOutput{Body: []Version{{versionMajor, versionMinor, versionPatch, []Link{in.link("self", "/v2")}},
+				{"1", "0", "0", []Link{in.link("self", "/v1")}}}}, nil
 		})
 	for id, path := range map[string]string{"get_v2": "/v2", "get_version_v2": "/v2/version"} {
 		httpapi.Handle(api, huma.Operation{OperationID: id, Method: http.MethodGet, Path: path,
@@ -128,6 +129,13 @@ func registerVersion(api huma.API, s *Service) {
 			func(_ context.Context, in *versionInput) (*versionOutput, error) {
 				return &versionOutput{Body: Version{versionMajor, versionMinor, versionPatch,
 					[]Link{in.link("self", "/"), in.link("versions", "/v2")}}}, nil
+			})
+	}
+	for id, path := range map[string]string{"v1_get": "/v1", "v1_get_version": "/v1/version"} {
+		httpapi.Handle(api, huma.Operation{OperationID: id, Method: http.MethodGet, Path: path,
+			Summary: "Tell the version of the interface", Tags: []string{"version"}},
+			func(_ context.Context, in *versionInput) (*versionOutput, error) {
+				return &versionOutput{Body: Version{"1", "0", "0", []Link{in.link("self", "/v1"), in.link("versions", "/")}}}, nil
 			})
 	}
 	httpapi.Handle(api, huma.Operation{OperationID: "get_v2_healthz", Method: http.MethodGet, Path: "/v2/healthz",

@@ -37,7 +37,7 @@ type componentsInput struct {
 
 func (in *componentsInput) selection() Selection {
 	sel := Selection{Session: in.Session, StagedSession: in.StagedSession, Enabled: in.Enabled.pointer(), Phase: Phase(in.Phase),
-		After: in.StartAfterID, PageSize: in.PageSize, Tenant: in.Tenant}
+		After: xname.Canonical(in.StartAfterID), PageSize: in.PageSize, Tenant: in.Tenant}
 	if in.IDs != "" {
 		sel.IDs = xname.CanonicalAll(strings.Split(in.IDs, ","))
 	}
@@ -70,11 +70,13 @@ func (in *componentInput) check() error {
 // Bulk bodies are decoded and checked once, by decodePatches.
 type putComponentsInput struct {
 	TenantHeader
+	httpapi.Caller
 	httpapi.RawJSON
 }
 
 type patchComponentsInput struct {
 	TenantHeader
+	httpapi.Caller
 	httpapi.RawJSON
 	SkipBadIDs bool `query:"skip_bad_ids" default:"false" doc:"Leave out components that do not exist instead of changing none"`
 }
@@ -117,6 +119,9 @@ func registerComponents(api huma.API, s *Service) {
 				return nil, err
 			}
 			in.Body.ID = in.ID
+			if err := s.ownReports(ctx, in.IP, in.Body); err != nil {
+				return nil, err
+			}
 			list, err := s.PutComponents(ctx, []ComponentPatch{in.Body}, in.Tenant)
 			if err != nil {
 				return nil, err
@@ -128,7 +133,8 @@ func registerComponents(api huma.API, s *Service) {
 			if err := in.check(); err != nil {
 				return nil, err
 			}
-			if err := s.ownReport(ctx, &in.Body, in.ID, in.IP); err != nil {
+			in.Body.ID = in.ID
+			if err := s.ownReports(ctx, in.IP, in.Body); err != nil {
 				return nil, err
 			}
 			return oneComponent(s.PatchComponent(ctx, in.ID, in.Body, in.Tenant))
@@ -147,6 +153,9 @@ func registerBulk(api huma.API, s *Service, put, patch huma.Operation) {
 	put.SkipValidateBody, patch.SkipValidateBody = true, true
 	httpapi.Handle(api, put, func(ctx context.Context, in *putComponentsInput) (*componentsOutput, error) {
 		patches, err := schemas.decodeList(in.RawBody)
+		if err == nil {
+			err = s.ownReports(ctx, in.IP, patches...)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -155,6 +164,9 @@ func registerBulk(api huma.API, s *Service, put, patch huma.Operation) {
 	httpapi.Handle(api, patch, func(ctx context.Context, in *patchComponentsInput) (*componentsOutput, error) {
 		if isList(in.RawBody) {
 			patches, err := schemas.decodeList(in.RawBody)
+			if err == nil {
+				err = s.ownReports(ctx, in.IP, patches...)
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -167,7 +179,11 @@ func registerBulk(api huma.API, s *Service, put, patch huma.Operation) {
 		if u.Filters.Session != "" {
 			return manyComponents(s.PatchSession(ctx, u.Filters.Session, u.Patch, in.Tenant))
 		}
-		return manyComponents(s.PatchComponents(ctx, u.each(), in.Tenant, in.SkipBadIDs))
+		patches := u.each()
+		if err := s.ownReports(ctx, in.IP, patches...); err != nil {
+			return nil, err
+		}
+		return manyComponents(s.PatchComponents(ctx, patches, in.Tenant, in.SkipBadIDs))
 	})
 	routes := api.OpenAPI().Paths[put.Path]
 	routes.Put.RequestBody.Content["application/json"].Schema = schemas.list

@@ -124,7 +124,7 @@ func (c *Component) enable(on bool) {
 		}
 		c.Status.StatusOverride = StatusOnHold
 		c.LeaveCall()
-		c.Engine = Engine{Tenant: c.Engine.Tenant, StagedTenant: c.Engine.StagedTenant, PhaseSince: c.Engine.PhaseSince, Left: c.Engine.Left}
+		c.Engine = Engine{Tenant: c.Engine.Tenant, StagedTenant: c.Engine.StagedTenant, PhaseSince: c.Engine.PhaseSince, Left: c.Engine.Left, Agent: c.Engine.Agent}
 	}
 	c.Enabled = on
 }

@@ -185,7 +185,20 @@ func (s *Service) PutComponents(ctx context.Context, patches []ComponentPatch, t
 			delete(put, id)
 		}
 	}
-	return out, s.components.Put(ctx, out...)
+	return out, s.DB.InTx(ctx, func(ctx context.Context) error {
+		old, err := s.components.List(ctx, store.Query{Keys: ids})
+		if err != nil {
+			return err
+		}
+		agents := make(map[string]string, len(old))
+		for i := range old {
+			agents[old[i].ID] = old[i].Engine.Agent // which goes on, whatever its node's record becomes
+		}
+		for i := range out {
+			out[i].Engine.Agent = agents[out[i].ID]
+		}
+		return s.components.Put(ctx, out...)
+	})
 }
 
 // PatchComponent merges a patch into one component. A report of the actual
@@ -198,14 +211,24 @@ func (s *Service) PatchComponent(ctx context.Context, id string, p ComponentPatc
 	return s.patchOne(ctx, p, tenant)
 }
 
-// ownReport refuses a node's report that another node sends.
-func (s *Service) ownReport(ctx context.Context, p *ComponentPatch, id, ip string) error {
-	if s.Addresses == nil || ip == "" || p.ActualState == nil || p.ActualState.BSSToken == nil {
+// ownReports refuses a node's report that another node sends.
+func (s *Service) ownReports(ctx context.Context, ip string, patches ...ComponentPatch) error {
+	if s.Addresses == nil || ip == "" {
 		return nil
 	}
-	// An HSM that does not answer holds up no report.
-	if sender, err := s.Addresses.NodeAt(ctx, ip); err == nil && sender != "" && sender != id {
-		return fault.Titled(fault.Conflict, "Actual state can not be updated.", "the report about '%s' comes from %s, the address of '%s'", id, ip, sender)
+	asked, sender := false, ""
+	for i := range patches {
+		p := &patches[i]
+		if p.ActualState == nil || p.ActualState.BSSToken == nil {
+			continue
+		}
+		if !asked { // an HSM that does not answer holds up no report
+			asked = true
+			sender, _ = s.Addresses.NodeAt(ctx, ip)
+		}
+		if sender != "" && sender != p.ID {
+			return fault.Titled(fault.Conflict, "Actual state can not be updated.", "the report about '%s' comes from %s, the address of '%s'", p.ID, ip, sender)
+		}
 	}
 	return nil
 }

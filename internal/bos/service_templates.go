@@ -237,3 +237,16 @@ func ExampleTemplate() Template {
 			CFS:                       &bootset.CFS{Configuration: "boot-set-cfs-config"},
 		}}}}
 }
+
+// KeepTemplate creates a template or replaces it, without a look at the images
+// that it names: as version 1 does.
+func (s *Service) KeepTemplate(ctx context.Context, t Template) error {
+	if !validName(t.Name) {
+		return fault.Titled(fault.Invalid, "The session template could not be created.",
+			"name '%s' may have up to %d letters, digits, '.', '-' and '_', the first and last a letter or digit", t.Name, maxName)
+	}
+	if err := t.settle(); err != nil {
+		return fault.Titled(fault.Invalid, "The session template could not be created.", "%w", err)
+	}
+	return s.templates.Put(ctx, t)
+}

@@ -129,7 +129,7 @@ func (t *Template) settle() error {
 		if !b.HasNodes() {
 			return fault.New(fault.Invalid, "boot set '%s' needs at least one of node_list, node_groups and node_roles_groups", b.Name)
 		}
-		b.NodeList = bootset.Canonical(b.NodeList)
+		b.NodeList = eachOnce(bootset.Canonical(b.NodeList))
 	}
 	t.CFS = orNil(t.CFS)
 	return nil
@@ -140,4 +140,14 @@ func orNil(c *bootset.CFS) *bootset.CFS {
 		return nil
 	}
 	return c
+}
+
+// eachOnce leaves out names that stood before in the list.
+func eachOnce(names []string) []string {
+	seen := make(map[string]bool, len(names))
+	return slices.DeleteFunc(names, func(n string) bool {
+		again := seen[n]
+		seen[n] = true
+		return again
+	})
 }

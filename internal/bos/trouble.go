@@ -16,6 +16,7 @@ const (
 	FromIMS
 	FromCFS
 	FromClient
+	FromAgent // a session of BOS v1 that moves the node
 	sources
 )
 

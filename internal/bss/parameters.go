@@ -41,18 +41,15 @@ type PhoneHome struct {
 }
 
 // check refuses what cannot stand in a boot script: URLs with blanks, anything
-// with a line break.
+// at which a line ends.
 func (p BootParameters) check() error {
 	for _, f := range []struct{ name, value string }{{"kernel", p.Kernel}, {"initrd", p.Initrd}} {
 		if strings.ContainsFunc(f.value, breaksWord) {
 			return fault.New(fault.Invalid, "%q has a blank or a control character - '%s'", f.value, f.name)
 		}
 	}
-	if strings.ContainsAny(p.Params, "\r\n") {
-		return fault.New(fault.Invalid, "the kernel command line has a line break - 'params'")
-	}
-	if word := bootline.Broken(p.Params); word != "" {
-		return fault.New(fault.Invalid, "iPXE ends the kernel command line at the word %q - 'params'", word)
+	if words := bootline.Broken(p.Params); words != "" {
+		return fault.New(fault.Invalid, "%s - 'params'", words)
 	}
 	return nil
 }
@@ -215,5 +212,8 @@ func (p BootParameters) ownImage() (image, error) {
 		return image{}, fault.New(fault.Invalid, "boot parameters name nothing: expected hosts, macs, nids, kernel or initrd")
 	}
 	images[0].Params = p.Params
+	if words := bootline.Excess(len(p.Params)); words != "" { // whatever hosts have besides
+		return image{}, fault.New(fault.Invalid, "%s: %s - 'params'", images[0].Path, words)
+	}
 	return images[0], nil
 }

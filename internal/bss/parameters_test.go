@@ -205,3 +205,47 @@ func TestParametersThatDoNotArriveWholeAreRefused(t *testing.T) {
 	told := r.told(node)
 	wantPart(t, "journal", fmt.Sprint(told[len(told)-1]), "no boot script: "+node+": the kernel command line is ")
 }
+
+// What is said of a role is not how long the line of each node gets: a node whose
+// firmware would cut it gets no script.
+func TestScriptIsWholeForWhicheverFirmware(t *testing.T) {
+	r := start(t)
+	r.hsm.node(node, "Compute", 16400384, mac, "")
+	p := bss.BootParameters{Hosts: []string{node}, Kernel: "http://k", Initrd: "http://i", Params: "quiet"}
+	r.put(p)
+	lineOf := func(script string) string {
+		_, line, _ := strings.Cut(script, "kernel --name kernel http://k ")
+		line, _, _ = strings.Cut(line, " ||")
+		return line
+	}
+	added := len(lineOf(r.script("mac="+mac))) - len("quiet")
+	p.Params = strings.Repeat("a", bootline.Limit-added)
+	r.put(p)
+	if n := len(lineOf(r.script("mac=" + mac))); n != bootline.Limit {
+		t.Fatalf("%d characters", n)
+	}
+	p.Params += "a" // fits, were the NID shorter
+	r.put(p)
+	wantPart(t, "one more", r.must(400, "GET", "/boot/v1/bootscript?mac="+mac, nil), "is 2029 characters long")
+}
+
+func TestParametersOfAnImageThatCannotFitAreRefused(t *testing.T) {
+	r := start(t)
+	p := bss.BootParameters{Kernel: "http://k", Params: strings.Repeat("a", bootline.Limit)}
+	r.put(p)
+	p.Params += "a"
+	for _, method := range []string{"POST", "PUT", "PATCH"} {
+		wantPart(t, method, r.must(400, method, parameters, p), "http://k: the kernel command line is 2029 characters long")
+	}
+}
+
+// A script's line ends at a line break, and its text at a zero byte.
+func TestControlCharactersInParametersAreRefused(t *testing.T) {
+	r := start(t)
+	p := bss.BootParameters{Hosts: []string{node}, Kernel: "http://k", Params: "a\tb"}
+	r.put(p)
+	for _, c := range []string{"\n", "\r", "\x00", "\x0b", "\x1b", "\x7f"} {
+		p.Params = "a" + c + "b"
+		wantPart(t, c, r.must(400, "PUT", parameters, p), "the kernel command line has the control character")
+	}
+}

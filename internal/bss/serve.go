@@ -229,8 +229,9 @@ func (s *Service) compose(ctx context.Context, q ScriptQuery, c client, h host) 
 	if out.kernel, err = sign(h.Kernel); err != nil {
 		return nil, err
 	}
-	if len(out.params) > bootline.BIOSLimit { // however it boots, it would not be what was meant
-		return nil, fault.New(fault.Invalid, "%s: %s", c.name(), bootline.Excess(len(out.params)))
+	// Nobody knows how it boots: what may be cut is not what was meant.
+	if words := bootline.Excess(len(out.params)); words != "" {
+		return nil, fault.New(fault.Invalid, "%s: %s", c.name(), words)
 	}
 	if h.Initrd != "" {
 		if out.initrd, err = sign(h.Initrd); err != nil {

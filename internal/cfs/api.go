@@ -27,6 +27,7 @@ func Register(api huma.API, s *Service) {
 	registerSources(api, s)
 	registerComponents(api, s)
 	registerSessions(api, s)
+	registerRecords(api, s)
 	registerOptions(api, s)
 	registerConfigurationsV2(api, s)
 	registerComponentsV2(api, s)

@@ -8,8 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/drover-hpc/drover/internal/httpapi"
 	"net/http"
+
+	"github.com/drover-hpc/drover/internal/httpapi"
 
 	"github.com/drover-hpc/drover/internal/cfs"
 )
@@ -263,5 +264,31 @@ func TestOptions(t *testing.T) {
 	got := f.want(200, "GET", "/v2/options", "").object(t)
 	if got["batchSize"] != 2.0 || got["sessionTTL"] != "" || got["defaultPlaybook"] != "x.yml" || got["debug_wait_time"] != nil {
 		t.Errorf("%v", got)
+	}
+}
+
+// What a version does not have, or must not tell, is absent, not empty.
+func TestSecretsAndWhatAVersionDoesNotHaveAreAbsent(t *testing.T) {
+	f := newFixture(t)
+	for _, version := range []string{"v2", "v3"} {
+		options := f.want(200, "GET", "/"+version+"/options", "").object(t)
+		for _, name := range []string{"additionalInventorySource", "defaultPageSize", "debugWaitTime", "includeAraLinks"} {
+			if _, is := options[name]; is {
+				t.Errorf("%s options have %s", version, name)
+			}
+		}
+	}
+	source := f.want(201, "POST", "/v3/sources", `{"name":"s","clone_url":"https://git/a","credentials":{"username":"u1","password":"p1"}}`)
+	for _, a := range []answer{source, f.want(200, "GET", "/v3/sources/s", ""), f.want(200, "GET", "/v3/sources", ""),
+		f.want(200, "PATCH", "/v3/sources/s", `{"credentials":{"username":"u1","password":"p2"}}`)} {
+		if strings.Contains(a.text, "username") || strings.Contains(a.text, "password\":") || strings.Contains(a.text, "p1") || strings.Contains(a.text, "p2") {
+			t.Errorf("answered %s", a.text)
+		}
+	}
+	if got := source.object(t)["ca_cert"]; got != nil {
+		t.Errorf("ca_cert is %v", got)
+	}
+	if _, is := source.object(t)["description"]; is {
+		t.Error("a source without a description has one")
 	}
 }

@@ -108,7 +108,9 @@ func registerComponents(api huma.API, s *Service) {
 	defer describeBulk[ComponentPatch, filteredPatch](api, list)
 	httpapi.Handle(api, operation("get_components_v3", http.MethodGet, list, "List components", 200, "components", "v3"),
 		func(ctx context.Context, in *componentsInput) (*componentsOutput, error) {
-			found, more, err := s.Components(ctx, in.filter(), ComponentDetails{State: in.StateDetails, Config: in.ConfigDetails}, in.page())
+			page := in.page()
+			page.AfterID = xname.Canonical(page.AfterID)
+			found, more, err := s.Components(ctx, in.filter(), ComponentDetails{State: in.StateDetails, Config: in.ConfigDetails}, page)
 			out := &componentsOutput{}
 			out.Body.Components = found
 			if more {

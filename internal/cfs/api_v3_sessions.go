@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -130,21 +129,6 @@ type sessionIDsOutput struct {
 	}
 }
 
-// SessionLog is how a session's job goes, for people.
-type SessionLog struct {
-	Name     string     `json:"name"`
-	Job      string     `json:"job"`
-	Phase    JobPhase   `json:"phase" doc:"waiting, running, succeeded, failed or lost"`
-	Step     string     `json:"step,omitempty" doc:"Step that runs, or that failed"`
-	Message  string     `json:"message,omitempty" doc:"Why it failed, with the end of the step's output"`
-	Started  time.Time  `json:"started,omitzero"`
-	Ended    time.Time  `json:"ended,omitzero"`
-	Attempts int        `json:"attempts,omitempty" doc:"How often the job could not be started"`
-	Layers   []JobLayer `json:"layers" doc:"What runs, fixed when the session was created"`
-}
-
-type sessionLogOutput struct{ Body SessionLog }
-
 func registerSessions(api huma.API, s *Service) {
 	const list, one = "/v3/sessions", "/v3/sessions/{session_name}"
 	httpapi.Handle(api, operation("get_sessions_v3", http.MethodGet, list, "List sessions", 200, "sessions", "v3"),
@@ -181,11 +165,4 @@ func registerSessions(api huma.API, s *Service) {
 		})
 	httpapi.Handle(api, operation("delete_session_v3", http.MethodDelete, one, "Delete a session", 204, "sessions", "v3"),
 		func(ctx context.Context, in *SessionPath) (*none, error) { return nil, s.DeleteSession(ctx, in.Name) })
-	httpapi.Handle(api, operation("get_session_log_v3", http.MethodGet, one+"/log", "Show how a session's job goes and why it failed", 200, "sessions", "v3"),
-		func(ctx context.Context, in *SessionPath) (*sessionLogOutput, error) {
-			run, err := s.Run(ctx, in.Name)
-			return &sessionLogOutput{SessionLog{Name: in.Name, Job: run.Job.ID, Phase: run.State.Phase, Step: run.State.Step,
-				Message: run.State.Message, Started: run.State.Started, Ended: run.State.Ended, Attempts: run.Attempts,
-				Layers: run.Job.Layers}}, err
-		})
 }

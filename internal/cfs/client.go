@@ -108,3 +108,18 @@ func (c *Client) Configuration(ctx context.Context, name string) (Configuration,
 	_, err := c.http.Do(ctx, http.MethodGet, "/v3/configurations/"+httpapi.Segment(name), nil, nil, &out)
 	return out, err
 }
+
+// SetImageJob notes the session's job in IMS; of several the last one stands.
+func (c *Client) SetImageJob(ctx context.Context, session, id string) error {
+	return c.patchSession(ctx, session, map[string]any{"session": map[string]string{"ims_job": id}})
+}
+
+// AddArtifact notes an image that the session made.
+func (c *Client) AddArtifact(ctx context.Context, session string, a Artifact) error {
+	return c.patchSession(ctx, session, map[string]any{"artifacts": []Artifact{a}})
+}
+
+func (c *Client) patchSession(ctx context.Context, name string, status map[string]any) error {
+	_, err := c.http.Do(ctx, http.MethodPatch, "/v3/sessions/"+httpapi.Segment(name), nil, map[string]any{"status": status}, nil)
+	return err
+}

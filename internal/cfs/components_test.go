@@ -186,6 +186,9 @@ func TestComponentsHaveOneSpelling(t *testing.T) {
 	if c := got[0].(map[string]any); c["id"] != "x1000c0s0b0n0" || c["error_count"] != 2.0 || c["retry_policy"] != 4.0 {
 		t.Errorf("%v", c)
 	}
+	if after := f.want(200, "GET", "/v3/components?after_id=X1000C0S00B0N0", "").object(t)["components"].([]any); len(after) != 0 {
+		t.Errorf("after it: %v", after)
+	}
 	f.want(204, "DELETE", "/v3/components/x1000c0s0b0n00", "")
 }
 

@@ -3,6 +3,8 @@ package cfs
 import (
 	"context"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/job"
 )
 
 // Executor runs the jobs of sessions: clone, inventory, ansible, teardown.
@@ -12,8 +14,10 @@ type Executor interface {
 	// Start launches the job. Starting an ID that was started before, by this
 	// process or an earlier one, changes nothing: a job never runs twice.
 	Start(ctx context.Context, job Job) error
-	// State tells where the job stands. An ID that was never started, or whose
-	// traces are gone, is JobLost: never a guess.
+	// State tells where the job stands. Succeeded promises that every layer's
+	// playbook ran to its end and that CFS has its report: hosts without one
+	// were not among its targets. An ID that was never started, or whose
+	// traces are gone, is lost: never a guess.
 	State(ctx context.Context, id string) (JobState, error)
 	// Stop ends the job if it runs and removes its traces. Unknown IDs are fine.
 	Stop(ctx context.Context, id string) error
@@ -30,6 +34,11 @@ type Job struct {
 	// Target is the definition (dynamic, spec, repo, image) with its groups.
 	Target TargetDefinition `json:"target"`
 	Groups []TargetGroup    `json:"groups,omitempty"`
+	// Images are those of target image, each once, in the order in which the
+	// groups name them.
+	Images []JobImage `json:"images,omitempty"`
+	// DKMS: a layer of the configuration has ims_require_dkms.
+	DKMS bool `json:"dkms,omitempty"`
 	// Layers are those selected by the configuration limit, in the order of
 	// the configuration.
 	Layers []JobLayer `json:"layers"`
@@ -46,6 +55,14 @@ type Job struct {
 	RecordState bool `json:"record_state"`
 }
 
+// JobImage is an image to customize.
+type JobImage struct {
+	ID string `json:"id"`
+	// Result names the image that results; empty: after the image and the
+	// session.
+	Result string `json:"result,omitempty"`
+}
+
 // JobLayer is one repository at one commit.
 type JobLayer struct {
 	Index    int    `json:"index"` // place in the configuration, from 0
@@ -55,20 +72,6 @@ type JobLayer struct {
 	Playbook string `json:"playbook,omitempty"`
 	Source   string `json:"source,omitempty"`
 }
-
-// JobPhase is where a job stands.
-type JobPhase string
-
-// The phases. A job ends in one of the last three.
-const (
-	JobWaiting JobPhase = "waiting" // accepted, no process yet
-	JobRunning JobPhase = "running"
-	// JobSucceeded promises that every layer's playbook ran to its end and
-	// that CFS has its report: hosts without one were not among its targets.
-	JobSucceeded JobPhase = "succeeded"
-	JobFailed    JobPhase = "failed"
-	JobLost      JobPhase = "lost" // nobody knows how it ended
-)
 
 // Waiting is what something waits for.
 type Waiting struct {
@@ -83,7 +86,7 @@ func (w *Waiting) Equal(o *Waiting) bool {
 
 // JobState is what an Executor knows of a job.
 type JobState struct {
-	Phase JobPhase `json:"phase"`
+	Phase job.Phase `json:"phase"`
 	// Step is the step that runs, or that failed: clone, inventory, ansible, teardown.
 	Step string `json:"step,omitempty"`
 	// Message says why it failed, with the end of the step's output.

@@ -78,6 +78,15 @@ func (c *Configuration) all() []*Layer {
 	return out
 }
 
+// requiresDKMS reports whether any layer asks for DKMS when images are
+// customized.
+func (c *Configuration) requiresDKMS() bool {
+	return slices.ContainsFunc(c.Layers, func(l Layer) bool {
+		p := l.SpecialParameters
+		return p != nil && p.IMSRequireDKMS != nil && *p.IMSRequireDKMS
+	})
+}
+
 // sources are the names of those that the configuration uses, each once.
 func (c *Configuration) sources() []string {
 	var out []string

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -87,7 +89,7 @@ func TestReportsProperty(t *testing.T) {
 
 // A session never goes back, whatever is patched and reported in whatever order.
 func TestSessionOnlyAdvances(t *testing.T) {
-	phases := []JobPhase{JobWaiting, JobRunning, JobSucceeded, JobFailed, JobLost}
+	phases := []job.Phase{job.Waiting, job.Running, job.Succeeded, job.Failed, job.Lost}
 	rapid.Check(t, func(t *rapid.T) {
 		s := NewSession{Name: "s"}.record(Job{}, time.Unix(0, 0))
 		for range rapid.IntRange(1, 20).Draw(t, "steps") {

@@ -45,8 +45,12 @@ type Config struct {
 	SessionsHeld bool
 	// ARAHost is the host of the Ansible records, without scheme; may be empty.
 	ARAHost string
-	Now     func() time.Time // nil: time.Now
-	NewID   func() string    // makes UUIDs; nil: random ones
+	// Records are what the executor keeps of jobs; nil: nothing that can be read.
+	Records Records
+	// Stopping, when closed, ends the answers that follow something.
+	Stopping <-chan struct{}
+	Now      func() time.Time // nil: time.Now
+	NewID    func() string    // makes UUIDs; nil: random ones
 }
 
 // Service is the configuration framework's operations on the store. Its

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
 	"github.com/drover-hpc/drover/internal/xname"
@@ -110,7 +112,7 @@ func (r *Run) Repositories() string {
 // write, and its job, which only the executor speaks for.
 type Progress struct {
 	RunStatus
-	Phase JobPhase
+	Phase job.Phase
 }
 
 // Progress returns where the sessions with the names stand, by name; one that
@@ -125,7 +127,7 @@ func (s *Service) Progress(ctx context.Context, names []string) (map[string]Prog
 	if err != nil {
 		return nil, err
 	}
-	phases := make(map[string]JobPhase, len(runs))
+	phases := make(map[string]job.Phase, len(runs))
 	for i := range runs {
 		phases[runs[i].Session] = runs[i].State.Phase
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
 )
@@ -42,25 +44,21 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession, o CreateOptio
 		if err != nil {
 			return err
 		}
-		job, err := s.pin(ctx, n, o, options)
+		pinned, err := s.pin(ctx, n, o, options)
 		if err != nil {
 			return err
 		}
 		if err := n.Target.check(); err != nil {
 			return err
 		}
-		if n.Target.Definition == TargetImage {
-			return fault.New(fault.Invalid, "target.definition 'image': customizing images is not available here; "+
-				"expected dynamic, spec or repo")
-		}
-		if err := checkPassthrough(job.Passthrough); err != nil {
+		if err := checkPassthrough(pinned.Passthrough); err != nil {
 			return err
 		}
-		out = n.record(job, s.cfg.Now())
+		out = n.record(pinned, s.cfg.Now())
 		if err := titled(s.sessions.Insert(ctx, out), fault.Conflict, "Conflicting session name"); err != nil {
 			return err
 		}
-		if err := s.runs.Put(ctx, Run{Session: n.Name, Job: job, State: JobState{Phase: JobWaiting}}); err != nil {
+		if err := s.runs.Put(ctx, Run{Session: n.Name, Job: pinned, State: JobState{Phase: job.Waiting}}); err != nil {
 			return err
 		}
 		s.link(&out, options)
@@ -71,7 +69,7 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession, o CreateOptio
 
 // pin fixes what the session will run.
 func (s *Service) pin(ctx context.Context, n NewSession, o CreateOptions, options Options) (Job, error) {
-	job := Job{ID: "cfs-" + s.cfg.NewID(), Session: n.Name, Target: n.Target.Definition, Groups: n.Target.Groups,
+	job := Job{ID: "cfs-" + s.cfg.NewID(), Session: n.Name, Target: n.Target.Definition, Groups: n.Target.named(), Images: n.Target.images(),
 		AnsibleConfig: orDefault(n.AnsibleConfig, options.DefaultAnsibleConfig), Limit: deref(n.AnsibleLimit),
 		Passthrough: deref(n.AnsiblePassthrough), Verbosity: n.AnsibleVerbosity}
 	if n.DebugOnFailure {
@@ -111,6 +109,7 @@ func (s *Service) pin(ctx context.Context, n NewSession, o CreateOptions, option
 				"source '%s' does not exist; configuration '%s' or the option additional_inventory_source names it", name, n.ConfigurationName)
 		}
 	}
+	job.DKMS = n.Target.Definition == TargetImage && c.requiresDKMS()
 	if debug == "" {
 		job.Layers = selectLayers(c.pin(urls, options.DefaultPlaybook), n.ConfigurationLimit)
 	}

@@ -113,7 +113,7 @@ type Run struct {
 	State JobState `json:"state"`
 }
 
-// sessionTime is the form of start and completion times: UTC without a zone.
-const sessionTimeFormat = "2006-01-02T15:04:05"
+// SessionTime is the form of start and completion times: UTC without a zone.
+const SessionTime = "2006-01-02T15:04:05"
 
-func sessionTime(t time.Time) string { return t.UTC().Format(sessionTimeFormat) }
+func sessionTime(t time.Time) string { return t.UTC().Format(SessionTime) }

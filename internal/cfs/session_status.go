@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/drover-hpc/drover/internal/fault"
 )
 
@@ -99,16 +101,16 @@ func (s *Session) follow(state JobState) {
 	}
 	run.Waiting = nil
 	switch state.Phase {
-	case JobRunning:
+	case job.Running:
 		advance(stages, &run.Status, StageRunning)
 		if run.Status == StageRunning { // a client may have called it complete
 			run.Waiting = state.Waiting
 		}
-	case JobSucceeded:
+	case job.Succeeded:
 		ended(SucceededTrue)
-	case JobFailed:
+	case job.Failed:
 		ended(SucceededFalse)
-	case JobLost:
+	case job.Lost:
 		ended(SucceededUnknown)
 	}
 }

@@ -104,21 +104,23 @@ func TestSessionCreateRefused(t *testing.T) {
 	f.want(201, "POST", "/v3/sessions", `{"name":"p","configuration_name":"cfg","ansible_passthrough":"--tags x -e a=b --forks=5"}`)
 }
 
-// Refused before it clones, not when it comes to its inventory.
-func TestImageSessionIsRefusedWithWords(t *testing.T) {
+// One image in several groups is one job; its ID has one spelling.
+func TestImageSessionPinsItsImages(t *testing.T) {
 	f := newFixture(t)
-	f.configuration("cfg", "a")
-	const target = `"target":{"definition":"image","groups":[{"name":"g","members":["ff287206-6ff7-4659-92ad-6e732821c6b4"]}]}}`
-	for path, body := range map[string]string{"/v3/sessions": `{"name":"i","configuration_name":"cfg",` + target,
-		"/v2/sessions": `{"name":"i","configurationName":"cfg",` + target} {
-		a := f.want(400, "POST", path, body)
-		if !strings.Contains(a.text, "target.definition 'image'") || !strings.Contains(a.text, "not available") {
-			t.Errorf("%s: %s", path, a.text)
-		}
+	f.want(200, "PUT", "/v3/configurations/cfg", `{"layers":[{"clone_url":"https://git/a","playbook":"a"},{"clone_url":"https://git/b","playbook":"b","special_parameters":{"ims_require_dkms":true}}]}`)
+	f.want(201, "POST", "/v3/sessions", `{"name":"i","configuration_name":"cfg","configuration_limit":"0","target":{"definition":"image",
+		"groups":[{"name":"Compute","members":["FF287206-6FF7-4659-92ad-6e732821c6b4"]},{"name":"Extra","members":["ff2872066ff7465992ad6e732821c6b4","a1c5c6d5-6d87-4a6e-8d7e-0d6c4d2b9a10"]}],
+		"image_map":[{"source_id":"ff287206-6ff7-4659-92ad-6e732821c6b4","result_name":"mine"},{"source_id":"00000000-0000-0000-0000-000000000000","result_name":"nobody's"}]}}`)
+	run, err := f.service.Run(t.Context(), "i")
+	if err != nil {
+		t.Fatal(err)
 	}
-	f.want(404, "GET", "/v3/sessions/i", "")
-	if e := f.events(); len(e) != 0 {
-		t.Errorf("refused sessions left events: %v", e)
+	want := []cfs.JobImage{{ID: "ff287206-6ff7-4659-92ad-6e732821c6b4", Result: "mine"}, {ID: "a1c5c6d5-6d87-4a6e-8d7e-0d6c4d2b9a10"}}
+	if diff := cmp.Diff(want, run.Job.Images); diff != "" || !run.Job.DKMS || run.Job.RecordState {
+		t.Errorf("%s\n%+v", diff, run.Job)
+	}
+	if diff := cmp.Diff([]cfs.TargetGroup{{Name: "Compute", Members: []string{want[0].ID}}, {Name: "Extra", Members: []string{want[0].ID, want[1].ID}}}, run.Job.Groups); diff != "" {
+		t.Error(diff)
 	}
 }
 

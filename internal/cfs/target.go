@@ -72,3 +72,48 @@ func (t Target) check() error {
 	}
 	return nil
 }
+
+// images are those that the target customizes, each once, in the spelling that
+// IMS has.
+func (t Target) images() (out []JobImage) {
+	if t.Definition != TargetImage {
+		return nil
+	}
+	results := map[string]string{}
+	for _, m := range t.ImageMap {
+		results[imageID(m.SourceID)] = m.ResultName
+	}
+	seen := map[string]bool{}
+	for _, g := range t.Groups {
+		for _, m := range g.Members {
+			if id := imageID(m); !seen[id] {
+				seen[id] = true
+				out = append(out, JobImage{ID: id, Result: results[id]})
+			}
+		}
+	}
+	return out
+}
+
+// named are the groups with their images in that spelling.
+func (t Target) named() []TargetGroup {
+	if t.Definition != TargetImage {
+		return t.Groups
+	}
+	out := make([]TargetGroup, len(t.Groups))
+	for i, g := range t.Groups {
+		out[i].Name = g.Name
+		for _, m := range g.Members {
+			out[i].Members = append(out[i].Members, imageID(m))
+		}
+	}
+	return out
+}
+
+// imageID is the one spelling of an image's ID; what is none stays as it is.
+func imageID(text string) string {
+	if id, err := uuid.Parse(text); err == nil {
+		return id.String()
+	}
+	return text
+}

@@ -127,31 +127,12 @@ func updateManyNodes() *derive.Command {
 	return d
 }
 
-// legacyBOS are the commands of the retired first version that documents
-// still show.
-func legacyBOS(c *catalog) {
-	d := &derive.Command{Groups: []string{"session"}, Verb: "create", Method: http.MethodPost, Route: "/v2/sessions",
-		Summary: "Start a session (answered by version 2)", Hidden: true,
-		Options: []derive.Option{
-			required(text("template-uuid", "name of the session template", "template_name")),
-			required(local(derive.Text, "operation", "what to do with the nodes")),
-			text("limit", "nodes to restrict the session to", "limit"),
-		}}
-	d.Option("operation").Enum = []string{"boot", "configure", "reboot", "shutdown"}
-	d.Option("operation").AnyCase = true
-	d.Option("limit").Nodes = derive.NodesLimit
-	d.Build = func(in *derive.Input) (*derive.Request, error) {
-		operation, _ := in.Given("operation")
-		if strings.EqualFold(operation, "configure") {
-			return nil, usageError("Operation configure has no equivalent in version 2: use " +
-				"`cray cfs v3 components update <XNAME> --state []` or `cray cfs v3 sessions create`.")
-		}
-		r, err := d.Plain(in)
-		if err != nil {
-			return nil, err
-		}
-		body(r)["operation"] = strings.ToLower(operation)
-		return r, nil
+// editBOS1 are the commands of the first version, which documents still show.
+func editBOS1(c *catalog) {
+	for _, internal := range []string{"session status create", "session status update", "session status delete"} {
+		c.drop(internal)
 	}
-	c.put(d)
+	if o := option(c, "session create", "limit"); o != nil {
+		o.Nodes = derive.NodesLimit
+	}
 }

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/spf13/cobra"
+
 	"github.com/drover-hpc/drover/internal/cli/derive"
 )
 
@@ -19,10 +22,33 @@ func editCFS3(c *catalog) {
 			}
 		}
 	}
+	for _, verb := range recordVerbs {
+		c.drop("sessions " + verb + " list")
+	}
 	if d := c.shown["sessions describe"]; d != nil {
 		typo := *d
 		typo.Groups, typo.Hidden = []string{"session"}, true
 		c.put(&typo)
+	}
+}
+
+// recordVerbs show what sessions did.
+var recordVerbs = []string{"results", "hosts", "log"}
+
+// addRecords mounts them where sessions are: version 3 has them, and the module
+// itself. The log is text, which no derived command prints.
+func (a *app) addRecords(top *cobra.Command, m module, doc *huma.OpenAPI) {
+	c := newCatalog(doc, derive.Rules{Prefix: "/v3", Verbs: m.verbs})
+	for _, parent := range []*cobra.Command{top, child(top, "v3")} {
+		for _, verb := range recordVerbs[:2] {
+			if d := c.operation(http.MethodGet, "/v3/sessions/{}/"+verb); d != nil {
+				d.Groups, d.Verb = []string{"sessions"}, verb
+				a.mount(parent, m, d)
+			}
+		}
+		if sessions := child(parent, "sessions"); sessions != nil {
+			sessions.AddCommand(a.logs("log"))
+		}
 	}
 }
 

@@ -112,8 +112,14 @@ func (a *app) root(args []string) *cobra.Command {
 	}
 	root.AddCommand(a.artifacts(), a.configCommands(), a.initCommand(), a.auth())
 	if a.name == "drover" {
-		root.AddCommand(a.watch(), a.explain(), a.console(), a.images(), a.discover(), a.node(), a.steps(), a.version())
-		root.AddCommand(a.Commands...)
+		root.AddCommand(a.watch(), a.explain(), a.console(), a.logs("logs"), a.images(), a.vcs(), a.discover(), a.node(), a.version())
+		root.AddCommand(a.jobs()...)
+		for _, c := range a.Commands {
+			if c.Args == nil {
+				c.Args = noArguments
+			}
+			root.AddCommand(c)
+		}
 		root.InitDefaultCompletionCmd()
 	}
 	return root

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 // bench runs commands against a server that records and answers as told.
@@ -48,6 +50,16 @@ func (b *bench) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b.answer(w, r, string(text))
+}
+
+func TestFurtherCommandsTakeNoArgumentsUnlessTheySay(t *testing.T) {
+	var stderr bytes.Buffer
+	serve := &cobra.Command{Use: "serve", RunE: func(*cobra.Command, []string) error { return nil }}
+	code := Main(t.Context(), Config{Args0: "drover", Stdout: io.Discard, Stderr: &stderr, Getenv: func(string) string { return "" },
+		Commands: []*cobra.Command{serve}}, []string{"serve", "extra"})
+	if code != 2 || !strings.Contains(stderr.String(), "Got unexpected extra argument (extra)") {
+		t.Errorf("exit %d, %s", code, &stderr)
+	}
 }
 
 // run types a command line as a shell would take it, without its quotes.

@@ -34,6 +34,8 @@ func TestConfigCommands(t *testing.T) {
 		{"cray config unset bos.sessions.create.limit", ""},
 		{"cray init --no-auth --hostname http://other/ --configuration second", "\nInitialization complete.\n"},
 		{"cray config get core.hostname", "https://other\n"},
+		{"drover init --no-auth --hostname http://plain/ --configuration third", "\nInitialization complete.\n"},
+		{"cray config get core.hostname", "http://plain\n"},
 		{"cray config use default", "Your active configuration is: default\n"},
 		{"cray config get core", "hostname = \"https://api.example\"\ntenant = \"t1\"\n"},
 	} {
@@ -44,7 +46,7 @@ func TestConfigCommands(t *testing.T) {
 	for line, want := range map[string]string{
 		"cray config get no.such":                     "Unable to find property.",
 		"cray config unset bos.sessions.create.limit": "Unable to find property.",
-		"cray config use third":                       "Unable to find configuration file.",
+		"cray config use fourth":                      "Unable to find configuration file.",
 		"cray bos sessions list --configuration odd":  "No configuration exists. Run `cray init --configuration odd`",
 	} {
 		if code, _, stderr := b.run(typed(line)...); code != 2 || !strings.Contains(stderr, "Error: "+want) {

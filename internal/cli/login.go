@@ -66,23 +66,25 @@ func (a *app) initialize(g *globals, o *initOptions) (name string, err error) {
 		}
 	}
 	config := &settings.Configuration{Name: name, Values: map[string]any{
-		"core": map[string]any{"hostname": secure(host), "tenant": o.tenant}}}
+		"core": map[string]any{"hostname": a.hostURL(host), "tenant": o.tenant}}}
 	if err := dir.Save(config); err != nil {
 		return "", err
 	}
 	return name, dir.Activate(name)
 }
 
-// secure is the hostname as an https URL.
-func secure(host string) string {
+// hostURL is the hostname as a URL: https, as the published program has it,
+// unless http is asked for by the name of this one, whose server speaks it.
+func (a *app) hostURL(host string) string {
 	host = strings.TrimSuffix(host, "/")
-	if rest, ok := strings.CutPrefix(host, "http://"); ok {
-		return "https://" + rest
+	rest, plain := strings.CutPrefix(host, "http://")
+	switch {
+	case plain && a.name != "cray":
+		return host
+	case strings.HasPrefix(host, "https://"):
+		return host
 	}
-	if !strings.HasPrefix(host, "https://") {
-		return "https://" + host
-	}
-	return host
+	return "https://" + rest
 }
 
 // auth is `auth login`.

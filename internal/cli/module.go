@@ -24,6 +24,8 @@ type module struct {
 	// module's own.
 	versions []version
 	verbs    map[string]string
+	// add puts in commands that are not derived, or not where they would be.
+	add func(a *app, top *cobra.Command, m module, doc *huma.OpenAPI)
 	// unversioned mounts the routes that belong to no version as well.
 	unversioned bool
 }
@@ -75,6 +77,9 @@ func (a *app) module(m module, load bool) *cobra.Command {
 				a.mount(top, m, d)
 			}
 		}
+	}
+	if m.add != nil {
+		m.add(a, top, m, doc)
 	}
 	return top
 }

@@ -52,7 +52,7 @@ func TestNamesOfNodesAreWrittenOutBeforeTheyAreSent(t *testing.T) {
 		"drover bos applystaged create --xnames gpu":                                              `POST /apis/bos/v2/applystaged {"xnames":["x1000c0s3b0n0"]}`,
 		"drover bos components updatemany --filter-ids gpu --enabled true":                        `PATCH /apis/bos/v2/components {"filters":{"ids":"x1000c0s3b0n0"},"patch":{"enabled":true}}`,
 		"drover cfs v2 components updatemany --filter-ids gpu --enabled true":                     `PATCH /apis/cfs/v2/components {"filters":{"ids":"x1000c0s3b0n0"},"patch":{"enabled":true}}`,
-		"cray bos v1 session create --template-uuid T --operation Boot --limit x1000c0s[0-1]b0n0": posted(both),
+		"cray bos v1 session create --template-uuid T --operation Boot --limit x1000c0s[0-1]b0n0": `POST /apis/bos/v1/session {"limit":"x1000c0s0b0n0,x1000c0s1b0n0","operation":"Boot","templateUuid":"T"}`,
 	} {
 		code, _, stderr := b.run(typed(line)...)
 		if got := strings.Join(withoutLookups(b.calls), "\n"); code != 0 || got != want || stderr != "" {

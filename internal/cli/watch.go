@@ -44,7 +44,7 @@ func (s *session) watch(ctx context.Context, name string, plain bool) error {
 	if out, ok := s.app.Stdout.(*os.File); ok && !plain && term.IsTerminal(int(out.Fd())) {
 		view = &watch.Screen{W: out, Color: s.app.Getenv("NO_COLOR") == "", Size: func() (int, int) { return terminalSize(out) }}
 	}
-	t, err := watch.Follow(ctx, &bootSession{s, name}, view, watch.DefaultPace)
+	t, err := watch.Follow(ctx, &bootSession{session: s, name: name, why: map[string]string{}}, view, watch.DefaultPace)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return &ExitError{Code: 130}
@@ -70,6 +70,7 @@ func terminalSize(f *os.File) (columns, rows int) {
 type bootSession struct {
 	*session
 	name string
+	why  map[string]string // node: what is known of its failed configuration
 }
 
 const bosAPI = "/apis/bos/v2"
@@ -94,6 +95,7 @@ func (b *bootSession) Snapshot(ctx context.Context) (*watch.Snapshot, error) {
 		}
 		out.Components = append(out.Components, page...)
 		if len(page) < pageSize {
+			b.sayWhy(ctx, out.Components)
 			return out, nil
 		}
 		query.Set("start_after_id", page[len(page)-1].ID)

@@ -38,7 +38,11 @@ func (a *account) told(text string) bool {
 func Line(f *Facts) string {
 	a := f.account()
 	if c := f.Component; a.verdict == Failed && c.Status.Status == "failed" && c.Error != "" {
-		return a.headline + " " + c.Error
+		words := a.headline + " " + c.Error
+		if len(f.Tasks) > 0 {
+			words += ": " + f.Tasks[0].Words()
+		}
+		return words
 	}
 	return a.headline
 }
@@ -145,15 +149,19 @@ func (f *Facts) failed(a *account) {
 	a.advise("When the cause is gone, try again:  drover bos sessions create --template-name T --operation %s --limit %s", again, f.Node)
 }
 
-// whyFailed names where the playbooks that failed can be looked at.
+// whyFailed names the tasks that failed, and where the log is.
 func (f *Facts) whyFailed(a *account) {
+	for i := range f.Tasks {
+		a.say("%s", upperFirst(f.Tasks[i].Words()))
+	}
 	for _, l := range f.Config.State {
 		if l.Status == "failed" {
-			a.advise("Why playbook %s failed:  jobs/JOB/log/ansible.log in the server's data directory; JOB is told by", l.Playbook)
-			a.advise("  drover cfs v3 sessions describe %s", l.SessionName)
+			a.advise("All that playbook %s said:  drover logs %s", l.Playbook, l.SessionName)
 		}
 	}
 }
+
+func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // tries says which attempt this is.
 func (f *Facts) tries(a *account, action string, attempts int) {

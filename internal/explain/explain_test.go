@@ -94,7 +94,9 @@ func TestExplain(t *testing.T) {
 			f.Console = []string{"[ 1.9] ---[ end Kernel panic - not syncing: VFS: Unable to mount root fs ]---", "a", "b", "c", "d", "e", "f"}
 		}), []string{"On its console: Kernel panic - not syncing: VFS: Unable to mount root fs\n"}, []string{"| [ 1.9]"}},
 		"missing artifact": {facts("power_on_called", with(called, entry(time.Minute, "s3", "artifact", "! could not fetch s3://b/kernel: 404 Not Found"))),
-			[]string{"could not fetch what it should boot.", "404 Not Found"}, []string{"The last thing that went wrong"}},
+			[]string{"could not fetch what it should boot.", "404 Not Found", "The store does not have it:"}, []string{"The last thing that went wrong"}},
+		"other artifact": {facts("power_on_called", with(called, entry(time.Minute, "s3", "artifact", "! could not fetch s3://b/rootfs: 412 Precondition Failed"))),
+			[]string{"could not fetch what it should boot.", "another file under this name than rd.live.etag"}, []string{"does not have it"}},
 		"wrong boot": {facts("power_on_called", with(called), func(f *Facts) { f.Component.ActualState.BootArtifacts.Kernel = "s3://old" }),
 			[]string{"reported a boot that is not the one wanted.", "It runs s3://old"}, nil},
 		"no reporter": {facts("power_on_called", with(called, entry(9*time.Second, "hsm", "state", "HSM state Ready"))),
@@ -168,8 +170,9 @@ func TestExplain(t *testing.T) {
 			f.Component.Error = "cfs configuration failed"
 			f.Config.ConfigurationStatus, f.Config.ErrorCount = "failed", 3
 			f.Config.State = []Layer{{"a.yml", "applied", "s0"}, {"b.yml", "failed", "batcher-1"}}
+			f.Tasks = []FailedTask{{Host: f.Node, Task: "mount", Status: "failed", Message: "no such device\non " + f.Node}}
 		}), []string{"x1c0s0b0n0 failed.", "cfs configuration failed", "site failed, 1 of 2 layers that ran are applied, failed 3 times",
-			"Why playbook b.yml failed:  jobs/JOB/log/ansible.log in the server's data directory; JOB is told by\n    drover cfs v3 sessions describe batcher-1\n", "--operation reboot --limit x1c0s0b0n0"}, nil},
+			"All that playbook b.yml said:  drover logs batcher-1\n", "Task 'mount' failed: no such device on this node", "--operation reboot --limit x1c0s0b0n0"}, nil},
 		"failed in BOS's words": {facts("failed", func(f *Facts) { f.Component.Error = "no power" },
 			with(called, failedEntry("power_on_called -> failed: no power"))),
 			[]string{"x1c0s0b0n0 failed.\n  1m0s ago: no power\n\n"}, nil},

@@ -20,6 +20,8 @@ type Facts struct {
 	Lock     *Lock
 	// Run is the configuration session that is to configure the node.
 	Run *Run
+	// Tasks are those that failed in the session whose layer failed last.
+	Tasks []FailedTask
 	// SessionsHeld: the configuration service starts no sessions.
 	SessionsHeld bool
 	// Task is what the power service does to the node.

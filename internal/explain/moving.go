@@ -142,6 +142,12 @@ func (f *Facts) bootStage(a *account) {
 	case fetched && artifact.Failed:
 		a.headline = "could not fetch what it should boot."
 		a.say("%s ago: %s", span(f.Now.Sub(artifact.Time)), artifact.Text)
+		switch {
+		case strings.Contains(artifact.Text, ": 404 "):
+			a.advise("The store does not have it: correct the session template, or upload the image.")
+		case strings.Contains(artifact.Text, ": 412 "):
+			a.advise("The store has another file under this name than rd.live.etag in the kernel parameters means: correct the session template.")
+		}
 	case fetched && f.panicked() != "":
 		a.headline = "stopped while it started its operating system."
 		a.say("On its console: %s", f.panicked())

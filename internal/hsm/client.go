@@ -17,6 +17,12 @@ type Client struct{ http *httpapi.Client }
 // NewClient returns a client of the service that c reaches.
 func NewClient(c *httpapi.Client) *Client { return &Client{http: c} }
 
+// Ready returns an error if the service cannot work.
+func (c *Client) Ready(ctx context.Context) error {
+	_, err := c.http.Do(ctx, http.MethodGet, "/service/ready", nil, nil, nil)
+	return err
+}
+
 // Components returns the components that the query parameters of
 // GET /State/Components select; nil selects all.
 func (c *Client) Components(ctx context.Context, query url.Values) ([]Component, error) {

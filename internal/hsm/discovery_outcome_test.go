@@ -152,12 +152,14 @@ func TestWarningIsNotAlert(t *testing.T) {
 	}
 }
 
-func TestAMACOfZerosIsNone(t *testing.T) {
-	inv := card("Off")
-	inv.Systems[0].Interfaces[1].MAC = "00:00:00:00:00:00"
-	f := mapInventory(&RedfishEndpoint{ID: "x1000c0s0b1", Type: "NodeBMC"}, inv, true)
-	if slices.ContainsFunc(f.interfaces, func(i EthernetInterface) bool { return i.ID == "000000000000" }) {
-		t.Errorf("interfaces %+v", f.interfaces)
+func TestAMACOfZerosOrOfAGroupIsNone(t *testing.T) {
+	for _, mac := range []string{"00:00:00:00:00:00", "FF:FF:FF:FF:FF:FF", "01-00-5e-00-00-01"} {
+		inv := card("Off")
+		inv.Systems[0].Interfaces[1].MAC = mac
+		f := mapInventory(&RedfishEndpoint{ID: "x1000c0s0b1", Type: "NodeBMC"}, inv, true)
+		if slices.ContainsFunc(f.interfaces, func(i EthernetInterface) bool { return i.ID == MACID(mac) }) {
+			t.Errorf("%s: interfaces %+v", mac, f.interfaces)
+		}
 	}
 }
 

@@ -213,13 +213,12 @@ func firstMAC(interfaces []redfish.Interface) string {
 	return ""
 }
 
-// macOf is the interface's MAC. BMCs write zeros for a port that has none.
+// macOf is the interface's MAC.
 func macOf(r redfish.Interface) (string, bool) {
-	mac, ok := colons(r.MAC)
-	if !ok || mac == "00:00:00:00:00:00" {
+	if !redfish.IsMAC(r.MAC) {
 		return "", false
 	}
-	return mac, true
+	return colons(r.MAC)
 }
 
 // colons spells a MAC in lower case with colons; BMCs that do not know one

@@ -13,7 +13,7 @@ func TestRolesOfASiteAreTaken(t *testing.T) {
 	const node = "/State/Components/x1000c0s0b0n0"
 	b.refused("PATCH", node+"/Role", `{"Role":"Visual"}`, 400, "Role")
 	b.refused("GET", "/State/Components?role=visual", "", 400, "Role")
-	if err := b.AddRoles([]string{"Visual", "compute"}, []string{"Big-Memory"}); err != nil {
+	if err := b.AddRoles([]string{"Visual", " compute"}, []string{" Big-Memory"}); err != nil {
 		t.Fatal(err)
 	}
 	b.ok("PATCH", node+"/Role", `{"Role":"VISUAL","SubRole":"big-memory"}`)

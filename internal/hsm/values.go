@@ -50,6 +50,7 @@ func (s *Service) AddRoles(roles, subRoles []string) error {
 		words *[]string
 	}{{"Role", roles, &s.words.Role}, {"SubRole", subRoles, &s.words.SubRole}} {
 		for _, word := range add.given {
+			word = strings.TrimSpace(word) // after a comma
 			if !siteWord.MatchString(word) {
 				return fault.New(fault.Invalid, "%s '%s' is not valid, expected a letter and then up to 63 letters, digits, - or _", add.field, word)
 			}

@@ -3,6 +3,8 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"path"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -21,7 +23,7 @@ func New(mux *http.ServeMux, prefix, title, version string) huma.API {
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI:    "3.1.0",
 			Info:       &huma.Info{Title: title, Version: version},
-			Components: &huma.Components{Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)},
+			Components: &huma.Components{Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName)},
 			Servers:    []*huma.Server{{URL: prefix}},
 		},
 		OpenAPIPath:   "/openapi",
@@ -30,12 +32,19 @@ func New(mux *http.ServeMux, prefix, title, version string) huma.API {
 		DefaultFormat: "application/json",
 	}
 	mux.HandleFunc(prefix+"/", unrouted(mux, prefix+"/"))
-	return humago.NewWithPrefix(mux, prefix, config)
+	api := humago.NewWithPrefix(mux, prefix, config)
+	refuseNoText(api)
+	return api
 }
 
 // Handle registers an operation. Errors of the handler become problems: a
 // *Problem as it is, anything else by its fault.Kind.
 func Handle[I, O any](api huma.API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
+	HandleWith(api, op, func(err error) error { return AsProblem(err) }, handler)
+}
+
+// HandleWith is Handle for an interface that has errors of another form.
+func HandleWith[I, O any](api huma.API, op huma.Operation, form func(error) error, handler func(context.Context, *I) (*O, error)) {
 	if op.MaxBodyBytes == 0 {
 		op.MaxBodyBytes = maxBody
 	}
@@ -49,8 +58,22 @@ func Handle[I, O any](api huma.API, op huma.Operation, handler func(context.Cont
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
-			return nil, AsProblem(err)
+			return nil, form(err)
 		}
 		return out, nil
 	})
+}
+
+// schemaName is a type's name in the document. The types of a package that is
+// named after a version of the interface carry it: other versions have types of
+// the same name.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if path.Base(t.PkgPath()) == "v1" && t.Name() != "" {
+		name = "V1" + name
+	}
+	return name
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -25,10 +26,13 @@ func (c *Caller) Resolve(ctx huma.Context) []error {
 func callerIP(forwarded, peer string) string {
 	if forwarded != "" {
 		hops := strings.Split(forwarded, ",")
-		return strings.TrimSpace(hops[len(hops)-1])
+		peer = strings.TrimSpace(hops[len(hops)-1])
 	}
 	if host, _, err := net.SplitHostPort(peer); err == nil {
-		return host
+		peer = host
+	}
+	if ip, err := netip.ParseAddr(strings.Trim(peer, "[]")); err == nil {
+		return ip.Unmap().String() // one spelling of an address
 	}
 	return peer
 }

@@ -44,6 +44,8 @@ func wantsValue(s *huma.Schema) string {
 	switch {
 	case s.Type == huma.TypeBoolean || s.Type == huma.TypeInteger || s.Type == huma.TypeNumber:
 		return "expected " + s.Type
+	case s.Type == huma.TypeArray:
+		return "expected a value"
 	case s.Type != huma.TypeString:
 		return ""
 	case len(s.Enum) > 0 && !slices.Contains(s.Enum, any("")):

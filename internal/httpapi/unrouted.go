@@ -25,7 +25,8 @@ var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.Met
 
 // unrouted answers what mux serves by no pattern but self, its own: a path
 // that exists with other methods is 405, one that exists without the slash at
-// its end is redirected to, all else 404.
+// its end is redirected to, all else 404. A DELETE is not redirected: a name
+// that is missing after the slash would delete all that there are.
 func unrouted(mux *http.ServeMux, self string) http.HandlerFunc {
 	allowed := func(r *http.Request, path string) (list []string) {
 		for _, m := range methods {
@@ -45,7 +46,7 @@ func unrouted(mux *http.ServeMux, self string) http.HandlerFunc {
 			WriteProblem(w, NewProblem(http.StatusMethodNotAllowed, "", "allow "+allow))
 			return
 		}
-		if short := strings.TrimSuffix(path, "/"); short != path && short+"/" != self && len(allowed(r, short)) > 0 {
+		if short := strings.TrimSuffix(path, "/"); short != path && r.Method != http.MethodDelete && short+"/" != self && len(allowed(r, short)) > 0 {
 			to := *r.URL
 			to.Path, to.RawPath = short, ""
 			http.Redirect(w, r, to.String(), http.StatusPermanentRedirect)

@@ -46,6 +46,8 @@ func TestWhatNothingServesIsAProblem(t *testing.T) {
 		{"DELETE", "/v2/things", "Allow", "GET,PATCH", 405},
 		{"GET", "/v2/things/", "Location", "/apis/test/v2/things", 308},
 		{"GET", "/nothing/", "", "", 404},
+		{"PATCH", "/v2/things/", "Location", "/apis/test/v2/things", 308},
+		{"DELETE", "/v2/things/", "", "", 404}, // one thing whose name is missing, not all of them
 	} {
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, httptest.NewRequest(c.method, "/apis/test"+c.path, nil))

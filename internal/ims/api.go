@@ -20,7 +20,10 @@ func Register(api huma.API, s *Service) {
 		registerImages(api, s, v)
 		registerRecipes(api, s, v)
 		registerPublicKeys(api, s, v)
-		registerJobs(api, v)
+		registerJobs(api, s, v)
+	}
+	for _, v := range []version{{path: "/v3", name: "v3"}, {path: "", name: "root"}} {
+		registerBuildNodes(api, s, v)
 	}
 	registerService(api, s)
 }

@@ -51,40 +51,6 @@ func registerPublicKeys(api huma.API, s *Service, v version) {
 		})
 }
 
-// newJob is what a job would be made from.
-type newJob struct {
-	Type          string         `json:"job_type" enum:"create,customize" doc:"What to do"`
-	ArtifactID    string         `json:"artifact_id" format:"uuid" doc:"Recipe to build from or image to customize"`
-	PublicKeyID   string         `json:"public_key_id" format:"uuid" doc:"Key that opens the shell"`
-	ArchiveName   string         `json:"image_root_archive_name" minLength:"1" doc:"Name of the resulting image"`
-	Kernel        string         `json:"kernel_file_name,omitempty" doc:"Kernel's file below /boot"`
-	Initrd        string         `json:"initrd_file_name,omitempty" doc:"Initial RAM disk's file below /boot"`
-	Parameters    string         `json:"kernel_parameters_file_name,omitempty" doc:"Kernel parameters' file below /boot"`
-	Debug         *bool          `json:"enable_debug,omitempty" doc:"Whether a failed build opens a shell"`
-	BuildSize     int            `json:"build_env_size,omitempty" minimum:"1" doc:"Room for the build, in GiB"`
-	DKMS          *bool          `json:"require_dkms,omitempty" doc:"Whether the build needs DKMS"`
-	SSHContainers []sshContainer `json:"ssh_containers,omitempty" nullable:"false" doc:"Shells into the image"`
-}
-
-type sshContainer struct {
-	Name string `json:"name" minLength:"1" maxLength:"40" doc:"Name of the shell"`
-	Jail bool   `json:"jail" doc:"Whether the shell sees the image alone"`
-}
-
-func registerJobs(api huma.API, v version) {
-	tags := []string{"jobs"}
-	httpapi.Handle(api, op(v, "list-jobs", http.MethodGet, "/jobs", "List all jobs", tags),
-		func(context.Context, *struct{}) (*bodyOut[[]struct{}], error) {
-			return &bodyOut[[]struct{}]{[]struct{}{}}, nil
-		})
-	httpapi.Handle(api, op(v, "create-jobs", http.MethodPost, "/jobs", "Build or customize an image", tags),
-		func(context.Context, *bodyIn[newJob]) (*struct{}, error) {
-			return nil, httpapi.NewProblem(http.StatusNotImplemented, "",
-				"the image management service that is built into Drover does not run create and customize jobs yet; "+
-					"build the image elsewhere, upload it and register it with POST "+v.path+"/images")
-		})
-}
-
 type versionOut struct {
 	Body struct {
 		Version string `json:"version" doc:"Version of the service"`

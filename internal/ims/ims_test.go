@@ -335,16 +335,6 @@ func TestRecipesAndPublicKeys(t *testing.T) {
 	}
 }
 
-func TestJobsSayThatTheyAreNotRun(t *testing.T) {
-	r := start(t)
-	id := "46a2731e-a1d0-4f98-ba92-4f78c756bb12"
-	err := r.do("POST", "/jobs", map[string]any{"job_type": "customize", "artifact_id": id, "public_key_id": id,
-		"image_root_archive_name": "x"}, nil)
-	if !httpapi.IsStatus(err, 501) || !strings.Contains(err.Error(), "does not run") {
-		t.Errorf("got %v, want a 501", err)
-	}
-}
-
 func TestRegisterWithoutService(t *testing.T) {
 	ims.Register(httpapi.New(http.NewServeMux(), "/apis/ims", "IMS", "3"), nil)
 }

@@ -7,32 +7,37 @@ import (
 	"github.com/drover-hpc/drover/internal/fault"
 )
 
-// maxManifest is the size of a manifest above which nobody reads it.
-const maxManifest = 1 << 20
+// MaxManifest is the size of a manifest above which nobody reads it.
+const MaxManifest = 1 << 20
 
-// The types of artifacts that IMS itself tells apart.
+// The types of artifacts.
 const (
-	rootfsType   = "application/vnd.cray.image.rootfs.squashfs"
+	RootfsType     = "application/vnd.cray.image.rootfs.squashfs"
+	KernelType     = "application/vnd.cray.image.kernel"
+	InitrdType     = "application/vnd.cray.image.initrd"
+	ParametersType = "application/vnd.cray.image.parameters.boot"
+
 	manifestType = "application/vnd.cray.image.manifest"
 )
 
-// manifest lists what an image consists of.
-type manifest struct {
+// Manifest lists what an image consists of.
+type Manifest struct {
 	Version   string     `json:"version"`
 	Created   string     `json:"created,omitempty"`
-	Artifacts []artifact `json:"artifacts"`
+	Artifacts []Artifact `json:"artifacts"`
 }
 
-type artifact struct {
+// Artifact is a part of an image.
+type Artifact struct {
 	Type string `json:"type"`
 	MD5  string `json:"md5,omitempty"`
 	Link *Link  `json:"link"`
 }
 
-// readManifest decodes a manifest and checks all of it but the existence of
+// ReadManifest decodes a manifest and checks all of it but the existence of
 // what it names.
-func readManifest(path string, data []byte) (manifest, error) {
-	var m manifest
+func ReadManifest(path string, data []byte) (Manifest, error) {
+	var m Manifest
 	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
 		return m, fault.New(fault.Invalid, "manifest %s is no JSON object", path)
 	}
@@ -44,18 +49,21 @@ func readManifest(path string, data []byte) (manifest, error) {
 	}
 	roots := 0
 	for i, a := range m.Artifacts {
-		if a.Link == nil || a.Link.Type != s3Type || a.Link.Path == "" {
+		if a.Link == nil || a.Link.Type != LinkS3 || a.Link.Path == "" {
 			return m, fault.New(fault.Invalid, "manifest %s: artifact %d (%s) has no link of type s3", path, i, a.Type)
 		}
-		if a.Type == rootfsType {
+		if a.Type == RootfsType {
 			roots++
 		}
 	}
 	if roots != 1 {
-		return m, fault.New(fault.Invalid, "manifest %s has %d artifacts of type %s: expected exactly one", path, roots, rootfsType)
+		return m, fault.New(fault.Invalid, "manifest %s has %d artifacts of type %s: expected exactly one", path, roots, RootfsType)
 	}
 	return m, nil
 }
 
-// s3Type is the type of links to objects in S3.
-const s3Type = "s3"
+// LinkS3 is the type of links to objects in S3.
+const LinkS3 = "s3"
+
+// Text is the manifest as it is kept.
+func (m Manifest) Text() ([]byte, error) { return json.MarshalIndent(m, "", "  ") }

@@ -39,7 +39,7 @@ func (h holding) check(ctx context.Context, link *Link) error {
 	if link == nil {
 		return nil
 	}
-	if link.Type != s3Type {
+	if link.Type != LinkS3 {
 		return fault.New(fault.Invalid, "link has the type '%s': expected s3 - 'link.type'", link.Type)
 	}
 	if !h.manifest {
@@ -66,22 +66,22 @@ func missing(err error, field string) error {
 	return err
 }
 
-func (h holding) read(ctx context.Context, path string) (manifest, error) {
-	data, err := h.store.Get(ctx, path, maxManifest)
+func (h holding) read(ctx context.Context, path string) (Manifest, error) {
+	data, err := h.store.Get(ctx, path, MaxManifest)
 	if err != nil {
-		return manifest{}, err
+		return Manifest{}, err
 	}
-	return readManifest(path, data)
+	return ReadManifest(path, data)
 }
 
 // list names all objects that the link leads to. A manifest that is gone or
 // damaged lists nothing: what cannot be found cannot be moved or removed.
-func (h holding) list(ctx context.Context, link *Link) ([]artifact, error) {
+func (h holding) list(ctx context.Context, link *Link) ([]Artifact, error) {
 	switch {
 	case link == nil:
 		return nil, nil
 	case !h.manifest:
-		return []artifact{{Link: link}}, nil
+		return []Artifact{{Link: link}}, nil
 	}
 	m, err := h.read(ctx, link.Path)
 	switch {
@@ -91,7 +91,7 @@ func (h holding) list(ctx context.Context, link *Link) ([]artifact, error) {
 	case err != nil:
 		return nil, err
 	}
-	return append(m.Artifacts, artifact{Type: manifestType, Link: link}), nil
+	return append(m.Artifacts, Artifact{Type: manifestType, Link: link}), nil
 }
 
 // putAside copies what the link leads to below deleted/ and returns the link
@@ -101,7 +101,7 @@ func (h holding) putAside(ctx context.Context, id string, link *Link) (aside *Li
 	if err != nil || len(all) == 0 {
 		return link, nil, err
 	}
-	moved := manifest{Version: "1.0"}
+	moved := Manifest{Version: "1.0"}
 	for _, a := range all {
 		from, err := s3.ParseURL(a.Link.Path)
 		if err != nil {
@@ -128,7 +128,7 @@ func (h holding) putAside(ctx context.Context, id string, link *Link) (aside *Li
 		return nil, nil, err
 	}
 	o, err := h.store.Put(ctx, path, bytes.NewReader(text), int64(len(text)), "application/json")
-	return &Link{Type: s3Type, Path: path, ETag: o.ETag}, originals, err
+	return &Link{Type: LinkS3, Path: path, ETag: o.ETag}, originals, err
 }
 
 // putBack copies what was put aside to where it was and returns the link to
@@ -160,12 +160,12 @@ func (h holding) putBack(ctx context.Context, aside *Link) (link *Link, copies [
 }
 
 // copy copies an artifact; one that is gone stays gone.
-func (h holding) copy(ctx context.Context, a artifact, to string) (artifact, error) {
+func (h holding) copy(ctx context.Context, a Artifact, to string) (Artifact, error) {
 	o, err := h.store.Copy(ctx, a.Link.Path, to)
 	if fault.Is(err, fault.NotFound) {
 		err = nil
 	}
-	a.Link = &Link{Type: s3Type, Path: to, ETag: o.ETag}
+	a.Link = &Link{Type: LinkS3, Path: to, ETag: o.ETag}
 	return a, err
 }
 

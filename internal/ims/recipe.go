@@ -7,8 +7,8 @@ type Recipe struct {
 	ID       string     `json:"id" format:"uuid" readOnly:"true" doc:"ID of the recipe"`
 	Created  Time       `json:"created" readOnly:"true" doc:"When the record was made"`
 	Name     string     `json:"name" doc:"Name of the recipe"`
-	Type     string     `json:"recipe_type" enum:"kiwi-ng,packer" doc:"Tool that builds it"`
-	Distro   string     `json:"linux_distribution" enum:"sles12,sles15,centos7" doc:"Distribution that is built"`
+	Type     string     `json:"recipe_type" enum:"kiwi-ng,packer,drover" doc:"Tool that builds it"`
+	Distro   string     `json:"linux_distribution" enum:"sles12,sles15,centos7,debian12" doc:"Distribution that is built"`
 	Link     *Link      `json:"link" doc:"Archive of the recipe"`
 	Template []KeyValue `json:"template_dictionary" nullable:"false" doc:"Values for the variables in the recipe"`
 	Arch     string     `json:"arch" enum:"aarch64,x86_64" doc:"Architecture of the image"`
@@ -30,8 +30,8 @@ type KeyValue struct {
 // NewRecipe is what a new recipe is made from.
 type NewRecipe struct {
 	Name     string     `json:"name" minLength:"1" doc:"Name of the recipe"`
-	Type     string     `json:"recipe_type" enum:"kiwi-ng,packer" doc:"Tool that builds it"`
-	Distro   string     `json:"linux_distribution" enum:"sles12,sles15,centos7" doc:"Distribution that is built"`
+	Type     string     `json:"recipe_type" enum:"kiwi-ng,packer,drover" doc:"Tool that builds it"`
+	Distro   string     `json:"linux_distribution" enum:"sles12,sles15,centos7,debian12" doc:"Distribution that is built"`
 	Link     *Link      `json:"link,omitempty" doc:"Archive of the recipe"`
 	Template []KeyValue `json:"template_dictionary,omitempty" nullable:"false" doc:"Values for the variables in the recipe"`
 	Arch     string     `json:"arch,omitempty" enum:"aarch64,x86_64" doc:"Architecture of the image; x86_64 unless given"`

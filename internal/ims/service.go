@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
 )
@@ -18,20 +19,29 @@ type Config struct {
 	DB      *store.DB
 	Objects ObjectStore
 	Now     func() time.Time
+	// Hub tells of changed jobs; nil: they are looked at now and then.
+	Hub *events.Hub
+	// Runner runs jobs; nil: nobody does, and they are refused.
+	Runner Runner
 }
 
-// Service keeps images, recipes and public keys.
+// Service keeps images, recipes and public keys, and runs jobs.
 type Service struct {
 	cfg     Config
 	images  shelf[Image, DeletedImage]
 	recipes shelf[Recipe, DeletedRecipe]
 	keys    shelf[PublicKey, DeletedPublicKey]
+
+	jobs       *store.Table[jobRecord]
+	buildNodes *store.Table[BuildNode]
+	operator   *operator
 }
 
 // NewService returns the service.
 func NewService(cfg Config) *Service {
 	s := &Service{cfg: cfg}
 	s.images, s.recipes, s.keys = s.imageShelf(), s.recipeShelf(), s.keyShelf()
+	s.jobs, s.buildNodes = s.jobTable(), s.buildNodeTable()
 	return s
 }
 

@@ -9,16 +9,18 @@ import (
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // Register adds the routes: each below /v1, and without it, which the OpenAPI
 // document leaves out. s may be nil where only the operations are wanted.
 func Register(api huma.API, s *Service) {
+	httpapi.RefuseEmpty(api)
 	for _, version := range []string{"/v1", ""} {
 		g := routes{api, version}
 		registerTransitions(g, s)
 		registerStatus(g, s)
-		registerPowerCap(g)
+		registerPowerCap(g, s)
 		registerHealth(g, s)
 	}
 }
@@ -125,7 +127,7 @@ func (s *Service) begin(ctx context.Context, in *transitionCreate) (Transition, 
 	}
 	locations := make([]Location, len(in.Location))
 	for i, l := range in.Location {
-		locations[i] = Location{Xname: l.Xname, DeputyKey: l.DeputyKey}
+		locations[i] = Location{Xname: xname.Canonical(l.Xname), DeputyKey: l.DeputyKey}
 	}
 	return s.Begin(ctx, op, locations, deadline)
 }
@@ -167,13 +169,13 @@ func registerStatus(g routes, s *Service) {
 	handle(g, huma.Operation{OperationID: "power-status-list", Method: http.MethodGet, Path: "/power-status",
 		Summary: "Show which components are on", DefaultStatus: http.StatusOK, Tags: tags},
 		func(ctx context.Context, in *statusQuery) (*statusOut, error) {
-			return answer(ctx, Filter{Xnames: in.Xname, PowerState: PowerState(in.PowerStateFilter),
+			return answer(ctx, Filter{Xnames: xname.CanonicalAll(in.Xname), PowerState: PowerState(in.PowerStateFilter),
 				ManagementState: ManagementState(in.ManagementStateFilter)})
 		})
 	handle(g, huma.Operation{OperationID: "power-status-query", Method: http.MethodPost, Path: "/power-status",
 		Summary: "Show which of many components are on", DefaultStatus: http.StatusOK, Tags: append(tags, "cli_ignore")},
 		func(ctx context.Context, in *struct{ Body statusSelection }) (*statusOut, error) {
-			return answer(ctx, Filter{Xnames: in.Body.Xname, PowerState: PowerState(in.Body.PowerStateFilter),
+			return answer(ctx, Filter{Xnames: xname.CanonicalAll(in.Body.Xname), PowerState: PowerState(in.Body.PowerStateFilter),
 				ManagementState: ManagementState(in.Body.ManagementStateFilter)})
 		})
 }

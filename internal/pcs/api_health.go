@@ -7,7 +7,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/drover-hpc/drover/internal/fault"
-	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
 type health struct {
@@ -52,20 +51,4 @@ func (s *Service) health(ctx context.Context) health {
 	}
 	return health{KvStore: words(s.db.Ping(ctx)), DistLocking: "in this process", StateManager: words(s.leases.reachable(ctx)),
 		Vault: "not used", TaskRunner: "connected, responsive, local mode"}
-}
-
-// registerPowerCap adds the routes of power capping, which say that there is none.
-func registerPowerCap(g routes) {
-	for _, r := range []struct{ id, method, path, summary string }{
-		{"power-cap-list", http.MethodGet, "/power-cap", "List power cap tasks"},
-		{"power-cap-describe", http.MethodGet, "/power-cap/{taskID}", "Show a power cap task"},
-		{"power-cap-snapshot", http.MethodPost, "/power-cap/snapshot", "Read power caps"},
-		{"power-cap-update", http.MethodPatch, "/power-cap", "Set power caps"},
-	} {
-		handle(g, huma.Operation{OperationID: r.id, Method: r.method, Path: r.path, Summary: r.summary,
-			DefaultStatus: http.StatusOK, Tags: []string{"power-cap"}},
-			func(context.Context, *struct{}) (*struct{}, error) {
-				return nil, httpapi.NewProblem(http.StatusNotImplemented, "", "power capping is not available in this version")
-			})
-	}
 }

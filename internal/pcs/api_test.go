@@ -31,7 +31,18 @@ func TestBadInputIsNamedAndChangesNothing(t *testing.T) {
 		"no xnames":      {"POST", "/power-status", `{"xname":[]}`, "xname", 400},
 		"unknown member": {"POST", "/power-status", `{"xnames":["x1c0s0b0n0"]}`, "xnames", 400},
 		"power filter":   {"GET", "/power-status?powerStateFilter=warm", ``, "powerStateFilter", 400},
-		"power cap":      {"GET", "/power-cap", ``, "power capping is not available", 501},
+		"empty xname":    {"GET", "/power-status?xname=", ``, "xname", 400},
+		"an empty xname": {"GET", "/v1/power-status?xname=&xname=x1c0s0b0n0", ``, "xname", 400},
+		"empty filter":   {"GET", "/power-status?powerStateFilter=", ``, "on, off, undefined", 400},
+		"no caps":        {"PATCH", "/power-cap", `{"components":[]}`, "no components are given", 400},
+		"no body":        {"PATCH", "/v1/power-cap", ``, "body", 400},
+		"no control":     {"PATCH", "/power-cap", `{"components":[{"xname":"x1c0s0b0n0"}]}`, "x1c0s0b0n0 has no controls", 400},
+		"no value":       {"PATCH", "/power-cap", `{"components":[{"xname":"x1c0s0b0n0","controls":[{"name":"node"}]}]}`, "'node' with the value -1", 400},
+		"capped twice":   {"PATCH", "/power-cap", `{"components":[{"xname":"x1c0s0b0n0","controls":[{"name":"a","value":1}]},{"xname":"x1c0s0b0n0","controls":[{"name":"a","value":2}]}]}`, "given twice", 400},
+		"no nodes":       {"POST", "/power-cap/snapshot", `{"xnames":[]}`, "no components are given", 400},
+		"cap xname":      {"POST", "/v1/power-cap/snapshot", `{"xnames":["x1c0s0b0n0","xyz"]}`, "invalid xnames detected: xyz", 400},
+		"cap task id":    {"GET", "/power-cap/7", ``, "taskID", 400},
+		"no cap task":    {"GET", "/v1/power-cap/3fa85f64-5717-4562-b3fc-2c963f66afa6", ``, "3fa85f64", 404},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -44,6 +55,34 @@ func TestBadInputIsNamedAndChangesNothing(t *testing.T) {
 	}
 	if list, err := w.client.Transitions(context.Background()); err != nil || len(list) != 0 {
 		t.Errorf("transitions %v, %v", list, err)
+	}
+	if list, err := w.service.CapTasks(context.Background()); err != nil || len(list) != 0 {
+		t.Errorf("power cap tasks %v, %v", list, err)
+	}
+}
+
+// As HSM, BOS and CFS take them.
+func TestEachSpellingOfANameIsTheComponent(t *testing.T) {
+	const odd = "X01C0S00B0N0"
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.start()
+	tasks := w.finished(w.transition("On", -1, odd))
+	if task := tasks[n0]; len(tasks) != 1 || task.TaskStatus != pcs.TaskSucceeded {
+		t.Errorf("%+v", tasks)
+	}
+	for name, ask := range map[string]struct {
+		query url.Values
+		body  any
+	}{
+		http.MethodGet:  {url.Values{"xname": {odd}}, nil},
+		http.MethodPost: {nil, map[string]any{"xname": []string{odd}}},
+	} {
+		var out struct{ Status []pcs.PowerStatus }
+		_, err := w.http.Do(t.Context(), name, "/v1/power-status", ask.query, ask.body, &out)
+		if err != nil || len(out.Status) != 1 || out.Status[0].Xname != n0 || out.Status[0].Error != "" {
+			t.Errorf("%s: %+v, %v", name, out.Status, err)
+		}
 	}
 }
 
@@ -93,6 +132,16 @@ func TestPowerStatusSelection(t *testing.T) {
 	}
 	if got := raw["status"][0]; len(got) != 6 {
 		t.Errorf("members are missing: %v", got)
+	}
+}
+
+func TestADeadlineLongerThanACenturyIsOne(t *testing.T) {
+	w := newWorld(t)
+	w.add(n0, "Off")
+	w.start()
+	id := w.transition("on", 153_722_868, n0)
+	if task := w.finished(id)[n0]; task.TaskStatus != pcs.TaskSucceeded {
+		t.Errorf("%+v", task)
 	}
 }
 

@@ -32,17 +32,29 @@ func (c *Client) PowerStatus(ctx context.Context, xnames []string) ([]PowerStatu
 // transition's id at once. deadlineMinutes bounds each tier; 0 does not
 // confirm, negative waits for ever.
 func (c *Client) Transition(ctx context.Context, op string, xnames []string, deadlineMinutes int) (string, error) {
-	type location struct {
-		Xname string `json:"xname"`
-	}
-	locations := make([]location, len(xnames))
+	locations := make([]Location, len(xnames))
 	for i, x := range xnames {
 		locations[i].Xname = x
 	}
-	body := map[string]any{"operation": op, "taskDeadlineMinutes": deadlineMinutes, "location": locations}
+	return c.Begin(ctx, Operation(op), locations, deadlineMinutes)
+}
+
+// Begin is Transition for components of which the caller holds reservations.
+func (c *Client) Begin(ctx context.Context, op Operation, locations []Location, deadlineMinutes int) (string, error) {
+	in := make([]reservedLocation, len(locations))
+	for i, l := range locations {
+		in[i] = reservedLocation{Xname: l.Xname, DeputyKey: l.DeputyKey}
+	}
+	body := map[string]any{"operation": op, "taskDeadlineMinutes": deadlineMinutes, "location": in}
 	var out struct{ TransitionID string }
 	_, err := c.http.Do(ctx, http.MethodPost, "/v1/transitions", nil, body, &out)
 	return out.TransitionID, err
+}
+
+// Ready returns an error if the service cannot work.
+func (c *Client) Ready(ctx context.Context) error {
+	_, err := c.http.Do(ctx, http.MethodGet, "/v1/readiness", nil, nil, nil)
+	return err
 }
 
 // Describe returns a transition with its tasks; fault.NotFound if there is

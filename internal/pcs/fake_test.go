@@ -41,6 +41,10 @@ type hardware struct {
 	// before may answer a request instead; it has h.mu.
 	before func(w http.ResponseWriter, r *http.Request, id string) (answered bool)
 	offers map[string][]string // system to the ResetTypes that it says to offer now
+	// caps are the systems' power limits, onCap is called before a change of one;
+	// what it says is the answer instead, 0 nothing.
+	caps  map[string]int
+	onCap func(id string) int
 }
 
 func newHardware(t testing.TB) *hardware {
@@ -49,6 +53,9 @@ func newHardware(t testing.TB) *hardware {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /redfish/v1/Systems/{id}", h.get)
 	mux.HandleFunc("POST /redfish/v1/Systems/{id}/Reset", h.reset)
+	h.caps = map[string]int{}
+	mux.HandleFunc("GET /redfish/v1/Chassis/{id}", h.chassis)
+	mux.HandleFunc("/redfish/v1/Chassis/{id}/Power", h.limit)
 	h.server = httptest.NewServer(mux)
 	t.Cleanup(h.server.Close)
 	return h
@@ -66,8 +73,9 @@ func (h *hardware) get(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	json.NewEncoder(w).Encode(map[string]any{"Id": id, "PowerState": h.power[id], "Actions": map[string]any{
-		"#ComputerSystem.Reset": map[string]any{"target": r.URL.Path + "/Reset", "ResetType@Redfish.AllowableValues": h.offers[id]}}})
+	json.NewEncoder(w).Encode(map[string]any{"Id": id, "PowerState": h.power[id],
+		"Links": map[string]any{"Chassis": []any{map[string]any{"@odata.id": "/redfish/v1/Chassis/" + id}}}, "Actions": map[string]any{
+			"#ComputerSystem.Reset": map[string]any{"target": r.URL.Path + "/Reset", "ResetType@Redfish.AllowableValues": h.offers[id]}}})
 }
 
 func (h *hardware) reset(w http.ResponseWriter, r *http.Request) {
@@ -105,6 +113,54 @@ func (h *hardware) reset(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+func (h *hardware) chassis(w http.ResponseWriter, r *http.Request) {
+	json.NewEncoder(w).Encode(map[string]any{"Power": map[string]string{"@odata.id": r.URL.Path + "/Power"}})
+}
+
+// limit is one between 350 and 925 W.
+func (h *hardware) limit(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	type limit struct{ LimitInWatts *int }
+	type control struct {
+		Name       string `json:",omitempty"`
+		PowerLimit limit
+		Oem        map[string]any
+	}
+	var body struct{ PowerControl []control }
+	if r.Method == http.MethodPatch {
+		json.NewDecoder(r.Body).Decode(&body)
+		h.mu.Lock()
+		onCap := h.onCap
+		h.mu.Unlock()
+		if onCap != nil {
+			if status := onCap(id); status != 0 {
+				w.WriteHeader(status)
+				fmt.Fprint(w, `{"error":{"@Message.ExtendedInfo":[{"Message":"supply 2 is missing"}]}}`)
+				return
+			}
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.order = append(h.order, "cap "+id)
+		h.caps[id] = 0
+		if v := body.PowerControl[0].PowerLimit.LimitInWatts; v != nil {
+			h.caps[id] = *v
+		}
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := control{Name: "Server Power Control", Oem: map[string]any{"X": map[string]any{"PowerLimit": map[string]int{"Min": 350, "Max": 925}}}}
+	if v, has := h.caps[id]; has && v != 0 {
+		c.PowerLimit.LimitInWatts = &v
+	} else if !has {
+		w.Write([]byte(`{"PowerControl":[]}`))
+		return
+	}
+	body.PowerControl = []control{c}
+	json.NewEncoder(w).Encode(body)
+}
+
 func settled(state string) string { return strings.TrimPrefix(state, "Powering") }
 
 // settle lets what is under way come to its end.
@@ -136,6 +192,7 @@ type site struct {
 	told     []string // "x1 Off"
 	losing   int      // that many further calls of SetState fail
 	password string
+	roles    map[string]string
 }
 
 func (s *site) ComponentEndpoints(_ context.Context, ids []string) ([]hsm.ComponentEndpoint, error) {
@@ -169,6 +226,20 @@ func (s *site) SetState(_ context.Context, ids []string, state, _ string) error 
 	return nil
 }
 
+func (s *site) Query(_ context.Context, q hsm.ComponentQuery) ([]hsm.Component, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.losing > 0 {
+		s.losing--
+		return nil, fault.New(fault.Unavailable, "HSM is away")
+	}
+	var out []hsm.Component
+	for _, id := range q.ComponentIDs {
+		out = append(out, hsm.Component{ID: id, Role: s.roles[id]})
+	}
+	return out, nil
+}
+
 func (s *site) lose(calls int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,7 +259,7 @@ func (w *world) add(x, power string, resets ...string) {
 	if len(resets) == 0 {
 		resets = nodeResets
 	}
-	w.hardware.with(func() { w.hardware.power[x] = power })
+	w.hardware.with(func() { w.hardware.power[x], w.hardware.caps[x] = power, 0 })
 	path := "/redfish/v1/Systems/" + x
 	w.site.mu.Lock()
 	w.site.endpoints[x] = hsm.ComponentEndpoint{ID: x, OdataID: path, RedfishEndpointID: "x1c0s0b0",
@@ -236,7 +307,7 @@ func (w *world) start(options ...func(*pcs.Config)) {
 	w.t.Helper()
 	driver := redfish.New(64)
 	c := pcs.Config{DB: w.db, Journal: w.journal, Hub: w.hub, Inventory: w.site, Credentials: w.site, BMC: driver,
-		State: w.site, Locks: w.site, WakeOn: []string{hsm.ComponentEndpointsTable}, PollEvery: time.Hour,
+		State: w.site, Locks: w.site, Roles: w.site, WakeOn: []string{hsm.ComponentEndpointsTable}, PollEvery: time.Hour,
 		Now: func() time.Time { return w.now() }}
 	for _, o := range options {
 		o(&c)

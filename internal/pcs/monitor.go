@@ -118,7 +118,7 @@ func (s *Service) pollOne(ctx context.Context, c, bmc *Component) error {
 	return nil
 }
 
-// prune removes transitions whose time is over.
+// prune removes transitions and power cap tasks whose time is over.
 func (s *Service) prune(ctx context.Context, _ events.Wake) error {
 	done, err := s.transitions.List(ctx, store.Query{Where: []store.Match{
 		{Column: "status", In: []string{string(TransitionCompleted), string(TransitionAborted)}}}})
@@ -130,6 +130,9 @@ func (s *Service) prune(ctx context.Context, _ events.Wake) error {
 		if done[i].AutomaticExpirationTime.Before(s.now()) {
 			expired = append(expired, done[i].TransitionID)
 		}
+	}
+	if err := s.pruneCaps(ctx); err != nil {
+		return err
 	}
 	return s.db.InTx(ctx, func(ctx context.Context) error {
 		if _, err := s.transitions.Delete(ctx, expired...); err != nil {

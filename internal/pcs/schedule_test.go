@@ -22,12 +22,13 @@ import (
 
 // scripted is the BMC of a few nodes, whose answers to the next calls are drawn.
 type scripted struct {
-	mu     sync.Mutex
-	power  map[string]string
-	faults []string // of the next calls: "", busy, lost, deaf, kill
-	log    []taken  // the BMC's own record
-	dead   chan struct{}
-	kill   func()
+	pcs.BMC // for what these tests do not call
+	mu      sync.Mutex
+	power   map[string]string
+	faults  []string // of the next calls: "", busy, lost, deaf, kill
+	log     []taken  // the BMC's own record
+	dead    chan struct{}
+	kill    func()
 }
 
 // taken is a request that had its effect.

@@ -19,6 +19,8 @@ const (
 	StatusTable     = "pcs_status"      // key: xname
 	TransitionTable = "pcs_transitions" // key: transition id
 	tasksTable      = "pcs_tasks"
+	capsTable       = "pcs_power_caps"           // key: task id
+	capRowsTable    = "pcs_power_cap_components" // key: task id and place
 )
 
 // BMC is how components are driven; *redfish.Driver is one.
@@ -26,6 +28,8 @@ type BMC interface {
 	PowerState(ctx context.Context, address string, login redfish.Login, odataID string) (string, error)
 	Reset(ctx context.Context, address string, login redfish.Login, target, resetType string) error
 	ResetTypes(ctx context.Context, address string, login redfish.Login, odataID, target string) ([]string, error)
+	PowerLimits(ctx context.Context, address string, login redfish.Login, odataID string) ([]redfish.PowerLimit, error)
+	SetPowerLimit(ctx context.Context, address string, login redfish.Login, limit redfish.PowerLimit, watts int) error
 }
 
 // Credentials knows the login of each BMC, by xname.
@@ -38,8 +42,8 @@ type State interface {
 	SetState(ctx context.Context, ids []string, state, flag string) error
 }
 
-// Config is what a Service needs. Locks and State may be nil: nothing is
-// reserved, or told.
+// Config is what a Service needs. Locks, State and Roles may be nil: nothing is
+// reserved, or told, and nobody's power may not be capped.
 type Config struct {
 	DB          *store.DB
 	Journal     *journal.Journal
@@ -49,6 +53,7 @@ type Config struct {
 	BMC         BMC
 	State       State
 	Locks       Locks
+	Roles       Roles
 	// WakeOn are the hint tables whose keys are component endpoints that
 	// appeared or changed. Without any, the inventory is read at each poll.
 	WakeOn []string
@@ -66,6 +71,8 @@ type Service struct {
 	statuses    *store.Table[PowerStatus]
 	transitions *store.Table[transitionRecord]
 	tasks       *store.Table[taskList]
+	caps        *store.Table[CapTask]
+	capRows     *store.Table[capRow]
 
 	journal   *journal.Journal
 	bmc       BMC
@@ -80,6 +87,9 @@ type Service struct {
 	leases   *leases
 	recorder *recorder
 	loops    []*events.Loop
+	roles    Roles
+	capOrder sync.Mutex // held while a power cap task gets its turns
+	turns    turns
 
 	mu      sync.Mutex
 	ctx     context.Context // of the runs; nil unless started
@@ -113,6 +123,12 @@ func NewService(c Config) *Service {
 				Of: func(r *transitionRecord) string { return string(r.TransitionStatus) }}}}),
 		tasks: store.NewTable(c.DB, store.Spec[taskList]{Name: tasksTable, Kind: "Transition",
 			Key: func(l *taskList) string { return l.TransitionID }}),
+		caps: store.NewTable(c.DB, store.Spec[CapTask]{Name: capsTable, Kind: "Power cap task",
+			Key:     func(t *CapTask) string { return t.TaskID },
+			Indexes: []store.Index[CapTask]{{Column: "status", Of: func(t *CapTask) string { return string(t.TaskStatus) }}}}),
+		capRows: store.NewTable(c.DB, store.Spec[capRow]{Name: capRowsTable, Kind: "Power cap", Key: (*capRow).key,
+			Indexes: []store.Index[capRow]{{Column: "task", Of: func(r *capRow) string { return r.TaskID }}}}),
+		roles:   c.Roles,
 		catalog: &catalog{inventory: c.Inventory, byName: map[string]Component{}},
 		logins:  &logins{source: c.Credentials, now: c.Now, byBMC: map[string]loginUntil{}},
 		runs:    map[string]*run{},
@@ -151,6 +167,9 @@ func (s *Service) Start(ctx context.Context) error {
 	for _, r := range unfinished {
 		slog.Info("going on with transition", "transition", r.record.TransitionID, "operation", r.record.Operation)
 		s.launch(r)
+	}
+	if err := s.takeUpCaps(ctx); err != nil {
+		return fmt.Errorf("read unfinished power cap tasks: %w", err)
 	}
 	for _, l := range s.loops {
 		l.Start(ctx)

@@ -111,10 +111,11 @@ type transitionRecord struct {
 }
 
 // deadline is how long one step may take, and whether it is confirmed at all.
-// Without a bound it is a century.
+// Without a bound, and at most, it is a century.
 func (r *transitionRecord) deadline() (d time.Duration, confirm bool) {
-	if r.DeadlineMinutes < 0 {
-		return 100 * 365 * 24 * time.Hour, true
+	const century = 100 * 365 * 24 * time.Hour
+	if r.DeadlineMinutes < 0 || r.DeadlineMinutes > int(century/time.Minute) {
+		return century, true
 	}
 	return time.Duration(r.DeadlineMinutes) * time.Minute, r.DeadlineMinutes > 0
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -40,12 +41,16 @@ func (e *Error) Detail() string {
 	return text
 }
 
-// Describe is what a failed request tells: of a refusal its detail, of anything
-// else the error itself.
+// Describe is what a failed request tells: of a refusal its detail, of a missing
+// answer what was asked and why there was none, of anything else the error itself.
 func Describe(err error) string {
 	var refused *Error
 	if errors.As(err, &refused) {
 		return refused.Detail()
+	}
+	var silent *url.Error
+	if errors.As(err, &silent) {
+		return fmt.Sprintf("no answer to %s %s: %v", strings.ToUpper(silent.Op), silent.URL, silent.Err)
 	}
 	return err.Error()
 }

@@ -24,20 +24,24 @@ func (w *walker) seekMACs(inv *Inventory) {
 	}
 }
 
-func hasMAC(i Interface) bool {
-	_, ok := parseMAC(i.MAC)
+func hasMAC(i Interface) bool { return IsMAC(i.MAC) }
+
+// IsMAC tells whether the text is the MAC of a port.
+func IsMAC(text string) bool {
+	_, ok := parseMAC(text)
 	return ok
 }
 
-// parseMAC reads a MAC in any notation; words in its place, and one of zeros
-// only, are none.
+// parseMAC reads a MAC in any notation. Words in its place, one of zeros only
+// and one of a group, such as ff:ff:ff:ff:ff:ff, are none: BMCs write them for
+// a port whose MAC they do not know.
 func parseMAC(text string) (net.HardwareAddr, bool) {
 	plain := strings.NewReplacer(":", "", "-", "", ".", "").Replace(strings.TrimSpace(text))
 	if len(plain) != 12 {
 		return nil, false
 	}
 	mac, err := net.ParseMAC(plain[:4] + "." + plain[4:8] + "." + plain[8:])
-	return mac, err == nil && !bytes.Equal(mac, make([]byte, 6))
+	return mac, err == nil && mac[0]&1 == 0 && !bytes.Equal(mac, make([]byte, 6))
 }
 
 // adapters are the functions, else the ports, with a MAC of the system's

@@ -31,7 +31,7 @@ func macs(t *testing.T, b bmc) string {
 	}
 	var all []string
 	for _, i := range inv.Systems[0].Interfaces {
-		if strings.Trim(i.MAC, "0:") != "" && strings.Contains(i.MAC, ":") {
+		if strings.Trim(i.MAC, "0F:") != "" && strings.Contains(i.MAC, ":") {
 			all = append(all, i.MAC)
 		}
 	}
@@ -69,6 +69,7 @@ func TestMACsOfNetworkAdapters(t *testing.T) {
 		"by the system's own":    {board(`{"NetworkInterfaces":{"@odata.id":"/redfish/v1/NI"}}`, `{}`, both(functions, bmc{"/redfish/v1/NI": `{"Members":[{"@odata.id":"/redfish/v1/NI/1"}]}`, "/redfish/v1/NI/1": `{"Links":{"NetworkAdapter":{"@odata.id":"` + at + `/A"}}}`})), "02:00:00:00:00:11 02:00:00:00:00:02"},
 		"not beside listed ones": {board(`{"EthernetInterfaces":{"@odata.id":"/redfish/v1/E"}}`, adapters, both(functions, bmc{"/redfish/v1/E": `{"Members":[{"@odata.id":"/redfish/v1/E/1"}]}`, "/redfish/v1/E/1": `{"MACAddress":"02:00:00:00:00:77"}`})), "02:00:00:00:00:77"},
 		"beside one without MAC": {board(`{"EthernetInterfaces":{"@odata.id":"/redfish/v1/E"}}`, adapters, both(functions, bmc{"/redfish/v1/E": `{"Members":[{"@odata.id":"/redfish/v1/E/1"}]}`, "/redfish/v1/E/1": `{"MACAddress":"00:00:00:00:00:00"}`})), "02:00:00:00:00:11 02:00:00:00:00:02"},
+		"beside one of ones":     {board(`{"EthernetInterfaces":{"@odata.id":"/redfish/v1/E"}}`, adapters, both(functions, bmc{"/redfish/v1/E": `{"Members":[{"@odata.id":"/redfish/v1/E/1"}]}`, "/redfish/v1/E/1": `{"MACAddress":"FF:FF:FF:FF:FF:FF"}`})), "02:00:00:00:00:11 02:00:00:00:00:02"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := macs(t, tt.board); got != tt.want {

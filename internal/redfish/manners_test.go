@@ -242,6 +242,14 @@ func TestASystemThatCannotBeReadEndsTheWalk(t *testing.T) {
 	}
 }
 
+func TestABMCThatDoesNotAnswerIsToldOfOnce(t *testing.T) {
+	_, err := redfish.New(4).Walk(t.Context(), "127.0.0.1:1", login)
+	const want = "no answer to GET http://127.0.0.1:1/redfish/v1/: dial tcp 127.0.0.1:1: connect: connection refused"
+	if got := redfish.Describe(err); got != want {
+		t.Errorf("%s; want %s", got, want)
+	}
+}
+
 func TestABMCThatGoesAwayEndsTheWalk(t *testing.T) {
 	gone := map[string]http.HandlerFunc{}
 	for path := range card {

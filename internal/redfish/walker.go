@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -46,14 +47,14 @@ const (
 )
 
 // need is how to read: without that resource the walk fails. mayMiss: it may be
-// linked to without being there.
-type need struct{ must, mayMiss bool }
+// linked to without being there. list: what is odd in it is a member.
+type need struct{ must, mayMiss, list bool }
 
 var (
 	required     = need{must: true}
 	desired      = need{}
-	requiredList = need{must: true, mayMiss: true}
-	desiredList  = need{mayMiss: true}
+	requiredList = need{must: true, mayMiss: true, list: true}
+	desiredList  = need{mayMiss: true, list: true}
 )
 
 // read reads the resource at the path and tells whether it is there. That one
@@ -87,8 +88,11 @@ func (w *walker) judge(path string, err error, how need) bool {
 	case err == nil:
 		return true
 	case how.mayMiss && statusOf(err) == http.StatusNotFound:
+		if how.must { // what was known of it stays
+			w.problems = append(w.problems, Problem{path, Describe(err)})
+		}
 		return false
-	case errors.As(err, &odd) && odd.Field != "" && !w.strict: // the other fields are read
+	case errors.As(err, &odd) && odd.Field != "" && !w.strict && !(how.must && how.list): // the other fields are read
 		w.problems = append(w.problems, Problem{path, err.Error()})
 		return true
 	case how.must, w.strict, w.silent >= away, statusOf(err) == http.StatusUnauthorized, w.ctx.Err() != nil:
@@ -159,9 +163,10 @@ type page struct {
 	Next    string `json:"Members@odata.nextLink"`
 }
 
-// members lists the paths in a collection, of all its pages.
+// members lists the paths in a collection, of all its pages, each once. The
+// first page may be missing.
 func (w *walker) members(collection link, how need) []string {
-	all := w.pages(collection, func(path string) (p page) {
+	all := w.pages(collection, how, func(path string, how need) (p page) {
 		w.read(path, &p, how)
 		return p
 	})
@@ -175,8 +180,8 @@ func (w *walker) members(collection link, how need) []string {
 // list are the members of a collection that may be missing, with all of them
 // that is told in one answer where the BMC offers that.
 func (w *walker) list(collection link) []member {
-	return w.pages(collection, func(path string) (p page) {
-		if w.expands && w.err == nil && !strings.Contains(path, "?") {
+	return w.pages(collection, desiredList, func(path string, how need) (p page) {
+		if w.expands && !strings.Contains(path, "?") {
 			if w.fetch(path+"?$expand=.", &p) == nil {
 				w.silent = 0
 				return p
@@ -184,18 +189,36 @@ func (w *walker) list(collection link) []member {
 			w.expands = false // it does not do what it says: once more, the plain way
 		}
 		p = page{}
-		w.read(path, &p, desiredList)
+		w.read(path, &p, how)
 		return p
 	})
 }
 
-// pages are the members of all pages, in the order of their paths.
-func (w *walker) pages(collection link, read func(path string) page) []member {
+// pages are the members of all pages, each once, in the order of their paths.
+func (w *walker) pages(collection link, how need, read func(path string, how need) page) []member {
 	var all []member
-	for next, pages := collection.OdataID, 0; next != "" && w.err == nil && pages < 1000; pages++ {
-		p := read(next)
-		all, next = append(all, p.Members...), p.Next
+	seen := map[string]bool{}
+	for next := collection.OdataID; next != "" && w.err == nil && !seen[next] && len(seen) < 1000; how.mayMiss = false {
+		p := read(next, how)
+		for _, m := range p.Members {
+			if m.path == "" {
+				w.fail(next, fmt.Errorf("%s lists a member without a path", next), how)
+				continue
+			}
+			all = append(all, m)
+		}
+		seen[next] = true
+		next = p.Next
 	}
 	slices.SortStableFunc(all, func(a, b member) int { return ComparePaths(a.path, b.path) })
-	return slices.CompactFunc(all, func(a, b member) bool { return a.path == b.path })
+	return slices.CompactFunc(all, func(a, b member) bool { return strings.TrimSuffix(a.path, "/") == strings.TrimSuffix(b.path, "/") })
+}
+
+// fail ends the walk, or is a problem, for what is wrong with the resource.
+func (w *walker) fail(path string, err error, how need) {
+	if how.must || w.strict {
+		w.err = err
+		return
+	}
+	w.problems = append(w.problems, Problem{path, Describe(err)})
 }

@@ -2,11 +2,14 @@ package s3
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -104,6 +107,50 @@ func (c *Client) Get(ctx context.Context, name string, max int64) ([]byte, error
 		return nil, fault.New(fault.Invalid, "%s is larger than %d bytes", name, max)
 	}
 	return data, nil
+}
+
+// Download writes an object to w, however large it is and however long it takes.
+func (c *Client) Download(ctx context.Context, name string, w io.Writer) error {
+	u, err := ParseURL(name)
+	if err != nil {
+		return err
+	}
+	obj, err := c.api.GetObject(ctx, u.Bucket, u.Key, minio.GetObjectOptions{})
+	if err != nil {
+		return wrap("read "+name, err)
+	}
+	defer obj.Close()
+	_, err = io.Copy(w, obj)
+	return wrap("read "+name, err)
+}
+
+// Upload writes a file as an object, with its MD5 sum as uploaders keep it: in
+// the metadata md5sum.
+func (c *Client) Upload(ctx context.Context, name, path string) (o Object, sum string, err error) {
+	u, err := ParseURL(name)
+	if err != nil {
+		return Object{}, "", err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return Object{}, "", err
+	}
+	defer f.Close()
+	hash := md5.New()
+	size, err := io.Copy(hash, f)
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return Object{}, "", fmt.Errorf("read %s: %w", path, err)
+	}
+	sum = hex.EncodeToString(hash.Sum(nil))
+	info, err := c.api.PutObject(ctx, u.Bucket, u.Key, f, size, minio.PutObjectOptions{
+		UserMetadata: map[string]string{"md5sum": sum}, ContentType: "application/octet-stream"})
+	if err != nil {
+		return Object{}, "", wrap("write "+name, err)
+	}
+	return Object{Size: info.Size, ETag: strings.Trim(info.ETag, `"`)}, sum, nil
 }
 
 // Put writes an object; size -1 means unknown.

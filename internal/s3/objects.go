@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"slices"
@@ -45,7 +46,7 @@ func missingSource(source *string) error {
 }
 
 func (o objects) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
-	if err := checkKey(*in.Key); err != nil {
+	if err := cmp.Or(checkKey(*in.Key), checkACL(ctx)); err != nil {
 		return s3response.PutObjectOutput{}, err
 	}
 	out, err := o.Backend.PutObject(ctx, in)
@@ -53,7 +54,7 @@ func (o objects) PutObject(ctx context.Context, in s3response.PutObjectInput) (s
 }
 
 func (o objects) CopyObject(ctx context.Context, in s3response.CopyObjectInput) (s3response.CopyObjectOutput, error) {
-	if err := checkKey(*in.Key); err != nil {
+	if err := cmp.Or(checkKey(*in.Key), checkACL(ctx)); err != nil {
 		return s3response.CopyObjectOutput{}, err
 	}
 	if err := missingSource(in.CopySource); err != nil {
@@ -65,7 +66,7 @@ func (o objects) CopyObject(ctx context.Context, in s3response.CopyObjectInput) 
 
 // CreateMultipartUpload refuses at the beginning what could not be completed.
 func (o objects) CreateMultipartUpload(ctx context.Context, in s3response.CreateMultipartUploadInput) (s3response.InitiateMultipartUploadResult, error) {
-	if err := checkKey(*in.Key); err != nil {
+	if err := cmp.Or(checkKey(*in.Key), checkACL(ctx)); err != nil {
 		return s3response.InitiateMultipartUploadResult{}, err
 	}
 	if err := checkPlace(o.bucket(in.Bucket), *in.Key); err != nil {
@@ -150,17 +151,4 @@ func (o objects) DeleteObjects(ctx context.Context, in *s3.DeleteObjectsInput) (
 	out, err := o.Backend.DeleteObjects(ctx, &rest)
 	out.Deleted = append(out.Deleted, gone...)
 	return out, err
-}
-
-// PutObjectAcl takes any canned ACL for an object that is there, and changes
-// nothing: whoever has the keys may do all, others need a link.
-func (o objects) PutObjectAcl(ctx context.Context, in *s3.PutObjectAclInput) error {
-	if in.ACL == "" {
-		return o.Backend.PutObjectAcl(ctx, in)
-	}
-	if !slices.Contains(in.ACL.Values(), in.ACL) {
-		return s3err.GetInvalidArgumentErr(s3err.InvalidArgCannedAcl, string(in.ACL))
-	}
-	_, err := o.HeadObject(ctx, &s3.HeadObjectInput{Bucket: in.Bucket, Key: in.Key})
-	return err
 }

@@ -184,6 +184,26 @@ func TestCannedACLsAreTaken(t *testing.T) {
 	}
 }
 
+// What is written with an ACL is judged as what is given one later.
+func TestACLsOfWhatIsWrittenAreJudged(t *testing.T) {
+	server := startServer(t)
+	for name, tt := range map[string]struct {
+		method, path, query string
+		headers             []string
+	}{
+		"put":    {"PUT", "/ims/acl", "", nil},
+		"copy":   {"PUT", "/ims/acl", "", []string{"X-Amz-Copy-Source", "/boot-images/a%20b/k%C3%A9rnel%2B1"}},
+		"upload": {"POST", "/ims/acl", "uploads=", nil},
+	} {
+		for header, want := range map[[2]string]int{{"X-Amz-Grant-Read", `id="someone"`}: 501, {"X-Amz-Acl", "everyone"}: 400, {"X-Amz-Acl", "public-read"}: 200} {
+			headers := append([]string{header[0], header[1]}, tt.headers...)
+			if status, body := do(t, server, tt.method, tt.path, tt.query, "", headers...); status != want {
+				t.Errorf("%s with %s: %s: %d %s, want %d", name, header[0], header[1], status, body, want)
+			}
+		}
+	}
+}
+
 func TestChecksumsOfPartsAreEchoed(t *testing.T) {
 	server := startServer(t)
 	part := strings.Repeat("x", 5<<20)

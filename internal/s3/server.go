@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v3"
+	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
@@ -65,7 +66,9 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 		defer close(s.done)
 		s.err = embedgw.RunVersityGW(ctx, be, &embedgw.Config{
 			RootUserAccess: c.Credentials.AccessKey, RootUserSecret: c.Credentials.SecretKey,
-			Ports: []string{listen}, MaxConnections: 16384, MaxRequests: 8192, MultipartMaxParts: 10000,
+			// What the gateway takes by itself when none is given, after a line about it on standard output.
+			IAMService: auth.NewIAMServiceSingle(auth.Account{Access: c.Credentials.AccessKey, Secret: c.Credentials.SecretKey, Role: auth.RoleAdmin}),
+			Ports:      []string{listen}, MaxConnections: 16384, MaxRequests: 8192, MultipartMaxParts: 10000,
 			Quiet: true, KeepAlive: true, DisableACLs: true,
 			S3Options: []s3api.Option{
 				s3api.WithOnListen(func() { close(ready) }),

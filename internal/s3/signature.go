@@ -67,7 +67,7 @@ func (s signatures) checkHeader(c fiber.Ctx, authorization string) error {
 	if isChunked(c) {
 		utils.ContextKeyBodyReader.Set(c, bodyOf(c))
 	}
-	if signed.Region == region {
+	if signed.Region == region && !namesLocation(c) {
 		return nil
 	}
 	date := headerOf(c, "X-Amz-Date")
@@ -108,6 +108,9 @@ func (s signatures) checkLink(c fiber.Ctx) error {
 	if signed.Access != s.keys.AccessKey {
 		return s3err.GetInvalidAccessKeyIdErr(strings.Clone(signed.Access))
 	}
+	if begins, err := time.Parse(amzDate, signed.Date); err == nil && begins.After(s.now().Add(maxSkew)) {
+		return denied("The link is not valid before " + begins.Format(time.RFC3339) + ".")
+	}
 	if signed.Region == region {
 		return nil
 	}
@@ -142,6 +145,7 @@ func withPlainPath(c fiber.Ctx, f func() error) error {
 // signAnew signs a request that was verified for the library's region, with
 // the headers that it wants to be signed.
 func (s signatures) signAnew(c fiber.Ctx) error {
+	forgetLocation(c)
 	now := s.now().UTC()
 	day, header := now.Format("20060102"), &c.Request().Header
 	header.Set("X-Amz-Date", now.Format(amzDate))

@@ -10,6 +10,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -46,6 +48,22 @@ func startServer(t *testing.T) *Server {
 		t.Fatal(err)
 	}
 	return server
+}
+
+// What a command prints is its own; the log is on standard error.
+func TestTheServerPrintsNothing(t *testing.T) {
+	stdout := os.Stdout
+	t.Cleanup(func() { os.Stdout = stdout })
+	file, err := os.Create(filepath.Join(t.TempDir(), "stdout"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	os.Stdout = file
+	startServer(t)
+	if text, err := os.ReadFile(file.Name()); err != nil || len(text) > 0 {
+		t.Errorf("%q, %v", text, err)
+	}
 }
 
 func request(t *testing.T, server *Server, method, path, query, body string) *http.Request {
@@ -307,8 +325,11 @@ func TestBodiesOtherThanSignedAreNotKept(t *testing.T) {
 
 func TestSignaturesEnd(t *testing.T) {
 	server := startServer(t)
-	past := time.Now().Add(-2 * time.Hour)
+	past, future := time.Now().Add(-2*time.Hour), time.Now().Add(2*time.Hour)
 	for _, region := range []string{"", "us-east-1", "eu-north-7"} {
+		if status, body := send(t, sdkLink(t, request(t, server, "GET", object, "", ""), keys, region, future)); status != 403 || !strings.Contains(body, "not valid before") {
+			t.Errorf("link that begins in two hours, for %q: %d %s", region, status, body)
+		}
 		if status, body := send(t, sdkLink(t, request(t, server, "GET", object, "", ""), keys, region, past)); status != 403 {
 			t.Errorf("link of an hour, two hours old, for %q: %d %s", region, status, body)
 		}

@@ -20,7 +20,6 @@ func Command() *cobra.Command {
 		Long: "Run all services on one listener.\n\n" +
 			"Every flag can also be set by an environment variable (DROVER_LISTEN for --listen)\n" +
 			"or by a key of the --config file (listen). The flag wins, then the variable.",
-		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,10 +47,14 @@ type Config struct {
 
 	SSHPort     int           `mapstructure:"ssh-port"`
 	AnsibleDir  string        `mapstructure:"ansible-config-dir"`
+	ARA         string        `mapstructure:"ara-url"`
 	MaxSessions int           `mapstructure:"max-sessions"`
 	HoldCFS     bool          `mapstructure:"cfs-hold-sessions"`
 	JobOrphan   time.Duration `mapstructure:"job-orphan-timeout"`
+	ShellHost   string        `mapstructure:"image-shell-host"`
 	PollPower   time.Duration `mapstructure:"poll-power"`
+	VCSHosts    []string      `mapstructure:"vcs-hosts"`
+	VCSMaxPush  int64         `mapstructure:"vcs-max-push"` // MiB
 	BootRetry   time.Duration `mapstructure:"boot-retry"`
 
 	Simulate     int           `mapstructure:"simulate"`
@@ -90,11 +96,15 @@ func declare(cmd *cobra.Command) {
 	f.String("s3-secret-key", "", "secret key of the S3 service (embedded: generated)")
 	f.Int("ssh-port", 22, "`PORT` at which nodes accept SSH (with --simulate: the fleet's)")
 	f.String("ansible-config-dir", "", "`DIR` with further Ansible configurations, NAME/ansible.cfg each")
+	f.String("ara-url", "", "`URL` of ARA, such as http://ara.example.org: sessions record there as well, and their records link there")
 	f.Int("max-sessions", 4*runtime.NumCPU(), "CFS sessions that run at once")
 	f.Bool("cfs-hold-sessions", false, "accept CFS sessions and start none until a start without this (maintenance); jobs that run go on")
-	f.Duration("job-orphan-timeout", time.Hour, "time that a CFS session's job goes on without a server; then it ends itself")
+	f.Duration("job-orphan-timeout", time.Hour, "time that a job of CFS or IMS goes on without a server; then it ends itself")
+	f.String("image-shell-host", "127.0.0.1", "`ADDRESS` of this machine at which the shells of image jobs listen")
 	f.StringSlice("hsm-roles", nil, "roles of components that this site has beside the built-in ones, with commas between them")
 	f.StringSlice("hsm-subroles", nil, "sub-roles of components that this site has beside the built-in ones, with commas between them")
+	f.StringSlice("vcs-hosts", []string{"api-gw-service-nmn.local"}, "`HOST`s that mean this server in clone URLs such as https://HOST/vcs/cray/NAME.git; '' for none, where another server has that name")
+	f.Int64("vcs-max-push", 512, "most that one push to a repository of this server may bring, in `MiB`")
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
 	f.Duration("boot-retry", 30*time.Second, "pause in boot scripts before a node that could not boot tries again")
 	f.Int("simulate", 0, "start `N` simulated nodes")
@@ -150,7 +160,8 @@ func load(cmd *cobra.Command) (Config, error) {
 	}
 	var c Config
 	if err := v.Unmarshal(&c); err != nil {
-		return Config{}, fault.New(fault.Invalid, "configuration: %w", err)
+		says := strings.TrimPrefix(err.Error(), "decoding failed due to the following error(s):")
+		return Config{}, fault.New(fault.Invalid, "configuration: %s", strings.Join(strings.Fields(says), " "))
 	}
 	return c, c.check()
 }
@@ -183,29 +194,59 @@ func (c *Config) check() error {
 			return err
 		}
 	}
+	if err := c.settleOwn(); err != nil {
+		return err
+	}
+	if err := c.checkListeners(); err != nil {
+		return err
+	}
 	switch {
 	case c.Database != "" && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://"):
 		return fault.New(fault.Invalid, "database: expected a postgres:// URL, got %q", c.Database)
-	case c.Advertise == "" && anyAddress(c.Listen):
-		return fault.New(fault.Invalid, "listen: %s is every address of this machine; say with advertise by which URL nodes reach it", c.Listen)
-	case c.S3Endpoint == "" && c.S3Advertise == "" && anyAddress(c.S3Listen):
-		return fault.New(fault.Invalid, "s3-listen: %s is every address of this machine; say with s3-advertise by which URL nodes reach it", c.S3Listen)
 	case c.Simulate < 0 || c.Simulate > 100_000:
 		return fault.New(fault.Invalid, "simulate: expected 0 to 100000 nodes, got %d", c.Simulate)
 	case c.SimFailure < 0 || c.SimFailure > 1:
 		return fault.New(fault.Invalid, "sim-boot-failures: expected a share from 0 to 1, got %g", c.SimFailure)
 	case c.Virtual.Nodes > 0 && (c.BSS != "" || c.S3Endpoint != ""):
 		return fault.New(fault.Invalid, "virtual: virtual nodes reach this server only: expected no bss-url and no s3-endpoint")
+	case slices.ContainsFunc(c.VCSHosts, func(h string) bool { return h == "" || strings.ContainsAny(h, "/@ ") }):
+		return fault.New(fault.Invalid, "vcs-hosts: expected names such as api-gw-service-nmn.local or HOST:PORT, got %q", c.VCSHosts)
+	case c.VCSMaxPush < 1 || c.VCSMaxPush > 1<<20:
+		return fault.New(fault.Invalid, "vcs-max-push: expected 1 to %d MiB, got %d", 1<<20, c.VCSMaxPush)
 	case c.BootRetry < time.Second:
 		return fault.New(fault.Invalid, "boot-retry: expected at least 1s, got %s", c.BootRetry)
 	case c.JobOrphan < time.Second:
 		return fault.New(fault.Invalid, "job-orphan-timeout: expected at least 1s, got %s", c.JobOrphan)
+	case !ownAddress(c.ShellHost):
+		return fault.New(fault.Invalid, "image-shell-host: expected an IP address of this machine, got %q", c.ShellHost)
 	case c.MaxSessions < 1:
 		return fault.New(fault.Invalid, "max-sessions: expected at least 1, got %d", c.MaxSessions)
 	case c.SSHPort < 1 || c.SSHPort > 65535:
 		return fault.New(fault.Invalid, "ssh-port: expected 1 to 65535, got %d", c.SSHPort)
 	case c.S3Endpoint != "" && (c.S3AccessKey == "" || c.S3SecretKey == ""):
 		return fault.New(fault.Invalid, "s3-endpoint: s3-access-key and s3-secret-key are needed with it")
+	}
+	return nil
+}
+
+// checkListeners refuses what nobody can listen on, and what nodes could not
+// find: that would show much later, in boot scripts.
+func (c *Config) checkListeners() error {
+	listens := map[string]string{"listen": c.Listen, "s3-listen": c.S3Listen}
+	if c.S3Endpoint != "" {
+		delete(listens, "s3-listen")
+	}
+	for flag, listen := range listens {
+		_, port, err := net.SplitHostPort(listen)
+		if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+			return fault.New(fault.Invalid, "%s: expected HOST:PORT such as 10.1.0.1:8080, got %q", flag, listen)
+		}
+	}
+	switch {
+	case c.Advertise == "" && anyAddress(c.Listen):
+		return fault.New(fault.Invalid, "listen: %s is every address of this machine; say with advertise by which URL nodes reach it", c.Listen)
+	case c.S3Endpoint == "" && c.S3Advertise == "" && anyAddress(c.S3Listen):
+		return fault.New(fault.Invalid, "s3-listen: %s is every address of this machine; say with s3-advertise by which URL nodes reach it", c.S3Listen)
 	}
 	return nil
 }
@@ -241,4 +282,11 @@ func (c *Config) database() string {
 		return c.Database
 	}
 	return filepath.Join(c.Data, "drover.db")
+}
+
+// ownAddress tells whether the text can be an address of this machine by which
+// others reach it.
+func ownAddress(text string) bool {
+	ip, err := netip.ParseAddr(text)
+	return err == nil && !ip.IsUnspecified()
 }

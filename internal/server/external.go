@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/fault"
@@ -38,56 +39,86 @@ func (c *Config) externals() []external {
 
 // settle brings the URL into the one form that its client wants.
 func (e external) settle() error {
-	if *e.url == "" {
-		return nil
+	base, err := baseURL(e.flag, *e.url, e.examples)
+	if err != nil || base == "" {
+		return err
 	}
-	u, err := url.Parse(*e.url)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return fault.New(fault.Invalid, "%s: %q is no base URL: expected one such as %s", e.flag, *e.url, e.examples)
-	}
-	path := strings.TrimRight(u.Path, "/")
 	for _, s := range e.surplus {
-		path = strings.TrimRight(strings.TrimSuffix(path, s), "/")
+		base = strings.TrimRight(strings.TrimSuffix(base, s), "/")
 	}
+	*e.url = base
 	if e.end != "" {
-		path = strings.TrimSuffix(path, e.end) + e.end
+		*e.url = strings.TrimSuffix(base, e.end) + e.end
 	}
-	*e.url = u.Scheme + "://" + u.Host + path
+	return nil
+}
+
+// baseURL spells the flag's URL as what paths can follow; none is none.
+func baseURL(flag, text, examples string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", fault.New(fault.Invalid, "%s: %q is no base URL: expected one such as %s", flag, text, examples)
+	}
+	return u.Scheme + "://" + u.Host + strings.TrimRight(u.Path, "/"), nil
+}
+
+// settleOwn does it with the URLs of this server and of the object store,
+// which are for nodes too, and of ARA.
+func (c *Config) settleOwn() (err error) {
+	for _, own := range []struct {
+		flag string
+		url  *string
+	}{{"advertise", &c.Advertise}, {"s3-advertise", &c.S3Advertise}, {"s3-endpoint", &c.S3Endpoint}, {"ara-url", &c.ARA}} {
+		if *own.url, err = baseURL(own.flag, *own.url, "http://boot.example:8080"); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 // probeTime bounds one look at an external service.
 const probeTime = 10 * time.Second
 
-// wrong tells whether somebody answers at the URL, and that there is no such
-// service below it.
-func (e external) wrong(ctx context.Context, c *httpapi.Client) bool {
+// trouble is what is wrong with the URL, empty if such a service may be below
+// it, and the error of what was asked last.
+func (e external) trouble(ctx context.Context, c *httpapi.Client) (string, error) {
+	c.Retries = 0
+	var err error
 	for _, path := range e.probes {
-		ctx, cancel := context.WithTimeout(ctx, probeTime)
-		_, err := c.Do(ctx, http.MethodGet, path, nil, nil, nil)
+		probe, cancel := context.WithTimeout(ctx, probeTime)
+		_, err = c.Do(probe, http.MethodGet, path, nil, nil, nil)
 		cancel()
-		if !httpapi.IsStatus(err, http.StatusNotFound) {
-			return false
+		switch {
+		case fault.Is(err, fault.Unavailable):
+			return "no answer from " + e.name + "; it is asked again when it is needed", err
+		case !httpapi.IsStatus(err, http.StatusNotFound):
+			return "", nil
 		}
 	}
-	return true
+	return "there is no " + e.name + " at this URL: it answers 404", err
 }
 
 // checkExternals says once what is wrong with the URLs of external services.
-// Those that do not answer may come later: whoever needs them says so.
+// The server starts all the same: they may come later.
 func (s *Server) checkExternals(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for _, e := range s.config.externals() {
-			if *e.url != "" && e.wrong(ctx, httpapi.NewClient(e.name, *e.url, nil)) {
-				slog.Error("there is no "+e.name+" at this URL: it answers 404", "flag", e.flag, "url", *e.url, "expected", e.examples)
-			}
+	var looks sync.WaitGroup
+	for _, e := range s.config.externals() {
+		if *e.url == "" {
+			continue
 		}
-	}()
+		looks.Go(func() {
+			what, err := e.trouble(ctx, httpapi.NewClient(e.name, *e.url, nil))
+			if what != "" && ctx.Err() == nil {
+				slog.Error(what, "flag", e.flag, "url", *e.url, "expected", e.examples, "error", err)
+			}
+		})
+	}
 	s.onStop(func() {
 		cancel()
-		<-done
+		looks.Wait()
 	})
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -32,9 +33,30 @@ func TestURLsOfExternalServicesAreBroughtIntoOneForm(t *testing.T) {
 			}
 		}
 	}
-	for _, bad := range []string{"cray-smd", "ftp://cray-smd", "http://", "http://cray-smd?x=1", "://"} {
+	for _, bad := range []string{"cray-smd", "ftp://cray-smd", "http://", "http://cray-smd?x=1", "://", "http://me:word@cray-smd"} {
 		if _, err := loaded(t, "--hsm-url", bad); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "hsm-url: ") {
 			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
+// Nodes get these in boot scripts and signed links.
+func TestURLsForNodesAreBroughtIntoOneForm(t *testing.T) {
+	for flag, of := range map[string]func(Config) string{
+		"advertise":    func(c Config) string { return c.Advertise },
+		"s3-advertise": func(c Config) string { return c.S3Advertise },
+		"s3-endpoint":  func(c Config) string { return c.S3Endpoint },
+	} {
+		keys := []string{"--s3-access-key", "a", "--s3-secret-key", "b"}
+		for given, want := range map[string]string{"http://boot:8080/": "http://boot:8080", "HTTPS://boot//": "https://boot", "https://gw/drover/": "https://gw/drover"} {
+			if c, err := loaded(t, append(keys, "--"+flag, given)...); err != nil || of(c) != want {
+				t.Errorf("--%s %s: %s, %v; want %s", flag, given, of(c), err, want)
+			}
+		}
+		for _, bad := range []string{"boot", "boot:8080", "ftp://boot", "http://", "http://boot?x=1"} {
+			if _, err := loaded(t, append(keys, "--"+flag, bad)...); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), flag+": ") {
+				t.Errorf("--%s %s: %v", flag, bad, err)
+			}
 		}
 	}
 }
@@ -42,12 +64,12 @@ func TestURLsOfExternalServicesAreBroughtIntoOneForm(t *testing.T) {
 func TestWrongURLOfAnExternalServiceIsFound(t *testing.T) {
 	for name, c := range map[string]struct {
 		answers map[string]int
-		wrong   bool
+		says    string
 	}{
-		"no such service":        {nil, true},
-		"ready":                  {map[string]int{"/service/ready": 200}, false},
-		"not ready":              {map[string]int{"/service/ready": 503}, false},
-		"another implementation": {map[string]int{"/service/values": 200}, false},
+		"no such service":        {nil, "there is no HSM at this URL: it answers 404"},
+		"ready":                  {map[string]int{"/service/ready": 200}, ""},
+		"not ready":              {map[string]int{"/service/ready": 503}, ""},
+		"another implementation": {map[string]int{"/service/values": 200}, ""},
 	} {
 		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if status := c.answers[r.URL.Path]; status != 0 {
@@ -57,13 +79,21 @@ func TestWrongURLOfAnExternalServiceIsFound(t *testing.T) {
 			http.NotFound(w, r)
 		}))
 		hsm := (&Config{}).externals()[0]
-		if got := hsm.wrong(t.Context(), httpapi.NewClient("HSM", web.URL, nil)); got != c.wrong {
-			t.Errorf("%s: wrong is %v", name, got)
+		if got, _ := hsm.trouble(t.Context(), httpapi.NewClient("HSM", web.URL, nil)); got != c.says {
+			t.Errorf("%s: %q", name, got)
 		}
 		web.Close()
 	}
+}
+
+// Clients try again for minutes before they say that nobody answers. Who mistyped
+// a host or a port learns it at once, not only when something is missing.
+func TestExternalServiceThatDoesNotAnswerIsToldAtOnce(t *testing.T) {
 	hsm := (&Config{}).externals()[0]
-	if hsm.wrong(t.Context(), httpapi.NewClient("HSM", "http://127.0.0.1:1", nil)) {
-		t.Error("a service that does not answer yet was taken for a wrong URL")
+	ctx, cancel := context.WithTimeout(t.Context(), probeTime)
+	defer cancel()
+	got, err := hsm.trouble(ctx, httpapi.NewClient("HSM", "http://127.0.0.1:1", nil))
+	if !strings.HasPrefix(got, "no answer from HSM") || !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "refused") || ctx.Err() != nil {
+		t.Errorf("%q, %v, %v", got, err, ctx.Err())
 	}
 }

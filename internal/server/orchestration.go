@@ -1,11 +1,17 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/drover-hpc/drover/internal/boa"
+	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 
 	"github.com/drover-hpc/drover/internal/aee"
-	"github.com/drover-hpc/drover/internal/aee/local"
 	"github.com/drover-hpc/drover/internal/aee/trust"
 	"github.com/drover-hpc/drover/internal/aee/trust/publish"
 	"github.com/drover-hpc/drover/internal/bos"
@@ -20,6 +26,7 @@ import (
 	"github.com/drover-hpc/drover/internal/pcs"
 	"github.com/drover-hpc/drover/internal/store"
 	"github.com/drover-hpc/drover/internal/virtual"
+	"github.com/drover-hpc/drover/internal/web"
 )
 
 // watched are the tables whose changes concern a session's followers.
@@ -30,19 +37,23 @@ func (s *Server) startCFS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	service := cfs.NewService(cfs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{},
-		Tenants: s.platform.tapms, SessionsHeld: s.config.HoldCFS, Now: s.now})
-	api := s.api(cfsPrefix, "CFS")
-	cfs.Register(api, service)
+	var service *cfs.Service
 	executor := s.opts.Executor
 	if executor == nil {
-		if executor, err = s.startExecutor(trusted, service); err != nil {
+		source := func(ctx context.Context, name string) (cfs.Repository, error) { return service.Repository(ctx, name) }
+		if executor, err = s.startExecutor(trusted, source); err != nil {
 			return err
 		}
 	}
+	records, _ := executor.(cfs.Records)
+	service = cfs.NewService(cfs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{Names: s.vcsNames()}, Records: records,
+		ARAHost: s.resultsHost(), Tenants: s.platform.tapms, SessionsHeld: s.config.HoldCFS, Stopping: s.stopping, Now: s.now})
+	api := s.api(cfsPrefix, "CFS")
+	cfs.Register(api, service)
+	web.Register(s.mux, cfs.NewClient(s.client("CFS", cfsPrefix, "")))
 	agent := hwsync.New(hwsync.Config{Components: service, HSM: s.platform.hsm, Hub: s.hub, Tables: []string{hsm.ComponentsTable}})
 	op := operator.New(operator.Config{Sessions: service, Queue: store.NewQueue(s.db, cfs.EventsTopic, s.now),
-		Executor: executor, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
+		Executor: executor, ImageJobs: imageJobs{s.platform.ims}, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
 	batches := batcher.New(batcher.Config{DB: s.db, CFS: service, Journal: s.journal, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
 	batcher.Register(api, batches)
 	for _, loop := range []interface {
@@ -70,15 +81,22 @@ func (s *Server) startTrust(ctx context.Context) (dir string, err error) {
 }
 
 // startExecutor sets up what runs sessions as local child processes.
-func (s *Server) startExecutor(trusted string, service *cfs.Service) (cfs.Executor, error) {
-	executor, err := local.New(local.Config{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
-		Repository: service.Repository, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{Gateway: s.localURL(), SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
+func (s *Server) startExecutor(trusted string, source func(context.Context, string) (cfs.Repository, error)) (cfs.Executor, error) {
+	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
+		Repository: source, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
 			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
 	if err != nil {
 		return nil, err
 	}
 	s.onStop(executor.Close)
 	return executor, executor.Open()
+}
+
+// resultsHost is where records of sessions link to: ARA, or the pages of this
+// server. As the interface has it, there is no scheme.
+func (s *Server) resultsHost() string {
+	_, host, _ := strings.Cut(cmp.Or(s.config.ARA, s.URL()), "://")
+	return strings.TrimRight(host, "/")
 }
 
 // sshPorts are the ports of networks in which nodes do not answer SSH at the
@@ -94,7 +112,8 @@ func (s *Server) startBOS(ctx context.Context) error {
 	p := &s.platform
 	service := bos.NewService(bos.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Objects: clients.Objects(p.objects),
 		Images: clients.Images(p.ims), Tenants: clients.Tenants(p.tapms), Addresses: p.addresses, Now: s.now})
-	bos.Register(s.api(bosPrefix, "BOS"), service)
+	api := s.api(bosPrefix, "BOS")
+	bos.Register(api, service)
 	c := operators.Config{Service: service, Hub: s.hub, Inventory: clients.Inventory(p.hsm), Power: clients.Power(p.pcs),
 		BootParameters: clients.BootParameters(p.bss), Configurations: clients.Configurations(s.client("CFS", cfsPrefix, "")),
 		ConfigurationTable: cfs.ComponentsTable, PollForeign: s.config.PCS != "", Now: s.now}
@@ -107,5 +126,26 @@ func (s *Server) startBOS(ctx context.Context) error {
 	ops := operators.New(c)
 	ops.Start(context.WithoutCancel(ctx))
 	s.onStop(ops.Stop)
+	return s.startBOS1(ctx, api, service)
+}
+
+// startBOS1 adds version 1, whose sessions agents carry out.
+func (s *Server) startBOS1(ctx context.Context, api huma.API, service *bos.Service) error {
+	first := v1.NewService(v1.Config{DB: s.db, BOS: service, Now: s.now})
+	v1.Register(api, first)
+	at := func(prefix, external string) string { return cmp.Or(external, s.localURL()+prefix) }
+	executor, err := boa.NewExecutor(filepath.Join(s.config.Data, "agents"), s.opts.Agent, boa.Settings{
+		BOS: at(bosPrefix, ""), CFS: at(cfsPrefix+"/v2", ""), CAPMC: at(capmcPrefix+"/v1", ""), HSM: at(hsmPrefix, s.config.HSM), BSS: at(bssPrefix, s.config.BSS),
+		S3: s.platform.s3Local, Credentials: s.platform.s3Credentials, Orphan: s.config.JobOrphan})
+	if err != nil {
+		return err
+	}
+	s.onStop(executor.Close)
+	if err := executor.Open(); err != nil {
+		return err
+	}
+	agents := v1.NewAgents(first, executor, s.hub)
+	agents.Start(context.WithoutCancel(ctx))
+	s.onStop(agents.Stop)
 	return nil
 }

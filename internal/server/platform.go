@@ -14,12 +14,15 @@ import (
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bss"
+	"github.com/drover-hpc/drover/internal/capmc"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/ims"
+	"github.com/drover-hpc/drover/internal/ims/imagejob"
 	"github.com/drover-hpc/drover/internal/pcs"
 	"github.com/drover-hpc/drover/internal/redfish"
 	"github.com/drover-hpc/drover/internal/s3"
 	"github.com/drover-hpc/drover/internal/tapms"
+	"github.com/drover-hpc/drover/internal/vcs"
 )
 
 // The paths that the gateway gives the services.
@@ -31,6 +34,7 @@ const (
 	tapmsPrefix = "/apis/tapms"
 	bosPrefix   = "/apis/bos"
 	cfsPrefix   = "/apis/cfs"
+	capmcPrefix = "/apis/capmc/capmc"
 )
 
 // bmcConnections bounds the connections to BMCs at any time.
@@ -46,11 +50,15 @@ type platform struct {
 	objects    *s3.Client
 	s3Endpoint string // where clients reach the object store
 	s3Local    string // where this process does
+	// s3Credentials are those of the store.
+	s3Credentials s3.Credentials
 	// presigner makes URLs that nodes can fetch.
 	presigner *s3.Client
 	consoles  consoles
 	// addresses know the nodes by IP address; nil with an external BSS.
 	addresses bos.Addresses
+	// repositories are those that this server keeps.
+	repositories *vcs.Service
 }
 
 func (s *Server) startPlatform(ctx context.Context) error {
@@ -69,7 +77,7 @@ func (s *Server) startPlatform(ctx context.Context) error {
 	s.onStop(bmcs.Close)
 	hardware := hsm.NewService(s.db, s.journal, bmcs, s.now)
 	if err := hardware.AddRoles(c.Roles, c.SubRoles); err != nil {
-		return err
+		return fmt.Errorf("hsm-roles, hsm-subroles: %w", err)
 	}
 	p.consoles = consoles{inventory: p.hsm, credentials: hardware, bmcs: bmcs}
 	if c.HSM == "" {
@@ -79,12 +87,15 @@ func (s *Server) startPlatform(ctx context.Context) error {
 	}
 	if c.PCS == "" {
 		power := pcs.NewService(pcs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Inventory: p.hsm, Credentials: hardware,
-			BMC: bmcs, State: p.hsm, Locks: p.hsm, WakeOn: []string{hsm.ComponentEndpointsTable}, PollEvery: c.PollPower, Now: s.now})
+			BMC: bmcs, State: p.hsm, Locks: p.hsm, Roles: p.hsm, WakeOn: []string{hsm.ComponentEndpointsTable}, PollEvery: c.PollPower, Now: s.now})
 		pcs.Register(s.api(pcsPrefix, "PCS"), power)
 		if err := power.Start(ctx); err != nil {
 			return err
 		}
 		s.onStop(power.Stop)
+	}
+	if err := s.startCAPMC(ctx); err != nil {
+		return err
 	}
 	if c.BSS == "" {
 		boot := bss.NewService(bss.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Inventory: p.hsm, Presigner: p.presigner,
@@ -96,12 +107,51 @@ func (s *Server) startPlatform(ctx context.Context) error {
 		s.onStop(boot.Stop)
 	}
 	if c.IMS == "" {
-		ims.Register(s.api(imsPrefix, "IMS"), ims.NewService(ims.Config{DB: s.db, Objects: p.objects, Now: s.now}))
+		if err := s.startIMS(ctx); err != nil {
+			return err
+		}
 	}
+	var err error
+	p.repositories, err = vcs.NewService(vcs.Config{Dir: filepath.Join(c.Data, "vcs"), BaseURL: s.URL(), MaxPush: c.VCSMaxPush << 20})
+	if err != nil {
+		return err
+	}
+	s.mux.Handle(vcs.Prefix, p.repositories.Handler())
 	s.answerBasePaths()
 	if c.TAPMS == "" {
 		tapms.Register(s.api(tapmsPrefix, "TAPMS"), tapms.NewService(s.db, s.now))
 	}
+	return nil
+}
+
+// startIMS starts the embedded image service with what runs its jobs, in a
+// program of their own.
+func (s *Server) startIMS(ctx context.Context) error {
+	p := &s.platform
+	runner, err := imagejob.NewRunner(imagejob.Config{Dir: filepath.Join(s.config.Data, "image-jobs"), Settings: imagejob.Settings{
+		Endpoint: p.s3Local, Credentials: p.s3Credentials, Host: s.config.ShellHost, Cache: filepath.Join(s.config.Data, "image-cache"), OrphanTimeout: s.config.JobOrphan}})
+	if err != nil {
+		return err
+	}
+	s.onStop(runner.Close)
+	if err := runner.Open(); err != nil {
+		return err
+	}
+	images := ims.NewService(ims.Config{DB: s.db, Objects: p.objects, Hub: s.hub, Runner: runner, Now: s.now})
+	ims.Register(s.api(imsPrefix, "IMS"), images)
+	images.Start(context.WithoutCancel(ctx))
+	s.onStop(images.Stop)
+	return nil
+}
+
+// startCAPMC starts the face of CAPMC on PCS and HSM, whichever those are.
+func (s *Server) startCAPMC(ctx context.Context) error {
+	face := capmc.NewService(capmc.Config{DB: s.db, Hardware: s.platform.hsm, Power: s.platform.pcs, Now: s.now})
+	capmc.Register(s.api(capmcPrefix+"/v1", "CAPMC"), face)
+	if err := face.Start(ctx); err != nil {
+		return err
+	}
+	s.onStop(face.Stop)
 	return nil
 }
 
@@ -125,6 +175,7 @@ func (s *Server) startS3(ctx context.Context) error {
 		p.s3Local = "http://" + fromHere(strings.TrimPrefix(server.Endpoint(), "http://"))
 		p.s3Endpoint = cmp.Or(c.S3Advertise, p.s3Local)
 	}
+	p.s3Credentials = creds
 	var err error
 	if p.objects, err = s3.NewClient(p.s3Local, creds); err != nil {
 		return err
@@ -133,7 +184,11 @@ func (s *Server) startS3(ctx context.Context) error {
 		return err
 	}
 	s.mux.HandleFunc("PUT /apis/sts/token", stsToken(p.s3Endpoint, creds))
-	return p.objects.EnsureBuckets(ctx, "boot-images", "ims")
+	err = p.objects.EnsureBuckets(ctx, "boot-images", "ims")
+	if err != nil && c.S3Endpoint != "" {
+		return fmt.Errorf("s3-endpoint: %w", err)
+	}
+	return err
 }
 
 // s3Credentials are those given, or those of the data directory, made at the

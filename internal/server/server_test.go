@@ -16,6 +16,7 @@ import (
 	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/hsm"
+	"github.com/drover-hpc/drover/internal/s3"
 	"github.com/drover-hpc/drover/internal/sim"
 )
 
@@ -104,6 +105,19 @@ func TestFailedStartReleasesWhatItTook(t *testing.T) {
 		t.Fatalf("the next start: %v", err)
 	}
 	again.Stop()
+}
+
+func TestAFailedStartNamesTheSettingThatIsWrong(t *testing.T) {
+	for says, wrong := range map[string]func(*Config){
+		"s3-endpoint": func(c *Config) { c.S3Endpoint, c.S3AccessKey, c.S3SecretKey = "http://127.0.0.1:1", "a", "b" },
+		"hsm-roles":   func(c *Config) { c.Roles = []string{"two words"} },
+	} {
+		c := testConfig(t)
+		wrong(&c)
+		if _, err := Start(t.Context(), c, Options{}); err == nil || !strings.HasPrefix(err.Error(), says) {
+			t.Errorf("%v; want it to begin with %s", err, says)
+		}
+	}
 }
 
 func TestSessionEventsTellOfChanges(t *testing.T) {
@@ -212,5 +226,40 @@ func TestConsole(t *testing.T) {
 	defer resp.Body.Close()
 	if text, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusNotFound || !strings.Contains(string(text), "discover it first") {
 		t.Errorf("a node that nobody knows: %s %s", resp.Status, text)
+	}
+}
+
+// The token service's keys open the object store at the address that it names.
+func TestTokenServiceGivesKeysOfTheObjectStore(t *testing.T) {
+	s, err := Start(t.Context(), testConfig(t), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.URL()+"/apis/sts/token", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var token struct {
+		Credentials struct{ AccessKeyID, SecretAccessKey, EndpointURL, Expiration string }
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&token); err != nil || resp.StatusCode != http.StatusCreated {
+		t.Fatalf("%s, %v", resp.Status, err)
+	}
+	given := token.Credentials
+	objects, err := s3.NewClient(given.EndpointURL, s3.Credentials{AccessKey: given.AccessKeyID, SecretKey: given.SecretAccessKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := objects.Put(t.Context(), "s3://ims/x", strings.NewReader("y"), 1, ""); err != nil {
+		t.Error(err)
+	}
+	if _, err := time.Parse(time.RFC3339, given.Expiration); err != nil {
+		t.Error(err)
 	}
 }

@@ -108,11 +108,22 @@ var inCharacter = map[string]func(t *testing.T, b bmc.Account){
 			t.Errorf("systems %v", m)
 		}
 	},
+	"controls":    func(t *testing.T, b bmc.Account) { limited(t, b, "Controls") },
+	"environment": func(t *testing.T, b bmc.Account) { limited(t, b, "EnvironmentMetrics") },
 	"adapters": func(t *testing.T, b bmc.Account) {
 		if r := request(t, b, "GET", theNode+"/EthernetInterfaces", ""); r.StatusCode != 404 {
 			t.Error(r.Status)
 		}
 	},
+}
+
+// limited tells whether the node's chassis has the link to its limits.
+func limited(t *testing.T, b bmc.Account, link string) {
+	t.Helper()
+	var c map[string]any
+	if err := json.NewDecoder(request(t, b, "GET", "/redfish/v1/Chassis/Node0", "").Body).Decode(&c); err != nil || c[link] == nil {
+		t.Errorf("%v %v", c, err)
+	}
 }
 
 func members(t *testing.T, b bmc.Account, list string) (paths []string) {
@@ -163,7 +174,11 @@ func TestTheDriverMeetsEachCharacter(t *testing.T) {
 			if name == "baseboard" {
 				first = 1
 			}
-			if lost := name == "lost-member"; len(inv.Systems) != 2+first || len(inv.Managers) != 1 || len(inv.Chassis) != 1 || (len(inv.Problems) > 0) != lost {
+			chassis := 1
+			if name == "controls" || name == "environment" {
+				chassis = 3
+			}
+			if lost := name == "lost-member"; len(inv.Systems) != 2+first || len(inv.Managers) != 1 || len(inv.Chassis) != chassis || (len(inv.Problems) > 0) != lost {
 				t.Fatalf("%+v", inv)
 			}
 			for j, s := range inv.Systems[first:] {
@@ -188,6 +203,62 @@ func TestTheDriverMeetsEachCharacter(t *testing.T) {
 			})
 			if refused == nil || !strings.Contains(refused.Error(), "fan 3 is broken") {
 				t.Errorf("a refused reset: %v", refused)
+			}
+		})
+	}
+}
+
+// The limit of a node's power is its own, whatever form its BMC gives it.
+func TestPowerLimitsOfEachCharacter(t *testing.T) {
+	names := bmc.CharacterNames()
+	f := fleet(t, newGateway(), func(o *sim.Options) { o.Nodes, o.NodesPerBMC, o.Characters = 2*len(names), 2, names })
+	for i, name := range names {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := f.BMCs()[i]
+			d := redfish.New(4)
+			defer d.Close()
+			login := redfish.Login{Username: b.Username, Password: b.Password}
+			limit := func() (one redfish.PowerLimit) {
+				patient(t, func(ctx context.Context) error {
+					list, err := d.PowerLimits(ctx, b.Address, login, "/redfish/v1/Systems/Node1")
+					if err == nil && len(list) != 1 {
+						t.Fatalf("%+v", list)
+					}
+					if err == nil {
+						one = list[0]
+					}
+					return err
+				})
+				return one
+			}
+			set := func(watts int) (refused error) {
+				at := limit()
+				patient(t, func(ctx context.Context) error {
+					if refused = d.SetPowerLimit(ctx, b.Address, login, at, watts); redfish.VerdictOf(refused) == redfish.Later {
+						return refused
+					}
+					return nil
+				})
+				return refused
+			}
+			if l := limit(); l.Watts != 0 || l.Min != 350 || l.Max != 925 || !l.Whole {
+				t.Errorf("at first %+v", l)
+			}
+			n := f.Nodes()[2*i+1]
+			if err := set(500); err != nil || limit().Watts != 500 || n.PowerCap() != 500 || f.Nodes()[2*i].PowerCap() != 0 {
+				t.Errorf("%v, %d W, the neighbour %d W", err, n.PowerCap(), f.Nodes()[2*i].PowerCap())
+			}
+			if err := set(2000); err == nil || !strings.Contains(err.Error(), "350 to 925") || n.PowerCap() != 500 {
+				t.Errorf("beyond the range: %v, %d W", err, n.PowerCap())
+			}
+			n.SetFaults(sim.Faults{RefusePowerCap: "supply 2 is missing", RefuseStatus: 400})
+			if err := set(400); err == nil || !strings.Contains(err.Error(), "supply 2 is missing") || n.PowerCap() != 500 {
+				t.Errorf("refused: %v, %d W", err, n.PowerCap())
+			}
+			n.SetFaults(sim.Faults{})
+			if err := set(0); err != nil || limit().Watts != 0 || n.PowerCap() != 0 {
+				t.Errorf("%v, %d W", err, n.PowerCap())
 			}
 		})
 	}

@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
+	"net/http"
 	"net/netip"
 
 	"github.com/drover-hpc/drover/internal/bmc"
@@ -96,6 +98,32 @@ func (n *Node) SetBootOverride(o bmc.BootOverride) *bmc.Refusal {
 	defer n.mu.Unlock()
 	n.state.Boot = o
 	n.save()
+	return nil
+}
+
+// PowerRange is what a node's power can be limited to.
+func (n *Node) PowerRange() (least, most int) { return leastPower, mostPower }
+
+const leastPower, mostPower = 350, 925
+
+// PowerCap is the limit of the node's power.
+func (n *Node) PowerCap() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.state.Cap
+}
+
+// SetPowerCap holds until the next one, whether the node is on or off.
+func (n *Node) SetPowerCap(watts int) *bmc.Refusal {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if f := n.faults(); f.RefusePowerCap != "" {
+		n.note("BMC: the power limit is refused: " + f.RefusePowerCap)
+		return &bmc.Refusal{Status: cmp.Or(f.RefuseStatus, http.StatusInternalServerError), Message: f.RefusePowerCap}
+	}
+	n.state.Cap = watts
+	n.save()
+	n.note(fmt.Sprintf("BMC was asked for a power limit of %d W", watts))
 	return nil
 }
 

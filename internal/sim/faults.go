@@ -20,6 +20,9 @@ type Faults struct {
 	// NoSoftOff has the BMC say that GracefulShutdown is no value that it takes,
 	// though it lists it.
 	NoSoftOff bool `json:"no_soft_off,omitempty"`
+	// RefusePowerCap has the BMC refuse to change the limit of the node's power,
+	// in these words, with RefuseStatus (0: 500).
+	RefusePowerCap string `json:"refuse_power_cap,omitempty"`
 	// BusyReads and BusyResets have the BMC answer 503 to reads of the node's
 	// resource, and to resets: once, for so long from the first one on.
 	BusyReads  time.Duration `json:"busy_reads,omitempty"`

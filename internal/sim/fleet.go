@@ -13,8 +13,8 @@ import (
 	"sync"
 
 	"github.com/drover-hpc/drover/internal/bmc"
+	"github.com/drover-hpc/drover/internal/jail"
 	"github.com/drover-hpc/drover/internal/loopback"
-	"github.com/drover-hpc/drover/internal/sim/jail"
 )
 
 // Fleet is a number of simulated nodes and their BMCs.

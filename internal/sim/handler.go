@@ -10,6 +10,7 @@ import (
 	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // NodeView is a node as the control interface shows it.
@@ -61,10 +62,10 @@ func Handler(f *Fleet) http.Handler {
 	return mux
 }
 
-func (f *Fleet) find(xname string) (*Node, error) {
-	n := f.Node(xname)
+func (f *Fleet) find(name string) (*Node, error) {
+	n := f.Node(xname.Canonical(name))
 	if n == nil {
-		return nil, fault.New(fault.NotFound, "no simulated node is called %q", xname)
+		return nil, fault.New(fault.NotFound, "no simulated node is called %q", name)
 	}
 	return n, nil
 }

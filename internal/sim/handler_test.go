@@ -19,6 +19,7 @@ func TestControl(t *testing.T) {
 	}{
 		{"GET", "/nodes", "", 200, `"xname":"x1000c0s3b0n0"`},
 		{"GET", "/nodes/x1000c0s9b0n0", "", 404, "x1000c0s9b0n0"},
+		{"GET", "/nodes/X1000C0S00B0N0", "", 200, `"xname":"x1000c0s0b0n0"`},
 		{"PATCH", "/nodes/x1000c0s0b0n0", `{"faults":{"hang_boot":2,"ignore_soft_off":true}}`, 200, `"hang_boot":2`},
 		{"PATCH", "/nodes/x1000c0s0b0n0", `{"faults":{"hang_boot":0}}`, 200, `"faults":{"ignore_soft_off":true}`},
 		{"PATCH", "/nodes", `{"xnames":["x1000c0s1b0n0"],"faults":{"silent":true}}`, 200, `"silent":true`},

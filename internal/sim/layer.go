@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/drover-hpc/drover/internal/sim/jail"
+	"github.com/drover-hpc/drover/internal/jail"
 )
 
 // RootDir is the node's layer: all that was written on it since power-on. It

@@ -36,6 +36,8 @@ type state struct {
 	Faults *Faults `json:"faults,omitempty"`
 	// Boot is the boot source override.
 	Boot bmc.BootOverride `json:"boot,omitzero"`
+	// Cap is the limit of its power in watts; 0 is none.
+	Cap int `json:"cap,omitempty"`
 }
 
 // system is what a node took from its kernel command line and from BSS.

@@ -18,7 +18,7 @@ import (
 	"github.com/gliderlabs/ssh"
 	gossh "golang.org/x/crypto/ssh"
 
-	"github.com/drover-hpc/drover/internal/sim/jail"
+	"github.com/drover-hpc/drover/internal/jail"
 )
 
 // sshServer answers SSH for all nodes. It lets in whoever has a certificate

@@ -9,7 +9,7 @@ import (
 	"github.com/gliderlabs/ssh"
 	"golang.org/x/sys/unix"
 
-	"github.com/drover-hpc/drover/internal/sim/jail"
+	"github.com/drover-hpc/drover/internal/jail"
 )
 
 // runOnTerminal gives the command a terminal of its own, whose other end is

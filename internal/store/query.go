@@ -52,7 +52,7 @@ func (t *Table[T]) Count(ctx context.Context, q Query) (int, error) {
 	where, args := t.conditions(q)
 	rows, err := t.db.reader(ctx).QueryContext(ctx, "SELECT COUNT(*) FROM "+t.spec.Name+where, args...)
 	if err != nil {
-		return 0, fmt.Errorf("count %s: %w", t.spec.Name, err)
+		return 0, t.failed("count", err)
 	}
 	defer rows.Close()
 	n := 0
@@ -75,14 +75,14 @@ func (t *Table[T]) query(ctx context.Context, q Query, suffix string) ([]T, erro
 	}
 	rows, err := t.db.reader(ctx).QueryContext(ctx, text+suffix, args...)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", t.spec.Name, err)
+		return nil, t.failed("read", err)
 	}
 	defer rows.Close()
 	var out []T
 	var raw []byte
 	for rows.Next() {
 		if err := rows.Scan(&raw); err != nil {
-			return nil, fmt.Errorf("read %s: %w", t.spec.Name, err)
+			return nil, t.failed("read", err)
 		}
 		var doc T
 		if err := json.Unmarshal(raw, &doc); err != nil {
@@ -91,7 +91,7 @@ func (t *Table[T]) query(ctx context.Context, q Query, suffix string) ([]T, erro
 		out = append(out, doc)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read %s: %w", t.spec.Name, err)
+		return nil, t.failed("read", err)
 	}
 	return out, nil
 }

@@ -183,10 +183,7 @@ func (t *Table[T]) write(ctx context.Context, docs []T, onConflict string) error
 	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })
 	tx := txOf(ctx)
 	if err := t.db.dialect.insert(ctx, tx.conn, t.spec.Name, t.columns, rows, onConflict); err != nil {
-		if t.db.dialect.refused(err) {
-			return fault.New(fault.Invalid, "write to %s: %w", t.spec.Name, err)
-		}
-		return fmt.Errorf("write to %s: %w", t.spec.Name, err)
+		return t.failed("write to", err)
 	}
 	tx.note(t.spec.Name, keys...)
 	return nil
@@ -212,6 +209,15 @@ func (t *Table[T]) absent(keys []string, docs []T) []string {
 	return out
 }
 
+// failed is the error of a statement: a fault.Invalid if the database cannot
+// have a value that the caller gave.
+func (t *Table[T]) failed(what string, err error) error {
+	if t.db.dialect.refused(err) {
+		return fault.New(fault.Invalid, "%s %s: %w", what, t.spec.Name, err)
+	}
+	return fmt.Errorf("%s %s: %w", what, t.spec.Name, err)
+}
+
 func (t *Table[T]) notFound(key string) error {
 	return fault.New(fault.NotFound, "%s '%s' does not exist", t.spec.Kind, key)
 }
@@ -221,7 +227,7 @@ func (t *Table[T]) keys(ctx context.Context, keys []string) ([]string, error) {
 	rows, err := t.db.reader(ctx).QueryContext(ctx,
 		strings.Join([]string{"SELECT key FROM", t.spec.Name, "WHERE", where, "ORDER BY key"}, " "), arg)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", t.spec.Name, err)
+		return nil, t.failed("read", err)
 	}
 	defer rows.Close()
 	var out []string

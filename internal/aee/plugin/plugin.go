@@ -1,5 +1,5 @@
-// Package plugin carries what Ansible loads for a CFS session: the callback
-// cfs_aggregator, the strategies cfs_linear and cfs_free, the debug playbooks
+// Package plugin carries what Ansible loads for a CFS session: the callbacks
+// cfs_aggregator and cfs_results, the strategies cfs_linear and cfs_free, the debug playbooks
 // and the default configuration. Their names are an interface: sites name them
 // in their own configurations.
 package plugin
@@ -17,8 +17,12 @@ const (
 	Playbooks  = "playbooks"
 )
 
-// Reporter is the callback that reports to CFS.
-const Reporter = "cfs_aggregator"
+// The callbacks that sessions need: Reporter reports to CFS, Recorder records
+// what tasks came to.
+const (
+	Reporter = "cfs_aggregator"
+	Recorder = "cfs_results"
+)
 
 // DefaultConfigName is the Ansible configuration that is always there.
 const DefaultConfigName = "cfs-default-ansible-cfg"

@@ -100,9 +100,10 @@ func TestCompose(t *testing.T) {
 		"passthrough alone": {BootSet{RootfsProviderPassthrough: new("p")}, "console=ttyS0 quiet root=::p bos_update_frequency=4h", ""},
 		"sbps": {BootSet{RootfsProvider: "sbps", RootfsProviderPassthrough: new("sbps:v1"), KernelParameters: new("ip=dhcp")},
 			"console=ttyS0 quiet ip=dhcp root=sbps-s3:s3://b/id/rootfs:rootfs-etag:sbps:v1 nmd_data=url=s3://b/id/rootfs,etag=rootfs-etag bos_update_frequency=4h", ""},
-		"unknown provider": {BootSet{RootfsProvider: "cpss3"}, "", "rootfs_provider 'cpss3' is not supported"},
+		"unknown provider": {BootSet{RootfsProvider: "nfs"}, "", "rootfs_provider 'nfs' is not supported"},
 		"too long":         {BootSet{KernelParameters: new(strings.Repeat("a", 4096))}, "", "of more than 2028 the end is cut off in silence; shorten kernel_parameters (4096 characters) or the image's own (19)"},
 		"ends in iPXE":     {BootSet{KernelParameters: new("a || b")}, "", "iPXE ends the kernel command line at the word '||'"},
+		"a line break":     {BootSet{KernelParameters: new("a\nb")}, "", "the kernel command line has the control character U+000A"},
 		"too long signed":  {BootSet{KernelParameters: new("root=live:s3://b/id/rootfs " + strings.Repeat("a", 1500))}, "", "the kernel command line is 20"},
 	} {
 		c.set.Path, c.set.Type = "s3://b/id/manifest.json", "s3"
@@ -110,7 +111,7 @@ func TestCompose(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := Compose(t.Context(), &c.set, img, "4h", fullShelf())
+		got, err := Compose(t.Context(), &c.set, img, "bos_update_frequency=4h", fullShelf())
 		switch {
 		case c.err != "":
 			if err == nil || !strings.Contains(err.Error(), c.err) {

@@ -90,9 +90,10 @@ func (i *Image) place(artifactType string) *Link {
 	return nil
 }
 
-// Compose is what the nodes of the boot set should boot from the image.
-// updateFrequency, such as "4h", tells the node how often to report.
-func Compose(ctx context.Context, b *BootSet, img Image, updateFrequency string, objects Objects) (Artifacts, error) {
+// Compose is what the nodes of the boot set should boot from the image. last is
+// the word that ends the kernel parameters, such as "bos_update_frequency=4h",
+// which tells the node how often to report.
+func Compose(ctx context.Context, b *BootSet, img Image, last string, objects Objects) (Artifacts, error) {
 	if img.Kernel.Path == "" {
 		return Artifacts{}, fault.New(fault.Invalid, "manifest %s lists no artifact of type %s", b.Path, kernelType)
 	}
@@ -103,7 +104,7 @@ func Compose(ctx context.Context, b *BootSet, img Image, updateFrequency string,
 	if err != nil {
 		return Artifacts{}, err
 	}
-	params, err := kernelParameters(b, img, own, updateFrequency)
+	params, err := kernelParameters(b, img, own, last)
 	if err != nil {
 		return Artifacts{}, err
 	}
@@ -117,8 +118,8 @@ func Compose(ctx context.Context, b *BootSet, img Image, updateFrequency string,
 // lost says what of the parameters, of which own are the image's, will not
 // arrive at a kernel, by estimate.
 func lost(b *BootSet, own, params string) string {
-	if word := bootline.Broken(params); word != "" {
-		return fmt.Sprintf("iPXE ends the kernel command line at the word '%s' of kernel_parameters or of the image's own", word)
+	if words := bootline.Broken(params); words != "" {
+		return words + ", of kernel_parameters or of the image's own"
 	}
 	words := bootline.Excess(bootline.Estimate(params))
 	if words != "" {
@@ -141,20 +142,26 @@ func imageParameters(ctx context.Context, link Link, objects Objects) (string, e
 	return strings.Join(strings.Fields(string(raw)), " "), nil
 }
 
-// ProviderSBPS is the root file system provider that projects images over
-// iSCSI.
-const ProviderSBPS = "sbps"
+// The root file system providers: SBPS projects images over iSCSI, CPS, which
+// only sessions of BOS v1 know, over a file system of its own.
+const (
+	ProviderSBPS = "sbps"
+	ProviderCPS  = "cpss3"
+)
+
+// protocols stand for the providers in the root= parameter.
+var protocols = map[string]string{ProviderSBPS: "sbps-s3", ProviderCPS: "craycps-s3"}
 
 // kernelParameters joins the pieces in the order that kernels read them, where
-// a later one wins: image, boot set, root, reporter.
-func kernelParameters(b *BootSet, img Image, own, updateFrequency string) (string, error) {
+// a later one wins: image, boot set, root, and the last word.
+func kernelParameters(b *BootSet, img Image, own, last string) (string, error) {
 	pieces := []string{own, b.Parameters()}
 	switch b.RootfsProvider {
-	case ProviderSBPS:
+	case ProviderSBPS, ProviderCPS:
 		if img.Rootfs.Path == "" {
-			return "", fault.New(fault.Invalid, "manifest %s lists no artifact of type %s, which rootfs_provider sbps needs", b.Path, rootfsType)
+			return "", fault.New(fault.Invalid, "manifest %s lists no artifact of type %s, which rootfs_provider %s needs", b.Path, rootfsType, b.RootfsProvider)
 		}
-		root := "root=sbps-s3:" + img.Rootfs.Path + ":" + img.Rootfs.ETag
+		root := "root=" + protocols[b.RootfsProvider] + ":" + img.Rootfs.Path + ":" + img.Rootfs.ETag
 		if b.passthrough() != "" {
 			root += ":" + b.passthrough()
 		}
@@ -170,7 +177,7 @@ func kernelParameters(b *BootSet, img Image, own, updateFrequency string) (strin
 	default:
 		return "", fault.New(fault.Invalid, "rootfs_provider '%s' is not supported: expected none or sbps", b.RootfsProvider)
 	}
-	pieces = append(pieces, "bos_update_frequency="+updateFrequency)
+	pieces = append(pieces, last)
 	var out []string
 	for _, p := range pieces {
 		if p != "" {

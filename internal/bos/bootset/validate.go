@@ -76,7 +76,7 @@ func CheckArtifacts(ctx context.Context, b *BootSet, objects Objects) (warnings 
 		return []string{err.Error()}, nil
 	}
 	// What else may be wrong with the parameters is told elsewhere.
-	if params, err := kernelParameters(b, img, own, "4h"); err == nil {
+	if params, err := kernelParameters(b, img, own, "bos_update_frequency=4h"); err == nil {
 		if words := cmp.Or(lost(b, own, params), bootline.Crowded(params)); words != "" {
 			return []string{words}, nil
 		}

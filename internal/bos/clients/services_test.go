@@ -91,6 +91,8 @@ func eventually(t *testing.T, what string, holds func() bool) {
 
 // bmc is the hardware of n0 and n1: n1 refuses whatever it is asked.
 type bmc struct {
+	pcs.BMC // what is not asked here
+
 	mu    sync.Mutex
 	power map[string]string
 }

@@ -125,6 +125,11 @@ func (m *move) decide() {
 		m.Row, c.Enabled = 4, false
 		return
 	}
+	if c.Engine.Agent != "" {
+		m.wait(3, bos.FromAgent, "waits for session '"+c.Engine.Agent+"' of BOS v1, whose agent moves the node")
+		return
+	}
+	c.Troubles.Clear(bos.FromAgent)
 	if m.record() {
 		return
 	}
@@ -236,7 +241,7 @@ func (m *move) goal(row int) {
 	c.EnterPhase(bos.NoPhase, m.now)
 	c.Status.StatusOverride, c.Enabled = "", false
 	c.EventStats, c.Troubles = bos.EventStats{}, bos.Troubles{}
-	c.Engine = bos.Engine{Tenant: c.Engine.Tenant, StagedTenant: c.Engine.StagedTenant, PhaseSince: c.Engine.PhaseSince, Forced: c.Engine.Forced}
+	c.Engine = bos.Engine{Tenant: c.Engine.Tenant, StagedTenant: c.Engine.StagedTenant, PhaseSince: c.Engine.PhaseSince, Forced: c.Engine.Forced, Agent: c.Engine.Agent}
 }
 
 // enter changes the phase, and with it the status.

@@ -90,6 +90,8 @@ func (s *in) apply(t *testing.T, w string) {
 		c.Status.Phase, e.PhaseSince = bos.PhaseConfigure, t0
 	case "powered on by us":
 		c.LastAction.Action = bos.PoweringOn
+	case "an agent's":
+		e.Agent = "a1"
 	case "not enabled":
 		c.Enabled = false
 	case "wants off":
@@ -187,6 +189,7 @@ const limitText = "The retry limit has been hit for this component, but no servi
 var cells = []struct{ situation, want string }{
 	{"on_hold, not enabled", "2 on_hold disabled"},
 	{"power_off_gracefully_called, accepted, on, not enabled", "2 power_off_gracefully_called disabled AbortTransition"},
+	{"on_hold, an agent's", "3 on_hold: waits for session 'a1' of BOS v1, whose agent moves the node"},
 	{"failed", "4 failed disabled"},
 	{"on_hold, wants off, powered on before", "5 on_hold: The node was powered on before it was to be off, and may come on yet"},
 	{"on_hold, wants off, powered on before, on", "26 power_off_pending"},

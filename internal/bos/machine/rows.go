@@ -23,6 +23,7 @@ type Row struct {
 // max_boot_wait_time (boot), each counted from when the BMC took the request.
 var Rows = []Row{
 	{2, "any", "not enabled", "same", "a call under way is given up, its transition aborted", false},
+	{3, "any", "an agent of BOS v1 moves the node", "same, however long", "", false},
 	{4, "failed", "enabled by hand", "failed, disabled", "", false},
 	{5, "any", "off, and should be off; powered on for an earlier session, within the on wait", "same", "", false},
 	{6, "any", "PCS (or CFS, where it decides) does not answer", "same, however long", "", false},

@@ -141,7 +141,10 @@ func (p *planner) target(ctx context.Context, t *bos.Template, b *bootset.BootSe
 	if err != nil {
 		return bos.Target{}, err
 	}
-	a, err := bootset.Compose(ctx, b, img, p.options.ComponentActualStateTTL, p.objects)
+	if b.RootfsProvider == bootset.ProviderCPS {
+		return bos.Target{}, fault.New(fault.Invalid, "rootfs_provider '%s' is for sessions of BOS v1: expected none or sbps", b.RootfsProvider)
+	}
+	a, err := bootset.Compose(ctx, b, img, "bos_update_frequency="+p.options.ComponentActualStateTTL, p.objects)
 	return bos.Target{Artifacts: a, Configuration: t.Configuration(b)}, err
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/journal"
@@ -77,7 +79,7 @@ func TestSessionsThatWaitForGitTakeNoCapacity(t *testing.T) {
 	f.add("x0")
 	f.look(0)
 	f.look(time.Second)
-	f.job("batcher-0001", cfs.JobState{Phase: cfs.JobRunning, Step: "clone", Started: f.now,
+	f.job("batcher-0001", cfs.JobState{Phase: job.Running, Step: "clone", Started: f.now,
 		Waiting: &cfs.Waiting{Reason: "git server does not answer", Until: f.now.Add(time.Minute)}})
 	f.add("x1")
 	f.look(0)

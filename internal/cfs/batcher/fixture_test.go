@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/journal"
@@ -146,13 +148,13 @@ func (f *fixture) end(session string, how cfs.Succeeded) {
 // play has the session's job succeed: each playbook ran and reported.
 func (f *fixture) play(session string) {
 	f.t.Helper()
-	f.job(session, cfs.JobState{Phase: cfs.JobSucceeded, Started: f.now, Ended: f.now})
+	f.job(session, cfs.JobState{Phase: job.Succeeded, Started: f.now, Ended: f.now})
 }
 
 // start has the session's job run.
 func (f *fixture) start(session string) {
 	f.t.Helper()
-	f.job(session, cfs.JobState{Phase: cfs.JobRunning, Started: f.now})
+	f.job(session, cfs.JobState{Phase: job.Running, Started: f.now})
 }
 
 func (f *fixture) job(session string, state cfs.JobState) {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/journal"
 )
@@ -29,7 +31,7 @@ func judge(run cfs.Progress, exists, stuck bool) outcome {
 		return gone
 	case run.Succeeded == cfs.SucceededFalse, run.Succeeded == cfs.SucceededUnknown:
 		return failed
-	case run.Status == cfs.StageComplete && run.Phase == cfs.JobSucceeded:
+	case run.Status == cfs.StageComplete && run.Phase == job.Succeeded:
 		return succeeded
 	case run.Status == cfs.StageComplete:
 		return unproven

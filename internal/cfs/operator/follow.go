@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"golang.org/x/sync/errgroup"
 
 	"github.com/drover-hpc/drover/internal/cfs"
@@ -170,6 +172,9 @@ func (o *Operator) follow(ctx context.Context, names []string) error {
 	for _, run := range learnt {
 		o.active[run.Session] = run
 		if ended(run.State) {
+			if run.Job.Target == cfs.TargetImage {
+				o.images.Now(run.Session)
+			}
 			o.forget(run.Session)
 		}
 	}
@@ -191,7 +196,7 @@ func (o *Operator) look(ctx context.Context, run cfs.Run) cfs.Run {
 		o.loop.At(run.Session, time.Now().Add(retryPause(1)))
 		return run
 	}
-	if state.Phase == cfs.JobLost && state.Message == "" {
+	if state.Phase == job.Lost && state.Message == "" {
 		state.Message = "the executor has no trace of the job: nobody knows how it ended"
 	}
 	run.State = state
@@ -203,7 +208,7 @@ func (o *Operator) notStarted(run cfs.Run, err error) cfs.Run {
 	run.Attempts++
 	run.State.Message = fmt.Sprintf("the job could not be started (%d times of at most %d): %v", run.Attempts, maxAttempts, err)
 	if run.Attempts >= maxAttempts {
-		run.State.Phase, run.State.Ended = cfs.JobFailed, o.cfg.Now()
+		run.State.Phase, run.State.Ended = job.Failed, o.cfg.Now()
 		return run
 	}
 	pause := retryPause(run.Attempts)
@@ -213,7 +218,7 @@ func (o *Operator) notStarted(run cfs.Run, err error) cfs.Run {
 }
 
 func ended(s cfs.JobState) bool {
-	return s.Phase == cfs.JobSucceeded || s.Phase == cfs.JobFailed || s.Phase == cfs.JobLost
+	return s.Phase == job.Succeeded || s.Phase == job.Failed || s.Phase == job.Lost
 }
 
 func same(a, b cfs.JobState) bool {

@@ -30,6 +30,7 @@ type Sessions interface {
 	SaveRuns(ctx context.Context, runs []cfs.Run) error
 	DeleteSessions(ctx context.Context, f cfs.SessionFilter) ([]string, error)
 	Options(ctx context.Context) (cfs.Options, error)
+	Session(ctx context.Context, name string) (cfs.Session, error)
 }
 
 // Queue is where session events come from; store.Queue is one.
@@ -45,7 +46,9 @@ type Config struct {
 	Sessions Sessions
 	Queue    Queue
 	Executor cfs.Executor
-	Hub      *events.Hub
+	// ImageJobs is where sessions customize images; nil: nowhere.
+	ImageJobs ImageJobs
+	Hub       *events.Hub
 	// MaxJobs is how many jobs run at the same time; 0: cfs.DefaultMaxJobs.
 	MaxJobs int
 	// Held has sessions stay pending: none is started. Those that have a job go on.
@@ -61,10 +64,11 @@ const sweepPeriod = 5 * time.Minute
 
 // Operator runs sessions between Start and Stop.
 type Operator struct {
-	cfg   Config
-	loop  *events.Loop
-	sweep *events.Loop
-	stop  context.CancelFunc
+	cfg    Config
+	loop   *events.Loop
+	sweep  *events.Loop
+	images *events.Loop
+	stop   context.CancelFunc
 
 	// What follows belongs to the loop's run.
 	waiting map[string]cfs.OpenSession // no place yet
@@ -91,6 +95,7 @@ func New(cfg Config) *Operator {
 		Resync: func() time.Duration { return cfg.Resync }, Run: o.run}
 	o.sweep = &events.Loop{Name: "cfs session ttl", Hub: cfg.Hub, Tables: []string{cfs.OptionsTable},
 		Resync: func() time.Duration { return sweepPeriod }, Run: o.expire}
+	o.images = &events.Loop{Name: "cfs image jobs", Resync: func() time.Duration { return imageSweep }, Run: o.sweepImages}
 	return o
 }
 
@@ -99,6 +104,9 @@ func (o *Operator) Start(ctx context.Context) {
 	ctx, o.stop = context.WithCancel(ctx)
 	o.loop.Start(ctx)
 	o.sweep.Start(ctx)
+	if o.cfg.ImageJobs != nil {
+		o.images.Start(ctx)
+	}
 	if changed := o.cfg.Executor.Changed(); changed != nil {
 		go o.forward(ctx, changed)
 	}
@@ -112,6 +120,7 @@ func (o *Operator) Stop() {
 	o.stop()
 	o.loop.Stop()
 	o.sweep.Stop()
+	o.images.Stop()
 }
 
 // Started is closed when every session has been looked at once.
@@ -190,6 +199,9 @@ func (o *Operator) deleted(ctx context.Context, s cfs.Session) error {
 	err := o.cfg.Executor.Stop(ctx, *run.Job)
 	if fault.Is(err, fault.NotFound) {
 		err = nil
+	}
+	if err == nil {
+		err = o.endImages(ctx, &s)
 	}
 	return err
 }

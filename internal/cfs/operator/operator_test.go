@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/job"
+
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/cfs/operator"
 	"github.com/drover-hpc/drover/internal/events"
@@ -35,18 +37,18 @@ func newExecutor() *executor {
 	return &executor{states: map[string]cfs.JobState{}, starts: map[string]int{}, changed: make(chan string, 1000)}
 }
 
-func (e *executor) Start(_ context.Context, job cfs.Job) error {
+func (e *executor) Start(_ context.Context, j cfs.Job) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.calls++
 	if e.refuse != nil {
 		return e.refuse
 	}
-	if _, known := e.states[job.ID]; known {
+	if _, known := e.states[j.ID]; known {
 		return nil
 	}
-	e.states[job.ID] = cfs.JobState{Phase: cfs.JobWaiting}
-	e.starts[job.Session]++
+	e.states[j.ID] = cfs.JobState{Phase: job.Waiting}
+	e.starts[j.Session]++
 	return nil
 }
 
@@ -56,7 +58,7 @@ func (e *executor) State(_ context.Context, id string) (cfs.JobState, error) {
 	if s, known := e.states[id]; known {
 		return s, nil
 	}
-	return cfs.JobState{Phase: cfs.JobLost}, nil
+	return cfs.JobState{Phase: job.Lost}, nil
 }
 
 func (e *executor) Stop(_ context.Context, id string) error {
@@ -185,12 +187,12 @@ func TestSessionSaysWhatItsJobWaitsFor(t *testing.T) {
 	f.until("the start", func() bool { return f.started("s") == 1 })
 	id := f.job("s")
 	waits := &cfs.Waiting{Reason: "layer 0: git server does not answer; try 1 of 61", Until: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
-	f.exec.set(id, cfs.JobState{Phase: cfs.JobRunning, Step: "clone", Waiting: waits})
+	f.exec.set(id, cfs.JobState{Phase: job.Running, Step: "clone", Waiting: waits})
 	f.until("the wait is told", func() bool { w := f.session("s").Waiting; return w != nil && *w == *waits })
 	again := &cfs.Waiting{Reason: "layer 0: git server does not answer; try 2 of 61", Until: waits.Until.Add(time.Minute)}
-	f.exec.set(id, cfs.JobState{Phase: cfs.JobRunning, Step: "clone", Waiting: again})
+	f.exec.set(id, cfs.JobState{Phase: job.Running, Step: "clone", Waiting: again})
 	f.until("the next wait is told", func() bool { w := f.session("s").Waiting; return w != nil && *w == *again })
-	f.exec.set(id, cfs.JobState{Phase: cfs.JobRunning, Step: "ansible"})
+	f.exec.set(id, cfs.JobState{Phase: job.Running, Step: "ansible"})
 	f.until("the wait is over", func() bool { return f.session("s").Waiting == nil })
 }
 
@@ -205,7 +207,7 @@ func TestHeldSessionsStartOnceTheHoldEnds(t *testing.T) {
 	held := f.start(operator.Config{Held: true})
 	<-held.Started()
 	f.create("late", "x1")
-	f.exec.set(f.job("early"), cfs.JobState{Phase: cfs.JobSucceeded, Ended: time.Now()})
+	f.exec.set(f.job("early"), cfs.JobState{Phase: job.Succeeded, Ended: time.Now()})
 	f.untilStage("early", cfs.StageComplete, cfs.SucceededTrue)
 	f.until("the event of the new session is handled", func() bool {
 		due, err := store.NewQueue(f.db, cfs.EventsTopic, time.Now).Due(t.Context(), 1)
@@ -233,10 +235,10 @@ func TestSessionRunsToItsEnd(t *testing.T) {
 	if got := f.session("early").Job; got == nil || *got != id {
 		t.Fatalf("the record names job %v, not %s", got, id)
 	}
-	f.exec.set(id, cfs.JobState{Phase: cfs.JobRunning, Step: "clone"})
+	f.exec.set(id, cfs.JobState{Phase: job.Running, Step: "clone"})
 	f.untilStage("early", cfs.StageRunning, cfs.SucceededNone)
 	ended := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
-	f.exec.set(id, cfs.JobState{Phase: cfs.JobSucceeded, Ended: ended})
+	f.exec.set(id, cfs.JobState{Phase: job.Succeeded, Ended: ended})
 	got := f.untilStage("early", cfs.StageComplete, cfs.SucceededTrue)
 	if got.CompletionTime == nil || *got.CompletionTime != "2030-01-02T03:04:05" {
 		t.Errorf("completion time %v", got.CompletionTime)
@@ -253,7 +255,7 @@ func TestFailureIsReadable(t *testing.T) {
 	f.create("bad", "")
 	f.create("lost", "")
 	f.until("the starts", func() bool { return f.started("bad") == 1 && f.started("lost") == 1 })
-	f.exec.set(f.job("bad"), cfs.JobState{Phase: cfs.JobFailed, Step: "clone", Message: "no such repository", Ended: time.Now()})
+	f.exec.set(f.job("bad"), cfs.JobState{Phase: job.Failed, Step: "clone", Message: "no such repository", Ended: time.Now()})
 	f.untilStage("bad", cfs.StageComplete, cfs.SucceededFalse)
 	lost := f.job("lost")
 	f.exec.do(func() { delete(f.exec.states, lost) })
@@ -275,7 +277,7 @@ func TestDeleteStopsTheJob(t *testing.T) {
 	f.create("s", "")
 	f.until("the start", func() bool { return f.started("s") == 1 })
 	id := f.job("s")
-	f.exec.set(id, cfs.JobState{Phase: cfs.JobRunning})
+	f.exec.set(id, cfs.JobState{Phase: job.Running})
 	f.untilStage("s", cfs.StageRunning, cfs.SucceededNone)
 	if err := f.service.DeleteSession(t.Context(), "s"); err != nil {
 		t.Fatal(err)
@@ -306,13 +308,13 @@ func TestRestartForgetsNothingAndStartsNothingTwice(t *testing.T) {
 		}
 		<-o.Started()
 		if round == 2 {
-			f.exec.set(f.job("s00"), cfs.JobState{Phase: cfs.JobRunning})
+			f.exec.set(f.job("s00"), cfs.JobState{Phase: job.Running})
 			f.untilStage("s00", cfs.StageRunning, cfs.SucceededNone)
 		}
 		o.Stop()
 	}
 	for i := range n { // these end while no operator runs
-		f.exec.set(f.job(fmt.Sprintf("s%02d", i)), cfs.JobState{Phase: cfs.JobSucceeded, Ended: time.Now()})
+		f.exec.set(f.job(fmt.Sprintf("s%02d", i)), cfs.JobState{Phase: job.Succeeded, Ended: time.Now()})
 	}
 	f.operator(n)
 	for i := range n {
@@ -337,7 +339,7 @@ func TestPlacesAreGivenInOrder(t *testing.T) {
 		running := 0
 		f.exec.do(func() {
 			for _, s := range f.exec.states {
-				if s.Phase == cfs.JobWaiting {
+				if s.Phase == job.Waiting {
 					running++
 				}
 			}
@@ -345,7 +347,7 @@ func TestPlacesAreGivenInOrder(t *testing.T) {
 		if running > 2 {
 			t.Errorf("%d jobs at the same time", running)
 		}
-		f.exec.set(f.job(name), cfs.JobState{Phase: cfs.JobSucceeded, Ended: time.Now()})
+		f.exec.set(f.job(name), cfs.JobState{Phase: job.Succeeded, Ended: time.Now()})
 		f.untilStage(name, cfs.StageComplete, cfs.SucceededTrue)
 	}
 }
@@ -370,15 +372,15 @@ func TestDeadGitServerHoldsUpNoOtherConfiguration(t *testing.T) {
 	wait := &cfs.Waiting{Reason: "the git server does not answer", Until: time.Now().Add(time.Hour)}
 	for _, name := range []string{"dead0", "dead1"} {
 		f.until(name+" to be started", func() bool { return f.started(name) == 1 })
-		f.exec.set(f.job(name), cfs.JobState{Phase: cfs.JobRunning, Step: "clone", Waiting: wait})
+		f.exec.set(f.job(name), cfs.JobState{Phase: job.Running, Step: "clone", Waiting: wait})
 	}
 	f.until("the other to be started", func() bool { return f.started("fine") == 1 })
 	if f.started("dead2") != 0 {
 		t.Error("one more session was begun that waits for the same git server")
 	}
 	for _, name := range []string{"dead0", "dead1"} {
-		f.exec.set(f.job(name), cfs.JobState{Phase: cfs.JobRunning, Step: "ansible"})
-		f.exec.set(f.job(name), cfs.JobState{Phase: cfs.JobSucceeded, Ended: time.Now()})
+		f.exec.set(f.job(name), cfs.JobState{Phase: job.Running, Step: "ansible"})
+		f.exec.set(f.job(name), cfs.JobState{Phase: job.Succeeded, Ended: time.Now()})
 	}
 	f.until("the last to be started", func() bool { return f.started("dead2") == 1 })
 }
@@ -403,7 +405,7 @@ func TestOldSessionsGo(t *testing.T) {
 	o := f.operator(0)
 	<-o.Started()
 	id := f.job("done")
-	f.exec.set(id, cfs.JobState{Phase: cfs.JobSucceeded, Ended: time.Now()})
+	f.exec.set(id, cfs.JobState{Phase: job.Succeeded, Ended: time.Now()})
 	f.untilStage("done", cfs.StageComplete, cfs.SucceededTrue)
 	ttl := "0m"
 	if _, err := f.service.PatchOptions(t.Context(), cfs.OptionsPatch{SessionTTL: &ttl}); err != nil {

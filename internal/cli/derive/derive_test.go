@@ -245,6 +245,7 @@ func TestMistakes(t *testing.T) {
 		args    []string
 		values  map[string][]string
 	}{
+		"Invalid value for 'SESSION_ID': expected a name, got ''.":                                 {"sessions describe", []string{""}, nil},
 		"Missing argument 'SESSION_ID'.":                                                           {"sessions describe", nil, nil},
 		"Got unexpected extra argument (b c)":                                                      {"sessions describe", []string{"a", "b", "c"}, nil},
 		"Missing option '--template-name'.":                                                        {"sessions create", nil, values("operation", "boot")},

@@ -31,6 +31,9 @@ func (c *Command) Check(in *Input) error {
 	if len(in.Args) > len(c.Args) {
 		return &UsageError{"Got unexpected extra argument (" + strings.Join(in.Args[len(c.Args):], " ") + ")"}
 	}
+	if i := slices.Index(in.Args, ""); i >= 0 { // a variable that is not set; without it the path is that of all
+		return &UsageError{"Invalid value for '" + strings.ToUpper(c.Args[i].Name) + "': expected a name, got ''."}
+	}
 	for i := range c.Options {
 		o := &c.Options[i]
 		values := in.Values[o.Name]

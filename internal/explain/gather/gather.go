@@ -119,6 +119,9 @@ func (g *gathering) second(ctx context.Context) {
 			f.SessionsHeld = get(ctx, g.services.CFS, "/healthz", &health) == nil && health.Held
 		})
 	}
+	if c := f.Config; c != nil && c.ConfigurationStatus == "failed" {
+		wg.Go(func() { f.Tasks = g.failedTasks(ctx, explain.LastFailure(c.State)) })
+	}
 	if f.AsksForTask() {
 		wg.Go(func() { f.Task = g.task(ctx) })
 	}

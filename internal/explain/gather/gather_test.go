@@ -120,3 +120,15 @@ func TestServicesThatDoNotTell(t *testing.T) {
 		t.Errorf("no answer at all: %v", err)
 	}
 }
+
+func TestTasksThatFailedAreAskedOfTheLastSessionThatFailed(t *testing.T) {
+	w := &world{answers: booting("failed")}
+	w.answers["cfs GET /v3/components/"+node+"?state_details=true"] = `{"desired_config": "site", "configuration_status": "failed", "state": [
+		{"playbook": "a.yml", "status": "failed", "session_name": "old"}, {"playbook": "b.yml", "status": "failed", "session_name": "new"}]}`
+	w.answers["cfs GET /v3/sessions/new/results?host="+node+"&limit=3&status=failed%2Cunreachable"] =
+		`{"results": [{"host": "` + node + `", "task": "mount", "status": "unreachable", "message": "no route"}], "next": null}`
+	f := w.facts(t)
+	if text := strings.Join(explain.Explain(f), "\n"); !strings.Contains(text, "Task 'mount' did not reach it: no route") {
+		t.Errorf("%+v in\n%s", f.Tasks, text)
+	}
+}

@@ -24,6 +24,23 @@ func (g *gathering) waiting(ctx context.Context) {
 	}
 }
 
+// tasksTold bounds how many failed tasks of a session are asked for.
+const tasksTold = 3
+
+// failedTasks asks what ended the node's run in the session; services that are
+// not Drover's do not tell.
+func (g *gathering) failedTasks(ctx context.Context, session string) []explain.FailedTask {
+	if session == "" {
+		return nil
+	}
+	var page struct{ Results []explain.FailedTask }
+	q := url.Values{"host": {g.facts.Node}, "status": {"failed,unreachable"}, "limit": {strconv.Itoa(tasksTold)}}
+	if get(ctx, g.services.CFS, "/v3/sessions/"+url.PathEscape(session)+"/results?"+q.Encode(), &page) != nil {
+		return nil
+	}
+	return page.Results
+}
+
 // run finds the configuration session that names the node, nil if none does.
 func (g *gathering) run(ctx context.Context) *explain.Run {
 	for _, status := range []string{"running", "pending"} {

@@ -1,0 +1,133 @@
+package aee
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/job"
+	"github.com/drover-hpc/drover/internal/job/local"
+)
+
+// ExecutorConfig says where and how sessions run.
+type ExecutorConfig struct {
+	// Dir holds a directory for each job. Only one executor uses it at a time.
+	Dir string
+	// Program is the command line up to and including "aee"; empty: this executable.
+	Program []string
+	// Settings go with each job.
+	Settings Settings
+	// Repository gives the credentials of a source; cfs.Service.Repository does.
+	// nil: sources have none.
+	Repository func(ctx context.Context, source string) (cfs.Repository, error)
+	// Parallel is how many jobs run at a time. Jobs that may be held for
+	// debugging do not count. 0: twice the processors, at least 4.
+	Parallel int
+	// KeepFinished is how many finished jobs keep their records, logs and results.
+	// 0: 1,000.
+	KeepFinished int
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Log is where trouble goes; nil is slog.Default.
+	Log *slog.Logger
+}
+
+// Executor is a cfs.Executor on processes of this machine.
+type Executor struct {
+	*local.Executor
+	cfg ExecutorConfig
+}
+
+var _ cfs.Executor = (*Executor)(nil)
+
+// NewExecutor returns an executor; Open sets it to work.
+func NewExecutor(cfg ExecutorConfig) (*Executor, error) {
+	if len(cfg.Program) == 0 {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find own executable: %w", err)
+		}
+		cfg.Program = []string{self, "aee"}
+	}
+	s := &cfg.Settings // whose paths must mean the same to every process
+	for _, path := range []*string{&s.CacheDir, &s.TrustDir, &s.ConfigDir, &s.CAFile} {
+		if *path == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*path)
+		if err != nil {
+			return nil, err
+		}
+		*path = abs
+	}
+	jobs, err := local.New(local.Config{Dir: cfg.Dir, Program: cfg.Program, Clean: Clean, Parallel: cfg.Parallel,
+		KeepFinished: cmp.Or(cfg.KeepFinished, 1000), Now: cfg.Now, Log: cfg.Log})
+	return &Executor{jobs, cfg}, err
+}
+
+// Start implements cfs.Executor.
+func (e *Executor) Start(ctx context.Context, j cfs.Job) error {
+	if e.Started(j.ID) {
+		return nil
+	}
+	logins, err := e.logins(ctx, j)
+	if err != nil {
+		return err
+	}
+	return e.Executor.Start(spec(j), files(j, e.cfg.Settings, logins))
+}
+
+// logins are the credentials of the job's sources.
+func (e *Executor) logins(ctx context.Context, j cfs.Job) (map[string]Login, error) {
+	logins := map[string]Login{}
+	layers := j.Layers
+	if j.Inventory != nil {
+		layers = append(slices.Clone(layers), *j.Inventory)
+	}
+	for _, l := range layers {
+		if l.Source == "" || e.cfg.Repository == nil {
+			continue
+		}
+		r, err := e.cfg.Repository(ctx, l.Source)
+		if err != nil {
+			return nil, fmt.Errorf("credentials of source %s: %w", l.Source, err)
+		}
+		if r.Secret != nil {
+			logins[l.Source] = Login{Username: r.Secret.Username, Password: r.Secret.Password}
+		}
+	}
+	return logins, nil
+}
+
+// State implements cfs.Executor.
+func (e *Executor) State(_ context.Context, id string) (cfs.JobState, error) {
+	s := e.Executor.State(id)
+	return cfs.JobState{Phase: s.Phase, Step: s.Step, Message: s.Message, Waiting: waitingFor(s.Waits),
+		Started: s.Started, Ended: s.Ended}, nil
+}
+
+// waitingFor is what a step waits for in the words of its session; nil if it
+// goes on.
+func waitingFor(waits []job.Wait) *cfs.Waiting {
+	if len(waits) == 0 {
+		return nil
+	}
+	w := &cfs.Waiting{Until: waits[0].Next}
+	words := make([]string, len(waits))
+	for i, one := range waits {
+		why := strings.Join(strings.Fields(one.Why), " ")
+		words[i] = fmt.Sprintf("%s: %s (try %d of %d)", one.What, why, one.Tries, one.Of)
+		if one.Next.Before(w.Until) {
+			w.Until = one.Next
+		}
+	}
+	w.Reason = strings.Join(words, "; ")
+	return w
+}

@@ -1,0 +1,158 @@
+package aee
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/cfs"
+)
+
+// resultsDir is where the plugin records results of tasks, in the job's
+// directory: a line of tasks.jsonl for each task, one of results.jsonl for each
+// result. A result's id is where its line ends.
+const resultsDir = "results"
+
+// task is a line of tasks.jsonl.
+type task struct {
+	ID      string `json:"id"` // "LAYER.NUMBER"
+	Play    string `json:"play"`
+	Task    string `json:"task"`
+	Path    string `json:"path"`
+	LeftOut int64  `json:"left_out"` // results that were not recorded: a line of its own
+}
+
+// results reads a job's record; lines may be appended meanwhile.
+type results struct {
+	dir     Dir
+	tasks   map[string]task
+	leftOut int64
+}
+
+// openResults reads the tasks. A job without a record has no results.
+func openResults(d Dir) (*results, error) {
+	r := &results{dir: d, tasks: map[string]task{}}
+	err := r.readTasks()
+	return r, err
+}
+
+func (r *results) readTasks() error {
+	_, err := eachLine(r.dir.Path(resultsDir, "tasks.jsonl"), 0, func(line []byte, _ int64) bool {
+		var t task
+		if json.Unmarshal(line, &t) == nil { // else half a line of a full disk
+			r.tasks[t.ID] = t
+			r.leftOut += t.LeftOut
+		}
+		return true
+	})
+	return err
+}
+
+// each calls do with the results behind the id, as long as it returns true.
+func (r *results) each(after int64, do func(*cfs.TaskResult) bool) error {
+	_, err := eachLine(r.dir.Path(resultsDir, "results.jsonl"), after, func(line []byte, end int64) bool {
+		result, ok := r.parse(line, end)
+		return !ok || do(&result)
+	})
+	return err
+}
+
+// parse reads [task, host, status, ended, seconds, message].
+func (r *results) parse(line []byte, end int64) (cfs.TaskResult, bool) {
+	var id string
+	var ended, took float64
+	out := cfs.TaskResult{ID: end}
+	if err := json.Unmarshal(line, &[]any{&id, &out.Host, &out.Status, &ended, &took, &out.Message}); err != nil {
+		r.leftOut++
+		return out, false
+	}
+	t, known := r.tasks[id]
+	if !known { // it began after the tasks were read
+		if err := r.readTasks(); err == nil {
+			t = r.tasks[id]
+		}
+	}
+	layer, _, _ := strings.Cut(id, ".")
+	out.Layer, _ = strconv.Atoi(layer)
+	out.Play, out.Task, out.Duration = t.Play, t.Task, took
+	out.Path = strings.TrimPrefix(t.Path, layerDir(r.dir, out.Layer)+"/")
+	out.Time = time.UnixMilli(int64(math.Round(ended * 1000))).UTC()
+	return out, true
+}
+
+// page returns the results behind the id that the filter selects.
+func (r *results) page(f cfs.ResultFilter, after int64, limit int) (cfs.ResultPage, error) {
+	p := cfs.ResultPage{Results: []cfs.TaskResult{}}
+	err := r.each(after, func(one *cfs.TaskResult) bool {
+		if !f.Match(one) {
+			return true
+		}
+		if p.More = len(p.Results) == limit; p.More {
+			return false
+		}
+		p.Results = append(p.Results, *one)
+		return true
+	})
+	p.LeftOut = r.leftOut
+	return p, err
+}
+
+// hosts counts each host's results.
+func (r *results) hosts() ([]cfs.HostResults, error) {
+	byName := map[string]*cfs.HostResults{}
+	err := r.each(0, func(one *cfs.TaskResult) bool {
+		h := byName[one.Host]
+		if h == nil {
+			h = &cfs.HostResults{Host: one.Host}
+			byName[one.Host] = h
+		}
+		h.Count(one.Status)
+		return true
+	})
+	out := make([]cfs.HostResults, 0, len(byName))
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		out = append(out, *byName[name])
+	}
+	return out, err
+}
+
+// eachLine calls do with each whole line from the place on, and where it ends,
+// as long as it returns true. A file that is not there has no lines.
+func eachLine(path string, from int64, do func(line []byte, end int64) bool) (end int64, err error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return from, nil
+	}
+	if err != nil {
+		return from, err
+	}
+	defer f.Close()
+	if _, err := f.Seek(from, io.SeekStart); err != nil {
+		return from, err
+	}
+	lines := bufio.NewReaderSize(f, 64<<10)
+	for end = from; ; {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) { // what is behind the last line's end is being written
+			return end, nil
+		}
+		if err != nil {
+			return end, fmt.Errorf("read %s: %w", path, err)
+		}
+		end += int64(len(line))
+		if !do(bytes.TrimSuffix(line, []byte{'\n'}), end) {
+			return end, nil
+		}
+	}
+}

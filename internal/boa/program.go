@@ -1,0 +1,140 @@
+package boa
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/bos/clients"
+	"github.com/drover-hpc/drover/internal/bos/v1"
+	"github.com/drover-hpc/drover/internal/bss"
+	"github.com/drover-hpc/drover/internal/hsm"
+	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/job"
+	"github.com/drover-hpc/drover/internal/job/local"
+	"github.com/drover-hpc/drover/internal/s3"
+)
+
+// Settings are where the services are, each by its base URL.
+type Settings struct {
+	BOS   string `json:"bos"`   // such as http://127.0.0.1:8080/apis/bos
+	HSM   string `json:"hsm"`   // .../hsm/v2
+	BSS   string `json:"bss"`   // .../bss
+	CAPMC string `json:"capmc"` // .../capmc/v1
+	CFS   string `json:"cfs"`   // .../cfs/v2
+	// S3 is the endpoint of the object store, with its keys.
+	S3          string         `json:"s3"`
+	Credentials s3.Credentials `json:"credentials"`
+	// Orphan is how long the agent goes on without a server; 0: 1 hour.
+	Orphan time.Duration `json:"orphan,omitempty"`
+}
+
+// stepOperate is the one step of an agent's job.
+const stepOperate = "operate"
+
+// The files of an agent's job.
+const (
+	orderFile    = "order.json"
+	settingsFile = "settings.json"
+)
+
+// Command is "drover boa". program is the command line up to and including
+// "boa".
+func Command(program []string) job.Command {
+	return job.Command{Name: "drover boa", Steps: []string{stepOperate},
+		Run: func(ctx context.Context, d job.Dir) error {
+			settings, err := job.Read[Settings](d, settingsFile)
+			if err != nil {
+				return err
+			}
+			return job.Supervise(ctx, job.Plan{Dir: d, Program: program, Steps: []string{stepOperate}, Orphan: settings.Orphan})
+		},
+		Step: func(ctx context.Context, _ string, d job.Dir, out io.Writer) error { return operate(ctx, d, out) }}
+}
+
+func operate(ctx context.Context, d job.Dir, out io.Writer) error {
+	order, err := job.Read[v1.Order](d, orderFile)
+	if err != nil {
+		return err
+	}
+	settings, err := job.Read[Settings](d, settingsFile)
+	if err != nil {
+		return err
+	}
+	agent, err := settings.agent(out)
+	if err != nil {
+		return err
+	}
+	agent.Order = order
+	agent.preflight(ctx, settings)
+	return agent.Run(ctx)
+}
+
+// agent is one that speaks to the services.
+func (s *Settings) agent(out io.Writer) (*Agent, error) {
+	store, err := s3.NewClient(s.S3, s.Credentials)
+	if err != nil {
+		return nil, err
+	}
+	return &Agent{Out: out, Now: time.Now, Waits: WaitsOf(os.Getenv), Objects: clients.Objects(store),
+		Inventory:      inventory{hsm.NewClient(patient("HSM", s.HSM))},
+		Parameters:     parameters{bss.NewClient(patient("BSS", s.BSS))},
+		Power:          capmc{patient("CAPMC", s.CAPMC)},
+		Configurations: cfs{patient("CFS", s.CFS)},
+		Status:         v1.NewClient(patient("BOS", s.BOS))}, nil
+}
+
+// preflight asks the services whether they are well, and writes down which are
+// not: the session may succeed all the same.
+func (a *Agent) preflight(ctx context.Context, s Settings) {
+	for service, url := range map[string]string{"BSS": s.BSS + "/boot/v1/service/status", "CAPMC": s.CAPMC + "/health",
+		"HSM": s.HSM + "/groups/labels", "CFS": s.CFS + "/options"} {
+		c := httpapi.NewClient(service, "", nil)
+		c.Retries = 0
+		if _, err := c.Do(ctx, http.MethodGet, url, nil, nil, nil); err != nil {
+			a.say("before the start: %v", err)
+		}
+	}
+}
+
+// Executor runs agents as processes of this machine.
+type Executor struct {
+	*local.Executor
+	settings Settings
+	dir      string
+}
+
+var _ v1.Executor = (*Executor)(nil)
+
+// NewExecutor returns an executor with a directory for each agent in dir.
+// program is the command line up to and including "boa". Open sets it to work.
+func NewExecutor(dir string, program []string, settings Settings) (*Executor, error) {
+	if len(program) == 0 {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find own executable: %w", err)
+		}
+		program = []string{self, "boa"}
+	}
+	jobs, err := local.New(local.Config{Dir: dir, Program: program})
+	return &Executor{jobs, settings, dir}, err
+}
+
+// Start implements v1.Executor. Agents wait most of the time: no limit holds
+// for how many there are.
+func (e *Executor) Start(o v1.Order) error {
+	return e.Executor.Start(job.Spec{ID: o.ID, Free: true}, map[string]any{orderFile: o, settingsFile: e.settings})
+}
+
+// Jobs implements v1.Executor.
+func (e *Executor) Jobs() ([]string, error) {
+	found, err := filepath.Glob(filepath.Join(e.dir, "boa-*"))
+	for i := range found {
+		found[i] = filepath.Base(found[i])
+	}
+	return found, err
+}

@@ -1,0 +1,139 @@
+package v1
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/events"
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/job"
+)
+
+// Order is what an agent is to do, fixed when the session is created.
+type Order struct {
+	ID        string       `json:"id"`      // of the job
+	Session   string       `json:"session"` // of the session
+	Operation Operation    `json:"operation"`
+	Limit     string       `json:"limit,omitempty"`
+	Template  bos.Template `json:"template"`
+}
+
+// Executor runs agents. An agent outlives the process that started it.
+type Executor interface {
+	// Start launches an agent; one that was started before changes nothing.
+	Start(o Order) error
+	// State tells where the agent stands; of one without traces: job.Lost.
+	State(id string) job.State
+	// Stop ends the agent if it runs and removes its traces.
+	Stop(ctx context.Context, id string) error
+	// Jobs are the agents of which there are traces.
+	Jobs() ([]string, error)
+	// Changed delivers the IDs of agents whose state changed, as hints.
+	Changed() <-chan string
+}
+
+// Agents has each session's agent run, ends the sessions whose agent did not,
+// and stops those whose session is gone.
+type Agents struct {
+	service  *Service
+	executor Executor
+	loop     *events.Loop
+	stop     context.CancelFunc
+}
+
+// agentsResync is the time between looks at all sessions that run.
+const agentsResync = 30 * time.Second
+
+// NewAgents returns what does nothing until Start.
+func NewAgents(s *Service, e Executor, hub *events.Hub) *Agents {
+	a := &Agents{service: s, executor: e}
+	a.loop = &events.Loop{Name: "bos v1 agents", Hub: hub, Tables: []string{SessionsTable},
+		Resync: func() time.Duration { return agentsResync }, Run: a.run}
+	return a
+}
+
+// Start begins; the first look is at everything.
+func (a *Agents) Start(ctx context.Context) {
+	ctx, a.stop = context.WithCancel(ctx)
+	a.loop.Start(ctx)
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case id := <-a.executor.Changed():
+				a.loop.Now(id)
+			}
+		}
+	}()
+}
+
+// Stop ends it; agents go on.
+func (a *Agents) Stop() {
+	if a.stop != nil {
+		a.stop()
+		a.loop.Stop()
+	}
+}
+
+func (a *Agents) run(ctx context.Context, _ events.Wake) error {
+	open, err := a.service.Open(ctx)
+	if err != nil {
+		return err
+	}
+	wanted := make(map[string]bool, len(open))
+	for i := range open {
+		wanted[open[i].Job()] = true
+		if err := a.look(ctx, &open[i]); err != nil {
+			a.loop.Later(open[i].ID, err)
+		}
+	}
+	return a.sweep(ctx, wanted)
+}
+
+// look launches the session's agent, or ends the session if the agent ended
+// without doing so.
+func (a *Agents) look(ctx context.Context, s *Session) error {
+	if !s.Launched {
+		err := a.executor.Start(Order{ID: s.Job(), Session: s.ID, Operation: s.Does(), Limit: s.Limit, Template: s.Template})
+		if err != nil {
+			return fmt.Errorf("start the agent: %w", err)
+		}
+		return a.service.Launch(ctx, s.ID)
+	}
+	state := a.executor.State(s.Job())
+	if !state.Over() {
+		return nil
+	}
+	words := "the session's agent ended before its work was done"
+	if state.Message != "" {
+		words += ": " + state.Message
+	}
+	err := a.service.Abandon(ctx, s.ID, words)
+	if fault.Is(err, fault.NotFound) { // deleted meanwhile
+		err = nil
+	}
+	return err
+}
+
+// sweep stops agents whose session was deleted.
+func (a *Agents) sweep(ctx context.Context, wanted map[string]bool) error {
+	jobs, err := a.executor.Jobs()
+	if err != nil {
+		return err
+	}
+	for _, id := range jobs {
+		if wanted[id] || a.executor.State(id).Over() {
+			continue
+		}
+		if _, _, err := a.service.Session(ctx, id[len("boa-"):]); !fault.Is(err, fault.NotFound) {
+			continue // complete, and its agent about to end; or nobody knows
+		}
+		if err := a.executor.Stop(ctx, id); err != nil {
+			a.loop.Later(id, err)
+		}
+	}
+	return nil
+}

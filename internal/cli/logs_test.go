@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const cfsLog = "/apis/cfs/v3/sessions/s1/log"
+
+func TestLogsAreShownWithoutWhatSteersATerminal(t *testing.T) {
+	b := newBench(t)
+	b.answer = func(w http.ResponseWriter, r *http.Request, _ string) {
+		if q := r.URL.Query(); r.URL.Path != cfsLog || q.Get("follow") != "false" || q.Get("step") != "ansible" {
+			t.Errorf("asked for %s", r.URL)
+		}
+		io.WriteString(w, "one\n\ttwo\x1b[2J\u009b2J\x07 é\r\n")
+	}
+	for _, command := range [][]string{{"drover", "logs"}, {"drover", "cfs", "sessions", "log"}, {"drover", "cfs", "v3", "sessions", "log"}} {
+		code, out, stderr := b.run(append(command, "s1", "--step", "ansible")...)
+		if code != 0 || out != "one\n\ttwo[2J2J é\n" {
+			t.Errorf("%v: exit %d %s %q", command, code, stderr, out)
+		}
+	}
+	b.answer = problem(404, `{"title": "Session not found.", "detail": "Session 's1' could not be found"}`)
+	if code, _, stderr := b.run("drover", "logs", "s1", "-f"); code != 2 || !strings.Contains(stderr, "could not be found") {
+		t.Errorf("exit %d %s", code, stderr)
+	}
+}
+
+// The server's end breaks the answer off; what follows is asked of the next one.
+func TestLogsAreFollowedOverAnEndOfTheServer(t *testing.T) {
+	const text = "line 0\nline 1\nline 2\nline 3\n"
+	for phase, want := range map[string]int{"succeeded": 0, "failed": 1} {
+		b := newBench(t)
+		streams := 0
+		b.answer = func(w http.ResponseWriter, r *http.Request, _ string) {
+			if !r.URL.Query().Has("follow") {
+				now := "running"
+				if streams == 3 {
+					now = phase
+				}
+				fmt.Fprintf(w, `{"phase": %q, "message": "task 'x' failed on x1"}`, now)
+				return
+			}
+			offset, err := strconv.Atoi(r.URL.Query().Get("offset"))
+			if err != nil {
+				t.Error(err)
+			}
+			streams++
+			io.WriteString(w, text[offset:min(len(text), streams*10)])
+		}
+		code, out, stderr := b.run("drover", "logs", "--follow", "s1")
+		if code != want || out != text || streams != 3 || strings.Contains(stderr, "'x' failed on x1") != (want == 1) {
+			t.Errorf("%s: exit %d after %d streams: %q, %s", phase, code, streams, out, stderr)
+		}
+	}
+}
+
+func TestWatchNamesTheTaskThatFailed(t *testing.T) {
+	b := newBench(t)
+	list := strings.ReplaceAll(nodes("failed", "failed"), `"error": ""`, `"error": "cfs configuration failed"`)
+	script := boot(list)
+	asked := 0
+	b.answer = func(w http.ResponseWriter, r *http.Request, body string) {
+		switch r.URL.Path {
+		case "/apis/cfs/v3/components":
+			asked++
+			io.WriteString(w, `{"components": [{"state": [{"playbook": "a.yml", "status": "failed", "session_name": "c1"}]}], "next": null}`)
+		case "/apis/cfs/v3/sessions/c1/results":
+			io.WriteString(w, `{"results": [{"host": "x1c0s0b0n0", "task": "mount", "status": "failed", "message": "no disk on x1c0s0b0n0"},
+				{"host": "x1c0s1b0n0", "task": "mount", "status": "failed", "message": "no disk on x1c0s1b0n0"}], "next": null}`)
+		default:
+			script(w, r, body)
+		}
+	}
+	code, out, stderr := b.run("drover", "watch", "s1", "--plain")
+	if code != 1 || asked != 1 || !strings.Contains(out, "failed x1c0s[0-1]b0n0: cfs configuration failed: task 'mount' failed: no disk on this node") {
+		t.Errorf("exit %d, asked %d times, %s\n%s", code, asked, stderr, out)
+	}
+}
+
+func TestResultsAreACommand(t *testing.T) {
+	b := newBench(t)
+	b.answer = func(w http.ResponseWriter, r *http.Request, _ string) {
+		fmt.Fprintf(w, `{"results": [{"host": %q, "task": "mount"}], "next": null}`, r.URL.String())
+	}
+	for _, command := range []string{"cfs sessions results", "cfs v3 sessions results"} {
+		code, out, stderr := b.run(append(append([]string{"drover"}, strings.Fields(command)...), "s1", "--host", "x1", "--status", "failed")...)
+		if code != 0 || !strings.Contains(out, "/apis/cfs/v3/sessions/s1/results?host=x1") || !strings.Contains(out, "status=failed") {
+			t.Errorf("exit %d %s\n%s", code, stderr, out)
+		}
+	}
+}

@@ -1,0 +1,294 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/job"
+)
+
+// Config says where and how jobs run.
+type Config struct {
+	// Dir holds a directory for each job. Only one executor uses it at a time.
+	Dir string
+	// Program is the command that takes "run --job DIR".
+	Program []string
+	// Clean removes what a job that did not end by itself left behind; it may
+	// be called again and again. nil: nothing is left but its processes.
+	Clean func(job.Dir) error
+	// Parallel is how many jobs run at a time; further ones wait. Free jobs do
+	// not count. 0: twice the processors, at least 4.
+	Parallel int
+	// KeepFinished is how many finished jobs keep their records and logs. 0: 200.
+	KeepFinished int
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Log is where trouble goes; nil is slog.Default.
+	Log *slog.Logger
+}
+
+// Executor runs jobs as child processes.
+type Executor struct {
+	cfg     Config
+	changed chan string
+	closed  chan struct{}
+	there   io.Closer // tells jobs that there is a server
+	notices *fsnotify.Watcher
+	watches sync.WaitGroup
+
+	followers followers
+
+	mu      sync.Mutex
+	waiting []waiting
+	running map[string]*process
+}
+
+// waiting is a job without a process.
+type waiting struct {
+	id   string
+	free bool // does not count as running
+}
+
+// process is a job's supervisor.
+type process struct {
+	pid  int
+	free bool
+	cmd  *exec.Cmd     // nil if another server started it
+	gone chan struct{} // closed when its end has been dealt with
+}
+
+var validID = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
+
+// New returns an executor; Open sets it to work.
+func New(cfg Config) (*Executor, error) {
+	var err error // the path must mean the same to every process
+	if cfg.Dir, err = filepath.Abs(cfg.Dir); err != nil {
+		return nil, err
+	}
+	if cfg.Parallel == 0 {
+		cfg.Parallel = max(4, 2*runtime.NumCPU())
+	}
+	if cfg.KeepFinished == 0 {
+		cfg.KeepFinished = 200
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Clean == nil {
+		cfg.Clean = func(job.Dir) error { return nil }
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create directory of jobs: %w", err)
+	}
+	return &Executor{cfg: cfg, changed: make(chan string, 4096), closed: make(chan struct{}),
+		followers: followers{job: map[string]map[chan struct{}]bool{}}, running: map[string]*process{}}, nil
+}
+
+// Open takes up the jobs that an earlier executor left: it watches those that
+// run, starts those that wait, and records those that died as lost.
+func (e *Executor) Open() error {
+	entries, err := os.ReadDir(e.cfg.Dir)
+	if err != nil {
+		return fmt.Errorf("read directory of jobs: %w", err)
+	}
+	if e.there, err = job.Attend(e.cfg.Dir); err != nil {
+		return err
+	}
+	e.notice()
+	var queue []fs.FileInfo
+	for _, entry := range entries {
+		id := entry.Name()
+		if !entry.IsDir() {
+			continue
+		}
+		if !validID.MatchString(id) {
+			os.RemoveAll(filepath.Join(e.cfg.Dir, id)) // half made
+			continue
+		}
+		if _, err := e.dir(id).Result(); err == nil {
+			continue
+		}
+		s, err := e.dir(id).Supervisor()
+		switch {
+		case err == nil && s.Alive():
+			e.adopt(id, s)
+		case err == nil:
+			e.finish(id)
+		default:
+			if info, err := entry.Info(); err == nil {
+				queue = append(queue, info)
+			}
+		}
+	}
+	slices.SortFunc(queue, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
+	for _, info := range queue {
+		e.enqueue(info.Name())
+	}
+	e.dispatch()
+	return nil
+}
+
+// Close ends watching. The jobs go on, for as long as jobs do without a server.
+func (e *Executor) Close() {
+	close(e.closed)
+	e.watches.Wait()
+	if e.there != nil {
+		e.there.Close()
+	}
+}
+
+// Start launches the job; files are its program's, by name. Starting an ID
+// that was started before, by this process or an earlier one, changes nothing:
+// a job never runs twice.
+func (e *Executor) Start(spec job.Spec, files map[string]any) error {
+	if !validID.MatchString(spec.ID) {
+		return fault.New(fault.Invalid, "job id %q: expected lower-case letters, digits, '-' and '.'", spec.ID)
+	}
+	err := job.Create(string(e.dir(spec.ID)), spec, files)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	e.enqueue(spec.ID)
+	e.dispatch()
+	return nil
+}
+
+// Started reports whether the job was started, and its traces are there.
+func (e *Executor) Started(id string) bool {
+	_, err := os.Stat(string(e.dir(id)))
+	return err == nil
+}
+
+// State tells where the job stands. An ID that was never started, or whose
+// traces are gone, is lost: never a guess.
+func (e *Executor) State(id string) job.State {
+	if !validID.MatchString(id) {
+		return job.State{Phase: job.Lost}
+	}
+	return e.state(id)
+}
+
+// Dir is the job's directory, which is not there before it starts and after its
+// traces are gone; ok: it may be a job's id.
+func (e *Executor) Dir(id string) (d job.Dir, ok bool) { return e.dir(id), validID.MatchString(id) }
+
+func (e *Executor) dir(id string) job.Dir { return job.Dir(filepath.Join(e.cfg.Dir, id)) }
+
+// Changed delivers the IDs of jobs whose state changed. Hints only: State has
+// the truth.
+func (e *Executor) Changed() <-chan string { return e.changed }
+
+// Stop ends the job if it runs and removes its traces. Unknown IDs are fine.
+func (e *Executor) Stop(ctx context.Context, id string) error {
+	if !validID.MatchString(id) {
+		return nil
+	}
+	e.mu.Lock()
+	e.waiting = slices.DeleteFunc(e.waiting, func(w waiting) bool { return w.id == id })
+	p := e.running[id]
+	e.mu.Unlock()
+	if p != nil {
+		if err := kill(id, p.pid); err != nil {
+			return fmt.Errorf("stop job %s: %w", id, err)
+		}
+		select {
+		case <-p.gone:
+		case <-e.closed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if err := errors.Join(e.cfg.Clean(e.dir(id)), os.RemoveAll(string(e.dir(id)))); err != nil {
+		return fmt.Errorf("stop job %s: %w", id, err)
+	}
+	return nil
+}
+
+func (e *Executor) enqueue(id string) {
+	spec, err := e.dir(id).Spec()
+	if err != nil {
+		e.cfg.Log.Error("job cannot start", "job", id, "error", err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.waiting = append(e.waiting, waiting{id: id, free: spec.Free})
+}
+
+// dispatch starts waiting jobs as long as there is room. A job that itself
+// waits, such as for a git server, takes none.
+func (e *Executor) dispatch() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	busy := 0
+	for id, p := range e.running {
+		if !p.free && (len(e.waiting) == 0 || !e.stuck(id)) {
+			busy++
+		}
+	}
+	var left []waiting
+	for _, w := range e.waiting {
+		if !w.free && busy >= e.cfg.Parallel {
+			left = append(left, w)
+			continue
+		}
+		if err := e.spawn(w); err != nil {
+			e.record(w.id, job.Result{Phase: job.Failed, Message: err.Error(), Ended: e.cfg.Now().UTC()})
+			continue
+		}
+		if !w.free {
+			busy++
+		}
+		e.tell(w.id)
+	}
+	e.waiting = left
+}
+
+// stuck tells whether the running job waits for something.
+func (e *Executor) stuck(id string) bool {
+	waits, err := e.dir(id).Waits()
+	return err == nil && len(waits) > 0
+}
+
+// spawn starts the job's supervisor in a session of its own, so that neither
+// the server's end nor the terminal's signals reach it.
+func (e *Executor) spawn(w waiting) error {
+	out, err := os.OpenFile(e.dir(w.id).Log("run"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("start job: %w", err)
+	}
+	defer out.Close()
+	argv := append(slices.Clone(e.cfg.Program[1:]), "run", "--job", string(e.dir(w.id)))
+	cmd := exec.Command(e.cfg.Program[0], argv...)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Env = append(os.Environ(), job.Variable+"="+w.id)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start job: %w", err)
+	}
+	// Until it is waited for, a child's id is its own.
+	alive := func() bool { _, err := job.StartTime(cmd.Process.Pid); return err == nil }
+	e.watch(w.id, &process{pid: cmd.Process.Pid, free: w.free, cmd: cmd}, alive)
+	return nil
+}

@@ -1,0 +1,153 @@
+package local
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/job"
+)
+
+// adopt watches a supervisor that an earlier server started.
+func (e *Executor) adopt(id string, s job.Supervisor) {
+	spec, _ := e.dir(id).Spec() // unreadable: counts as running
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.watch(id, &process{pid: s.PID, free: spec.Free}, s.Alive)
+}
+
+// watch notes the process as running and waits for its end. The caller holds mu.
+func (e *Executor) watch(id string, p *process, alive func() bool) {
+	p.gone = make(chan struct{})
+	e.running[id] = p
+	e.noticeJob(id)
+	e.watches.Add(1)
+	go func() {
+		defer e.watches.Done()
+		ended := await(p.pid, alive, e.closed)
+		if p.cmd != nil {
+			go p.cmd.Wait() //nolint:errcheck // no zombie may stay; the result file tells the rest
+		}
+		// A server that was killed may have started a supervisor that had not
+		// claimed the job when this one looked: then ours has yielded to it.
+		if s, err := e.dir(id).Supervisor(); ended && err == nil && s.PID != p.pid {
+			ended = await(s.PID, s.Alive, e.closed)
+		}
+		if ended {
+			e.settle(id, p)
+		}
+	}()
+}
+
+func (e *Executor) settle(id string, p *process) {
+	e.ignoreJob(id)
+	e.finish(id)
+	e.mu.Lock()
+	delete(e.running, id)
+	e.mu.Unlock()
+	close(p.gone)
+	e.tell(id)
+	e.dispatch()
+	e.prune()
+}
+
+// finish deals with a job whose supervisor has ended: without a result it is
+// lost, and what it left behind goes.
+func (e *Executor) finish(id string) {
+	d := e.dir(id)
+	if _, err := d.Result(); err == nil {
+		return
+	}
+	if err := kill(id, 0); err != nil {
+		e.cfg.Log.Error("a lost job left processes", "job", id, "error", err)
+	}
+	if err := e.cfg.Clean(d); err != nil {
+		e.cfg.Log.Error("a lost job left files", "job", id, "error", err)
+	}
+	r := job.Result{Phase: job.Lost, Ended: e.cfg.Now().UTC(), Message: "the job's processes ended without a result"}
+	if s, err := d.Supervisor(); err == nil {
+		r.Started = s.Started
+	}
+	if steps, err := d.Steps(); err == nil && len(steps) > 0 {
+		r.Step = steps[len(steps)-1].Name
+		r.Message += ", in step " + r.Step
+	}
+	e.record(id, r)
+}
+
+func (e *Executor) record(id string, r job.Result) {
+	if err := e.dir(id).SetResult(r); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		e.cfg.Log.Error("cannot record how a job ended", "job", id, "error", err)
+	}
+	e.tell(id)
+}
+
+// tell hints that the job changed. When nobody reads, hints are dropped:
+// whoever comes asks State.
+func (e *Executor) tell(id string) {
+	e.wake(id)
+	select {
+	case e.changed <- id:
+	default:
+	}
+}
+
+func (e *Executor) state(id string) job.State {
+	d := e.dir(id)
+	if r, err := d.Result(); err == nil {
+		return ended(r)
+	}
+	e.mu.Lock()
+	p := e.running[id]
+	queued := slices.ContainsFunc(e.waiting, func(w waiting) bool { return w.id == id })
+	e.mu.Unlock()
+	switch {
+	case queued:
+		return job.State{Phase: job.Waiting}
+	case p != nil:
+		s := job.State{Phase: job.Running}
+		if sup, err := d.Supervisor(); err == nil {
+			s.Started = sup.Started
+		}
+		if steps, err := d.Steps(); err == nil && len(steps) > 0 {
+			s.Step = steps[len(steps)-1].Name
+		}
+		if waits, err := d.Waits(); err == nil {
+			s.Waits = waits
+		}
+		return s
+	}
+	if r, err := d.Result(); err == nil { // it ended while we looked
+		return ended(r)
+	}
+	return job.State{Phase: job.Lost, Message: "no trace of the job"}
+}
+
+func ended(r job.Result) job.State {
+	return job.State{Phase: r.Phase, Step: r.Step, Message: r.Message, Started: r.Started, Ended: r.Ended}
+}
+
+// prune removes the records of the jobs that finished first, so that
+// KeepFinished stay.
+func (e *Executor) prune() {
+	results, err := filepath.Glob(filepath.Join(e.cfg.Dir, "*", "result.json"))
+	if err != nil || len(results) <= e.cfg.KeepFinished {
+		return
+	}
+	when := make(map[string]time.Time, len(results))
+	for _, path := range results {
+		if info, err := os.Stat(path); err == nil {
+			when[path] = info.ModTime()
+		}
+	}
+	slices.SortFunc(results, func(a, b string) int { return when[a].Compare(when[b]) })
+	for _, path := range results[:len(results)-e.cfg.KeepFinished] {
+		if err := os.RemoveAll(filepath.Dir(path)); err != nil {
+			e.cfg.Log.Error("cannot remove an old job", "dir", filepath.Dir(path), "error", err)
+		}
+		e.tell(filepath.Base(filepath.Dir(path)))
+	}
+}

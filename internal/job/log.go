@@ -1,0 +1,70 @@
+package job
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// boundedLog is a file of at most half of max bytes; what came before it is in
+// <path>.1, again at most half of max, and what came before that is gone.
+type boundedLog struct {
+	path string
+	max  int64
+	f    *os.File
+	size int64
+}
+
+func openLog(path string, max int64) (*boundedLog, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	return &boundedLog{path: path, max: max / 2, f: f}, nil
+}
+
+func (l *boundedLog) Write(p []byte) (int, error) {
+	if l.size > 0 && l.size+int64(len(p)) > l.max {
+		if err := l.rotate(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := l.f.Write(p)
+	l.size += int64(n)
+	return n, err
+}
+
+func (l *boundedLog) rotate() error {
+	l.f.Close()
+	if err := os.Rename(l.path, l.path+".1"); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	l.f, l.size = f, 0
+	return err
+}
+
+func (l *boundedLog) Close() error { return l.f.Close() }
+
+// Tail returns up to max bytes from the end of the file, "" if there is none.
+func Tail(path string, max int64) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return ""
+	}
+	start := info.Size() - max
+	if start < 0 {
+		start = 0
+	}
+	buf := make([]byte, info.Size()-start)
+	n, _ := f.ReadAt(buf, start)
+	return string(buf[:n])
+}
+
+// Clean is the text without what is no UTF-8 and without space around it.
+func Clean(text string) string { return strings.TrimSpace(strings.ToValidUTF8(text, "?")) }

@@ -1,0 +1,182 @@
+package job
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// Variable is in the environment of each process of a job; its value is the
+// job's id.
+const Variable = "DROVER_JOB"
+
+// messageTail is how much of a failing step's output its message keeps.
+const messageTail = 2000
+
+// Plan is what a supervisor runs.
+type Plan struct {
+	Dir Dir
+	// Program is the command that takes "STEP --job DIR".
+	Program []string
+	// Steps are run one after another; the first that fails ends the job.
+	Steps []string
+	// Last is run always, whatever became of the steps; its failure is that of
+	// a job whose steps succeeded. Empty: none.
+	Last string
+	// Orphan is how long the job goes on without a server; 0: 1 hour.
+	Orphan time.Duration
+	// MaxLog bounds the log of each step, in bytes; 0: 8 MiB.
+	MaxLog int64
+	// Tell says why a step failed, from the end of its output; "", or nil:
+	// that end says it.
+	Tell func(step, output string) string
+	// Outside names a directory outside the job's that must go with it; "" or
+	// nil: there is none. It is asked again and again while the job runs.
+	Outside func() string
+}
+
+// Supervise runs the steps as child processes of this one. A job's directory
+// that is gone, or a server that does not come back in time, ends the job. It
+// returns an error only if the job could not be supervised; how the job ended
+// is in its result. A second supervisor of the same job ends without doing
+// anything.
+func Supervise(ctx context.Context, p Plan) error {
+	runtime.LockOSThread() // Pdeathsig of the steps follows this thread
+	defer runtime.UnlockOSThread()
+	p.Orphan = cmp.Or(p.Orphan, time.Hour)
+	s := supervisor{Plan: p, maxLog: cmp.Or(p.MaxLog, 8<<20)}
+	s.started = time.Now().UTC()
+	first, err := p.Dir.claim(s.started)
+	if err != nil || !first {
+		return err
+	}
+	result := Result{Phase: Succeeded, Started: s.started}
+	g := guard{Plan: p}
+	guarded, release := g.start(ctx)
+	defer release()
+	for _, name := range p.Steps {
+		exit, err := s.step(guarded, name)
+		if err != nil {
+			result.Phase, result.Step, result.Exit = Failed, name, exit
+			result.Message = s.message(name, cmp.Or(release(), err))
+			break
+		}
+	}
+	if err := g.sweep(release()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	if p.Last != "" {
+		exit, err := s.step(ctx, p.Last)
+		switch {
+		case err == nil:
+		case result.Phase == Succeeded:
+			result.Phase, result.Step, result.Exit, result.Message = Failed, p.Last, exit, s.message(p.Last, err)
+		default:
+			fmt.Fprintln(os.Stderr, s.message(p.Last, err))
+		}
+	}
+	result.Ended = time.Now().UTC()
+	return p.Dir.SetResult(result)
+}
+
+type supervisor struct {
+	Plan
+	maxLog  int64
+	started time.Time
+	steps   []Step
+}
+
+// step runs one step to its end. err is nil if it exited with 0.
+func (s *supervisor) step(ctx context.Context, name string) (exit int, err error) {
+	s.steps = append(s.steps, Step{Name: name, Started: time.Now().UTC()})
+	out, err := s.begin(name)
+	if err != nil {
+		return -1, err
+	}
+	defer out.Close()
+	argv := append(slices.Clone(s.Program[1:]), name, "--job", string(s.Dir))
+	cmd := exec.CommandContext(ctx, s.Program[0], argv...)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.WaitDelay = 2 * time.Second // a daemon left behind may hold the pipe
+	err = cmd.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil
+	}
+	last := &s.steps[len(s.steps)-1]
+	last.Ended, last.Exit = time.Now().UTC(), -1
+	if cmd.ProcessState != nil {
+		last.Exit = cmd.ProcessState.ExitCode()
+	}
+	if werr := s.Dir.Write("steps.json", s.steps); err == nil {
+		err = werr
+	}
+	return last.Exit, err
+}
+
+// begin records that the step begins and opens its log. The last step, which
+// clears up, is run without: that may be what gives a full disk room again.
+func (s *supervisor) begin(name string) (io.WriteCloser, error) {
+	err := s.Dir.Write("steps.json", s.steps)
+	if err == nil {
+		var out *boundedLog
+		if out, err = openLog(s.Dir.Log(name), s.maxLog); err == nil {
+			return out, nil
+		}
+	}
+	if name == s.Last {
+		fmt.Fprintln(os.Stderr, err)
+		return nowhere{}, nil
+	}
+	return nil, err
+}
+
+type nowhere struct{}
+
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+func (nowhere) Close() error                { return nil }
+
+// message says why the step failed.
+func (s *supervisor) message(step string, err error) string {
+	text := Tail(s.Dir.Log(step), 256<<10)
+	if s.Tell != nil {
+		if words := s.Tell(step, text); words != "" {
+			return fmt.Sprintf("%s (%v): %s", step, err, words)
+		}
+	}
+	if len(text) > messageTail {
+		text = text[len(text)-messageTail:]
+	}
+	return fmt.Sprintf("%s (%v): %s", step, err, Clean(text))
+}
+
+// claim makes this process the job's only supervisor, for ever. It reports
+// whether it did.
+func (d Dir) claim(now time.Time) (bool, error) {
+	start, err := StartTime(os.Getpid())
+	if err != nil {
+		return false, err
+	}
+	mine := fmt.Sprintf(".supervisor-%d", os.Getpid())
+	if err := d.Write(mine, Supervisor{PID: os.Getpid(), Start: start, Started: now}); err != nil {
+		return false, err
+	}
+	defer os.Remove(d.Path(mine))
+	err = os.Link(d.Path(mine), d.Path("supervisor.json"))
+	if errors.Is(err, os.ErrExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// jobs is the directory that the job's lies in.
+func (d Dir) jobs() string { return filepath.Dir(string(d)) }

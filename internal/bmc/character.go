@@ -88,6 +88,10 @@ func (c Character) offers() []string {
 	return ResetTypes
 }
 
+// expands tells whether lists can be had with their members in them: not those
+// of which one is not there.
+func (c Character) expands() bool { return !c.LostMember }
+
 // busyPause is said with the 503s of a busy controller, in seconds.
 const busyPause = "1"
 

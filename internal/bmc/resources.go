@@ -12,7 +12,7 @@ import (
 // What a controller has:
 //
 //	/redfish/v1 ─┬─ Systems/Node0 ─┬─ EthernetInterfaces/ManagementEthernet
-//	             │                 ├─ Processors/CPU0
+//	             │                 ├─ Processors/CPU0, GPU0, ... Memory/DIMM0, ... Storage/Local/Drives/Drive0, ...
 //	             │                 └─ LogServices/HostLogger/Entries/0, 1, ...
 //	             ├─ Chassis/Enclosure ── Controls/Node0PowerLimit (Power, NetworkAdapters/Node0, by character)
 //	             ├─ Chassis/Node0 ────── Controls or EnvironmentMetrics, by character
@@ -57,6 +57,9 @@ func (c Controller) system(path string) (s System, rest string) {
 
 // resource is the JSON at the path, empty if there is nothing.
 func (c Controller) resource(path string, query url.Values) string {
+	if query.Get("$expand") == "." && c.Character.expands() {
+		return c.expanded(c.resource(path, nil))
+	}
 	if s, rest := c.system(path); s != nil {
 		return c.systemResource(s, path, rest, query)
 	}
@@ -139,11 +142,15 @@ func (c Controller) systemResource(s System, path, rest string, query url.Values
 	case "":
 		return c.systemItself(s, path)
 	case "/Processors":
-		return collection(path, "Processor", c.withLost(path, path+"/CPU0"))
+		return collection(path, "Processor", c.withLost(path, append([]string{path + "/CPU0"}, numbered(path+gpu, len(s.Hardware().Accelerators))...)...))
 	case "/Processors/CPU0":
 		return processorResource(s.Hardware(), path)
 	case "/Memory":
-		return collection(path, "Memory", nil)
+		return collection(path, "Memory", numbered(path+dimm, len(s.Hardware().Memory)))
+	case "/Storage":
+		return collection(path, "Storage", []string{path + "/Local"})
+	case "/Storage/Local":
+		return storageResource(path, len(s.Hardware().Drives))
 	case "/LogServices":
 		return collection(path, "LogService", []string{path + "/HostLogger"})
 	case hostLogger:
@@ -155,8 +162,8 @@ func (c Controller) systemResource(s System, path, rest string, query url.Values
 	if number, ok := strings.CutPrefix(rest, hostEntries+"/"); ok {
 		return consoleEntry(path, number, s.Console())
 	}
-	if c.Character.Adapters {
-		return systemAdapter(path, rest)
+	if text := partAt(s, path, rest); text != "" || c.Character.Adapters {
+		return cmp.Or(text, systemAdapter(path, rest))
 	}
 	switch rest {
 	case "/EthernetInterfaces":
@@ -174,7 +181,8 @@ func processorResource(h Hardware, path string) string {
 	}
 	return fmt.Sprintf(`{"@odata.id":%q,"@odata.type":"#Processor.v1_7_0.Processor","Id":"CPU0","Name":"Processor",`+
 		`"ProcessorType":"CPU","ProcessorArchitecture":%q,"InstructionSet":%q,"Manufacturer":%q,"Model":%q,`+
-		`"TotalCores":%d,"TotalThreads":%d,"Status":{"State":"Enabled","Health":"OK"}}`, path, arch, set, h.Manufacturer, h.Processor, h.Cores, h.Threads)
+		`"SerialNumber":%q,"Socket":"CPU0","TotalCores":%d,"TotalThreads":%d,"Status":{"State":"Enabled","Health":"OK"}}`,
+		path, arch, set, h.Manufacturer, h.Processor, h.ProcessorSerial, h.Cores, h.Threads)
 }
 
 func (c Controller) systemItself(s System, path string) string {
@@ -227,7 +235,7 @@ func (c Controller) fill(text string) string {
 		adapters = `"NetworkAdapters":{"@odata.id":"` + adaptersPath + `"},`
 	}
 	return strings.NewReplacer("{model}", c.Model, "{uuid}", c.UUID, "{serial}", c.SerialNumber, "{root}", rootPath,
-		"{systems}", references(c.systems()), "{adapters}", adapters, "{limits}", c.enclosureLimits()).Replace(text)
+		"{systems}", references(c.systems()), "{adapters}", adapters, "{limits}", c.enclosureLimits(), "{expands}", strconv.FormatBool(c.Character.expands())).Replace(text)
 }
 
 func collection(path, of string, members []string) string {

@@ -52,8 +52,17 @@ type Hardware struct {
 	MAC                                           string
 	Processor                                     string
 	ARM                                           bool
+	ProcessorSerial                               string
 	Cores, Threads                                int
 	MemoryGiB                                     float64
+	// What can be pulled out; a part without a serial number is an empty place.
+	Memory, Drives, Accelerators []Part
+}
+
+// Part is something that sits in a machine and can be moved to another.
+type Part struct {
+	Manufacturer, Model, PartNumber, SerialNumber string
+	Bytes                                         int64 // capacity; of an accelerator, its memory
 }
 
 // Refusal is why a controller does not do what it was asked: an HTTP status

@@ -5,7 +5,7 @@ import "fmt"
 // The resources that hardly change, with {names} of what does.
 
 const serviceRoot = `{"@odata.id":"{root}","@odata.type":"#ServiceRoot.v1_9_0.ServiceRoot","Id":"RootService","Name":"Root Service",
-"RedfishVersion":"1.11.0","UUID":"{uuid}","Vendor":"Drover","Product":"{model}",
+"RedfishVersion":"1.11.0","UUID":"{uuid}","ProtocolFeaturesSupported":{"ExpandQuery":{"NoLinks":{expands}}},"Vendor":"Drover","Product":"{model}",
 "Systems":{"@odata.id":"{root}/Systems"},"Chassis":{"@odata.id":"{root}/Chassis"},"Managers":{"@odata.id":"{root}/Managers"},
 "AccountService":{"@odata.id":"{root}/AccountService"},"SessionService":{"@odata.id":"{root}/SessionService"},
 "EventService":{"@odata.id":"{root}/EventService"},"Tasks":{"@odata.id":"{root}/TaskService"},"UpdateService":{"@odata.id":"{root}/UpdateService"},
@@ -19,7 +19,7 @@ const systemText = `{"@odata.id":"{path}","@odata.type":"#ComputerSystem.v1_13_0
 "Boot":{"BootSourceOverrideEnabled":"{enabled}","BootSourceOverrideTarget":"{target}",
 "BootSourceOverrideEnabled@Redfish.AllowableValues":["Disabled","Once","Continuous"],
 "BootSourceOverrideTarget@Redfish.AllowableValues":["None","Pxe","Hdd"]},
-"{ports}":{"@odata.id":"{path}/{ports}"},"Processors":{"@odata.id":"{path}/Processors"},"Memory":{"@odata.id":"{path}/Memory"},
+"{ports}":{"@odata.id":"{path}/{ports}"},"Processors":{"@odata.id":"{path}/Processors"},"Memory":{"@odata.id":"{path}/Memory"},"Storage":{"@odata.id":"{path}/Storage"},
 "LogServices":{"@odata.id":"{path}/LogServices"},
 "Links":{"Chassis":{chassis},"ManagedBy":[{"@odata.id":"{root}/Managers/BMC"}]},
 "Actions":{"#ComputerSystem.Reset":{"target":"{path}/Actions/ComputerSystem.Reset"{allowed}}}}`

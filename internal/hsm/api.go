@@ -25,6 +25,14 @@ func Register(api huma.API, s *Service) {
 	registerComponentEndpoints(api, s)
 	registerEthernetInterfaces(api, s)
 	registerIPAddresses(api, s)
+	registerHardware(api, s)
+	registerFRUs(api, s)
+	registerPlaceHistory(api, s)
+	registerPartHistory(api, s)
+	registerServiceEndpoints(api, s)
+	registerNodeMaps(api, s)
+	registerPowerMaps(api, s)
+	registerSubscriptions(api, s)
 }
 
 type valuesOutput struct{ Body Values }

@@ -66,11 +66,16 @@ func deleted(n int, err error, ifNone error) (*messageOutput, error) {
 	if err == nil && n == 0 {
 		err = ifNone
 	}
-	text := "deleted 1 entry"
-	if n != 1 {
-		text = "deleted " + strconv.Itoa(n) + " entries"
+	return counted("deleted", n, err)
+}
+
+// counted answers what was done with how many.
+func counted(done string, n int, err error) (*messageOutput, error) {
+	entries := " entries"
+	if n == 1 {
+		entries = " entry"
 	}
-	return &messageOutput{message{0, text}}, err
+	return &messageOutput{message{0, done + " " + strconv.Itoa(n) + entries}}, err
 }
 
 var (

@@ -91,13 +91,13 @@ func (s *Service) AddComponents(ctx context.Context, components []Component, for
 		}
 		ids[i], given[c.ID] = c.ID, c
 	}
+	defer s.notifier.wake()
 	return s.db.InTx(ctx, func(ctx context.Context) error {
-		_, missing, err := s.components.Update(ctx, ids, func(c *Component) error {
-			if !force {
-				return store.ErrUnchanged
+		missing, err := s.updateComponents(ctx, ids, func(c *Component) bool {
+			if force {
+				c.replaceBy(given[c.ID])
 			}
-			c.replaceBy(given[c.ID])
-			return nil
+			return force
 		})
 		if err != nil {
 			return err
@@ -106,9 +106,8 @@ func (s *Service) AddComponents(ctx context.Context, components []Component, for
 		for i, id := range missing {
 			added[i] = given[id]
 			added[i].Locked, added[i].ReservationDisabled = false, false
-			added[i].defaults()
 		}
-		return s.components.Put(ctx, added...)
+		return s.addComponents(ctx, added)
 	})
 }
 
@@ -167,12 +166,8 @@ func (s *Service) change(ctx context.Context, ids []string, alter func(*Componen
 	if err != nil {
 		return err
 	}
-	_, _, err = s.components.Update(ctx, keys, func(c *Component) error {
-		if !alter(c) {
-			return store.ErrUnchanged
-		}
-		return nil
-	})
+	_, err = s.updateComponents(ctx, keys, alter)
+	s.notifier.wake()
 	return err
 }
 

@@ -8,7 +8,8 @@
 //	             discovery: walkers ─► batches of findings, one transaction each
 //	                                          ▼
 //	hsm_components   hsm_component_endpoints   hsm_ethernet_interfaces
-//	      ▲
+//	      ▲      │                     hsm_hardware (places with their parts), hsm_service_endpoints
+//	      │      └─► announce ─► hsm_notifications ─► notifier ─► subscribers
 //	PATCH StateData, Role, NID, ... ── state machine (state.go)
 //
 // An endpoint in status DiscoveryStarted is the durable request to discover

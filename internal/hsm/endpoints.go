@@ -81,6 +81,7 @@ func (s *Service) AddRedfishEndpoints(ctx context.Context, given []PostedEndpoin
 		return nil, fault.New(fault.Invalid, "endpoint '%s' is given twice", twice)
 	}
 	err := s.db.InTx(ctx, func(ctx context.Context) error { return s.insertEndpoints(ctx, given) })
+	s.notifier.wake()
 	if err == nil {
 		s.discovery.wake()
 	}
@@ -161,6 +162,7 @@ func (s *Service) ChangeRedfishEndpoint(ctx context.Context, id string, sent []b
 		}
 		return s.adoptPosted(ctx, []PostedEndpoint{posted})
 	})
+	s.notifier.wake()
 	if err == nil {
 		s.discovery.wake()
 	}
@@ -246,8 +248,12 @@ func (s *Service) DeleteRedfishEndpoints(ctx context.Context, ids []string) (n i
 		if _, err := s.credentials.Delete(ctx, ids...); err != nil {
 			return err
 		}
+		if _, err := s.services.Delete(ctx, ids...); err != nil {
+			return err
+		}
 		return s.vacate(ctx, ids)
 	})
+	s.notifier.wake()
 	return n, err
 }
 

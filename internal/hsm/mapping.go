@@ -15,6 +15,11 @@ type finding struct {
 	components []Component // without what people set
 	endpoints  []ComponentEndpoint
 	interfaces []EthernetInterface
+	hardware   []place
+	services   []endpointServices
+	// walked are the controllers that told all that they have, as far as unread
+	// does not say otherwise.
+	walked []string
 	// unread are, by controller, the paths that could not be read: what was
 	// known at and below them stays.
 	unread map[string][]string
@@ -37,6 +42,7 @@ func mapInventory(e *RedfishEndpoint, inv redfish.Inventory, mountain bool) find
 	for _, p := range inv.Problems {
 		m.out.unread = map[string][]string{e.ID: append(m.out.unread[e.ID], strings.TrimSuffix(p.Path, "/"))}
 	}
+	m.services(inv.Services)
 	m.manager(inv)
 	switch xname.Type(e.Type) {
 	case xname.NodeBMC:
@@ -68,6 +74,7 @@ func (m *mapper) manager(inv redfish.Inventory) {
 		ce.RedfishManagerInfo.Actions = &ManagerActions{ResetAction{allowed(r.ResetTypes), r.ResetTarget}}
 	}
 	m.add(ce, Component{State: stateReady, Flag: flagOf(r.Health), NetType: "Sling", Arch: controllerArch(inv.Systems)}, r.Interfaces)
+	m.hardware(ce.ID, r.OdataID, r.Body)
 }
 
 // controllerArch is a controller's architecture as the interface tells it: that
@@ -92,6 +99,8 @@ func (m *mapper) systems(systems []redfish.System) {
 		}
 		m.add(ce, Component{State: stateOf(r.PowerState, r.StatusState), Flag: flagOf(r.Health),
 			Arch: archOf(r.ProcessorArchitecture, r.Model), NetType: "Sling"}, r.Interfaces)
+		m.hardware(ce.ID, r.OdataID, r.Body)
+		m.inside(ce.ID, &r)
 	}
 }
 
@@ -162,6 +171,7 @@ func (m *mapper) chassis(id string, r redfish.Chassis) {
 		ce.RedfishChassisInfo.Actions = &ChassisActions{ResetAction{allowed(r.ResetTypes), r.ResetTarget}}
 	}
 	m.add(ce, Component{State: stateOf(r.PowerState, r.StatusState), Flag: flagOf(r.Health)}, nil)
+	m.hardware(id, r.OdataID, r.Body)
 }
 
 func (m *mapper) resource(id, redfishType, subtype, path string) ComponentEndpoint {

@@ -39,6 +39,7 @@ func (s *Service) record(ctx context.Context, batch []result) error {
 		}
 		return s.adopt(ctx, merge(found, told))
 	})
+	s.notifier.wake()
 	if err == nil {
 		for i := range batch {
 			e := &batch[i].walk.endpoint.RedfishEndpoint
@@ -87,6 +88,9 @@ func merge(found map[string]finding, told map[string]outcome) finding {
 			all.components = append(all.components, f.components...)
 			all.endpoints = append(all.endpoints, f.endpoints...)
 			all.interfaces = append(all.interfaces, f.interfaces...)
+			all.hardware = append(all.hardware, f.hardware...)
+			all.services = append(all.services, f.services...)
+			all.walked = append(all.walked, id)
 			maps.Copy(all.unread, f.unread)
 		}
 	}
@@ -137,6 +141,12 @@ func (s *Service) adopt(ctx context.Context, f finding) error {
 	if err := s.adoptInterfaces(ctx, f.interfaces); err != nil {
 		return err
 	}
+	if err := s.adoptHardware(ctx, &f); err != nil {
+		return err
+	}
+	if err := s.adoptServices(ctx, f.services, f.unread); err != nil {
+		return err
+	}
 	var entries []journal.Entry
 	for i := range f.components {
 		if c := &f.components[i]; c.Type == string(xname.Node) {
@@ -180,12 +190,7 @@ func isUnread(path string, unread []string) bool {
 
 // empty puts components that are no longer there into state Empty.
 func (s *Service) empty(ctx context.Context, ids []string) error {
-	_, _, err := s.components.Update(ctx, ids, func(c *Component) error {
-		if !set(&c.State, stateEmpty) {
-			return store.ErrUnchanged
-		}
-		return nil
-	})
+	_, err := s.updateComponents(ctx, ids, func(c *Component) bool { return set(&c.State, stateEmpty) })
 	return err
 }
 
@@ -195,12 +200,7 @@ func (s *Service) adoptComponents(ctx context.Context, found []Component) error 
 	for i := range found {
 		ids[i], byID[found[i].ID] = found[i].ID, &found[i]
 	}
-	_, missing, err := s.components.Update(ctx, ids, func(c *Component) error {
-		if !c.rediscover(*byID[c.ID]) {
-			return store.ErrUnchanged
-		}
-		return nil
-	})
+	missing, err := s.updateComponents(ctx, ids, func(c *Component) bool { return c.rediscover(*byID[c.ID]) })
 	if err != nil {
 		return err
 	}
@@ -209,9 +209,8 @@ func (s *Service) adoptComponents(ctx context.Context, found []Component) error 
 	for i, id := range missing {
 		added[i] = *byID[id]
 		added[i].Enabled = &enabled
-		added[i].defaults()
 	}
-	return s.components.Put(ctx, added...)
+	return s.addComponents(ctx, added)
 }
 
 // adoptInterfaces records whose interfaces are; of known ones the description

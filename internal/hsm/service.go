@@ -22,6 +22,7 @@ const (
 	RedfishEndpointsTable   = "hsm_redfish_endpoints"
 	ComponentEndpointsTable = "hsm_component_endpoints"
 	EthernetInterfacesTable = "hsm_ethernet_interfaces"
+	HardwareTable           = "hsm_hardware"
 )
 
 // Walker reads what a BMC says of itself; *redfish.Driver is one.
@@ -45,8 +46,18 @@ type Service struct {
 	credentials  *store.Table[credential]
 	found        *store.Table[ComponentEndpoint]
 	interfaces   *store.Table[EthernetInterface]
+	hardware     *store.Table[place]
+	loose        *store.Table[FRU] // parts that are in no place
+	history      *store.Table[HardwareEvent]
+	services     *store.Table[endpointServices]
+	nodeMaps     *store.Table[NodeMap]
+	powerMaps    *store.Table[PowerMap]
+
+	subscriptions *store.Table[Subscription]
+	notifications *store.Table[kept]
 
 	discovery *discovery
+	notifier  *notifier
 	reaper    *events.Loop
 }
 
@@ -82,10 +93,33 @@ func NewService(db *store.DB, j *journal.Journal, walker Walker, now func() time
 			Indexes: []store.Index[EthernetInterface]{
 				{Column: "component", Of: func(e *EthernetInterface) string { return e.ComponentID }}}}),
 	}
+	s.inventoryTables(db)
 	s.discovery = newDiscovery(s, walker)
+	s.notifier = newNotifier(s)
 	s.reaper = &events.Loop{Name: "hsm expired reservations", Resync: func() time.Duration { return reapEvery },
 		Run: func(ctx context.Context, _ events.Wake) error { return s.reap(ctx) }}
 	return s
+}
+
+// inventoryTables are those of what discovery finds besides components, and of
+// what it asks for.
+func (s *Service) inventoryTables(db *store.DB) {
+	s.hardware = store.NewTable(db, store.Spec[place]{Name: HardwareTable, Kind: "Hardware",
+		Key: func(p *place) string { return p.Hardware.ID },
+		Indexes: []store.Index[place]{
+			{Column: "type", Of: func(p *place) string { return p.Hardware.Type }},
+			{Column: "fruid", Of: (*place).fruID},
+			{Column: "redfish_endpoint", Of: func(p *place) string { return p.Endpoint }}}})
+	s.loose = store.NewTable(db, store.Spec[FRU]{Name: "hsm_loose_frus", Kind: "FRU", Key: func(f *FRU) string { return f.ID }})
+	s.history = store.NewTable(db, store.Spec[HardwareEvent]{Name: "hsm_hardware_history", Kind: "HardwareEvent", Key: (*HardwareEvent).key,
+		Indexes: []store.Index[HardwareEvent]{{Column: "fruid", Of: func(e *HardwareEvent) string { return e.FRUID }}}})
+	s.services = store.NewTable(db, store.Spec[endpointServices]{Name: "hsm_service_endpoints", Kind: "ServiceEndpoints",
+		Key: func(e *endpointServices) string { return e.ID }})
+	s.nodeMaps = store.NewTable(db, store.Spec[NodeMap]{Name: "hsm_node_maps", Kind: "NodeMap", Key: func(m *NodeMap) string { return m.ID },
+		Indexes: []store.Index[NodeMap]{{Column: "nid", Of: func(m *NodeMap) string { return strconv.Itoa(*m.NID) }}}})
+	s.powerMaps = store.NewTable(db, store.Spec[PowerMap]{Name: "hsm_power_maps", Kind: "PowerMap", Key: func(m *PowerMap) string { return m.ID }})
+	s.subscriptions = store.NewTable(db, store.Spec[Subscription]{Name: "hsm_subscriptions", Kind: "Subscription", Key: func(sub *Subscription) string { return sub.ID }})
+	s.notifications = store.NewTable(db, store.Spec[kept]{Name: "hsm_notifications", Kind: "Notification", Key: func(k *kept) string { return k.Key }})
 }
 
 func nidColumn(c *Component) string {
@@ -96,8 +130,10 @@ func nidColumn(c *Component) string {
 }
 
 // Start begins to discover endpoints, those first that an earlier process left
-// unfinished, and to end expired reservations. It returns at once.
+// unfinished, to deliver notifications, and to end expired reservations. It
+// returns at once.
 func (s *Service) Start(ctx context.Context) {
+	s.notifier.start(ctx)
 	s.discovery.start(ctx)
 	s.reaper.Start(ctx)
 }
@@ -106,6 +142,7 @@ func (s *Service) Start(ctx context.Context) {
 func (s *Service) Stop() {
 	s.reaper.Stop()
 	s.discovery.stop()
+	s.notifier.stop()
 }
 
 // Ready tells whether the database answers.

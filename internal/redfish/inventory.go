@@ -1,5 +1,7 @@
 package redfish
 
+import "encoding/json"
+
 // Login is an account on a BMC.
 type Login struct {
 	Username string
@@ -13,6 +15,7 @@ type Inventory struct {
 	Managers       []Manager
 	Chassis        []Chassis
 	Systems        []System
+	Services       []Service
 	// Problems are what could not be read, in the order of the walk.
 	Problems []Problem
 }
@@ -43,6 +46,31 @@ type System struct {
 	ResetTarget           string   // path to POST a reset to; empty if there is none
 	ResetTypes            []string // allowed values of ResetType; empty if the BMC does not tell
 	Interfaces            []Interface
+	Processors            []Part // accelerators among them
+	Memory                []Part
+	Storage               []Storage
+	Body                  json.RawMessage // all that the BMC tells of it
+}
+
+// Part is a processor, a memory module or a drive: a resource that HSM does not
+// ask anything but what it is.
+type Part struct {
+	OdataID string
+	Body    json.RawMessage // all that the BMC tells of it
+}
+
+// Storage is what drives are attached to.
+type Storage struct {
+	OdataID string
+	Drives  []Part
+}
+
+// Service is a service of the BMC itself.
+type Service struct {
+	Type    string // "AccountService", "TaskService" and so on
+	OdataID string
+	Name    string
+	UUID    string
 }
 
 // Interface is an Ethernet interface of a system or a manager. Of a system that
@@ -68,6 +96,7 @@ type Chassis struct {
 	Health       string
 	ResetTarget  string
 	ResetTypes   []string
+	Body         json.RawMessage // all that the BMC tells of it
 }
 
 // Manager is a management controller, the BMC itself among them.
@@ -87,4 +116,5 @@ type Manager struct {
 	ResetTarget     string
 	ResetTypes      []string
 	Interfaces      []Interface
+	Body            json.RawMessage // all that the BMC tells of it
 }

@@ -1,7 +1,9 @@
 package redfish
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -28,11 +30,21 @@ type resource struct {
 	EthernetInterfaces link
 
 	SystemType, ChassisType, ManagerType, FirmwareVersion string
-	// Processors, NetworkInterfaces (of a system) and NetworkAdapters (of a
-	// chassis) are links to collections.
-	Processors, NetworkInterfaces, NetworkAdapters link
+	// Processors, Memory, Storage, NetworkInterfaces (of a system) and
+	// NetworkAdapters (of a chassis) are links to collections.
+	Processors, Memory, Storage, NetworkInterfaces, NetworkAdapters link
 
 	Links struct{ Chassis, ComputerSystems []link }
+
+	body json.RawMessage
+}
+
+// UnmarshalJSON keeps the text beside what is understood of it.
+func (r *resource) UnmarshalJSON(text []byte) error {
+	type understood resource
+	err := json.Unmarshal(text, (*understood)(r))
+	r.body = bytes.Clone(text)
+	return err
 }
 
 type resetAction struct {
@@ -66,59 +78,68 @@ func (w *walker) walk() Inventory {
 		RedfishVersion             string
 		UUID                       string
 		Managers, Chassis, Systems link
+		ProtocolFeaturesSupported  struct{ ExpandQuery struct{ NoLinks bool } }
+		serviceLinks
 	}
 	w.read(root, &service, required)
+	w.expands = service.ProtocolFeaturesSupported.ExpandQuery.NoLinks
 	inv := Inventory{RedfishVersion: service.RedfishVersion, UUID: service.UUID}
-	for _, path := range w.members(service.Chassis, desiredList) {
-		w.chassis(path, &inv)
+	for _, m := range w.list(service.Chassis) {
+		w.chassis(m, &inv)
 	}
-	for _, path := range w.members(service.Managers, desiredList) {
-		w.manager(path, &inv)
+	for _, m := range w.list(service.Managers) {
+		w.manager(m, &inv)
 	}
 	for _, path := range w.members(service.Systems, requiredList) {
 		w.system(path, &inv)
 	}
 	w.seekMACs(&inv)
+	inv.Services = w.services(service.serviceLinks)
 	return inv
 }
 
-func (w *walker) chassis(path string, inv *Inventory) {
-	r, target, types, ok := w.resource(path, "#Chassis.Reset", desired)
+func (w *walker) chassis(m member, inv *Inventory) {
+	path := m.path
+	r, target, types, ok := w.resource(m, "#Chassis.Reset", desired)
 	if !ok {
 		return
 	}
 	w.boxes = append(w.boxes, box{path, r})
 	inv.Chassis = append(inv.Chassis, Chassis{OdataID: path, ID: r.ID, Name: r.Name, ChassisType: r.ChassisType, Manufacturer: r.Manufacturer,
 		Model: r.Model, SerialNumber: r.SerialNumber, PowerState: r.PowerState, StatusState: r.Status.State,
-		Health: r.Status.Health, ResetTarget: target, ResetTypes: types})
+		Health: r.Status.Health, ResetTarget: target, ResetTypes: types, Body: r.body})
 }
 
-func (w *walker) manager(path string, inv *Inventory) {
-	r, target, types, ok := w.resource(path, "#Manager.Reset", desired)
+func (w *walker) manager(m member, inv *Inventory) {
+	path := m.path
+	r, target, types, ok := w.resource(m, "#Manager.Reset", desired)
 	if !ok {
 		return
 	}
 	inv.Managers = append(inv.Managers, Manager{OdataID: path, ID: r.ID, Name: r.Name, ManagerType: r.ManagerType, Manufacturer: r.Manufacturer,
 		Model: r.Model, SerialNumber: r.SerialNumber, FirmwareVersion: r.FirmwareVersion, UUID: r.UUID,
 		PowerState: r.PowerState, StatusState: r.Status.State, Health: r.Status.Health, ResetTarget: target,
-		ResetTypes: types, Interfaces: w.interfaces(r.EthernetInterfaces)})
+		ResetTypes: types, Interfaces: w.interfaces(r.EthernetInterfaces), Body: r.body})
 }
 
 func (w *walker) system(path string, inv *Inventory) {
-	r, target, types, ok := w.resource(path, "#ComputerSystem.Reset", required)
+	r, target, types, ok := w.resource(member{path: path}, "#ComputerSystem.Reset", required)
 	if !ok {
 		return
 	}
 	w.systems = append(w.systems, r)
+	interfaces, processors := w.interfaces(r.EthernetInterfaces), w.parts(r.Processors)
 	inv.Systems = append(inv.Systems, System{OdataID: path, ID: r.ID, Name: r.Name, SystemType: r.SystemType, Manufacturer: r.Manufacturer,
 		Model: r.Model, SerialNumber: r.SerialNumber, UUID: r.UUID, PowerState: r.PowerState,
 		StatusState: r.Status.State, Health: r.Status.Health, ResetTarget: target, ResetTypes: types,
-		Interfaces: w.interfaces(r.EthernetInterfaces), ProcessorArchitecture: w.architecture(r.Processors)})
+		Interfaces: interfaces, ProcessorArchitecture: architecture(processors), Processors: processors,
+		Memory: w.parts(r.Memory), Storage: w.storage(r.Storage), Body: r.body})
 }
 
 // resource reads a resource and its reset action.
-func (w *walker) resource(path, action string, how need) (r resource, target string, types []string, ok bool) {
-	if !w.read(path, &r, how) {
+func (w *walker) resource(m member, action string, how need) (r resource, target string, types []string, ok bool) {
+	path := m.path
+	if !w.readMember(m, &r, how) {
 		return r, "", nil, false
 	}
 	if r.ID == "" {
@@ -151,9 +172,10 @@ func (w *walker) allowed(reset resetAction) []string {
 
 func (w *walker) interfaces(collection link) []Interface {
 	var out []Interface
-	for _, path := range w.members(collection, desiredList) {
+	for _, m := range w.list(collection) {
+		path := m.path
 		var r struct{ ID, MACAddress, PermanentMACAddress, Description string }
-		if !w.read(path, &r, desired) {
+		if !w.readMember(m, &r, desired) {
 			continue
 		}
 		if _, ok := parseMAC(r.MACAddress); !ok && r.PermanentMACAddress != "" {
@@ -162,22 +184,4 @@ func (w *walker) interfaces(collection link) []Interface {
 		out = append(out, Interface{OdataID: path, ID: r.ID, MAC: r.MACAddress, Description: r.Description})
 	}
 	return out
-}
-
-// architecture is that of the first processor which tells one; accelerators
-// may be listed among the processors.
-func (w *walker) architecture(collection link) string {
-	for _, path := range w.members(collection, desiredList) {
-		var p struct{ ProcessorType, ProcessorArchitecture, InstructionSet string }
-		if !w.read(path, &p, desired) || p.ProcessorType != "" && p.ProcessorType != "CPU" {
-			continue
-		}
-		if p.ProcessorArchitecture != "" {
-			return p.ProcessorArchitecture
-		}
-		if p.InstructionSet != "" {
-			return p.InstructionSet
-		}
-	}
-	return ""
 }

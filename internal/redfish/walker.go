@@ -1,6 +1,7 @@
 package redfish
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,7 @@ type walker struct {
 	problems []Problem
 	waited   time.Duration // for a BMC that said "later"
 	silent   int           // resources in a row that got no answer
+	expands  bool          // lists can be asked for with their members in them
 
 	boxes   []box
 	systems []resource // as in the inventory
@@ -68,6 +70,19 @@ func (w *walker) read(path string, out any, how need) bool {
 	} else {
 		w.silent = 0
 	}
+	return w.judge(path, err, how)
+}
+
+// readMember is read of a member of a list, which may have told all already.
+func (w *walker) readMember(m member, out any, how need) bool {
+	if m.body == nil || w.err != nil {
+		return w.read(m.path, out, how)
+	}
+	return w.judge(m.path, json.Unmarshal(m.body, out), how)
+}
+
+// judge tells whether a resource was read, and keeps record of it if not.
+func (w *walker) judge(path string, err error, how need) bool {
 	var odd *json.UnmarshalTypeError
 	switch {
 	case err == nil:
@@ -123,29 +138,80 @@ func unreadable(err error) bool {
 	return errors.As(err, &syntax) || errors.As(err, &mismatch)
 }
 
+// member is one of a list.
+type member struct {
+	path string
+	body json.RawMessage // nil unless the list told all of it
+}
+
+// UnmarshalJSON reads a link, or the resource itself in its place.
+func (m *member) UnmarshalJSON(text []byte) error {
+	var r struct {
+		link
+		ID, Name *string
+	}
+	err := json.Unmarshal(text, &r)
+	if m.path = r.OdataID; r.ID != nil || r.Name != nil {
+		m.body = bytes.Clone(text)
+	}
+	return err
+}
+
+// page is a page of a collection.
+type page struct {
+	Members []member
+	Next    string `json:"Members@odata.nextLink"`
+}
+
 // members lists the paths in a collection, of all its pages, each once. The
 // first page may be missing.
 func (w *walker) members(collection link, how need) []string {
-	var paths []string
+	all := w.pages(collection, how, func(path string, how need) (p page) {
+		w.read(path, &p, how)
+		return p
+	})
+	paths := make([]string, len(all))
+	for i := range all {
+		paths[i] = all[i].path
+	}
+	return paths
+}
+
+// list are the members of a collection that may be missing, with all of them
+// that is told in one answer where the BMC offers that.
+func (w *walker) list(collection link) []member {
+	return w.pages(collection, desiredList, func(path string, how need) (p page) {
+		if w.expands && !strings.Contains(path, "?") {
+			if w.fetch(path+"?$expand=.", &p) == nil {
+				w.silent = 0
+				return p
+			}
+			w.expands = false // it does not do what it says: once more, the plain way
+		}
+		p = page{}
+		w.read(path, &p, how)
+		return p
+	})
+}
+
+// pages are the members of all pages, each once, in the order of their paths.
+func (w *walker) pages(collection link, how need, read func(path string, how need) page) []member {
+	var all []member
 	seen := map[string]bool{}
 	for next := collection.OdataID; next != "" && w.err == nil && !seen[next] && len(seen) < 1000; how.mayMiss = false {
-		var page struct {
-			Members []link
-			Next    string `json:"Members@odata.nextLink"`
-		}
-		w.read(next, &page, how)
-		for _, m := range page.Members {
-			if m.OdataID == "" {
+		p := read(next, how)
+		for _, m := range p.Members {
+			if m.path == "" {
 				w.fail(next, fmt.Errorf("%s lists a member without a path", next), how)
 				continue
 			}
-			paths = append(paths, m.OdataID)
+			all = append(all, m)
 		}
 		seen[next] = true
-		next = page.Next
+		next = p.Next
 	}
-	slices.SortFunc(paths, ComparePaths)
-	return slices.CompactFunc(paths, func(a, b string) bool { return strings.TrimSuffix(a, "/") == strings.TrimSuffix(b, "/") })
+	slices.SortStableFunc(all, func(a, b member) int { return ComparePaths(a.path, b.path) })
+	return slices.CompactFunc(all, func(a, b member) bool { return strings.TrimSuffix(a.path, "/") == strings.TrimSuffix(b.path, "/") })
 }
 
 // fail ends the walk, or is a problem, for what is wrong with the resource.

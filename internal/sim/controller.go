@@ -30,8 +30,19 @@ func (f *Fleet) controller(addr netip.Addr) (bmc.Controller, bool) {
 
 // Hardware is what the BMC tells of the node.
 func (n *Node) Hardware() bmc.Hardware {
-	return bmc.Hardware{Manufacturer: "Drover", Model: "Simulated node", SerialNumber: serial(n.place), UUID: uuid(1, n.place), BIOS: "sim.1",
-		MAC: n.MAC(), ARM: n.ARM(), Processor: "Simulated processor", Cores: 64, Threads: 128, MemoryGiB: 256}
+	h := bmc.Hardware{Manufacturer: "Drover", Model: "Simulated node", SerialNumber: serial(n.place), UUID: uuid(1, n.place), BIOS: "sim.1",
+		MAC: n.MAC(), ARM: n.ARM(), Processor: "Simulated processor", ProcessorSerial: "P" + serial(n.place), Cores: 64, Threads: 128, MemoryGiB: 256}
+	h.Memory = []bmc.Part{n.part("M0", "Simulated DIMM", "SIM-D128", 128<<30), n.part("M1", "Simulated DIMM", "SIM-D128", 128<<30)}
+	h.Drives = []bmc.Part{n.part("D0", "Simulated drive", "SIM-N960", 960e9)}
+	if h.ARM {
+		h.Accelerators = []bmc.Part{n.part("A0", "Simulated accelerator", "SIM-A96", 96<<30)}
+	}
+	return h
+}
+
+// part is one of the node's, with a serial number that begins so.
+func (n *Node) part(prefix, model, number string, bytes int64) bmc.Part {
+	return bmc.Part{Manufacturer: "Drover", Model: model, PartNumber: number, SerialNumber: prefix + serial(n.place), Bytes: bytes}
 }
 
 // PowerState is the node's power as its BMC tells it.

@@ -46,7 +46,8 @@ func (n *Node) serial() string      { return fmt.Sprintf("VN%d", n.place) }
 func (n *Node) Hardware() bmc.Hardware {
 	o := &n.fleet.opts
 	return bmc.Hardware{Manufacturer: "Drover", Model: "Virtual node", SerialNumber: n.serial(), UUID: n.uuid(), BIOS: "SeaBIOS",
-		MAC: n.MAC(), Processor: "QEMU " + o.Accel, Cores: o.CPUs, Threads: o.CPUs, MemoryGiB: float64(o.Memory) / 1024}
+		MAC: n.MAC(), Processor: "QEMU " + o.Accel, ProcessorSerial: "P" + n.serial(), Cores: o.CPUs, Threads: o.CPUs, MemoryGiB: float64(o.Memory) / 1024,
+		Memory: []bmc.Part{{Manufacturer: "QEMU", Model: "Virtual DIMM", PartNumber: "pc-dimm", SerialNumber: "M0" + n.serial(), Bytes: int64(o.Memory) << 20}}}
 }
 
 // last is the node's last process, which may have ended; nil before the first.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/drover-hpc/drover/internal/job"
 )
@@ -51,8 +52,12 @@ func step(ctx context.Context, name string, d Dir, out io.Writer) error {
 
 // tell says why a step failed, where its output's end does not say it best.
 func tell(d Dir, step string) string {
-	if step == StepAnsible {
-		return failures(d)
+	if step != StepAnsible {
+		return ""
 	}
-	return ""
+	words := failures(d)
+	if text, err := os.ReadFile(d.Path(unreported)); err == nil && words != "" {
+		words += "\n" + string(text)
+	}
+	return words
 }

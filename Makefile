@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench ansible-matrix redfish-check cloud-init-check s3-clients ara-check cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench ansible-matrix redfish-check cloud-init-check s3-clients kiwi-check arm-check ara-check cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -21,7 +21,7 @@ lint:
 	$(GO) tool staticcheck ./...
 
 test: ## format, vet, staticcheck, every test with -race
-	scripts/need.sh git ansible ssh postgres cc
+	scripts/need.sh git git-lfs ansible ssh postgres cc
 	-scripts/need.sh qemu image # without them the tests of virtual nodes are skipped
 	-scripts/need.sh sshd qemu-user # likewise some of image jobs
 	$(MAKE) --no-print-directory lint cross
@@ -71,6 +71,15 @@ cloud-init-check: ## Debian's cloud-init reads what BSS has for a node
 s3-clients: ## the table of docs/s3.md: what boto3, aws, s3cmd, rclone and minio-go do on the object store
 	@set -e; clients=$$(scripts/need.sh s3-clients | tail -1); \
 	S3_CLIENTS="$$clients" S3_TABLE=$(CURDIR)/docs/s3.md $(GO) test -count=1 -timeout 10m -run TestS3ClientsTable ./internal/s3
+
+kiwi-check: ## an image of a recipe by the real kiwi-ng, which needs a minute and the network
+	scripts/need.sh image sshd
+	@set -e; kiwi=$$(scripts/need.sh kiwi | tail -1); \
+	PATH="$$kiwi:$$PATH" KIWI_CHECK=yes $(GO) test -v -count=1 -timeout 15m -run TestImageOfARecipeByTheRealKiwi ./internal/ims/imagejob
+
+arm-check: ## an image of Debian for aarch64 is customised by emulation, which needs minutes and the network
+	scripts/need.sh image sshd qemu-user
+	ARM_CHECK=yes $(GO) test -v -count=1 -timeout 30m -run TestDebianForAnotherArchitecture ./internal/ims/imagejob
 
 ara-check: ## a session records itself in the real ARA of PyPI when ara-url is set
 	scripts/need.sh git ansible ssh

@@ -58,6 +58,11 @@ func TestVirtualNode(t *testing.T) {
 			c.t.Errorf("QEMU still runs: %v", left)
 		}
 	})
+	c.act("boots by a session of version 1", func() {
+		c.succeedV1(c.startV1("small", "Boot"), "boot", "configure")
+		c.says(node, "cat /etc/motd", "first")
+		c.succeedV1(c.startV1("small", "Shutdown"), "shutdown")
+	})
 	c.act("no machine outlives a killed server, and the boot is finished by the next", func() {
 		c.drover("bos", "v2", "options", "update", "--max-power-on-wait-time", "10") // then BOS calls again for a node that went off
 		session := c.session("small", "boot")

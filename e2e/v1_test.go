@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -218,5 +219,59 @@ func TestAgentOutlivesItsServerAndVersion2WaitsForIt(t *testing.T) {
 	}
 	if power := c.view(c.nodes[1]).Power; power != bmc.Off {
 		t.Errorf("the node is %s after the session that waited", power)
+	}
+}
+
+// Nodes that do not get there are told of with the reason, in the words of who
+// knows it; the others go on.
+func TestAgentTellsWhichNodesFailedAndWhy(t *testing.T) {
+	t.Setenv("GRACEFUL_SHUTDOWN_TIMEOUT", "3") // the agent's, in the published names
+	t.Setenv("NODE_STATE_CHECK_NUMBER_OF_RETRIES", "20")
+	t.Setenv("NODE_STATE_CHECK_SLEEP_INTERVAL", "1")
+	c := newCluster(t, 4)
+	refused, hangs, unconfigurable := c.fleet.Nodes()[0], c.fleet.Nodes()[1], c.fleet.Nodes()[2]
+	const words = "Insufficient power budget in chassis 0"
+	refused.SetFaults(sim.Faults{RefusePowerOn: words})
+	hangs.SetFaults(sim.Faults{HangBoot: 1, IgnoreSoftOff: true})
+	c.drover("cfs", "v3", "options", "update", "--default-batcher-retry-policy", "1")
+	c.configure("site", fmt.Sprintf("- hosts: Compute\n  gather_facts: false\n  tasks:\n"+
+		"    - ansible.builtin.fail: {msg: the disk is missing}\n      when: inventory_hostname == '%s'\n"+
+		"    - ansible.builtin.copy: {dest: /etc/motd, content: done}\n", unconfigurable.Xname()))
+	c.template("one", "site")
+	s, set := c.finishV1(c.startV1("one", "Boot"))
+	phase := func(name string) *v1.PhaseRecord {
+		return &set.Phases[slices.IndexFunc(set.Phases, func(p v1.PhaseRecord) bool { return p.Name == name })]
+	}
+	blames := func(p *v1.PhaseRecord, words, node string) {
+		t.Helper()
+		for message, nodes := range p.Errors {
+			if strings.Contains(message, words) && slices.Contains(nodes, node) {
+				return
+			}
+		}
+		t.Errorf("phase %s does not say %q of %s: %v", p.Name, words, node, p.Errors)
+	}
+	boot, configure := phase("boot"), phase("configure")
+	if got := nodesV1(set, "boot", v1.Failed); !slices.Equal(got, c.nodes[:2]) {
+		t.Errorf("%v failed to boot", got)
+	}
+	blames(boot, words, c.nodes[0])
+	blames(boot, "is not Ready after", c.nodes[1])
+	if got := nodesV1(set, "configure", v1.Excluded); !slices.Equal(got, c.nodes[:2]) {
+		t.Errorf("%v are excluded from the configuration", got)
+	}
+	if got := nodesV1(set, "configure", v1.Failed); !slices.Equal(got, c.nodes[2:3]) || s.ErrorCount != 3 {
+		t.Errorf("%v failed to be configured, %d errors", got, s.ErrorCount)
+	}
+	blames(configure, "CFS says that the node's configuration is failed", c.nodes[2])
+	if got := nodesV1(set, "configure", v1.Succeeded); !slices.Equal(got, c.nodes[3:]) {
+		t.Errorf("%v are configured", got)
+	}
+	c.succeedV1(c.startV1("one", "Shutdown"), "shutdown")
+	if got := c.resets(c.nodes[1]); got["GracefulShutdown"] == 0 || got["ForceOff"] != 1 {
+		t.Errorf("resets of the node that ignores a shutdown: %v", got)
+	}
+	if got := c.resets(c.nodes[3]); got["ForceOff"] != 0 {
+		t.Errorf("resets of a node that obeys: %v", got)
 	}
 }

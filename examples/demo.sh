@@ -55,6 +55,9 @@ motd=$work/data/sim/nodes/x1000c0s3b0n0/root/etc/motd
 printf '\n$ cat %s\n' "${motd#"$work"/}"
 cat "$motd"
 
+say "What a site's own playbooks may expect beside this one"
+collections
+
 stay "  bin/drover bos v2 components list
   bin/drover bos v2 sessions create --template-name demo --operation shutdown --name stop-1 && bin/drover watch stop-1
   bin/drover explain x1000c0s5b0n0"

@@ -79,6 +79,25 @@ JSON
 	show cfs v3 configurations update "$1" --file "$work/configuration.json" --format json
 }
 
+# published are the collections that playbooks for CFS count on (docs/install.md).
+published="amazon.aws ansible.netcommon ansible.posix ansible.utils containers.podman community.crypto community.general
+	community.hashi_vault community.libvirt community.sops kubernetes.core"
+
+# collections: which of those this machine's Ansible has
+collections() {
+	has=$(ansible-galaxy collection list 2>/dev/null | sed -n 's/^\([a-z_0-9]*\.[a-z_0-9]*\) .*/\1/p') || true
+	there="" missing=""
+	for collection in $published; do
+		if printf '%s\n' "$has" | grep -qx "$collection"; then
+			there="$there $collection"
+		else
+			missing="$missing $collection"
+		fi
+	done
+	echo "  Ansible collections that are here:${there:- none}"
+	[ -z "$missing" ] || echo "  not here; Debian's package ansible has them:$missing"
+}
+
 statuses() { show bos v2 components list --format json | grep -E '"(id|status)": "' | paste - - | sed 's/[",]//g'; }
 
 # stay TEXT: with KEEP set, says the text and leaves the server to the user

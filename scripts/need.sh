@@ -1,15 +1,16 @@
 #!/bin/sh
-# Installs what is missing, on Debian and its kin: need.sh git ansible ssh sshd postgres cc qemu qemu-user image venv redfish
+# Installs what is missing, on Debian and its kin: need.sh git git-lfs ansible ssh sshd postgres cc qemu qemu-user image venv redfish
 # An Ansible beside the system's goes to the user's cache; the directory of its
 # programs is the last line of output: need.sh ansible-new (what Debian 13 has),
 # ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root);
 # likewise boto3, aws and s3cmd: need.sh s3-clients, and what checks a Redfish
-# service: need.sh redfish, and ARA with an Ansible: need.sh ara
+# service: need.sh redfish; kiwi-ng: need.sh kiwi; and ARA with an Ansible: need.sh ara
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 others=""
 redfish=""
 clients=""
+kiwi=""
 ara=""
 
 missing=""
@@ -23,6 +24,7 @@ postgres() { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; }
 for need in "$@"; do
 	case $need in
 	git) want git command -v git ;;
+	git-lfs) want git-lfs command -v git-lfs ;;
 	ansible) want ansible-core command -v ansible-playbook ;;
 	ssh) want openssh-client command -v ssh ;;
 	postgres) want postgresql postgres ;;
@@ -37,6 +39,7 @@ for need in "$@"; do
 		redfish=yes
 		;;
 	venv) want python3-venv python3 -c 'import ensurepip' ;;
+	kiwi) want python3-venv python3 -c 'import ensurepip'; want rsync command -v rsync; want debootstrap command -v debootstrap; kiwi=yes ;;
 	s3-clients) want python3-venv python3 -c 'import ensurepip'; want rclone command -v rclone; clients=yes ;;
 	ara) want python3-venv python3 -c 'import ensurepip'; ara=yes ;;
 	ansible-newest) want mmdebstrap command -v mmdebstrap; others="$others newest" ;;
@@ -71,4 +74,5 @@ for version in $others; do
 done
 [ -z "$redfish" ] || "$here/redfish-tools.sh"
 [ -z "$clients" ] || "$here/s3-clients.sh"
+[ -z "$kiwi" ] || "$here/kiwi.sh"
 [ -z "$ara" ] || "$here/ara.sh"

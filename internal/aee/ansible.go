@@ -23,6 +23,9 @@ import (
 // the plugin has reported.
 const unreported = "unreported"
 
+// layerMark begins the line that Ansible writes before each layer's output.
+const layerMark = "=== layer "
+
 // Ansible is the third step: ansible-playbook for each layer in order. The
 // first that does not exit with 0 ends the step, which exits with the same.
 func Ansible(ctx context.Context, d Dir, out io.Writer) error {
@@ -66,7 +69,7 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 	if _, err := os.Stat(playbook); err != nil {
 		return fmt.Errorf("there is no playbook %q in %s at %s", l.Playbook, l.CloneURL, commit)
 	}
-	fmt.Fprintf(out, "=== layer %d %s: %s of %s at %s\n", l.Index, l.Name, l.Playbook, l.CloneURL, commit)
+	fmt.Fprintf(out, "%s%d %s: %s of %s at %s\n", layerMark, l.Index, l.Name, l.Playbook, l.CloneURL, commit)
 
 	report, records := d.Path(unreported), job.RecordState && !isDebug(l)
 	if records { // the plugin removes it when it has reported
@@ -119,7 +122,7 @@ func commonEnv(ctx context.Context, d Dir, job cfs.Job, settings Settings, out i
 		name, _, _ := strings.Cut(v, "=")
 		return name == "VCS_USERNAME" || name == "VCS_PASSWORD" || name == "SSH_AUTH_SOCK"
 	})
-	env = append(env,
+	env = append(settings.VCS.Environ(env), // a task on this machine may use the clone URL
 		"ANSIBLE_CONFIG="+d.Path("ansible.cfg"),
 		"ANSIBLE_INVENTORY="+d.Path("hosts"),
 		"ANSIBLE_LOCAL_TEMP="+d.Path("tmp"),

@@ -56,12 +56,16 @@ func trimMirrors(dir, jobs string, max int) error {
 func borrowedMirrors(jobs string) map[string]bool {
 	borrowed := map[string]bool{}
 	for _, checkout := range []string{"layer*", "hosts"} {
-		notes, _ := filepath.Glob(filepath.Join(jobs, "*", checkout, ".git/objects/info/alternates"))
-		for _, note := range notes {
-			text, _ := os.ReadFile(note)
-			for line := range strings.Lines(string(text)) {
-				borrowed[filepath.Base(filepath.Dir(strings.TrimSpace(line)))] = true // <mirror>/objects
+		gitDir := filepath.Join(jobs, "*", checkout, ".git")
+		for range maxNesting + 1 { // its submodules', and theirs
+			notes, _ := filepath.Glob(filepath.Join(gitDir, "objects/info/alternates"))
+			for _, note := range notes {
+				text, _ := os.ReadFile(note)
+				for line := range strings.Lines(string(text)) {
+					borrowed[filepath.Base(filepath.Dir(strings.TrimSpace(line)))] = true // <mirror>/objects
+				}
 			}
+			gitDir = filepath.Join(gitDir, "modules", "*")
 		}
 	}
 	return borrowed

@@ -46,7 +46,7 @@ func Clone(ctx context.Context, d Dir, out io.Writer) error {
 	if err := os.WriteFile(ask, []byte(askpass), 0o700); err != nil {
 		return fmt.Errorf("write askpass helper: %w", err)
 	}
-	if err := checkoutAll(ctx, d, j, settings, out, func(source string) []string { return gitEnv(settings.CAFile, ask, logins[source]) }); err != nil {
+	if err := checkoutAll(ctx, d, j, settings, out, func(source string) []string { return gitEnv(settings, ask, logins[source]) }); err != nil {
 		return err
 	}
 	if err := trimMirrors(settings.CacheDir, filepath.Dir(string(d)), settings.MaxMirrors); err != nil {

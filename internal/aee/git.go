@@ -37,31 +37,45 @@ type mirrors struct {
 
 var fullHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
-// checkout puts the commit of the repository at url into dir, detached; an
-// empty commit is the default branch's head.
+// checkout puts the commit of the repository at url into dir, detached, with
+// its submodules and theirs and the files that Git LFS has; an empty commit is
+// the default branch's head.
 func (m mirrors) checkout(ctx context.Context, url, commit, dir string) error {
+	return m.tree(ctx, url, commit, dir, filepath.Join(dir, ".git"), 0)
+}
+
+// place puts one repository's commit into dir. What git keeps of it is in
+// gitDir. It returns the repository's mirror.
+func (m mirrors) place(ctx context.Context, url, commit, dir, gitDir string) (mirror string, err error) {
 	for _, v := range []string{url, commit} {
 		if strings.HasPrefix(v, "-") || strings.ContainsAny(v, "\x00\n") {
-			return fmt.Errorf("refused %q: a clone URL or commit starts with '-' or has a line break", v)
+			return "", fmt.Errorf("refused %q: a clone URL or commit starts with '-' or has a line break", v)
 		}
 	}
 	if url == "" {
-		return errors.New("no clone URL")
+		return "", errors.New("no clone URL")
 	}
 	mirror, hash, err := m.obtain(ctx, url, commit)
 	if err != nil {
-		return err
+		return "", err
 	}
 	now := time.Now()
 	if err := os.Chtimes(mirror, now, now); err != nil { // trimMirrors goes by it
-		return fmt.Errorf("note the use of a mirror: %w", err)
+		return "", fmt.Errorf("note the use of a mirror: %w", err)
 	}
 	// The mirror's objects are borrowed: nothing is copied, mirrors are never pruned.
-	if _, err := m.git(ctx, "clone", "--quiet", "--shared", "--no-checkout", "--", mirror, dir); err != nil {
-		return err
+	args := []string{"clone", "--quiet", "--shared", "--no-checkout"}
+	if gitDir != filepath.Join(dir, ".git") {
+		if err := os.MkdirAll(filepath.Dir(gitDir), 0o700); err != nil {
+			return "", fmt.Errorf("check out: %w", err)
+		}
+		args = append(args, "--separate-git-dir", gitDir)
+	}
+	if _, err := m.git(ctx, append(args, "--", mirror, dir)...); err != nil {
+		return "", err
 	}
 	_, err = m.git(ctx, "-C", dir, "checkout", "--quiet", "--detach", hash)
-	return err
+	return mirror, err
 }
 
 // obtain returns the repository's mirror and the full hash of the commit, which
@@ -216,12 +230,14 @@ func (m mirrors) git(ctx context.Context, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// gitEnv is the environment for git: no questions, English words, the site's
-// certificates, and the login by askpass; without one that of the environment.
-func gitEnv(caFile, askpass string, login Login) []string {
-	env := append(os.Environ(), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0")
-	if caFile != "" {
-		env = append(env, "GIT_SSL_CAINFO="+caFile)
+// gitEnv is the environment for git: no questions, no look for what Git LFS has
+// where a checkout comes from, which is a mirror, English words, the site's
+// certificates and names of the server, and the login by askpass; without one
+// that of the environment.
+func gitEnv(settings Settings, askpass string, login Login) []string {
+	env := append(settings.VCS.Environ(os.Environ()), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_LFS_SKIP_SMUDGE=1")
+	if settings.CAFile != "" {
+		env = append(env, "GIT_SSL_CAINFO="+settings.CAFile)
 	}
 	if login.Username != "" {
 		env = append(env, "VCS_USERNAME="+login.Username, "VCS_PASSWORD="+login.Password)

@@ -34,6 +34,8 @@ var refusals = []struct {
 		"correct the clone URL: expected https://, http://, ssh://, git:// or a path"},
 	{regexp.MustCompile(`(?im)^(fatal|error|remote|.*error:).*(repository (.* )?(not found|does not exist)|does not appear to be a git repository|is this a git repository)|returned error: 4(0[0456]|1[0-9])`),
 		"correct the clone URL; to some servers a repository without the right login is not there"},
+	{regexp.MustCompile(`(?im)^batch response: .*(keeps no git lfs|repository or object not found|authorization error|authentication required)|object does not exist on the server|remote missing object`),
+		"correct the Git LFS server's URL (lfs.url in .lfsconfig) or login, or have somebody push the files to it (git lfs push --all)"},
 	{regexp.MustCompile(`(?im)^(fatal|error): .*permission denied`),
 		"let the user that the server runs as write to the directory"},
 	{regexp.MustCompile(`(?im)cannot lock ref|unable to resolve reference|not a git repository`),

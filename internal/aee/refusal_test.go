@@ -83,7 +83,7 @@ func TestOnlyWhatMayPassIsTriedAgain(t *testing.T) {
 			if err := os.WriteFile(ask, []byte(askpass), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			m.env, m.retries, m.delay, m.out = gitEnv("", ask, Login{Username: c.login}), 2, time.Millisecond, &out
+			m.env, m.retries, m.delay, m.out = gitEnv(Settings{}, ask, Login{Username: c.login}), 2, time.Millisecond, &out
 			err := m.checkout(t.Context(), c.url, "", filepath.Join(t.TempDir(), "layer0"))
 			want := 0
 			if c.later {

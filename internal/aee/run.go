@@ -50,6 +50,10 @@ func step(ctx context.Context, name string, d Dir, out io.Writer) error {
 	return fmt.Errorf("no step %q", name)
 }
 
+// readOutput is how much of a failed step's output is read, in bytes from its
+// end.
+const readOutput = 256 << 10
+
 // tell says why a step failed, where its output's end does not say it best.
 func tell(d Dir, step string) string {
 	if step != StepAnsible {
@@ -59,5 +63,5 @@ func tell(d Dir, step string) string {
 	if text, err := os.ReadFile(d.Path(unreported)); err == nil && words != "" {
 		words += "\n" + string(text)
 	}
-	return words
+	return withCollection(job.Tail(d.Log(step), readOutput), words, movedPlugin)
 }

@@ -1,12 +1,18 @@
 package aee
 
-import "time"
+import (
+	"time"
+
+	"github.com/drover-hpc/drover/internal/vcs"
+)
 
 // Settings are the site's part of a job: where things are. They are written
 // beside the job when it starts.
 type Settings struct {
 	// Gateway is the base URL of the services, such as "http://127.0.0.1:8080".
 	Gateway string `json:"gateway"`
+	// VCS are the names by which clone URLs mean the server itself.
+	VCS vcs.Names `json:"vcs,omitzero"`
 	// HSM and IMS are the base URLs of services that are elsewhere; empty: they
 	// are behind the gateway.
 	HSM string `json:"hsm,omitempty"`

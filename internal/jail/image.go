@@ -105,8 +105,8 @@ func mountTerminals(dev string, fresh bool) error {
 // that is a link is dealt with from inside.
 func (i *Image) resolver(image string) error {
 	etc := filepath.Join(image, "etc")
-	if info, err := os.Lstat(etc); err != nil || !info.IsDir() {
-		return err
+	if mustBeDir(etc) != nil {
+		return nil
 	}
 	info, err := os.Lstat(filepath.Join(etc, "resolv.conf"))
 	if err != nil || !info.Mode().IsRegular() {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -97,10 +98,7 @@ type supervisor struct {
 // step runs one step to its end. err is nil if it exited with 0.
 func (s *supervisor) step(ctx context.Context, name string) (exit int, err error) {
 	s.steps = append(s.steps, Step{Name: name, Started: time.Now().UTC()})
-	if err := s.Dir.Write("steps.json", s.steps); err != nil {
-		return -1, err
-	}
-	out, err := openLog(s.Dir.Log(name), s.maxLog)
+	out, err := s.begin(name)
 	if err != nil {
 		return -1, err
 	}
@@ -124,6 +122,28 @@ func (s *supervisor) step(ctx context.Context, name string) (exit int, err error
 	}
 	return last.Exit, err
 }
+
+// begin records that the step begins and opens its log. The last step, which
+// clears up, is run without: that may be what gives a full disk room again.
+func (s *supervisor) begin(name string) (io.WriteCloser, error) {
+	err := s.Dir.Write("steps.json", s.steps)
+	if err == nil {
+		var out *boundedLog
+		if out, err = openLog(s.Dir.Log(name), s.maxLog); err == nil {
+			return out, nil
+		}
+	}
+	if name == s.Last {
+		fmt.Fprintln(os.Stderr, err)
+		return nowhere{}, nil
+	}
+	return nil, err
+}
+
+type nowhere struct{}
+
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+func (nowhere) Close() error                { return nil }
 
 // message says why the step failed.
 func (s *supervisor) message(step string, err error) string {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/vcs"
 	"github.com/drover-hpc/drover/internal/virtual"
 )
 
@@ -21,6 +22,11 @@ func (s *Server) URL() string {
 
 // localURL is where processes on this machine reach the gateway.
 func (s *Server) localURL() string { return "http://" + fromHere(s.listener.Addr().String()) }
+
+// vcsNames are what clone URLs call this server by.
+func (s *Server) vcsNames() vcs.Names {
+	return vcs.Names{Listener: s.localURL(), Hosts: s.config.VCSHosts, Base: s.config.Advertise}
+}
 
 // fromHere is where this machine reaches what listens at host:port.
 func fromHere(listen string) string {

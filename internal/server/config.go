@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,7 +51,10 @@ type Config struct {
 	MaxSessions int           `mapstructure:"max-sessions"`
 	HoldCFS     bool          `mapstructure:"cfs-hold-sessions"`
 	JobOrphan   time.Duration `mapstructure:"job-orphan-timeout"`
+	ShellHost   string        `mapstructure:"image-shell-host"`
 	PollPower   time.Duration `mapstructure:"poll-power"`
+	VCSHosts    []string      `mapstructure:"vcs-hosts"`
+	VCSMaxPush  int64         `mapstructure:"vcs-max-push"` // MiB
 	BootRetry   time.Duration `mapstructure:"boot-retry"`
 
 	Simulate     int           `mapstructure:"simulate"`
@@ -95,9 +99,12 @@ func declare(cmd *cobra.Command) {
 	f.String("ara-url", "", "`URL` of ARA, such as http://ara.example.org: sessions record there as well, and their records link there")
 	f.Int("max-sessions", 4*runtime.NumCPU(), "CFS sessions that run at once")
 	f.Bool("cfs-hold-sessions", false, "accept CFS sessions and start none until a start without this (maintenance); jobs that run go on")
-	f.Duration("job-orphan-timeout", time.Hour, "time that a CFS session's job goes on without a server; then it ends itself")
+	f.Duration("job-orphan-timeout", time.Hour, "time that a job of CFS or IMS goes on without a server; then it ends itself")
+	f.String("image-shell-host", "127.0.0.1", "`ADDRESS` of this machine at which the shells of image jobs listen")
 	f.StringSlice("hsm-roles", nil, "roles of components that this site has beside the built-in ones, with commas between them")
 	f.StringSlice("hsm-subroles", nil, "sub-roles of components that this site has beside the built-in ones, with commas between them")
+	f.StringSlice("vcs-hosts", []string{"api-gw-service-nmn.local"}, "`HOST`s that mean this server in clone URLs such as https://HOST/vcs/cray/NAME.git; '' for none, where another server has that name")
+	f.Int64("vcs-max-push", 512, "most that one push to a repository of this server may bring, in `MiB`")
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
 	f.Duration("boot-retry", 30*time.Second, "pause in boot scripts before a node that could not boot tries again")
 	f.Int("simulate", 0, "start `N` simulated nodes")
@@ -202,10 +209,16 @@ func (c *Config) check() error {
 		return fault.New(fault.Invalid, "sim-boot-failures: expected a share from 0 to 1, got %g", c.SimFailure)
 	case c.Virtual.Nodes > 0 && (c.BSS != "" || c.S3Endpoint != ""):
 		return fault.New(fault.Invalid, "virtual: virtual nodes reach this server only: expected no bss-url and no s3-endpoint")
+	case slices.ContainsFunc(c.VCSHosts, func(h string) bool { return h == "" || strings.ContainsAny(h, "/@ ") }):
+		return fault.New(fault.Invalid, "vcs-hosts: expected names such as api-gw-service-nmn.local or HOST:PORT, got %q", c.VCSHosts)
+	case c.VCSMaxPush < 1 || c.VCSMaxPush > 1<<20:
+		return fault.New(fault.Invalid, "vcs-max-push: expected 1 to %d MiB, got %d", 1<<20, c.VCSMaxPush)
 	case c.BootRetry < time.Second:
 		return fault.New(fault.Invalid, "boot-retry: expected at least 1s, got %s", c.BootRetry)
 	case c.JobOrphan < time.Second:
 		return fault.New(fault.Invalid, "job-orphan-timeout: expected at least 1s, got %s", c.JobOrphan)
+	case !ownAddress(c.ShellHost):
+		return fault.New(fault.Invalid, "image-shell-host: expected an IP address of this machine, got %q", c.ShellHost)
 	case c.MaxSessions < 1:
 		return fault.New(fault.Invalid, "max-sessions: expected at least 1, got %d", c.MaxSessions)
 	case c.SSHPort < 1 || c.SSHPort > 65535:
@@ -269,4 +282,11 @@ func (c *Config) database() string {
 		return c.Database
 	}
 	return filepath.Join(c.Data, "drover.db")
+}
+
+// ownAddress tells whether the text can be an address of this machine by which
+// others reach it.
+func ownAddress(text string) bool {
+	ip, err := netip.ParseAddr(text)
+	return err == nil && !ip.IsUnspecified()
 }

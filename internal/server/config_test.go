@@ -47,6 +47,32 @@ func TestHomeInAPathIsFound(t *testing.T) {
 	}
 }
 
+func TestHostsThatMeanThisServer(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "api-gw-service-nmn.local"},
+		{[]string{"--vcs-hosts", ""}, ""},
+		{[]string{"--vcs-hosts", "git.example.org,gw:8443"}, "git.example.org gw:8443"},
+	} {
+		got, err := loaded(t, c.args...)
+		if err != nil || strings.Join(got.VCSHosts, " ") != c.want {
+			t.Errorf("%q: %q, %v", c.args, got.VCSHosts, err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "drover.yaml")
+	if err := os.WriteFile(file, []byte("vcs-hosts: []\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := loaded(t, "--config", file); err != nil || len(got.VCSHosts) != 0 {
+		t.Errorf("none in a file: %q, %v", got.VCSHosts, err)
+	}
+	if _, err := loaded(t, "--vcs-hosts", "https://gw"); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "vcs-hosts") {
+		t.Errorf("a URL: %v", err)
+	}
+}
+
 func TestVirtualNodesAreASection(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "drover.yaml")
 	if err := os.WriteFile(file, []byte("virtual:\n  nodes: 2\n  memory: 512\n  cpus: 3\n"), 0o644); err != nil {
@@ -82,6 +108,7 @@ func TestRefusedConfigurationsNameTheKey(t *testing.T) {
 		"sim-boot-failures":   {"--sim-boot-failures", "1.5"},
 		"max-sessions":        {"--max-sessions", "0"},
 		"job-orphan-timeout":  {"--job-orphan-timeout", "0s"},
+		"image-shell-host":    {"--image-shell-host", "0.0.0.0"},
 		"ssh-port":            {"--ssh-port", "70000"},
 		"s3-access-key":       {"--s3-endpoint", "http://s3.example.org"},
 		"with advertise":      {"--listen", ":8080"},

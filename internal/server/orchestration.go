@@ -46,7 +46,7 @@ func (s *Server) startCFS(ctx context.Context) error {
 		}
 	}
 	records, _ := executor.(cfs.Records)
-	service = cfs.NewService(cfs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{}, Records: records,
+	service = cfs.NewService(cfs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{Names: s.vcsNames()}, Records: records,
 		ARAHost: s.resultsHost(), Tenants: s.platform.tapms, SessionsHeld: s.config.HoldCFS, Stopping: s.stopping, Now: s.now})
 	api := s.api(cfsPrefix, "CFS")
 	cfs.Register(api, service)
@@ -83,7 +83,7 @@ func (s *Server) startTrust(ctx context.Context) (dir string, err error) {
 // startExecutor sets up what runs sessions as local child processes.
 func (s *Server) startExecutor(trusted string, source func(context.Context, string) (cfs.Repository, error)) (cfs.Executor, error) {
 	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
-		Repository: source, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{ARA: s.config.ARA, Gateway: s.localURL(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
+		Repository: source, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
 			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
 	if err != nil {
 		return nil, err

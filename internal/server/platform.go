@@ -22,6 +22,7 @@ import (
 	"github.com/drover-hpc/drover/internal/redfish"
 	"github.com/drover-hpc/drover/internal/s3"
 	"github.com/drover-hpc/drover/internal/tapms"
+	"github.com/drover-hpc/drover/internal/vcs"
 )
 
 // The paths that the gateway gives the services.
@@ -56,6 +57,8 @@ type platform struct {
 	consoles  consoles
 	// addresses know the nodes by IP address; nil with an external BSS.
 	addresses bos.Addresses
+	// repositories are those that this server keeps.
+	repositories *vcs.Service
 }
 
 func (s *Server) startPlatform(ctx context.Context) error {
@@ -108,6 +111,12 @@ func (s *Server) startPlatform(ctx context.Context) error {
 			return err
 		}
 	}
+	var err error
+	p.repositories, err = vcs.NewService(vcs.Config{Dir: filepath.Join(c.Data, "vcs"), BaseURL: s.URL(), MaxPush: c.VCSMaxPush << 20})
+	if err != nil {
+		return err
+	}
+	s.mux.Handle(vcs.Prefix, p.repositories.Handler())
 	s.answerBasePaths()
 	if c.TAPMS == "" {
 		tapms.Register(s.api(tapmsPrefix, "TAPMS"), tapms.NewService(s.db, s.now))
@@ -120,7 +129,7 @@ func (s *Server) startPlatform(ctx context.Context) error {
 func (s *Server) startIMS(ctx context.Context) error {
 	p := &s.platform
 	runner, err := imagejob.NewRunner(imagejob.Config{Dir: filepath.Join(s.config.Data, "image-jobs"), Settings: imagejob.Settings{
-		Endpoint: p.s3Local, Credentials: p.s3Credentials, Cache: filepath.Join(s.config.Data, "image-cache"), OrphanTimeout: s.config.JobOrphan}})
+		Endpoint: p.s3Local, Credentials: p.s3Credentials, Host: s.config.ShellHost, Cache: filepath.Join(s.config.Data, "image-cache"), OrphanTimeout: s.config.JobOrphan}})
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/drover-hpc/drover/internal/s3"
 	"github.com/drover-hpc/drover/internal/sim"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/vcs"
 	"github.com/drover-hpc/drover/internal/virtual"
 )
 
@@ -169,6 +170,7 @@ func (s *Server) serve(context.Context) error {
 	s.mux.HandleFunc("GET /apis/drover/v1/sessions/{name}/events", sessionEvents(s.hub, s.stopping, watched...))
 	native := s.api(nativePrefix, "Drover")
 	registerNative(native, s.journal)
+	vcs.Register(native, s.platform.repositories)
 	registerConsole(native, s.platform.consoles)
 	registerHealth(native, s.nodeServices(), s.now)
 	s.http = &http.Server{Handler: httpapi.DotNames(s.mux), ReadHeaderTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/vcs"
 )
 
 // Resolver is a cfs.Resolver.
@@ -24,6 +25,8 @@ type Resolver struct {
 	// Username and Password are for repositories without a secret of their
 	// own; empty: none.
 	Username, Password string
+	// Names lead to the repositories that this server keeps.
+	Names vcs.Names
 }
 
 var fullCommit = regexp.MustCompile(cfs.CommitPattern)
@@ -96,7 +99,7 @@ func (r Resolver) git(ctx context.Context, repo cfs.Repository, args []string) (
 	}
 	cmd := exec.CommandContext(ctx, git, args...)
 	cmd.WaitDelay = time.Second // a helper of git's may hold the pipes
-	cmd.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "GIT_ALLOW_PROTOCOL="+protocols, "LC_ALL=C",
+	cmd.Env = append(r.Names.Environ(os.Environ()), "GIT_TERMINAL_PROMPT=0", "GIT_ALLOW_PROTOCOL="+protocols, "LC_ALL=C",
 		"GIT_SSH_COMMAND=ssh -o BatchMode=yes")
 	if r.CAFile != "" {
 		cmd.Env = append(cmd.Env, "GIT_SSL_CAINFO="+r.CAFile)

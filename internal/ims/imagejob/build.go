@@ -36,13 +36,13 @@ func (w *work) build(ctx context.Context, out io.Writer) error {
 }
 
 // recipe is where the recipe is unpacked.
-func (w *work) recipe() string { return w.volume("recipe") }
+func (w *work) recipe() string { return w.volume(recipeDir) }
 
 func (w *work) unpackRecipe(ctx context.Context, out io.Writer) error {
 	if err := os.MkdirAll(w.recipe(), 0o755); err != nil {
 		return err
 	}
-	return run(ctx, out, "tar", "--no-same-owner", "-xf", w.volume("recipe.tar"), "-C", w.recipe())
+	return w.run(ctx, out, "tar", "--no-same-owner", "-xf", recipeFile, "-C", recipeDir)
 }
 
 // find returns the folder of the recipe that has the file: the recipe itself,
@@ -92,7 +92,7 @@ type debianRecipe struct {
 	Packages []string      `json:"packages"`
 }
 
-// debianSpec reads the recipe. The reporter is this program.
+// debianSpec reads the recipe.
 func (w *work) debianSpec() (image.Spec, error) {
 	dir, err := w.find("recipe.json")
 	if err != nil {
@@ -108,8 +108,13 @@ func (w *work) debianSpec() (image.Spec, error) {
 	if err := decoder.Decode(&r); err != nil {
 		return image.Spec{}, fmt.Errorf("recipe.json: %w; expected variant, suite, mirror and packages", err)
 	}
-	self, err := os.Executable()
-	return image.Spec{Variant: r.Variant, Suite: r.Suite, Mirror: r.Mirror, Packages: r.Packages, Reporter: self}, err
+	reporter := w.settings.Reporter
+	if reporter == "" {
+		if reporter, err = os.Executable(); err != nil {
+			return image.Spec{}, err
+		}
+	}
+	return image.Spec{Variant: r.Variant, Suite: r.Suite, Mirror: r.Mirror, Packages: r.Packages, Reporter: reporter}, nil
 }
 
 // buildKiwi has kiwi-ng build the recipe, and keeps the image's root.
@@ -121,17 +126,37 @@ func (w *work) buildKiwi(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	target := w.volume("image", "build")
+	target := w.volume(kiwiDir)
 	if err := os.MkdirAll(target, 0o755); err != nil {
 		return err
 	}
-	if err := run(ctx, out, "kiwi-ng", "system", "build", "--description", dir, "--target-dir", target); err != nil {
+	args, err := w.kiwiConfig()
+	if err != nil {
+		return err
+	}
+	args = append(args, "system", "build", "--description", dir, "--target-dir", target)
+	if err := w.run(ctx, out, "kiwi-ng", args...); err != nil {
 		return err
 	}
 	if err := os.Rename(filepath.Join(target, "build", "image-root"), w.root()); err != nil {
 		return fmt.Errorf("kiwi-ng left no image root: %w", err)
 	}
 	return os.RemoveAll(target)
+}
+
+// kiwiConfigs are the site's own settings of kiwi-ng.
+var kiwiConfigs = []string{"/etc/kiwi.yml", "/root/.config/kiwi/config.yml"}
+
+// kiwiConfig has kiwi-ng, unless the site has it otherwise, not spend minutes
+// on an archive of which nobody needs more than what went into it.
+func (w *work) kiwiConfig() ([]string, error) {
+	for _, path := range kiwiConfigs {
+		if _, err := os.Stat(path); err == nil {
+			return nil, nil
+		}
+	}
+	path := w.volume("kiwi.yml")
+	return []string{"--config", path}, os.WriteFile(path, []byte("xz:\n  - options: '-0 --threads=0'\n"), 0o644)
 }
 
 // templateEnd is that of a file of a recipe that has variables, and becomes the

@@ -120,3 +120,17 @@ func TestCustomizedImageIsWhatTheUserOfTheShellMade(t *testing.T) {
 		t.Errorf("the job left %v", entries)
 	}
 }
+
+func TestShellIsEnteredWhetherTheImagesRootIsLockedOrNot(t *testing.T) {
+	r := start(t)
+	j := r.reaches(r.customize(r.registerDebian().ID, nil).ID, ims.JobWaitingOnUser)
+	if got := r.sh(j, "grep ^root: /etc/shadow; usermod -L root; touch /tmp/complete"); !strings.HasPrefix(got, "root:*:") {
+		t.Errorf("root was to have no password: %s", got)
+	}
+	j = r.reaches(j.ID, ims.JobSuccess)
+	j = r.reaches(r.customize(*j.ImageID, nil).ID, ims.JobWaitingOnUser)
+	if got := r.sh(j, "grep ^root: /etc/shadow; touch /tmp/complete"); !strings.HasPrefix(got, "root:!") {
+		t.Errorf("root was to be locked: %s", got)
+	}
+	r.reaches(j.ID, ims.JobSuccess)
+}

@@ -4,11 +4,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
@@ -66,11 +69,12 @@ func (r *rig) gone(id string) {
 		}
 		return true
 	})
-	for _, name := range []string{"volume.img", "settings.json"} {
-		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-			r.t.Errorf("the job left %s", name)
-		}
-	}
+	r.eventually("no file of the job is left but its records and logs", func() bool {
+		return !slices.ContainsFunc([]string{"volume.img", "settings.json", "shell.json"}, func(name string) bool {
+			_, err := os.Stat(filepath.Join(dir, name))
+			return err == nil
+		})
+	})
 }
 
 // uploads are the objects of the image that the job was to make.
@@ -202,10 +206,10 @@ func TestJobOutlivesItsServer(t *testing.T) {
 func TestImageThatNeedsMoreRoomThanGranted(t *testing.T) {
 	r := start(t)
 	j := r.reaches(r.customize(r.small().ID, func(n *ims.NewJob) { open(n); n.BuildSize = 1 }).ID, ims.JobWaitingOnUser)
-	if out, err := r.ssh(j, "head -c 1200M /dev/zero > /mnt/image/image-root/etc/large"); err == nil || !strings.Contains(out, "No space left") {
+	if out, err := r.ssh(j, "fallocate -l 1200M /mnt/image/image-root/etc/large"); err == nil || !strings.Contains(out, "No space left") {
 		t.Errorf("1200 MB in 1 GiB: %v %s", err, out)
 	}
-	r.sh(j, "head -c 900M /dev/urandom > /mnt/image/image-root/etc/large; touch /mnt/image/complete")
+	r.sh(j, "head -c 560M /dev/urandom > /mnt/image/image-root/etc/large; touch /mnt/image/complete")
 	j = r.reaches(j.ID, ims.JobError)
 	if !strings.Contains(j.Error, "build_env_size") || !strings.Contains(j.Error, "1 GiB") {
 		t.Errorf("the job says %q", j.Error)
@@ -266,4 +270,86 @@ func TestJobThatCannotBeginOrGoOn(t *testing.T) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
+}
+
+// begun waits until the job's step has begun.
+func (r *rig) begun(id, step string) {
+	r.t.Helper()
+	d := job.Dir(filepath.Join(r.dir, "jobs", id))
+	r.eventually("step "+step, func() bool {
+		steps, err := d.Steps()
+		return err == nil && slices.ContainsFunc(steps, func(s job.Step) bool { return s.Name == step })
+	})
+}
+
+func TestJobKilledInEachStepLeavesNothingAndSaysWhere(t *testing.T) {
+	r := start(t)
+	base := r.registerDebian()
+	for _, step := range []string{ims.StepFetch, ims.StepUnpack, ims.StepPack, ims.StepUpload} {
+		r.gate.set(step == ims.StepFetch)
+		j := r.customize(base.ID, nil)
+		if step == ims.StepPack || step == ims.StepUpload {
+			j = r.reaches(j.ID, ims.JobWaitingOnUser)
+			r.gate.set(step == ims.StepUpload)
+			r.sh(j, "touch /tmp/complete")
+		}
+		r.begun(j.ID, step)
+		o := r.order(j.ID)
+		if err := job.EndProcesses(j.ID); err != nil {
+			t.Fatal(err)
+		}
+		r.gate.set(false)
+		j = r.reaches(j.ID, ims.JobError)
+		if !strings.Contains(j.Error, step) {
+			t.Errorf("killed in step %s: the job says %q", step, j.Error)
+		}
+		r.gone(j.ID)
+		r.eventually("nothing is left of what it uploaded", func() bool { return r.uploads(o.ImageID) == nil })
+		if err := r.do("GET", "/v3/images/"+o.ImageID, nil, nil); !httpapi.IsStatus(err, 404) {
+			t.Errorf("an image of a job that was killed in step %s: %v", step, err)
+		}
+	}
+}
+
+func TestJobWaitsForItsObjectStoreWithoutAServer(t *testing.T) {
+	r := start(t)
+	base := r.small()
+	r.gate.set(true)
+	j := r.customize(base.ID, open)
+	r.begun(j.ID, ims.StepFetch)
+	r.stop()
+	r.gate.set(false)
+	r.serve()
+	j = r.reaches(j.ID, ims.JobWaitingOnUser)
+	r.gate.set(true)
+	r.sh(j, "touch /mnt/image/complete")
+	r.begun(j.ID, ims.StepUpload)
+	r.stop()
+	d := job.Dir(filepath.Join(r.dir, "jobs", j.ID))
+	r.eventually("the job waits", func() bool { waits, err := d.Waits(); return err == nil && len(waits) == 1 })
+	r.serve()
+	if j = r.job(j.ID); j.Status != ims.JobPackaging && j.Status != ims.JobWaitingOnUser {
+		t.Errorf("the job is %s", j.Status)
+	}
+	r.gate.set(false)
+	r.reaches(j.ID, ims.JobSuccess)
+}
+
+func TestJobOfAServerWhoseDiskIsFull(t *testing.T) {
+	jobs := t.TempDir()
+	if err := unix.Mount("jobs", jobs, "tmpfs", 0, "size=48m"); err != nil {
+		need.Met(t, err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(jobs, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	r := startIn(t, jobs)
+	base := r.registerDebian()
+	j := r.reaches(r.customize(base.ID, nil).ID, ims.JobError)
+	if !strings.Contains(j.Error, "the disk of ") || !strings.Contains(j.Error, " is full") {
+		t.Errorf("the job says %q\n%s", j.Error, r.logs(j.ID))
+	}
+	r.gone(j.ID)
 }

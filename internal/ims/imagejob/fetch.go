@@ -27,7 +27,7 @@ func (w *work) fetch(ctx context.Context, out io.Writer) error {
 	}
 	if w.order.Type == ims.Create {
 		fmt.Fprintf(out, "fetching the recipe %s\n", w.order.Source.Path)
-		return w.download(ctx, store, w.order.Source.Path, "", w.volume("recipe.tar"))
+		return w.download(ctx, store, w.order.Source.Path, "", w.volume(recipeFile))
 	}
 	var m ims.Manifest
 	err = w.again(ctx, "read the manifest", func() error {
@@ -46,7 +46,7 @@ func (w *work) fetch(ctx context.Context, out io.Writer) error {
 	}
 	root := artifact(m, ims.RootfsType)
 	fmt.Fprintf(out, "fetching the root file system %s\n", root.Link.Path)
-	return w.download(ctx, store, root.Link.Path, root.MD5, w.volume("rootfs.squashfs"))
+	return w.download(ctx, store, root.Link.Path, root.MD5, w.volume(packedFile))
 }
 
 // artifact is that of the type, nil if the manifest has none.

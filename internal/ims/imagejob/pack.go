@@ -1,6 +1,7 @@
 package imagejob
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -20,11 +22,10 @@ func (w *work) unpack(ctx context.Context, out io.Writer) error {
 	if err := os.MkdirAll(w.volume("image"), 0o755); err != nil {
 		return err
 	}
-	packed := w.volume("rootfs.squashfs")
-	if err := run(ctx, out, "unsquashfs", "-no-progress", "-d", w.root(), packed); err != nil {
+	if err := w.run(ctx, out, "unsquashfs", "-no-progress", "-d", "image/image-root", packedFile); err != nil {
 		return err
 	}
-	return os.Remove(packed)
+	return os.Remove(w.volume(packedFile))
 }
 
 // unwanted are not packed: what packages were fetched from and can be fetched
@@ -51,8 +52,8 @@ func (w *work) pack(ctx context.Context, out io.Writer) error {
 			return fmt.Errorf("the recipe made no /boot/%s (%s_file_name)", p.name, p.file)
 		}
 	}
-	args := []string{w.root(), w.out("rootfs"), "-noappend", "-no-progress", "-comp", "zstd", "-Xcompression-level", level, "-wildcards", "-e"}
-	return run(ctx, out, "mksquashfs", append(args, unwanted...)...)
+	args := []string{"image/image-root", "out/rootfs", "-noappend", "-no-progress", "-comp", "zstd", "-Xcompression-level", level, "-wildcards", "-e"}
+	return w.run(ctx, out, "mksquashfs", append(args, unwanted...)...)
 }
 
 // extract copies a file of the image's root, in which links lead where they do
@@ -91,13 +92,29 @@ func inRoot(root, name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// run runs a program, whose output is the step's.
-func run(ctx context.Context, out io.Writer, name string, args ...string) error {
+// run runs a program on the volume. Its output is the step's, and its end the
+// error's.
+func (w *work) run(ctx context.Context, out io.Writer, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Stdout, cmd.Stderr = out, out
+	said := &tail{}
+	both := io.MultiWriter(out, said)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = w.volume(), both, both
 	fmt.Fprintf(out, "%s %s\n", name, strings.Join(args, " "))
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	cmd.WaitDelay = 10 * time.Second // a daemon left behind may hold the pipe
+	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+		return fmt.Errorf("%s: %w: %s", name, err, ending(said.String()))
 	}
 	return nil
+}
+
+// tail keeps the end of what is written to it.
+type tail struct{ bytes.Buffer }
+
+func (t *tail) Write(p []byte) (int, error) {
+	const kept = 4 << 10
+	n, err := t.Buffer.Write(p)
+	if t.Len() > 2*kept {
+		t.Next(t.Len() - kept)
+	}
+	return n, err
 }

@@ -49,6 +49,23 @@ func step(ctx context.Context, name string, d job.Dir, out io.Writer) error {
 	if os.Getenv(mounted) != string(d) {
 		return w.enterVolume()
 	}
+	err = w.carryOut(ctx, name, out)
+	if err == nil {
+		err = w.sync()
+	}
+	if err != nil {
+		w.Write(whyFile, why{Step: name, Why: err.Error()}) //nolint:errcheck // its output says it too, with much else
+	}
+	return err
+}
+
+// why a step failed, as why.json has it.
+type why struct {
+	Step string `json:"step"`
+	Why  string `json:"why"`
+}
+
+func (w *work) carryOut(ctx context.Context, name string, out io.Writer) error {
 	switch name {
 	case ims.StepFetch:
 		return w.fetch(ctx, out)
@@ -64,6 +81,20 @@ func step(ctx context.Context, name string, d job.Dir, out io.Writer) error {
 		return w.upload(ctx, out)
 	}
 	return fmt.Errorf("no step %q", name)
+}
+
+// sync makes sure that all of the step's work is on the volume: what the
+// kernel could not write later, since the disk is full, nobody would be told.
+func (w *work) sync() error {
+	dir, err := os.Open(w.volume())
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := unix.Syncfs(int(dir.Fd())); err != nil {
+		return fmt.Errorf("write the job's volume: %w", err)
+	}
+	return nil
 }
 
 // enterVolume mounts the volume where nobody else sees it and begins the
@@ -133,24 +164,26 @@ func Clean(d job.Dir) error {
 // have another reason than that.
 const leastFree = 16 << 20
 
-// tell says why a step failed, if a disk is full: which one.
-func (w *work) tell(_, output string) string {
+// tell says why a step failed, and which disk is full if one is.
+func (w *work) tell(step, output string) string {
+	reason := ending(output)
+	if own, err := job.Read[why](w.Dir, whyFile); err == nil && own.Step == step {
+		reason = own.Why
+	}
 	var host unix.Statfs_t
-	full := strings.Contains(output, "No space left on device") || strings.Contains(output, "no space left on device")
 	if err := unix.Statfs(string(w.Dir), &host); err == nil && int64(host.Bavail)*host.Bsize < leastFree {
-		return fmt.Sprintf("the disk of %s is full: %s", w.Dir, ending(output))
+		return fmt.Sprintf("the disk of %s is full: %s", w.Dir, reason)
 	}
-	if full {
-		return fmt.Sprintf("the image needs more room than the job was granted, %d GiB (build_env_size): %s", w.order.BuildSize, ending(output))
+	if strings.Contains(strings.ToLower(reason), "no space left on device") {
+		return fmt.Sprintf("the image needs more room than the job was granted, %d GiB (build_env_size): %s", w.order.BuildSize, reason)
 	}
-	return ""
+	return reason
 }
 
-// ending is the last of what a step said.
+// ending is the last lines of what a program said.
 func ending(output string) string {
-	const most = 600
-	if len(output) > most {
-		output = output[len(output)-most:]
-	}
-	return job.Clean(output)
+	const most, longest = 6, 1000
+	lines := strings.Split(job.Clean(output), "\n")
+	text := strings.Join(lines[max(0, len(lines)-most):], "\n")
+	return text[max(0, len(text)-longest):]
 }

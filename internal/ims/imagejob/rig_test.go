@@ -7,10 +7,13 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -77,13 +80,25 @@ type rig struct {
 	http    *httpapi.Client
 	service *ims.Service
 	runner  *imagejob.Runner
-	key     ssh.Signer
-	keyID   string
+	gate    *gate
+	// patience is for what takes longer than usual.
+	patience time.Duration
+	key      ssh.Signer
+	keyID    string
 }
 
 func start(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), hub: events.NewHub()}
+	return startIn(t, t.TempDir())
+}
+
+// startIn is a rig that has its jobs in the directory.
+func startIn(t *testing.T, jobs string) *rig {
+	t.Helper()
+	r := &rig{t: t, dir: t.TempDir(), hub: events.NewHub(), gate: newGate(t)}
+	if err := os.Symlink(jobs, filepath.Join(r.dir, "jobs")); err != nil {
+		t.Fatal(err)
+	}
 	db, err := store.Open(t.Context(), filepath.Join(r.dir, "db"), r.hub.Changed)
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +134,8 @@ func (r *rig) serve() {
 		r.t.Fatal(err)
 	}
 	r.runner, err = imagejob.NewRunner(imagejob.Config{Dir: filepath.Join(r.dir, "jobs"), Program: []string{self, "ims-job"},
-		Settings: imagejob.Settings{Endpoint: endpoint, Credentials: creds, Cache: image.DefaultCache(os.Getenv), Patience: time.Minute}})
+		Settings: imagejob.Settings{Endpoint: r.gate.url(), Credentials: creds, Cache: image.DefaultCache(os.Getenv),
+			Patience: time.Minute, Reporter: staticProgram}})
 	if err == nil {
 		err = r.runner.Open()
 	}
@@ -165,7 +181,7 @@ func (r *rig) job(id string) (out ims.Job) {
 // eventually waits for the condition.
 func (r *rig) eventually(what string, done func() bool) {
 	r.t.Helper()
-	deadline := time.Now().Add(3 * time.Minute)
+	deadline := time.Now().Add(max(3*time.Minute, r.patience))
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !done() {
@@ -294,4 +310,68 @@ func (r *rig) registerDebian() ims.Image {
 		files[name] = filepath.Join(built.Dir, name)
 	}
 	return r.register(files, ims.X86_64)
+}
+
+// gate is where jobs reach the object store, unless it is shut.
+type gate struct {
+	listener net.Listener
+	mu       sync.Mutex
+	shut     bool
+	through  []net.Conn
+}
+
+func newGate(t *testing.T) *gate {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gate{listener: l}
+	t.Cleanup(func() { l.Close(); g.set(true) })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go g.pass(c)
+		}
+	}()
+	return g
+}
+
+func (g *gate) url() string { return "http://" + g.listener.Addr().String() }
+
+// set shuts the gate, which breaks what goes through it, or opens it.
+func (g *gate) set(shut bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut = shut
+	for _, c := range g.through {
+		if shut {
+			c.Close()
+		}
+	}
+}
+
+func (g *gate) pass(c net.Conn) {
+	defer c.Close()
+	g.mu.Lock()
+	if g.shut {
+		g.mu.Unlock()
+		return
+	}
+	to, err := net.Dial("tcp", strings.TrimPrefix(endpoint, "http://"))
+	if err != nil {
+		g.mu.Unlock()
+		return
+	}
+	defer to.Close()
+	g.through = append(g.through, c, to)
+	g.mu.Unlock()
+	go func() {
+		io.Copy(to, c) //nolint:errcheck // the other direction ends it
+		to.(*net.TCPConn).CloseWrite()
+	}()
+	io.Copy(c, to) //nolint:errcheck // as above
 }

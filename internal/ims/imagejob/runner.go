@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/drover-hpc/drover/internal/ims"
@@ -33,7 +34,7 @@ type Config struct {
 	// Settings go with each job.
 	Settings Settings
 	// Parallel is how many jobs work at a time; those that wait for a user do
-	// not count. 0: twice the processors, at least 4.
+	// not count. 0: half the processors, at least 2, as packing takes them all.
 	Parallel int
 }
 
@@ -52,6 +53,9 @@ func NewRunner(cfg Config) (*Runner, error) {
 			return nil, err
 		}
 		*path = abs
+	}
+	if cfg.Parallel == 0 {
+		cfg.Parallel = max(2, runtime.NumCPU()/2)
 	}
 	jobs, err := local.New(local.Config{Dir: cfg.Dir, Program: cfg.Program, Clean: Clean, Parallel: cfg.Parallel})
 	return &Runner{jobs, cfg.Dir, cfg.Settings}, err

@@ -20,6 +20,8 @@ type Settings struct {
 	Host string `json:"host,omitempty"`
 	// Cache keeps what the recipes of type drover were built of.
 	Cache string `json:"cache"`
+	// Reporter is what those images have as /usr/bin/drover; empty: this program.
+	Reporter string `json:"reporter,omitempty"`
 	// Patience is how long a step waits for an object store that does not
 	// answer; 0: 1 hour.
 	Patience time.Duration `json:"patience,omitempty"`
@@ -52,6 +54,7 @@ const (
 	sourceFile   = "source.json" // the manifest of the image that is customised
 	shellFile    = "shell.json"
 	productFile  = "image.json"
+	whyFile      = "why.json"
 	volumeFile   = "volume.img"
 )
 
@@ -97,6 +100,13 @@ func allSteps() []string {
 }
 
 // Places on the volume.
+const (
+	packedFile = "rootfs.squashfs"
+	recipeFile = "recipe.tar"
+	recipeDir  = "recipe"
+	kiwiDir    = "image/build"
+)
+
 func (w *work) volume(elem ...string) string { return w.Path(append([]string{"volume"}, elem...)...) }
 func (w *work) root() string                 { return w.volume("image", "image-root") }
 func (w *work) out(file string) string       { return w.volume("out", file) }

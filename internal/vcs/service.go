@@ -1,0 +1,253 @@
+package vcs
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
+)
+
+// Config is what a Service works with.
+type Config struct {
+	// Dir holds the repositories as ORG/NAME.git.
+	Dir string
+	// BaseURL is what CloneURL begins with: the URL by which clients reach the server.
+	BaseURL string
+	// MaxPush bounds the data of one push, in bytes; 0: 512 MiB.
+	MaxPush int64
+	// Backends is how many git processes serve clients at once; further
+	// clients wait. 0: twice the processors, at least 4.
+	Backends int
+	// Patience is how long a client waits for its turn before it is told to
+	// come again; 0: 30 s.
+	Patience time.Duration
+	// Silence is how long a client may send or take nothing; 0: one minute.
+	Silence time.Duration
+}
+
+// Service keeps the repositories.
+type Service struct {
+	cfg   Config
+	turns chan struct{} // one in it for each backend that runs
+
+	mu     sync.Mutex
+	pushes map[name]int // that run
+}
+
+// Directories that are not repositories: half made, and half removed.
+const (
+	newDir  = ".new-"
+	goneDir = ".gone-"
+)
+
+// NewService returns the service of the repositories below cfg.Dir, and
+// removes what an earlier one left half done there.
+func NewService(cfg Config) (*Service, error) {
+	cfg.MaxPush = cmp.Or(cfg.MaxPush, 512<<20)
+	cfg.Backends = cmp.Or(cfg.Backends, max(4, 2*runtime.NumCPU()))
+	cfg.Patience = cmp.Or(cfg.Patience, 30*time.Second)
+	cfg.Silence = cmp.Or(cfg.Silence, time.Minute)
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fault.New(fault.Invalid, "directory of repositories: %w", err)
+	}
+	for _, left := range []string{newDir, goneDir} {
+		paths, err := filepath.Glob(filepath.Join(cfg.Dir, left+"*"))
+		for _, path := range paths {
+			err = errors.Join(err, os.RemoveAll(path))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("clean the directory of repositories: %w", err)
+		}
+	}
+	return &Service{cfg: cfg, turns: make(chan struct{}, cfg.Backends), pushes: map[name]int{}}, nil
+}
+
+// List returns the repositories in the order of their names.
+func (s *Service) List(ctx context.Context) ([]Repository, error) {
+	paths, err := filepath.Glob(filepath.Join(s.cfg.Dir, "*", "*.git"))
+	if err != nil {
+		return nil, err
+	}
+	list := []Repository{}
+	for _, path := range paths {
+		n, err := parseName(filepath.Base(filepath.Dir(path)), filepath.Base(path))
+		if err != nil {
+			continue // not ours
+		}
+		r, err := s.describe(ctx, n)
+		if fault.Is(err, fault.NotFound) {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, r)
+	}
+	slices.SortFunc(list, func(a, b Repository) int {
+		return cmp.Or(strings.Compare(a.Org, b.Org), strings.Compare(a.Name, b.Name))
+	})
+	return list, nil
+}
+
+// Get returns one repository.
+func (s *Service) Get(ctx context.Context, org, repo string) (Repository, error) {
+	n, err := parseName(org, repo)
+	if err != nil {
+		return Repository{}, err
+	}
+	return s.describe(ctx, n)
+}
+
+// Create makes an empty repository.
+func (s *Service) Create(ctx context.Context, org, repo string) (Repository, error) {
+	n, err := parseName(org, repo)
+	if err != nil {
+		return Repository{}, err
+	}
+	tmp, err := os.MkdirTemp(s.cfg.Dir, newDir)
+	if err != nil {
+		return Repository{}, fmt.Errorf("create repository %s: %w", n, err)
+	}
+	defer os.RemoveAll(tmp)
+	if _, err := git(ctx, "init", "--quiet", "--bare", "--template=", "--initial-branch=main", "--", tmp); err != nil {
+		return Repository{}, fmt.Errorf("create repository %s: %w", n, err)
+	}
+	if err := s.place(tmp, n); err != nil {
+		return Repository{}, err
+	}
+	return s.describe(ctx, n)
+}
+
+// place puts a repository that is whole under its name.
+func (s *Service) place(tmp string, n name) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.exists(n) == nil {
+		return fault.New(fault.Conflict, "there is a repository %s already", n)
+	}
+	if err := os.MkdirAll(filepath.Join(s.cfg.Dir, n.org), 0o700); err != nil {
+		return fmt.Errorf("create repository %s: %w", n, err)
+	}
+	if err := os.Rename(tmp, s.dir(n)); err != nil {
+		return fmt.Errorf("create repository %s: %w", n, err)
+	}
+	return nil
+}
+
+// Delete removes a repository with all that was pushed to it. One that is
+// being pushed to stays.
+func (s *Service) Delete(_ context.Context, org, repo string) error {
+	n, err := parseName(org, repo)
+	if err != nil {
+		return err
+	}
+	gone, err := s.displace(n)
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(gone); err != nil { // the next start tries again
+		return fmt.Errorf("repository %s is deleted, its files are not: %w", n, err)
+	}
+	return nil
+}
+
+// displace takes the repository out of its name's place.
+func (s *Service) displace(n name) (gone string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.exists(n); err != nil {
+		return "", err
+	}
+	if s.pushes[n] > 0 {
+		return "", fault.New(fault.Conflict, "repository %s is being pushed to: try again when that is done", n)
+	}
+	gone, err = os.MkdirTemp(s.cfg.Dir, goneDir)
+	if err == nil {
+		err = os.Rename(s.dir(n), filepath.Join(gone, "repository"))
+	}
+	if err != nil {
+		return "", fmt.Errorf("delete repository %s: %w", n, err)
+	}
+	os.Remove(filepath.Join(s.cfg.Dir, n.org)) //nolint:errcheck // stays while others are in it
+	return gone, nil
+}
+
+func (s *Service) dir(n name) string { return filepath.Join(s.cfg.Dir, n.path()) }
+
+// exists is a fault.NotFound if there is no such repository.
+func (s *Service) exists(n name) error {
+	_, err := os.Stat(filepath.Join(s.dir(n), "HEAD"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.NotFound, "there is no repository %s on this server: `drover vcs create %s` makes it", n, n)
+	}
+	return err
+}
+
+func (s *Service) describe(ctx context.Context, n name) (Repository, error) {
+	r := Repository{Org: n.org, Name: n.repo, CloneURL: strings.TrimRight(s.cfg.BaseURL, "/") + Prefix + n.path()}
+	if err := s.exists(n); err != nil {
+		return r, err
+	}
+	var err error
+	r.DefaultBranch, err = s.settleHead(ctx, n)
+	return r, err
+}
+
+// settleHead has HEAD name a branch that is there, if any is: a first push may
+// have brought another than main, or a later one removed it. It returns that
+// branch.
+func (s *Service) settleHead(ctx context.Context, n name) (branch string, err error) {
+	dir := s.dir(n)
+	head, err := git(ctx, "-C", dir, "symbolic-ref", "--short", "HEAD")
+	if err != nil {
+		return "", fmt.Errorf("repository %s: %w", n, err)
+	}
+	if _, err := git(ctx, "-C", dir, "rev-parse", "--verify", "--quiet", "HEAD^{commit}"); err == nil {
+		return head, nil
+	}
+	list, err := git(ctx, "-C", dir, "for-each-ref", "--format=%(refname:short)", "refs/heads")
+	if err != nil {
+		return "", fmt.Errorf("repository %s: %w", n, err)
+	}
+	branches := strings.Fields(list)
+	if len(branches) == 0 {
+		return "", nil
+	}
+	branch = branches[0]
+	for _, usual := range []string{"master", "main"} {
+		if slices.Contains(branches, usual) {
+			branch = usual
+		}
+	}
+	if _, err := git(ctx, "-C", dir, "symbolic-ref", "HEAD", "refs/heads/"+branch); err != nil {
+		return "", fmt.Errorf("repository %s: %w", n, err)
+	}
+	return branch, nil
+}
+
+// git runs git on what this server keeps and returns its output.
+func git(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Env = isolated("safe.directory", "*") // whoever owns the data directory, it is this server's
+	var out, words bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &words
+	if err := cmd.Run(); err != nil {
+		if errors.Is(err, exec.ErrNotFound) {
+			return "", fault.New(fault.Unavailable, "git is not installed where the server runs: install it (Debian: package git)")
+		}
+		return "", fmt.Errorf("git: %w: %s", err, strings.TrimSpace(words.String()))
+	}
+	return strings.TrimSpace(out.String()), nil
+}

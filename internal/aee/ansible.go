@@ -19,6 +19,10 @@ import (
 	"github.com/drover-hpc/drover/internal/cfs"
 )
 
+// unreported is the file that says that CFS has no report of the layer, until
+// the plugin has reported.
+const unreported = "unreported"
+
 // layerMark begins the line that Ansible writes before each layer's output.
 const layerMark = "=== layer "
 
@@ -67,10 +71,10 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 	}
 	fmt.Fprintf(out, "%s%d %s: %s of %s at %s\n", layerMark, l.Index, l.Name, l.Playbook, l.CloneURL, commit)
 
-	unreported, records := d.Path("unreported"), job.RecordState && !isDebug(l)
+	report, records := d.Path(unreported), job.RecordState && !isDebug(l)
 	if records { // the plugin removes it when it has reported
 		text := fmt.Sprintf("layer %d %s: the plugin %s did not report to CFS how far hosts got", l.Index, l.Name, plugin.Reporter)
-		if err := os.WriteFile(unreported, []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(report, []byte(text), 0o600); err != nil {
 			return fmt.Errorf("await the plugin's report: %w", err)
 		}
 	}
@@ -83,7 +87,7 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 		"LAYER_CURRENT="+strconv.Itoa(l.Index),
 		"ANSIBLE_ROLES_PATH="+filepath.Join(home, "roles"),
 		"DISABLE_STATE_RECORDING="+pythonBool(!records),
-		"CFS_UNREPORTED="+unreported,
+		"CFS_UNREPORTED="+report,
 	)
 	if isDebug(l) {
 		cmd.Env = append(cmd.Env, "ANSIBLE_DISPLAY_OK_HOSTS=True") // else debug_facts shows nothing
@@ -98,7 +102,7 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 	if err != nil {
 		return fmt.Errorf("ansible-playbook %s: %w", l.Playbook, err)
 	}
-	if text, rerr := os.ReadFile(unreported); rerr == nil {
+	if text, rerr := os.ReadFile(report); rerr == nil {
 		return errors.New(string(text))
 	}
 	return nil

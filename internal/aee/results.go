@@ -37,6 +37,7 @@ type task struct {
 type results struct {
 	dir     Dir
 	tasks   map[string]task
+	read    int64 // bytes of tasks.jsonl
 	leftOut int64
 }
 
@@ -47,8 +48,9 @@ func openResults(d Dir) (*results, error) {
 	return r, err
 }
 
-func (r *results) readTasks() error {
-	_, err := eachLine(r.dir.Path(resultsDir, "tasks.jsonl"), 0, func(line []byte, _ int64) bool {
+// readTasks reads those that came since it was called last.
+func (r *results) readTasks() (err error) {
+	r.read, err = eachLine(r.dir.Path(resultsDir, "tasks.jsonl"), r.read, func(line []byte, _ int64) bool {
 		var t task
 		if json.Unmarshal(line, &t) == nil { // else half a line of a full disk
 			r.tasks[t.ID] = t

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/drover-hpc/drover/internal/job"
 )
@@ -55,8 +56,12 @@ const readOutput = 256 << 10
 
 // tell says why a step failed, where its output's end does not say it best.
 func tell(d Dir, step string) string {
-	if step == StepAnsible {
-		return withCollection(job.Tail(d.Log(step), readOutput), failures(d), movedPlugin)
+	if step != StepAnsible {
+		return ""
 	}
-	return ""
+	words := failures(d)
+	if text, err := os.ReadFile(d.Path(unreported)); err == nil && words != "" {
+		words += "\n" + string(text)
+	}
+	return withCollection(job.Tail(d.Log(step), readOutput), words, movedPlugin)
 }

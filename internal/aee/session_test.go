@@ -153,6 +153,13 @@ func TestSessionThatCannotReportFails(t *testing.T) {
 	if result.Phase != job.Failed || !strings.Contains(result.Message, "cannot report the state of 1 components") {
 		t.Errorf("%+v", result)
 	}
+	s.busy = 1000
+	repo, commit = repository(t, map[string]string{"site.yml": "- hosts: all\n  gather_facts: false\n  tasks: [{name: breaks, fail: {msg: no disk}}]\n"})
+	_, result = s.run(t, cfs.Job{Target: cfs.TargetSpec, Groups: localHosts("a"), Inventory: localVars(t), RecordState: true,
+		Layers: []cfs.JobLayer{{CloneURL: repo, Commit: commit, Playbook: "site.yml"}}})
+	if !strings.Contains(result.Message, "'breaks' failed on a: no disk\ncannot report the state of 1 components") {
+		t.Errorf("%+v", result)
+	}
 }
 
 // oneTask is the job of one layer that all hosts apply.

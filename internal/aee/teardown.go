@@ -33,7 +33,7 @@ func Clean(d Dir) error {
 	if err != nil {
 		return fmt.Errorf("clean job directory: %w", err)
 	}
-	for _, name := range []string{"ssh", "hosts", "plugins", "tmp", "askpass", "logins.json", "ansible.cfg", "unreported", "waits.json"} {
+	for _, name := range []string{"ssh", "hosts", "plugins", "tmp", "askpass", "logins.json", "ansible.cfg", unreported, "waits.json"} {
 		paths = append(paths, d.Path(name))
 	}
 	var errs []error

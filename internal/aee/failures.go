@@ -100,6 +100,8 @@ func describeFailures(wrong []cfs.TaskResult) string {
 
 // kindsOf puts together what is alike, the most frequent first.
 func kindsOf(wrong []cfs.TaskResult) []*failed {
+	// Which host came first is chance: the words are those of the first by name.
+	slices.SortStableFunc(wrong, func(a, b cfs.TaskResult) int { return strings.Compare(a.Host, b.Host) })
 	known := map[failureKind]*failed{}
 	var kinds []*failed
 	for i := range wrong {

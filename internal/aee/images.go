@@ -35,7 +35,7 @@ type imageJob struct {
 }
 
 const (
-	lookAtIMS  = time.Second            // between two looks at a job of IMS
+	imsPause   = time.Second            // between two looks at a job of IMS
 	sshProbe   = 500 * time.Millisecond // between two tries of a new shell
 	probeLimit = 5 * time.Minute        // for a new shell to answer
 )
@@ -177,7 +177,7 @@ func ended(j ims.Job, when string) error {
 
 // follow looks at the job until done says so.
 func (i *images) follow(ctx context.Context, id string, done func(ims.Job) (bool, error)) error {
-	tick := time.NewTicker(lookAtIMS)
+	tick := time.NewTicker(imsPause)
 	defer tick.Stop()
 	for last := ims.JobStatus(""); ; {
 		j, err := i.ims.Job(ctx, id)

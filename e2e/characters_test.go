@@ -48,7 +48,10 @@ func TestBMCsOfEveryCharacter(t *testing.T) {
 		}
 	}
 	for _, step := range []struct{ operation, power string }{{"on", "On"}, {"force-off", "Off"}} {
-		c.drover("power", "transition", step.operation, "--xnames", strings.Join(c.nodes, ","))
+		id := c.object("power", "transition", step.operation, "--xnames", strings.Join(c.nodes, ","))["transitionID"].(string)
+		c.eventually("the transition is over", func() bool {
+			return c.object("power", "transition", "describe", id)["transitionStatus"] == "completed"
+		})
 		c.eventually("all nodes are "+step.power, func() bool {
 			return !slices.ContainsFunc(c.views(), func(n sim.NodeView) bool { return string(n.Power) != step.power })
 		})

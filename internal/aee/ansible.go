@@ -19,6 +19,9 @@ import (
 	"github.com/drover-hpc/drover/internal/cfs"
 )
 
+// layerMark begins the line that Ansible writes before each layer's output.
+const layerMark = "=== layer "
+
 // Ansible is the third step: ansible-playbook for each layer in order. The
 // first that does not exit with 0 ends the step, which exits with the same.
 func Ansible(ctx context.Context, d Dir, out io.Writer) error {
@@ -62,7 +65,7 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 	if _, err := os.Stat(playbook); err != nil {
 		return fmt.Errorf("there is no playbook %q in %s at %s", l.Playbook, l.CloneURL, commit)
 	}
-	fmt.Fprintf(out, "=== layer %d %s: %s of %s at %s\n", l.Index, l.Name, l.Playbook, l.CloneURL, commit)
+	fmt.Fprintf(out, "%s%d %s: %s of %s at %s\n", layerMark, l.Index, l.Name, l.Playbook, l.CloneURL, commit)
 
 	unreported, records := d.Path("unreported"), job.RecordState && !isDebug(l)
 	if records { // the plugin removes it when it has reported

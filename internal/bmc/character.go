@@ -52,8 +52,9 @@ var characters = []struct {
 	{"lost-member", Character{LostMember: true}},
 	{"baseboard", Character{Baseboard: true}},
 	{"adapters", Character{Adapters: true}},
-	{"controls", Character{Limits: InControls}},
+	{"node-controls", Character{Limits: InNodeControls}},
 	{"environment", Character{Limits: InEnvironment}},
+	{"power", Character{Limits: InPower}},
 }
 
 // CharacterNames are the names that CharacterOf knows.

@@ -24,19 +24,22 @@ type LimitForm int
 
 // The forms.
 const (
-	// InPower: the enclosure's Power has a PowerControl for each system.
-	InPower LimitForm = iota
-	// InControls: each system has a chassis of its own with a Control, which is
-	// changed through the list of all of them, as HPE's node cards want it.
-	InControls
+	// InControls: the enclosure has a Control for each system.
+	InControls LimitForm = iota
+	// InNodeControls: each system has a chassis of its own with a Control, which
+	// is changed through the list of all of them, as on HPE's node cards.
+	InNodeControls
 	// InEnvironment: each system has a chassis of its own, whose
 	// EnvironmentMetrics have PowerLimitWatts.
 	InEnvironment
+	// InPower: the enclosure's Power has a PowerControl for each system.
+	InPower
 )
 
 const (
 	enclosurePath = rootPath + "/Chassis/Enclosure"
 	powerPath     = enclosurePath + "/Power"
+	controlsPath  = enclosurePath + "/Controls"
 	nodeChassis   = rootPath + "/Chassis/Node%d"
 	limitControl  = "/Controls/NodePowerLimit"
 	deepControls  = "/Controls.Deep"
@@ -54,9 +57,37 @@ func (c Controller) capped() (list []Capped, any bool) {
 	return list, any
 }
 
+// ownChassis tells whether each system has a chassis of its own.
+func (c Controller) ownChassis() bool {
+	return c.Character.Limits == InNodeControls || c.Character.Limits == InEnvironment
+}
+
+// enclosureLimits is the link from the enclosure to the limits, if they are there.
+func (c Controller) enclosureLimits() string {
+	_, any := c.capped()
+	switch {
+	case any && c.Character.Limits == InControls:
+		return `"Controls":{"@odata.id":"` + controlsPath + `"},`
+	case any && c.Character.Limits == InPower:
+		return `"Power":{"@odata.id":"` + powerPath + `"},`
+	}
+	return ""
+}
+
+// enclosureControl is the system whose limit is at the path, nil if none is.
+func (c Controller) enclosureControl(path string) Capped {
+	list, _ := c.capped()
+	for i, s := range list {
+		if s != nil && c.Character.Limits == InControls && path == fmt.Sprintf(controlsPath+"/Node%dPowerLimit", i) {
+			return s
+		}
+	}
+	return nil
+}
+
 // nodeChassisPaths are the chassis that the systems have for their own.
 func (c Controller) nodeChassisPaths() []string {
-	if _, any := c.capped(); !any || c.Character.Limits == InPower {
+	if _, any := c.capped(); !any || !c.ownChassis() {
 		return nil
 	}
 	return c.places(nodeChassis)
@@ -75,7 +106,7 @@ func (c Controller) chassisOf(system string) string {
 // inNodeChassis splits a path below the chassis of a system's own.
 func (c Controller) inNodeChassis(path string) (s Capped, number int, rest string) {
 	tail, ok := strings.CutPrefix(path, rootPath+"/Chassis/Node")
-	if !ok || c.Character.Limits == InPower {
+	if !ok || !c.ownChassis() {
 		return nil, 0, ""
 	}
 	digits, rest, found := strings.Cut(tail, "/")
@@ -92,8 +123,16 @@ func (c Controller) inNodeChassis(path string) (s Capped, number int, rest strin
 
 // limitResource is what of a path has to do with limits, empty if it has not.
 func (c Controller) limitResource(path string) string {
-	if path == powerPath {
+	switch {
+	case path == powerPath:
 		return c.powerResource()
+	case path == controlsPath && c.enclosureLimits() != "" && c.Character.Limits == InControls:
+		return collection(path, "Control", c.places(controlsPath+"/Node%dPowerLimit"))
+	}
+	if s := c.enclosureControl(path); s != nil {
+		id := path[len(controlsPath)+1:]
+		system := rootPath + "/Systems/" + strings.TrimSuffix(id, "PowerLimit")
+		return controlResource(s, path, id, `"AllowableMin":%d,"AllowableMax":%d,"RelatedItem":`+references([]string{system}))
 	}
 	s, number, rest := c.inNodeChassis(path)
 	switch own := fmt.Sprintf(nodeChassis, number); {
@@ -101,13 +140,13 @@ func (c Controller) limitResource(path string) string {
 		return ""
 	case rest == "":
 		return c.nodeChassisResource(s, own, number)
-	case c.Character.Limits == InControls && rest == "/Controls":
+	case c.Character.Limits == InNodeControls && rest == "/Controls":
 		return collection(path, "Control", []string{own + limitControl})
-	case c.Character.Limits == InControls && rest == limitControl:
-		return controlResource(s, path)
-	case c.Character.Limits == InControls && rest == deepControls:
+	case c.Character.Limits == InNodeControls && rest == limitControl:
+		return controlResource(s, path, "NodePowerLimit", hpeRange)
+	case c.Character.Limits == InNodeControls && rest == deepControls:
 		return fmt.Sprintf(`{"@odata.id":%q,"@odata.type":"#ControlCollection.ControlCollection","Name":"Controls","Members@odata.count":1,"Members":[%s]}`,
-			path, controlResource(s, own+limitControl))
+			path, controlResource(s, own+limitControl, "NodePowerLimit", hpeRange))
 	case c.Character.Limits == InEnvironment && rest == environment:
 		least, most := s.PowerRange()
 		point, mode := setPoint(s.PowerCap())
@@ -125,12 +164,16 @@ func setPoint(watts int) (point, mode string) {
 	return strconv.Itoa(watts), "Automatic"
 }
 
-func controlResource(s Capped, path string) string {
+// hpeRange is the range in HPE's own properties.
+const hpeRange = `"SettingRangeMin":%d,"SettingRangeMax":%d`
+
+// controlResource is a control; span is the format of its range.
+func controlResource(s Capped, path, id, span string) string {
 	least, most := s.PowerRange()
 	point, mode := setPoint(s.PowerCap())
-	return fmt.Sprintf(`{"@odata.id":%q,"@odata.type":"#Control.v1_2_0.Control","Id":"NodePowerLimit","Name":"Node Power Limit","ControlType":"Power",`+
-		`"PhysicalContext":"Chassis","ControlMode":%q,"SetPoint":%s,"SetPointUnits":"W","SettingRangeMin":%d,"SettingRangeMax":%d,`+
-		`"Status":{"State":"Enabled","Health":"OK"}}`, path, mode, point, least, most)
+	return fmt.Sprintf(`{"@odata.id":%q,"@odata.type":"#Control.v1_2_0.Control","Id":%q,"Name":"Node Power Limit","ControlType":"Power",`+
+		`"PhysicalContext":"Chassis","ControlMode":%q,"SetPoint":%s,"SetPointUnits":"W",%s,`+
+		`"Status":{"State":"Enabled","Health":"OK"}}`, path, id, mode, point, fmt.Sprintf(span, least, most))
 }
 
 func (c Controller) nodeChassisResource(s System, path string, number int) string {
@@ -192,9 +235,12 @@ func (c Controller) changesLimit(path string) bool {
 	if path == powerPath {
 		return c.limitResource(path) != ""
 	}
+	if c.enclosureControl(path) != nil {
+		return true
+	}
 	s, _, rest := c.inNodeChassis(path)
 	switch c.Character.Limits {
-	case InControls:
+	case InNodeControls:
 		return s != nil && rest == deepControls
 	case InEnvironment:
 		return s != nil && rest == environment
@@ -206,6 +252,7 @@ func (c Controller) changesLimit(path string) bool {
 // if it names none.
 func (c Controller) limitsIn(path string, body json.RawMessage) (list []wanted, wrong bool) {
 	var in struct {
+		pointBody
 		PowerLimitWatts *pointBody
 		Members         []pointBody
 		PowerControl    []struct {
@@ -215,12 +262,15 @@ func (c Controller) limitsIn(path string, body json.RawMessage) (list []wanted, 
 	if json.Unmarshal(body, &in) != nil {
 		return nil, true
 	}
+	if s := c.enclosureControl(path); s != nil {
+		return []wanted{in.of(s)}, in.SetPoint == nil && in.ControlMode == ""
+	}
 	s, number, _ := c.inNodeChassis(path)
 	if in.PowerLimitWatts != nil && c.Character.Limits == InEnvironment {
 		list = append(list, in.PowerLimitWatts.of(s))
 	}
 	for _, m := range in.Members {
-		if m.ID != fmt.Sprintf(nodeChassis, number)+limitControl || c.Character.Limits != InControls {
+		if m.ID != fmt.Sprintf(nodeChassis, number)+limitControl || c.Character.Limits != InNodeControls {
 			return nil, true
 		}
 		list = append(list, m.of(s))

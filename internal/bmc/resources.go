@@ -14,7 +14,7 @@ import (
 //	/redfish/v1 ─┬─ Systems/Node0 ─┬─ EthernetInterfaces/ManagementEthernet
 //	             │                 ├─ Processors/CPU0, GPU0, ... Memory/DIMM0, ... Storage/Local/Drives/Drive0, ...
 //	             │                 └─ LogServices/HostLogger/Entries/0, 1, ...
-//	             ├─ Chassis/Enclosure ── Power (NetworkAdapters/Node0, by character)
+//	             ├─ Chassis/Enclosure ── Controls/Node0PowerLimit (Power, NetworkAdapters/Node0, by character)
 //	             ├─ Chassis/Node0 ────── Controls or EnvironmentMetrics, by character
 //	             ├─ Managers/BMC ──── EthernetInterfaces/eth0
 //	             ├─ AccountService/Accounts, AccountService/Roles, SessionService/Sessions
@@ -234,12 +234,8 @@ func (c Controller) fill(text string) string {
 	if c.Character.Adapters {
 		adapters = `"NetworkAdapters":{"@odata.id":"` + adaptersPath + `"},`
 	}
-	power := ""
-	if c.limitResource(powerPath) != "" {
-		power = `"Power":{"@odata.id":"` + powerPath + `"},`
-	}
 	return strings.NewReplacer("{model}", c.Model, "{uuid}", c.UUID, "{serial}", c.SerialNumber, "{root}", rootPath,
-		"{systems}", references(c.systems()), "{adapters}", adapters, "{power}", power, "{expands}", strconv.FormatBool(c.Character.expands())).Replace(text)
+		"{systems}", references(c.systems()), "{adapters}", adapters, "{limits}", c.enclosureLimits(), "{expands}", strconv.FormatBool(c.Character.expands())).Replace(text)
 }
 
 func collection(path, of string, members []string) string {

@@ -40,8 +40,8 @@ func accountResource(user string) string {
 }
 
 var services = map[string]string{
-	"/Chassis/Enclosure": `{"@odata.id":"{root}/Chassis/Enclosure","@odata.type":"#Chassis.v1_14_0.Chassis","Id":"Enclosure","Name":"Enclosure",
-"ChassisType":"RackMount",{adapters}{power}"Manufacturer":"Drover","Model":"{model} enclosure","SerialNumber":"EN{serial}","PowerState":"On",
+	"/Chassis/Enclosure": `{"@odata.id":"{root}/Chassis/Enclosure","@odata.type":"#Chassis.v1_17_0.Chassis","Id":"Enclosure","Name":"Enclosure",
+"ChassisType":"RackMount",{adapters}{limits}"Manufacturer":"Drover","Model":"{model} enclosure","SerialNumber":"EN{serial}","PowerState":"On",
 "Status":{"State":"Enabled","Health":"OK"},"Links":{"ComputerSystems":{systems},"ManagedBy":[{"@odata.id":"{root}/Managers/BMC"}]}}`,
 
 	"/Managers/BMC": `{"@odata.id":"{root}/Managers/BMC","@odata.type":"#Manager.v1_10_0.Manager","Id":"BMC","Name":"BMC","ManagerType":"BMC",

@@ -30,13 +30,16 @@ func (s *Service) Do(ctx context.Context, c Command, w Wish) (Outcome, error) {
 	if len(sel.names) == 0 {
 		return sel.outcome(c, nil, len(sel.out)), nil
 	}
+	if !s.started() {
+		return Outcome{}, errNotRunning
+	}
 	keys, refused, err := s.leases.take(ctx, slices.Concat(sel.names, sel.below))
 	if err != nil {
 		return Outcome{}, unreachable("HSM", err)
 	}
 	lacking := unreserved(&sel, refused)
 	if len(lacking) > 0 && (!w.Continue || len(sel.names) == 0) {
-		if err := s.leases.drop(ctx, keys); err != nil {
+		if err := s.leases.drop(context.WithoutCancel(ctx), keys); err != nil {
 			slog.Warn("reservations not released; they end by themselves", "error", err)
 		}
 		return Outcome{Result{noLock, fmt.Sprintf("Error: Failed to reserve components while performing a %s.", c)}, append(sel.out, lacking...)}, nil
@@ -44,7 +47,7 @@ func (s *Service) Do(ctx context.Context, c Command, w Wish) (Outcome, error) {
 	slog.Info("power command", "command", c, "components", len(sel.names), "force", w.Force, "reason", w.Reason)
 	o := order{ID: uuid.NewString(), Created: s.now().UTC(), Command: c, Force: w.Force, Steps: c.steps(w.Force), Names: sel.names, Keys: keys, Failed: lacking}
 	if err := s.orders.Put(ctx, o); err != nil {
-		s.leases.drop(ctx, keys) //nolint:errcheck // they end by themselves
+		s.leases.drop(context.WithoutCancel(ctx), keys) //nolint:errcheck // they end by themselves
 		return Outcome{}, refuse(http.StatusInternalServerError, "Error: the command is not recorded: %v", err)
 	}
 	total := len(sel.names) + len(lacking) + len(sel.out) - sel.ignored

@@ -62,6 +62,9 @@ func (s *Service) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read orders: %w", err)
 	}
+	for _, o := range left { // before they are renewed, which may be due
+		s.leases.adopt(o.Keys)
+	}
 	s.mu.Lock()
 	s.ctx, s.stop = context.WithCancel(ctx)
 	keep := s.ctx
@@ -69,7 +72,6 @@ func (s *Service) Start(ctx context.Context) error {
 	s.running.Go(func() { s.keep(keep) })
 	for _, o := range left {
 		slog.Info("going on with a power command", "command", o.Command, "components", len(o.Names))
-		s.leases.adopt(o.Keys)
 		s.launch(o)
 	}
 	return nil
@@ -86,6 +88,12 @@ func (s *Service) Stop() {
 	}
 	stop()
 	s.running.Wait()
+}
+
+func (s *Service) started() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ctx != nil
 }
 
 // keep renews the reservations until ctx is done.

@@ -67,25 +67,28 @@ func (s *Service) launchCaps(task CapTask, rows []capRow) {
 	}
 }
 
-// takeUpCaps goes on with the tasks that an earlier process left.
-func (s *Service) takeUpCaps(ctx context.Context) error {
-	tasks, err := s.caps.List(ctx, store.Query{Where: []store.Match{{Column: "status", In: []string{string(CapNew), string(CapInProgress)}}}})
-	if err != nil {
-		return err
+// unfinishedCaps returns the tasks that an earlier process left, the oldest
+// first, and their components that are not done, by task.
+func (s *Service) unfinishedCaps(ctx context.Context) (tasks []CapTask, rows map[string][]capRow, err error) {
+	tasks, err = s.caps.List(ctx, store.Query{Where: []store.Match{{Column: "status", In: []string{string(CapNew), string(CapInProgress)}}}})
+	if err != nil || len(tasks) == 0 {
+		return nil, nil, err
 	}
 	slices.SortFunc(tasks, func(a, b CapTask) int {
 		return cmp.Or(a.TaskCreateTime.Compare(b.TaskCreateTime), cmp.Compare(a.TaskID, b.TaskID))
 	})
-	for _, task := range tasks {
-		rows, err := s.capRowsOf(ctx, task.TaskID)
-		if err != nil {
-			return err
-		}
-		rows = slices.DeleteFunc(rows, func(r capRow) bool { return r.Status.Done() })
-		slog.Info("going on with power cap task", "task", task.TaskID, "type", task.Type, "components", len(rows))
-		s.launchCaps(task, rows)
+	ids := make([]string, len(tasks))
+	for i := range tasks {
+		ids[i] = tasks[i].TaskID
 	}
-	return nil
+	list, err := s.capRowsOf(ctx, ids...)
+	rows = map[string][]capRow{}
+	for _, r := range list {
+		if !r.Status.Done() {
+			rows[r.TaskID] = append(rows[r.TaskID], r)
+		}
+	}
+	return tasks, rows, err
 }
 
 // execute carries the task through, or as far as it gets until ctx is done.

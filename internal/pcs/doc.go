@@ -13,6 +13,11 @@
 //	                                               ├─► later (503, no answer): again, until the deadline
 //	                                               └─► refused: the task fails with the BMC's words
 //
+// A power cap task reads or sets the limits of nodes' power, all nodes at once,
+// those of one BMC one after another:
+//
+//	PATCH /power-cap ─► record ─► read limits ─► set those that differ ─► read until they hold ─► record
+//
 // What a BMC says of its power, whoever asked it, goes to the recorder, which
 // writes the changes to pcs_status in batches and tells HSM. A monitor asks
 // every BMC now and then, and a new component at once.

@@ -112,6 +112,15 @@ func TestAPowerCapThatIsNotSetSaysWhy(t *testing.T) {
 			if w.capOf(n0) != 600 || w.capOf(n1) != 0 {
 				t.Errorf("%d and %d W", w.capOf(n0), w.capOf(n1))
 			}
+			if tt.order.Xname == n1 { // to be read
+				id, err := w.client.SnapshotCaps(context.Background(), []string{n1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, by := w.capped(id); by[n1].Error != "" {
+					t.Errorf("%+v", by)
+				}
+			}
 			if strings.HasPrefix(tt.order.Xname, "x1c0s0b0n") {
 				w.journalHas(tt.order.Xname, tt.want, true)
 			}

@@ -155,6 +155,10 @@ func (s *Service) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read unfinished transitions: %w", err)
 	}
+	caps, rows, err := s.unfinishedCaps(ctx)
+	if err != nil {
+		return fmt.Errorf("read unfinished power cap tasks: %w", err)
+	}
 	workCtx, halt := context.WithCancel(ctx)
 	s.halt = halt
 	s.workers.Go(func() { s.recorder.run(workCtx) })
@@ -168,8 +172,9 @@ func (s *Service) Start(ctx context.Context) error {
 		slog.Info("going on with transition", "transition", r.record.TransitionID, "operation", r.record.Operation)
 		s.launch(r)
 	}
-	if err := s.takeUpCaps(ctx); err != nil {
-		return fmt.Errorf("read unfinished power cap tasks: %w", err)
+	for _, t := range caps {
+		slog.Info("going on with power cap task", "task", t.TaskID, "type", t.Type, "components", len(rows[t.TaskID]))
+		s.launchCaps(t, rows[t.TaskID])
 	}
 	for _, l := range s.loops {
 		l.Start(ctx)

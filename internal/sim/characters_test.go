@@ -42,6 +42,7 @@ const (
 // inCharacter tells of each character how a client meets it.
 var inCharacter = map[string]func(t *testing.T, b bmc.Account){
 	"plain": func(t *testing.T, b bmc.Account) {
+		limited(t, b, "/redfish/v1/Chassis/Enclosure", "Controls")
 		if r := request(t, b, "POST", itsOn, turnOn); r.StatusCode != 204 {
 			t.Error(r.Status)
 		}
@@ -108,8 +109,14 @@ var inCharacter = map[string]func(t *testing.T, b bmc.Account){
 			t.Errorf("systems %v", m)
 		}
 	},
-	"controls":    func(t *testing.T, b bmc.Account) { limited(t, b, "Controls") },
-	"environment": func(t *testing.T, b bmc.Account) { limited(t, b, "EnvironmentMetrics") },
+	"node-controls": func(t *testing.T, b bmc.Account) {
+		limited(t, b, "/redfish/v1/Chassis/Node0", "Controls")
+		if r := request(t, b, "PATCH", "/redfish/v1/Chassis/Node0/Controls/NodePowerLimit", `{"SetPoint":500}`); r.StatusCode != 405 {
+			t.Errorf("PATCH of the control: %s", r.Status)
+		}
+	},
+	"environment": func(t *testing.T, b bmc.Account) { limited(t, b, "/redfish/v1/Chassis/Node0", "EnvironmentMetrics") },
+	"power":       func(t *testing.T, b bmc.Account) { limited(t, b, "/redfish/v1/Chassis/Enclosure", "Power") },
 	"adapters": func(t *testing.T, b bmc.Account) {
 		if r := request(t, b, "GET", theNode+"/EthernetInterfaces", ""); r.StatusCode != 404 {
 			t.Error(r.Status)
@@ -117,11 +124,11 @@ var inCharacter = map[string]func(t *testing.T, b bmc.Account){
 	},
 }
 
-// limited tells whether the node's chassis has the link to its limits.
-func limited(t *testing.T, b bmc.Account, link string) {
+// limited tells whether the chassis has the link to limits.
+func limited(t *testing.T, b bmc.Account, chassis, link string) {
 	t.Helper()
 	var c map[string]any
-	if err := json.NewDecoder(request(t, b, "GET", "/redfish/v1/Chassis/Node0", "").Body).Decode(&c); err != nil || c[link] == nil {
+	if err := json.NewDecoder(request(t, b, "GET", chassis, "").Body).Decode(&c); err != nil || c[link] == nil {
 		t.Errorf("%v %v", c, err)
 	}
 }
@@ -175,7 +182,7 @@ func TestTheDriverMeetsEachCharacter(t *testing.T) {
 				first = 1
 			}
 			chassis := 1
-			if name == "controls" || name == "environment" {
+			if name == "node-controls" || name == "environment" {
 				chassis = 3
 			}
 			if lost := name == "lost-member"; len(inv.Systems) != 2+first || len(inv.Managers) != 1 || len(inv.Chassis) != chassis || (len(inv.Problems) > 0) != lost {

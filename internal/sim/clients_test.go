@@ -30,7 +30,8 @@ const leastPasses = 430
 
 var (
 	// notValid are the characters that break the rules on purpose.
-	notValid = map[string]string{"busy": "refuses on purpose", "lost-member": "dangling links on purpose"}
+	notValid = map[string]string{"busy": "refuses on purpose", "lost-member": "dangling links on purpose",
+		"node-controls": "HPE's own names on purpose", "power": "has what is deprecated on purpose"}
 	// sushyCannot are the steps that sushy has no means for.
 	sushyCannot = map[string][]string{
 		"etag":     {"power on"},            // it sends no If-Match with an action

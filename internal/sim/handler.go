@@ -21,9 +21,11 @@ type NodeView struct {
 	Address string         `json:"address"`
 	MAC     string         `json:"mac"`
 	Layer   string         `json:"layer"`
-	Faults  Faults         `json:"faults"`
-	Resets  []ResetRecord  `json:"resets,omitempty"`
-	Events  []Event        `json:"events,omitempty"`
+	// PowerCap is the limit of the node's power in watts; 0 is none.
+	PowerCap int           `json:"power_cap,omitempty"`
+	Faults   Faults        `json:"faults"`
+	Resets   []ResetRecord `json:"resets,omitempty"`
+	Events   []Event       `json:"events,omitempty"`
 }
 
 // Handler is the control interface of a fleet: what only a simulation allows.
@@ -177,7 +179,7 @@ func views(nodes []*Node) []NodeView {
 
 func (n *Node) view(past bool) NodeView {
 	v := NodeView{Xname: n.xname, Power: n.PowerState(), Phase: n.Phase(), Address: n.Address(), MAC: n.MAC(),
-		Layer: n.RootDir(), Faults: n.Faults()}
+		Layer: n.RootDir(), PowerCap: n.PowerCap(), Faults: n.Faults()}
 	if past {
 		v.Resets, v.Events = n.Resets(), n.Events()
 	}

@@ -194,7 +194,7 @@ func TestAllFailedHostsAreTold(t *testing.T) {
 	}{
 		"none": {nil, ""},
 		"alike but for the name": {[]cfs.TaskResult{one("one", "x1000c0s0b0n1", "disk of x1000c0s0b0n1"), one("one", "x1000c0s0b0n0", "disk of x1000c0s0b0n0")},
-			"task 'one' failed on x1000c0s0b0n[0-1] (2 hosts): disk of x1000c0s0b0n1"},
+			"task 'one' failed on x1000c0s0b0n[0-1] (2 hosts): disk of x1000c0s0b0n0"},
 		"several kinds": {[]cfs.TaskResult{gone, one("b", "x1", "m"), one("b", "x2", "m")},
 			"task 'b' failed on x[1-2] (2 hosts): m\ntask 'ping' did not reach x1000c0s0b0n3: no route"},
 	} {

@@ -44,16 +44,18 @@ func Ansible(ctx context.Context, d Dir, out io.Writer) error {
 	stop := keepCertificate(ctx, d, job, settings, out)
 	defer stop()
 	for _, l := range job.Layers {
-		if err := playLayer(ctx, d, job, l, common, out); err != nil {
+		cmd, err := playLayer(ctx, d, job, l, common, out)
+		if err != nil {
 			err = fmt.Errorf("layer %d %s: %w", l.Index, l.Name, err)
-			hold(ctx, d, job.DebugWait, err, out)
-			return err
+			return errors.Join(err, hold(ctx, d, cmd, job.DebugWait, err, out))
 		}
 	}
 	return nil
 }
 
-func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common []string, out io.Writer) error {
+// playLayer runs one layer's playbook and returns how, unless it did not come
+// to that.
+func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common []string, out io.Writer) (*exec.Cmd, error) {
 	home, commit := layerDir(d, l.Index), ""
 	playbook := filepath.Join(home, l.Playbook)
 	if isDebug(l) {
@@ -62,12 +64,12 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 	} else {
 		head, err := os.ReadFile(filepath.Join(home, ".git", "HEAD")) // detached: the hash itself
 		if err != nil {
-			return fmt.Errorf("read the commit: %w", err)
+			return nil, fmt.Errorf("read the commit: %w", err)
 		}
 		commit = strings.TrimSpace(string(head))
 	}
 	if _, err := os.Stat(playbook); err != nil {
-		return fmt.Errorf("there is no playbook %q in %s at %s", l.Playbook, l.CloneURL, commit)
+		return nil, fmt.Errorf("there is no playbook %q in %s at %s", l.Playbook, l.CloneURL, commit)
 	}
 	fmt.Fprintf(out, "%s%d %s: %s of %s at %s\n", layerMark, l.Index, l.Name, l.Playbook, l.CloneURL, commit)
 
@@ -75,7 +77,7 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 	if records { // the plugin removes it when it has reported
 		text := fmt.Sprintf("layer %d %s: the plugin %s did not report to CFS how far hosts got", l.Index, l.Name, plugin.Reporter)
 		if err := os.WriteFile(report, []byte(text), 0o600); err != nil {
-			return fmt.Errorf("await the plugin's report: %w", err)
+			return nil, fmt.Errorf("await the plugin's report: %w", err)
 		}
 	}
 	cmd := exec.CommandContext(ctx, "ansible-playbook", append([]string{playbook}, ansibleArgs(job)...)...)
@@ -100,12 +102,12 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 		err = nil
 	}
 	if err != nil {
-		return fmt.Errorf("ansible-playbook %s: %w", l.Playbook, err)
+		return cmd, fmt.Errorf("ansible-playbook %s: %w", l.Playbook, err)
 	}
 	if text, rerr := os.ReadFile(report); rerr == nil {
-		return errors.New(string(text))
+		return cmd, errors.New(string(text))
 	}
-	return nil
+	return cmd, nil
 }
 
 // commonEnv is the environment that all layers share.
@@ -191,22 +193,6 @@ func keepCertificate(ctx context.Context, d Dir, job cfs.Job, settings Settings,
 		}
 	}()
 	return cancel
-}
-
-// hold keeps a failed session's files for a look around: for the given time,
-// or until the file "complete" appears in the job directory.
-func hold(ctx context.Context, d Dir, wait time.Duration, why error, out io.Writer) {
-	if wait <= 0 {
-		return
-	}
-	fmt.Fprintf(out, "%v\nfiles stay in %s for %v, or until the file %s exists\n", why, d, wait, d.Path("complete"))
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for deadline := time.Now().Add(wait); time.Now().Before(deadline) && ctx.Err() == nil; <-tick.C {
-		if _, err := os.Stat(d.Path("complete")); err == nil {
-			return
-		}
-	}
 }
 
 // isDebug reports whether the layer is one of the pseudo-layers debug_fail,

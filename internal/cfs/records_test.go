@@ -43,6 +43,8 @@ func (r *records) HostResults(context.Context, string) ([]cfs.HostResults, error
 	return []cfs.HostResults{{Host: "x1", OK: 2, Failed: 1}}, nil
 }
 
+func (r *records) Held(context.Context, string) (*cfs.Held, error) { return nil, nil }
+
 func (r *records) Steps(context.Context, string) ([]cfs.JobStep, error) { return r.steps, nil }
 
 func (r *records) Log(string, string) cfs.Log {

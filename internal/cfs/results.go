@@ -123,9 +123,18 @@ type Records interface {
 	HostResults(ctx context.Context, job string) ([]HostResults, error)
 	// Steps returns the steps begun so far, in order.
 	Steps(ctx context.Context, job string) ([]JobStep, error)
+	// Held tells where the job's environment is held after a failure; nil if it
+	// is not.
+	Held(ctx context.Context, job string) (*Held, error)
 	// Log opens what the steps wrote (step: that one alone) to read on as it
 	// grows.
 	Log(job, step string) Log
+}
+
+// Held is the environment of a failed session with debug_on_failure.
+type Held struct {
+	Directory string    `json:"directory" doc:"Where its files are, on the server's machine"`
+	Until     time.Time `json:"until" doc:"How long, unless the file 'complete' is made there"`
 }
 
 // Log is what the steps of a job wrote, one after another.

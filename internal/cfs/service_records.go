@@ -57,7 +57,9 @@ func (s *Service) Log(ctx context.Context, name string) (SessionLog, error) {
 	log := SessionLog{Name: name, Job: run.Job.ID, Phase: run.State.Phase, Step: run.State.Step, Message: run.State.Message,
 		Started: run.State.Started, Ended: run.State.Ended, Attempts: run.Attempts, Layers: run.Job.Layers}
 	if s.cfg.Records != nil {
-		log.Steps, err = s.cfg.Records.Steps(ctx, run.Job.ID)
+		if log.Steps, err = s.cfg.Records.Steps(ctx, run.Job.ID); err == nil {
+			log.Held, err = s.cfg.Records.Held(ctx, run.Job.ID)
+		}
 	}
 	return log, err
 }

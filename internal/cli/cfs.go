@@ -47,7 +47,7 @@ func (a *app) addRecords(top *cobra.Command, m module, doc *huma.OpenAPI) {
 			}
 		}
 		if sessions := child(parent, "sessions"); sessions != nil {
-			sessions.AddCommand(a.logs("log"))
+			sessions.AddCommand(a.logs("log"), a.shell())
 		}
 	}
 }

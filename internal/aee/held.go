@@ -1,0 +1,69 @@
+package aee
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/job"
+)
+
+// Held is the environment in which a session failed, for as long as it is
+// held.
+type Held struct {
+	Dir     string    `json:"dir"`     // of the layer
+	Env     []string  `json:"env"`     // of the playbook
+	Command []string  `json:"command"` // that failed
+	Until   time.Time `json:"until"`
+}
+
+// heldFile is in the job's directory while its environment is held. It is
+// readable for its owner alone: the environment leads to the nodes.
+const heldFile = "held.json"
+
+// ReadHeld returns the environment that the job in the directory is held in; an
+// error that is fs.ErrNotExist means that it is not.
+func ReadHeld(dir string) (Held, error) { return job.Read[Held](Dir(dir), heldFile) }
+
+// hold keeps a failed session's environment for a look around: for the given
+// time, or until the file "complete" appears in the job directory. cmd is what
+// failed, nil if it did not come to that.
+func hold(ctx context.Context, d Dir, cmd *exec.Cmd, wait time.Duration, why error, out io.Writer) error {
+	if wait <= 0 {
+		return nil
+	}
+	if cmd != nil {
+		if err := d.Write(heldFile, Held{Dir: cmd.Dir, Env: cmd.Env, Command: cmd.Args, Until: time.Now().Add(wait).UTC()}); err != nil {
+			return fmt.Errorf("hold the session: %w", err)
+		}
+		defer os.Remove(d.Path(heldFile))
+	}
+	fmt.Fprintf(out, "%v\nfiles stay in %s for %v, or until the file %s exists\n", why, d, wait, d.Path("complete"))
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for deadline := time.Now().Add(wait); time.Now().Before(deadline) && ctx.Err() == nil; <-tick.C {
+		if _, err := os.Stat(d.Path("complete")); err == nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// Held implements cfs.Records.
+func (e *Executor) Held(_ context.Context, id string) (*cfs.Held, error) {
+	d, ok := e.Dir(id)
+	if !ok {
+		return nil, nil
+	}
+	h, err := ReadHeld(string(d))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return &cfs.Held{Directory: string(d), Until: h.Until}, err
+}

@@ -10,8 +10,9 @@ import (
 	"github.com/drover-hpc/drover/internal/journal"
 )
 
-// One cluster tells the story of the main job, act by act.
-func TestMainJob(t *testing.T) {
+// The workflows of the documents, act by act, with what can be asked on the
+// way.
+func TestBOSWorkflowsOfVersion2(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 4)
 	c.configure("first", motd("first"))
@@ -36,6 +37,23 @@ func TestMainJob(t *testing.T) {
 		}
 	})
 
+	t.Run("what the records say after it", func(t *testing.T) {
+		list := c.list("bos", "v2", "sessions", "list")
+		status := list[0]["status"].(map[string]any)
+		if len(list) != 1 || status["status"] != "complete" || status["error"] != nil || status["end_time"] == nil || list[0]["components"] != strings.Join(nodes, ",") {
+			t.Errorf("%v", list)
+		}
+		got := c.component(nodes[0])
+		action, tries, session := got["last_action"].(map[string]any), got["event_stats"].(map[string]any), list[0]["name"]
+		if got["enabled"] != false || got["session"] != session || action["action"] != "powering_on" || action["failed"] != false || tries["power_on_attempts"] != 0.0 {
+			t.Errorf("%v", got)
+		}
+		actual, desired := got["actual_state"].(map[string]any), got["desired_state"].(map[string]any)
+		if actual["bss_token"] == "" || actual["bss_token"] != desired["bss_token"] || desired["configuration"] != "first" {
+			t.Errorf("%v", got)
+		}
+	})
+
 	t.Run("boot again does nothing but look", func(t *testing.T) {
 		c.succeed(c.session("one", "boot"))
 		if got := c.resets(nodes[0]); got["On"] != 1 || len(got) != 1 {
@@ -55,6 +73,20 @@ func TestMainJob(t *testing.T) {
 		if got := c.statuses(nodes[0])[seen:]; !slices.Equal(got, want) {
 			t.Errorf("statuses %v, want %v", got, want)
 		}
+	})
+
+	t.Run("staged reboot of one node", func(t *testing.T) {
+		node := nodes[0]
+		session := c.session("one", "reboot", "--staged", "true", "--limit", node)
+		c.eventually("the session is staged", func() bool {
+			return c.object("bos", "v2", "sessions", "status", "list", session)["percent_staged"] == 100.0
+		})
+		if staged := c.component(node)["staged_state"].(map[string]any)["session"]; staged != session || c.motdOf(node) != "second" {
+			t.Errorf("staged for %v, motd %q", staged, c.motdOf(node))
+		}
+		c.drover("bos", "v2", "applystaged", "create", "--xnames", node)
+		c.eventually("the node runs the other image", func() bool { return c.status(node) == "stable" && c.motdOf(node) == "first" })
+		c.succeed(c.session("two", "reboot", "--limit", node))
 	})
 
 	t.Run("a reconfiguration needs no reboot", func(t *testing.T) {

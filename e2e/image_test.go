@@ -116,6 +116,9 @@ func (c *cluster) nothingOpen() {
 // goes wrong in an image is the session's failure, and leaves no image and no
 // job behind.
 func TestConfigurationSessionsOnImages(t *testing.T) {
+	if os.Getenv("IMAGE_CHECK") == "" {
+		t.Skip("takes minutes of emulation: make image-check runs it")
+	}
 	c := newMaker(t)
 	node := c.nodes[0]
 	image := c.builds(c.recipe("base", `{"variant":"systemd"}`), c.sshKey(), "base")

@@ -209,9 +209,11 @@ func (c cfs) Status(ctx context.Context, nodes []string) (map[string]string, err
 }
 
 // patient is a client that outlasts a restart of the service: it tries for some
-// minutes. A try may take long: power calls return when all BMCs were asked.
+// minutes, also when the service says that it stops: all that the agent asks
+// for may be asked for twice. A try may take long: power calls return when all
+// BMCs were asked.
 func patient(service, base string) *httpapi.Client {
 	c := httpapi.NewClient(service, base, nil)
-	c.Retries, c.HTTP.Timeout = 16, 15*time.Minute
+	c.Retries, c.Repeats, c.HTTP.Timeout = 16, true, 15*time.Minute
 	return c
 }

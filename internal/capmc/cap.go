@@ -59,8 +59,15 @@ type Capabilities struct {
 
 // NodeCaps is which power caps a node is to have.
 type NodeCaps struct {
-	NID      int       `json:"nid" doc:"The node, which must be ready"`
-	Controls []Control `json:"controls" nullable:"false" doc:"What to set"`
+	NID      int          `json:"nid" doc:"The node, which must be ready"`
+	Controls []CapSetting `json:"controls" nullable:"false" doc:"What to set"`
+}
+
+// CapSetting is what a power cap is to be. One that says no value is not taken
+// for one that says 0, which removes the cap.
+type CapSetting struct {
+	Name string `json:"name" doc:"The control, as the node's BMC calls it"`
+	Val  *int   `json:"val" nullable:"false" doc:"Watts; 0 removes the cap"`
 }
 
 // NIDOutcome is an answer that names the nodes that failed.

@@ -55,10 +55,12 @@ func TestPowerCapsAreSetByNID(t *testing.T) {
 		t.Errorf("PCS got %s", got)
 	}
 	for body, want := range map[string]string{
-		`{"nids":[]}`:                                    "nids list is empty",
-		`{"nids":[{"nid":1,"controls":[]}]}`:             "no controls for NID 1",
-		`{"nids":[` + set(1, -5) + `]}`:                  "control 'node' with the value -5",
-		`{"nids":[` + set(1, 1) + "," + set(1, 2) + `]}`: "Duplicate NID",
+		`{"nids":[]}`:                        "nids list is empty",
+		`{"nids":[{"nid":1,"controls":[]}]}`: "no controls for NID 1",
+		`{"nids":[` + set(1, -5) + `]}`:      "control 'node' with the value -5",
+		`{"nids":[{"nid":1,"controls":[{"name":"node","value":500}]}]}`: "control 'node' without val",
+		`{"nids":[{"nid":1,"controls":[{"name":"node","val":null}]}]}`:  "control 'node' without val",
+		`{"nids":[` + set(1, 1) + "," + set(1, 2) + `]}`:                "Duplicate NID",
 	} {
 		w.does("/set_power_cap", body, 400, want)
 	}

@@ -62,10 +62,13 @@ func (s *Service) SetCaps(ctx context.Context, wanted []NodeCaps) (NIDOutcome, e
 			return NIDOutcome{}, refuse(http.StatusBadRequest, "Bad Request: no controls for NID %d", w.NID)
 		}
 		for _, c := range w.Controls {
-			if c.Name == "" || c.Val < 0 {
-				return NIDOutcome{}, refuse(http.StatusBadRequest, "Bad Request: NID %d: control '%s' with the value %d: expected a name and watts, or 0 for no cap", w.NID, c.Name, c.Val)
+			switch {
+			case c.Val == nil:
+				return NIDOutcome{}, refuse(http.StatusBadRequest, "Bad Request: NID %d: control '%s' without val: expected watts, or 0 for no cap", w.NID, c.Name)
+			case c.Name == "" || *c.Val < 0:
+				return NIDOutcome{}, refuse(http.StatusBadRequest, "Bad Request: NID %d: control '%s' with the value %d: expected a name and watts, or 0 for no cap", w.NID, c.Name, *c.Val)
 			}
-			controls[w.NID] = append(controls[w.NID], pcs.CapControl{Name: c.Name, Value: c.Val})
+			controls[w.NID] = append(controls[w.NID], pcs.CapControl{Name: c.Name, Value: *c.Val})
 		}
 	}
 	nodes, err := s.nodes(ctx, nids)

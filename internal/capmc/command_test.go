@@ -189,6 +189,40 @@ func TestAForcedCommandSupersedesAGentleOne(t *testing.T) {
 	}
 }
 
+// A command that is sent again, as after a restart that lost its answer, shares
+// what PCS does for the first: PCS would refuse a second transition.
+func TestARepeatedCommandSharesTheTransition(t *testing.T) {
+	w := newWorld(t)
+	w.pcs.slow[pcs.On] = true
+	w.does("/xname_on", fmt.Sprintf(`{"xnames":[%q,%q]}`, n0, n1), 200, fine)
+	w.service.Stop()
+	w.start()
+	w.does("/xname_on", fmt.Sprintf(`{"xnames":[%q]}`, n1), 200, fine)
+	if got := w.pcs.was(); got != "On "+n0+","+n1 {
+		t.Errorf("sent %q", got)
+	}
+	w.does("/xname_on", fmt.Sprintf(`{"xnames":[%q,%q]}`, n1, n2), 200, fine) // does more
+	if got := w.pcs.was(); !strings.HasSuffix(got, "; On "+n1+","+n2) {
+		t.Errorf("sent %q", got)
+	}
+	w.pcs.end("2", pcs.TransitionCompleted, pcs.TaskSucceeded)
+	w.pcs.end("1", pcs.TransitionCompleted, pcs.TaskFailed)
+	w.eventually("the reservations are released", func() bool { return len(w.hsm.reserved()) == 0 })
+}
+
+// A forced command supersedes a gentle one that an earlier process began, too.
+func TestAForcedCommandSupersedesAGentleOneAfterARestart(t *testing.T) {
+	w := newWorld(t)
+	w.pcs.slow[pcs.Off] = true
+	w.does("/xname_off", fmt.Sprintf(`{"xnames":[%q]}`, n0), 200, fine)
+	w.service.Stop()
+	w.start()
+	w.does("/xname_off", fmt.Sprintf(`{"xnames":[%q],"force":true}`, n0), 200, fine)
+	if got := w.pcs.trs["1"].TransitionStatus; got != pcs.TransitionAborted {
+		t.Errorf("the first is %s", got)
+	}
+}
+
 // A restart goes on with a command: a node that a reinit turned off comes on,
 // and no reservation is left.
 func TestARestartGoesOnWithACommand(t *testing.T) {

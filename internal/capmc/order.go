@@ -50,6 +50,12 @@ type order struct {
 	Failed     []XnameError `json:"failed,omitempty"`
 }
 
+// own are the tasks of the order's components: its transition may be an earlier
+// order's too.
+func (o *order) own(tasks []pcs.Task) []pcs.Task {
+	return slices.DeleteFunc(slices.Clone(tasks), func(t pcs.Task) bool { return !slices.Contains(o.Names, t.Xname) })
+}
+
 // outcome takes what became of a transition: who failed is left out of the
 // steps to come.
 func (o *order) outcome(tasks []pcs.Task) {

@@ -36,7 +36,7 @@ const (
 // launch carries the order out in the background; nil if the service is not
 // running.
 func (s *Service) launch(o order) *work {
-	w := &work{s: s, order: o, begun: make(chan struct{}), finished: make(chan struct{})}
+	w := &work{s: s, order: o, shown: o.Transition, begun: make(chan struct{}), finished: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx == nil {
@@ -83,6 +83,9 @@ func (w *work) begin(ctx context.Context) bool {
 	if o.Steps[0] == pcs.ForceOff {
 		w.supersede(ctx)
 	}
+	if o.Transition = w.same(ctx); o.Transition != "" {
+		return w.save(ctx)
+	}
 	locations := make([]pcs.Location, len(o.Names))
 	for i, n := range o.Names {
 		locations[i] = pcs.Location{Xname: n, DeputyKey: o.Keys[n].Deputy}
@@ -113,13 +116,13 @@ func (w *work) watch(ctx context.Context) bool {
 		case err != nil:
 			slog.Warn("PCS does not tell of a transition; will be asked again", "transition", o.Transition, "error", err)
 		case t.TransitionStatus.Done():
-			o.outcome(t.Tasks)
+			o.outcome(o.own(t.Tasks))
 			if o.Steps, o.Transition = o.Steps[1:], ""; len(o.Steps) > 0 {
 				return w.save(ctx)
 			}
 			return true
 		default:
-			w.tellBegun(t.Tasks)
+			w.tellBegun(o.own(t.Tasks))
 		}
 		if !pause(ctx, wait) {
 			return false
@@ -169,6 +172,24 @@ func (w *work) supersede(ctx context.Context) {
 		case <-time.After(abortPatience):
 		}
 	}
+}
+
+// same is a transition of an earlier order that does the same to all of the
+// components, some of them not yet: PCS would refuse those a second one. So is
+// a command whose answer was lost, and that its client sent again.
+func (w *work) same(ctx context.Context) string {
+	o := &w.order
+	for _, earlier := range w.s.under(w) {
+		t, err := w.s.power.Describe(ctx, earlier.transition)
+		if err != nil || t.TransitionStatus.Done() || t.Operation != o.Steps[0] {
+			continue
+		}
+		own := o.own(t.Tasks)
+		if len(own) == len(o.Names) && slices.ContainsFunc(own, func(t pcs.Task) bool { return !t.TaskStatus.Done() }) {
+			return earlier.transition
+		}
+	}
+	return ""
 }
 
 // abortPatience is how long an aborted transition is waited for.

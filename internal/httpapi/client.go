@@ -28,6 +28,10 @@ type Client struct {
 	// Backoff * 2^(n-1).
 	Retries int
 	Backoff time.Duration
+	// Repeats has POST and PATCH, too, tried again when the service or what is
+	// before it cannot answer for now: 502, 503, 504. Else only no answer at all
+	// makes them be.
+	Repeats bool
 	// Header is added to each request.
 	Header http.Header
 }
@@ -71,7 +75,7 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 	pause := c.Backoff
 	for try := 0; ; try++ {
 		header, err := c.once(ctx, method, path, body, out)
-		if err == nil || try >= c.Retries || ctx.Err() != nil || !retryable(method, err) {
+		if err == nil || try >= c.Retries || ctx.Err() != nil || !c.retryable(method, err) {
 			return header, err
 		}
 		wait := time.NewTimer(pause)
@@ -139,18 +143,17 @@ func encode(in any) ([]byte, error) {
 	return json.Marshal(in)
 }
 
-func retryable(method string, err error) bool {
+func (c *Client) retryable(method string, err error) bool {
 	var e *StatusError
 	if !errors.As(err, &e) {
 		return fault.Is(err, fault.Unavailable) // no answer at all
 	}
-	switch method {
-	case http.MethodPost, http.MethodPatch:
-		return false
-	}
+	changes := method == http.MethodPost || method == http.MethodPatch
 	switch e.Status {
-	case 500, 502, 503, 504:
-		return true
+	case 500:
+		return !changes
+	case 502, 503, 504:
+		return !changes || c.Repeats
 	}
 	return false
 }

@@ -132,14 +132,17 @@ func TestClientRetries(t *testing.T) {
 	for _, c := range []struct {
 		method  string
 		answers []int // 0 is no answer at all
+		repeats bool
 		tries   int32
 		ok      bool
 	}{
-		{"GET", []int{503, 500, 200}, 3, true},
-		{"GET", []int{404}, 1, false},
-		{"POST", []int{503, 200}, 1, false},
-		{"PATCH", []int{0, 0, 200}, 3, true},
-		{"PUT", []int{502, 502, 502, 502, 200}, 4, false},
+		{"GET", []int{503, 500, 200}, false, 3, true},
+		{"GET", []int{404}, false, 1, false},
+		{"POST", []int{503, 200}, false, 1, false},
+		{"POST", []int{503, 502, 504, 200}, true, 4, true},
+		{"PATCH", []int{503, 500, 200}, true, 2, false},
+		{"PATCH", []int{0, 0, 200}, false, 3, true},
+		{"PUT", []int{502, 502, 502, 502, 200}, false, 4, false},
 	} {
 		var tries atomic.Int32
 		client := NewClient("Test", "http://x", roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -149,7 +152,7 @@ func TestClientRetries(t *testing.T) {
 			}
 			return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(`{}`)), Request: r}, nil
 		}))
-		client.Retries, client.Backoff = 3, time.Microsecond
+		client.Retries, client.Backoff, client.Repeats = 3, time.Microsecond, c.repeats
 		_, err := client.Do(t.Context(), c.method, "/", nil, nil, nil)
 		if (err == nil) != c.ok || tries.Load() != c.tries {
 			t.Errorf("%s %v: %d tries, %v; want %d", c.method, c.answers, tries.Load(), err, c.tries)

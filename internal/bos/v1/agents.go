@@ -3,6 +3,7 @@ package v1
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/bos"
@@ -118,18 +119,29 @@ func (a *Agents) look(ctx context.Context, s *Session) error {
 	return err
 }
 
-// sweep stops agents whose session was deleted.
+// sweep stops agents whose session was deleted, and removes what is left of
+// those that ended before.
 func (a *Agents) sweep(ctx context.Context, wanted map[string]bool) error {
 	jobs, err := a.executor.Jobs()
 	if err != nil {
 		return err
 	}
+	jobs = slices.DeleteFunc(jobs, func(id string) bool { return wanted[id] })
+	if len(jobs) == 0 {
+		return nil
+	}
+	// Read after the jobs were listed: none of them is of a newer session.
+	ids, err := a.service.IDs(ctx)
+	if err != nil {
+		return err
+	}
+	kept := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		kept[(&Session{ID: id}).Job()] = true
+	}
 	for _, id := range jobs {
-		if wanted[id] || a.executor.State(id).Over() {
+		if kept[id] { // complete, and its agent about to end
 			continue
-		}
-		if _, _, err := a.service.Session(ctx, id[len("boa-"):]); !fault.Is(err, fault.NotFound) {
-			continue // complete, and its agent about to end; or nobody knows
 		}
 		if err := a.executor.Stop(ctx, id); err != nil {
 			a.loop.Later(id, err)

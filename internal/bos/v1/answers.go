@@ -201,6 +201,9 @@ func (r *BootSetRecord) status(session, name string) (BootSetStatus, error) {
 		}
 		p := Phase{Name: lower(from.Name), Times: from.Metadata.times()}
 		for _, c := range from.Categories {
+			if c.Name == "" {
+				return b, fault.New(fault.Invalid, "phases[%d]: a category has no name: its nodes would be in none", i)
+			}
 			p.Move(lower(c.Name), bootset.Canonical(c.NodeList))
 		}
 		for message, nodes := range from.Errors {

@@ -97,7 +97,9 @@ func (p *Phase) Blame(message string, nodes []string) {
 	if p.Errors == nil {
 		p.Errors = map[string][]string{}
 	}
-	all := slices.Sorted(slices.Values(append(slices.Clone(p.Errors[message]), nodes...)))
+	all := append([]string{}, p.Errors[message]...) // a list even of none
+	all = append(all, nodes...)
+	slices.Sort(all)
 	p.Errors[message] = slices.Compact(all)
 }
 

@@ -371,3 +371,35 @@ func TestAgentOfADeletedSessionIsStopped(t *testing.T) {
 		t.Errorf("the node is still %q's", agent)
 	}
 }
+
+func TestNothingIsLeftOfAnEndedAgentWhoseSessionIsDeleted(t *testing.T) {
+	s := newSite(t)
+	j := &jobs{states: map[string]job.State{}, starts: map[string]int{}, changed: make(chan string, 100)}
+	agents := NewAgents(s.service, j, s.hub)
+	agents.Start(t.Context())
+	t.Cleanup(agents.Stop)
+	id, kept := s.session("shutdown"), s.session("shutdown")
+	for _, id := range []string{id, kept} {
+		s.eventually("the agent was launched", func() bool { return j.State("boa-"+id).Phase == job.Running })
+		s.call(200, "PATCH", "/v1/session/"+id+"/status", `{"stop_time":"2"}`)
+		j.end("boa-"+id, job.State{Phase: job.Succeeded})
+	}
+	s.call(204, "DELETE", "/v1/session/"+id, "")
+	s.eventually("its traces are gone", func() bool { return j.State("boa-"+id).Phase == job.Lost })
+	if ids, _ := j.Jobs(); !slices.Equal(ids, []string{"boa-" + kept}) {
+		t.Errorf("traces of %v", ids)
+	}
+}
+
+func TestStatusHoldsEveryNodeAndListsAlone(t *testing.T) {
+	s := newSite(t)
+	path := "/v1/session/" + s.session("boot") + "/status/b"
+	s.is(s.call(400, "POST", path, `{"phases":[{"name":"boot","categories":[{"node_list":["x1c0s0b0n0"]}]}]}`),
+		`"phases[0]: a category has no name: its nodes would be in none"`)
+	if got := s.call(201, "POST", path, `{"phases":[{"name":"boot","errors":{"HSM is away":[]}}]}`); !strings.Contains(got, `"errors":{"HSM is away":[]}`) {
+		t.Error(got)
+	}
+	if got := s.call(200, "PATCH", path, `[{"update_type":"NodeErrorsList","phase":"boot","data":{"and CFS":null}}]`); !strings.Contains(got, `"and CFS":[]`) {
+		t.Error(got)
+	}
+}

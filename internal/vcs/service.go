@@ -210,14 +210,15 @@ func (s *Service) describe(ctx context.Context, n name) (Repository, error) {
 // branch.
 func (s *Service) settleHead(ctx context.Context, n name) (branch string, err error) {
 	dir := s.dir(n)
-	head, err := git(ctx, "-C", dir, "symbolic-ref", "--short", "HEAD")
+	const heads = "refs/heads/"
+	head, err := git(ctx, "-C", dir, "symbolic-ref", "HEAD") // in full: git writes the short name otherwise beside a tag of the same
 	if err != nil {
 		return "", fmt.Errorf("repository %s: %w", n, err)
 	}
 	if _, err := git(ctx, "-C", dir, "rev-parse", "--verify", "--quiet", "HEAD^{commit}"); err == nil {
-		return head, nil
+		return strings.TrimPrefix(head, heads), nil
 	}
-	list, err := git(ctx, "-C", dir, "for-each-ref", "--format=%(refname:short)", "refs/heads")
+	list, err := git(ctx, "-C", dir, "for-each-ref", "--format=%(refname:lstrip=2)", heads)
 	if err != nil {
 		return "", fmt.Errorf("repository %s: %w", n, err)
 	}
@@ -231,7 +232,7 @@ func (s *Service) settleHead(ctx context.Context, n name) (branch string, err er
 			branch = usual
 		}
 	}
-	if _, err := git(ctx, "-C", dir, "symbolic-ref", "HEAD", "refs/heads/"+branch); err != nil {
+	if _, err := git(ctx, "-C", dir, "symbolic-ref", "HEAD", heads+branch); err != nil {
 		return "", fmt.Errorf("repository %s: %w", n, err)
 	}
 	return branch, nil

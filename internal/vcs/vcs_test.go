@@ -142,6 +142,25 @@ func TestDefaultBranchIsOneThatIsThere(t *testing.T) {
 	}
 }
 
+// Git's own short names of branches differ where a tag has the same.
+func TestDefaultBranchHasItsNameBesideATagOfTheSame(t *testing.T) {
+	s := start(t, vcs.Config{})
+	for _, branch := range []string{"main", "dev"} {
+		url := s.create(t, "cray", branch).CloneURL
+		dir := work(t, branch, "f", nil)
+		git(t, dir, "tag", branch)
+		git(t, dir, "push", "-q", url, "refs/heads/"+branch, "refs/tags/"+branch)
+		if got := s.get(t, "cray", branch).DefaultBranch; got != branch {
+			t.Errorf("default branch is %s, expected %s", got, branch)
+		}
+		clone := filepath.Join(t.TempDir(), "clone")
+		git(t, dir, "clone", "-q", url, clone)
+		if got := git(t, clone, "symbolic-ref", "HEAD"); got != "refs/heads/"+branch {
+			t.Errorf("cloned %s, expected %s", got, branch)
+		}
+	}
+}
+
 func TestRepositoriesAreListedAndDeleted(t *testing.T) {
 	s := start(t, vcs.Config{})
 	s.create(t, "cray", "b")

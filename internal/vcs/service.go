@@ -71,7 +71,37 @@ func NewService(cfg Config) (*Service, error) {
 			return nil, fmt.Errorf("clean the directory of repositories: %w", err)
 		}
 	}
+	if err := tidy(cfg.Dir); err != nil {
+		return nil, fmt.Errorf("clean the repositories: %w", err)
+	}
 	return &Service{cfg: cfg, turns: make(chan struct{}, cfg.Backends), pushes: map[name]int{}}, nil
+}
+
+// tidy removes what pushes that were killed left in the repositories: objects
+// that nothing names, and locks, for which git would refuse all further pushes.
+// Git that outlived its server cannot finish a push to which it comes too late.
+func tidy(dir string) error {
+	var all []string
+	for _, left := range []string{"objects/tmp_objdir-incoming-*", "objects/incoming-*", "*.lock"} {
+		paths, err := filepath.Glob(filepath.Join(dir, "*", "*.git", left))
+		if err != nil {
+			return err
+		}
+		all = append(all, paths...)
+	}
+	refs, err := filepath.Glob(filepath.Join(dir, "*", "*.git", "refs"))
+	for _, tree := range refs {
+		err = errors.Join(err, filepath.WalkDir(tree, func(path string, _ fs.DirEntry, err error) error {
+			if strings.HasSuffix(path, ".lock") { // no reference's name ends so
+				all = append(all, path)
+			}
+			return err
+		}))
+	}
+	for _, path := range all {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	return err
 }
 
 // List returns the repositories in the order of their names.

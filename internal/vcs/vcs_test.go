@@ -365,3 +365,33 @@ func TestDocumentedNamesLeadHere(t *testing.T) {
 		}
 	}
 }
+
+// What killed pushes left goes at the next start; else each later one would be
+// refused.
+func TestRepositoryIsPushedToAfterAPushWasKilled(t *testing.T) {
+	s := start(t, vcs.Config{})
+	url := s.create(t, "cray", "x").CloneURL
+	dir := work(t, "team/main", "f", nil)
+	git(t, dir, "push", "-q", url, "team/main")
+	bare := filepath.Join(s.dir, "cray", "x.git")
+	left := []string{"HEAD.lock", "packed-refs.lock", "refs/heads/team/main.lock", "objects/tmp_objdir-incoming-a/pack/tmp_pack_b"}
+	for _, name := range left {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(bare, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(bare, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = start(t, vcs.Config{Dir: s.dir})
+	commit(t, dir, "second", nil)
+	url = s.get(t, "cray", "x").CloneURL
+	if out, err := try(t, dir, "push", "-q", url, "team/main"); err != nil {
+		t.Error(out)
+	}
+	for _, name := range left {
+		if _, err := os.Stat(filepath.Join(bare, name)); err == nil {
+			t.Errorf("%s is left", name)
+		}
+	}
+}

@@ -30,7 +30,9 @@ func TestShellOfASessionIsInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("SHELL", shell)
-	b.answer = func(w http.ResponseWriter, _ *http.Request, _ string) { fmt.Fprintf(w, `{"held": {"directory": %q}}`, dir) }
+	b.answer = func(w http.ResponseWriter, _ *http.Request, _ string) {
+		fmt.Fprintf(w, `{"held": {"directory": %q}}`, dir)
+	}
 	if code, _, stderr := b.run("drover", "cfs", "sessions", "shell", "s1"); code == 7 || !strings.Contains(stderr, "held until") {
 		t.Errorf("the shell was not interrupted: exit %d\n%s", code, stderr)
 	}

@@ -1,6 +1,7 @@
 package boa
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -62,7 +63,7 @@ func (b *bootSet) awaitConfiguration(ctx context.Context) error {
 			}
 			return true
 		})
-		return len(waiting) == 0, firstOf(b.succeed(ctx, phase, good), b.fail(ctx, phase, bad))
+		return len(waiting) == 0, cmp.Or(b.succeed(ctx, phase, good), b.fail(ctx, phase, bad))
 	})
 	if err != nil {
 		return err

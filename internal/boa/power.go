@@ -186,15 +186,6 @@ func (b *bootSet) shutDown(ctx context.Context) error {
 	return b.done(ctx, phase)
 }
 
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // stillOn tells of the nodes that are off, and returns the others.
 func (b *bootSet) stillOn(ctx context.Context, nodes []string) ([]string, error) {
 	if len(nodes) == 0 {

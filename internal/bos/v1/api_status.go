@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -91,7 +92,7 @@ func registerStatus(api huma.API, s *Service) {
 			if fault.Is(err, fault.Conflict) && now == nil {
 				return nil, errStatusExists(out.Body)
 			}
-			return out, firstOf(err, now)
+			return out, cmp.Or(err, now)
 		})
 	handle(api, op("update_v1_session_status", http.MethodPatch, path, "Tell when a session began or ended", 0),
 		func(ctx context.Context, in *patchStatusInput) (*statusOutput, error) {
@@ -119,7 +120,7 @@ func registerBootSets(api huma.API, s *Service, op func(id, method, path, summar
 			b, err = s.CreateBootSet(ctx, b)
 			if fault.Is(err, fault.Conflict) {
 				have, err := s.BootSet(ctx, in.ID, in.BootSet)
-				return nil, firstOf(err, errStatusExists(bootSetRecord(&have)))
+				return nil, cmp.Or(err, errStatusExists(bootSetRecord(&have)))
 			}
 			return oneBootSet(b, err)
 		})
@@ -151,15 +152,6 @@ func registerBootSets(api huma.API, s *Service, op func(id, method, path, summar
 			}
 			return &categoryOutput{Body: categoryRecord(p, lower(in.Category))}, nil
 		})
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (s *Service) statusOf(ctx context.Context, id string) (*statusOutput, error) {

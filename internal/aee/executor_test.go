@@ -118,3 +118,18 @@ func TestLoginsOfSourcesAreTheOwnersAlone(t *testing.T) {
 		t.Errorf("%v, %v", info, err)
 	}
 }
+
+// A killed job cannot take back that it is held.
+func TestJobThatIsOverIsNotHeld(t *testing.T) {
+	e := newExecutor(t, func(*ExecutorConfig) {})
+	d, _ := e.Dir("cfs-gone")
+	if err := os.MkdirAll(string(d), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Write(heldFile, Held{Dir: string(d), Until: time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if held, err := e.Held(t.Context(), "cfs-gone"); held != nil || err != nil || !e.Executor.State("cfs-gone").Over() {
+		t.Errorf("%+v, %v", held, err)
+	}
+}

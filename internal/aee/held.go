@@ -61,6 +61,9 @@ func (e *Executor) Held(_ context.Context, id string) (*cfs.Held, error) {
 	if !ok {
 		return nil, nil
 	}
+	if e.Executor.State(id).Over() {
+		return nil, nil // who was killed left the file
+	}
 	h, err := ReadHeld(string(d))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -47,7 +47,7 @@ func (s *session) report(ctx context.Context, ids []string, results map[string]d
 		line("nodes without a MAC", mute)
 	}
 	for _, reason := range slices.Sorted(maps.Keys(byReason)) {
-		fmt.Fprintf(s.app.Stdout, "%s: %s\n", xname.Fold(byReason[reason]), reason)
+		fmt.Fprintf(s.app.Stdout, "%s: %s\n", xname.Fold(byReason[reason]), harmless(reason))
 	}
 	if len(byResult["DiscoverOK"]) != len(ids) {
 		return &ExitError{Code: 1}

@@ -36,7 +36,7 @@ func (a *app) explain() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(a.Stdout, strings.Join(explain.Explain(facts), "\n"))
+			fmt.Fprintln(a.Stdout, harmless(strings.Join(explain.Explain(facts), "\n")))
 			return nil
 		})
 	cmd.Long = "Say in plain words where a node's boot stands: how long each step took, what it waits for and until when, " +
@@ -74,7 +74,7 @@ func (s *session) explainMany(ctx context.Context, nodes []string) error {
 		of[h] = append(of[h], nodes[i])
 	}
 	for _, h := range order {
-		fmt.Fprintln(s.app.Stdout, xname.Fold(of[h])+" "+h)
+		fmt.Fprintln(s.app.Stdout, xname.Fold(of[h])+" "+harmless(h))
 	}
 	return nil
 }

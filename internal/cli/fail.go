@@ -46,9 +46,9 @@ func (a *app) fail(cmd *cobra.Command, err error) int {
 		fmt.Fprintln(a.Stderr, f.message)
 	case f.usage:
 		path := cmd.CommandPath()
-		fmt.Fprintf(a.Stderr, "Usage: %s\nTry '%s --help' for help.\n\nError: %s\n", a.usageLine(cmd), path, f.message)
+		fmt.Fprintf(a.Stderr, "Usage: %s\nTry '%s --help' for help.\n\nError: %s\n", a.usageLine(cmd), path, harmless(f.message))
 	default:
-		fmt.Fprintf(a.Stderr, "Error: %s\n", f.message)
+		fmt.Fprintf(a.Stderr, "Error: %s\n", harmless(f.message))
 	}
 	return f.code
 }

@@ -145,5 +145,11 @@ func (l *logs) over(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
+// harmless is the text without what steers a terminal.
+func harmless(text string) string {
+	text, _, _ = transform.String(printable, text) //nolint:errcheck // it has no state and refuses nothing
+	return text
+}
+
 // printable leaves out what steers a terminal: nodes wrote it.
 var printable = runes.Remove(runes.Predicate(func(r rune) bool { return r != '\n' && r != '\t' && unicode.IsControl(r) }))

@@ -95,3 +95,27 @@ func TestResultsAreACommand(t *testing.T) {
 		}
 	}
 }
+
+// What hosts wrote is in the words of other commands, too.
+func TestWhatHostsWroteSteersNoTerminal(t *testing.T) {
+	const wild = `task 'x' failed: \u001b]0;owned\u0007\u009b2Jwords`
+	b := newBench(t)
+	watched := boot(strings.ReplaceAll(nodes("failed", "failed"), `"error": ""`, `"error": "`+wild+`"`))
+	b.answer = func(w http.ResponseWriter, r *http.Request, body string) {
+		switch {
+		case r.URL.Query().Has("follow"):
+		case r.URL.Path == cfsLog:
+			fmt.Fprintf(w, `{"phase": "failed", "message": "%s"}`, wild)
+		case r.URL.Path == "/apis/bos/v2/components/x1000c0s0b0n0":
+			fmt.Fprintf(w, `{"id": "x1000c0s0b0n0", "session": "s1", "status": {"status": "failed"}, "error": "%s"}`, wild)
+		default:
+			watched(w, r, body)
+		}
+	}
+	for _, command := range [][]string{{"logs", "s1", "-f"}, {"explain", "x1000c0s0b0n0"}, {"watch", "s1"}} {
+		_, out, stderr := b.run(append([]string{"drover"}, command...)...)
+		if text := out + stderr; strings.ContainsAny(text, "\x1b\x07\u009b") || !strings.Contains(text, "]0;owned2Jwords") {
+			t.Errorf("%v: %q", command, text)
+		}
+	}
+}

@@ -57,8 +57,9 @@ func (a *app) enter(session, dir string) error {
 	shell := exec.Command(cmp.Or(os.Getenv("SHELL"), "/bin/sh"))
 	shell.Dir, shell.Env = held.Dir, append(held.Env, "TERM="+cmp.Or(os.Getenv("TERM"), "dumb"))
 	shell.Stdin, shell.Stdout, shell.Stderr = a.Stdin, a.Stdout, a.Stderr
-	signal.Ignore(os.Interrupt) // it is the shell's
-	defer signal.Reset(os.Interrupt)
+	interrupts := make(chan os.Signal, 1) // nobody reads them: they are the shell's, which would inherit it if they were ignored
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
 	var exit *exec.ExitError
 	if err := shell.Run(); errors.As(err, &exit) {
 		return &ExitError{Code: exit.ExitCode()}

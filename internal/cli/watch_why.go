@@ -47,6 +47,7 @@ func (b *bootSession) sayWhy(ctx context.Context, components []watch.Component) 
 		if c := &components[i]; c.Error == configurationFailed && b.why[c.ID] != "" {
 			c.Error += ": " + b.why[c.ID]
 		}
+		components[i].Error = harmless(components[i].Error)
 	}
 }
 

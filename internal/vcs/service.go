@@ -71,7 +71,37 @@ func NewService(cfg Config) (*Service, error) {
 			return nil, fmt.Errorf("clean the directory of repositories: %w", err)
 		}
 	}
+	if err := tidy(cfg.Dir); err != nil {
+		return nil, fmt.Errorf("clean the repositories: %w", err)
+	}
 	return &Service{cfg: cfg, turns: make(chan struct{}, cfg.Backends), pushes: map[name]int{}}, nil
+}
+
+// tidy removes what pushes that were killed left in the repositories: objects
+// that nothing names, and locks, for which git would refuse all further pushes.
+// Git that outlived its server cannot finish a push to which it comes too late.
+func tidy(dir string) error {
+	var all []string
+	for _, left := range []string{"objects/tmp_objdir-incoming-*", "objects/incoming-*", "*.lock"} {
+		paths, err := filepath.Glob(filepath.Join(dir, "*", "*.git", left))
+		if err != nil {
+			return err
+		}
+		all = append(all, paths...)
+	}
+	refs, err := filepath.Glob(filepath.Join(dir, "*", "*.git", "refs"))
+	for _, tree := range refs {
+		err = errors.Join(err, filepath.WalkDir(tree, func(path string, _ fs.DirEntry, err error) error {
+			if strings.HasSuffix(path, ".lock") { // no reference's name ends so
+				all = append(all, path)
+			}
+			return err
+		}))
+	}
+	for _, path := range all {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	return err
 }
 
 // List returns the repositories in the order of their names.
@@ -210,14 +240,15 @@ func (s *Service) describe(ctx context.Context, n name) (Repository, error) {
 // branch.
 func (s *Service) settleHead(ctx context.Context, n name) (branch string, err error) {
 	dir := s.dir(n)
-	head, err := git(ctx, "-C", dir, "symbolic-ref", "--short", "HEAD")
+	const heads = "refs/heads/"
+	head, err := git(ctx, "-C", dir, "symbolic-ref", "HEAD") // in full: git writes the short name otherwise beside a tag of the same
 	if err != nil {
 		return "", fmt.Errorf("repository %s: %w", n, err)
 	}
 	if _, err := git(ctx, "-C", dir, "rev-parse", "--verify", "--quiet", "HEAD^{commit}"); err == nil {
-		return head, nil
+		return strings.TrimPrefix(head, heads), nil
 	}
-	list, err := git(ctx, "-C", dir, "for-each-ref", "--format=%(refname:short)", "refs/heads")
+	list, err := git(ctx, "-C", dir, "for-each-ref", "--format=%(refname:lstrip=2)", heads)
 	if err != nil {
 		return "", fmt.Errorf("repository %s: %w", n, err)
 	}
@@ -231,7 +262,7 @@ func (s *Service) settleHead(ctx context.Context, n name) (branch string, err er
 			branch = usual
 		}
 	}
-	if _, err := git(ctx, "-C", dir, "symbolic-ref", "HEAD", "refs/heads/"+branch); err != nil {
+	if _, err := git(ctx, "-C", dir, "symbolic-ref", "HEAD", heads+branch); err != nil {
 		return "", fmt.Errorf("repository %s: %w", n, err)
 	}
 	return branch, nil

@@ -142,6 +142,25 @@ func TestDefaultBranchIsOneThatIsThere(t *testing.T) {
 	}
 }
 
+// Git's own short names of branches differ where a tag has the same.
+func TestDefaultBranchHasItsNameBesideATagOfTheSame(t *testing.T) {
+	s := start(t, vcs.Config{})
+	for _, branch := range []string{"main", "dev"} {
+		url := s.create(t, "cray", branch).CloneURL
+		dir := work(t, branch, "f", nil)
+		git(t, dir, "tag", branch)
+		git(t, dir, "push", "-q", url, "refs/heads/"+branch, "refs/tags/"+branch)
+		if got := s.get(t, "cray", branch).DefaultBranch; got != branch {
+			t.Errorf("default branch is %s, expected %s", got, branch)
+		}
+		clone := filepath.Join(t.TempDir(), "clone")
+		git(t, dir, "clone", "-q", url, clone)
+		if got := git(t, clone, "symbolic-ref", "HEAD"); got != "refs/heads/"+branch {
+			t.Errorf("cloned %s, expected %s", got, branch)
+		}
+	}
+}
+
 func TestRepositoriesAreListedAndDeleted(t *testing.T) {
 	s := start(t, vcs.Config{})
 	s.create(t, "cray", "b")
@@ -343,6 +362,36 @@ func TestDocumentedNamesLeadHere(t *testing.T) {
 		get.Env = cmd.Env
 		if out, err := get.Output(); err != nil || strings.TrimSpace(string(out)) != "kept" {
 			t.Errorf("the environment's own setting: %q, %v", out, err)
+		}
+	}
+}
+
+// What killed pushes left goes at the next start; else each later one would be
+// refused.
+func TestRepositoryIsPushedToAfterAPushWasKilled(t *testing.T) {
+	s := start(t, vcs.Config{})
+	url := s.create(t, "cray", "x").CloneURL
+	dir := work(t, "team/main", "f", nil)
+	git(t, dir, "push", "-q", url, "team/main")
+	bare := filepath.Join(s.dir, "cray", "x.git")
+	left := []string{"HEAD.lock", "packed-refs.lock", "refs/heads/team/main.lock", "objects/tmp_objdir-incoming-a/pack/tmp_pack_b"}
+	for _, name := range left {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(bare, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(bare, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = start(t, vcs.Config{Dir: s.dir})
+	commit(t, dir, "second", nil)
+	url = s.get(t, "cray", "x").CloneURL
+	if out, err := try(t, dir, "push", "-q", url, "team/main"); err != nil {
+		t.Error(out)
+	}
+	for _, name := range left {
+		if _, err := os.Stat(filepath.Join(bare, name)); err == nil {
+			t.Errorf("%s is left", name)
 		}
 	}
 }

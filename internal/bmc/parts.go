@@ -67,10 +67,10 @@ func acceleratorResource(path string, n int, p Part) string {
 
 func memoryResource(path string, n int, p Part) string {
 	if p.SerialNumber == "" {
-		return fmt.Sprintf(`{"@odata.id":%q,"@odata.type":"#Memory.v1_10_0.Memory","Id":"DIMM%d","Name":"DIMM %d",`+
+		return fmt.Sprintf(`{"@odata.id":%q,"@odata.type":"#Memory.v1_11_0.Memory","Id":"DIMM%d","Name":"DIMM %d",`+
 			`"MemoryLocation":{"Slot":%d},"Status":%s}`, path, n, n, n, p.status())
 	}
-	return fmt.Sprintf(`{"@odata.id":%q,"@odata.type":"#Memory.v1_10_0.Memory","Id":"DIMM%d","Name":"DIMM %d","MemoryType":"DRAM",`+
+	return fmt.Sprintf(`{"@odata.id":%q,"@odata.type":"#Memory.v1_11_0.Memory","Id":"DIMM%d","Name":"DIMM %d","MemoryType":"DRAM",`+
 		`"BaseModuleType":"RDIMM","CapacityMiB":%d,"MemoryLocation":{"Slot":%d},%s}`, path, n, n, p.Bytes>>20, n, p.identity())
 }
 

@@ -114,6 +114,10 @@ func turnedOn(t *testing.T, b bmc.Account, n *sim.Node) {
 	up(t, n)
 }
 
+// deprecatedURIs are warned of: the drive is below its system's storage, where
+// controllers have it, and not below a chassis, where newer schemas want it.
+const deprecatedURIs = 1
+
 // judged is what the validator finds, or why it was not asked.
 func judged(t *testing.T, tools string, b bmc.Account, name string) string {
 	t.Helper()
@@ -140,8 +144,8 @@ func judged(t *testing.T, tools string, b bmc.Account, name string) string {
 	}
 	number := func(i int) int { n, _ := strconv.Atoi(string(m[i])); return n }
 	v := validated{number(1), number(2), number(3)}
-	if v.fail != 0 || v.warn != 0 || v.pass < 300 || name == "plain" && v.pass < leastPasses {
-		t.Errorf("%s, expected no fail, no warning and at least %d passes:\n%s", v, leastPasses, out)
+	if v.fail != 0 || v.warn > deprecatedURIs || v.pass < 300 || name == "plain" && v.pass < leastPasses {
+		t.Errorf("%s, expected no fail, no more than %d warning and at least %d passes:\n%s", v, deprecatedURIs, leastPasses, out)
 	}
 	return v.String()
 }

@@ -96,8 +96,7 @@ func TestKilledServerFinishesTheReboot(t *testing.T) {
 func TestKilledServerForcesOff(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 2)
-	c.drover("bos", "v2", "options", "update", "--max-power-off-wait-time", "3",
-		"--default-retry-policy", "40") // a killed server's reservation lasts for a minute
+	c.drover("bos", "v2", "options", "update", "--max-power-off-wait-time", "3")
 	c.gated()
 	c.succeed(c.session("one", "boot"))
 	for _, n := range c.fleet.Nodes() {

@@ -263,7 +263,8 @@ func (l *leases) key(xname string) string {
 }
 
 // adopt takes what an earlier process left: held, if a task goes on with the
-// component. What it is worth HSM must tell.
+// component. Of several tasks of a component the first one told, the newest,
+// has the key that may still stand. What it is worth HSM must tell.
 func (l *leases) adopt(t *taskRecord, held bool) {
 	if l.locks == nil {
 		return
@@ -276,7 +277,7 @@ func (l *leases) adopt(t *taskRecord, held bool) {
 	if !held && t.ReservationKey == "" {
 		return
 	}
-	if known := l.byName[t.Xname]; known != nil && known.held {
+	if l.byName[t.Xname] != nil {
 		return
 	}
 	l.byName[t.Xname] = &lease{key: t.ReservationKey, deputy: t.DeputyKey, held: held, until: l.now()}

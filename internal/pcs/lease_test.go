@@ -212,15 +212,19 @@ func TestLeftoverReservationDoesNotFailTheResumedTask(t *testing.T) {
 }
 
 // The reservation of a task that was saved as over, of a server that was killed
-// before it released it, is not in the way of the next task.
+// before it released it, is not in the way of the next task; nor is what is
+// remembered of tasks before that one.
 func TestReservationOfAFinishedTaskIsTakenOverAfterAKill(t *testing.T) {
-	const id = "11111111-1111-4111-8111-111111111111"
 	w := newWorld(t)
 	w.add(n0, "Off")
-	ended := time.Now().UTC().Format(time.RFC3339Nano)
-	w.insert("pcs_transitions", id, `{"transitionID":"`+id+`","createTime":"`+ended+`","automaticExpirationTime":"`+ended+
-		`","transitionStatus":"completed","operation":"Soft-Off","deadlineMinutes":5,"ended":"`+ended+`"}`)
-	w.insert("pcs_tasks", id, `{"transitionID":"`+id+`","tasks":[{"xname":"`+n0+`","taskStatus":"succeeded","began":"`+ended+`","reservationKey":"mine"}]}`)
+	over := func(id, key string, ago time.Duration) {
+		ended := time.Now().Add(-ago).UTC().Format(time.RFC3339Nano)
+		w.insert("pcs_transitions", id, `{"transitionID":"`+id+`","createTime":"`+ended+`","automaticExpirationTime":"`+ended+
+			`","transitionStatus":"completed","operation":"Soft-Off","deadlineMinutes":5,"ended":"`+ended+`"}`)
+		w.insert("pcs_tasks", id, `{"transitionID":"`+id+`","tasks":[{"xname":"`+n0+`","taskStatus":"succeeded","began":"`+ended+`","reservationKey":"`+key+`"}]}`)
+	}
+	over("11111111-1111-4111-8111-111111111111", "mine", 0)
+	over("22222222-2222-4222-8222-222222222222", "released since", 10*time.Second)
 	w.site.with(func() { w.site.keys[n0] = "mine" })
 	w.start()
 	if task := w.finished(w.transition("On", 5, n0))[n0]; task.TaskStatus != pcs.TaskSucceeded {

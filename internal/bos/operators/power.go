@@ -59,10 +59,6 @@ type powerCall struct {
 // meanwhile goes into one batch.
 const batchesPerAction = 4
 
-// leastMinutes is the shortest deadline of a transition: a reservation that a
-// killed server left in HSM lasts for a minute, and must not use it all up.
-const leastMinutes = 2
-
 // newPowerOn is for nodes that are off and should run.
 func newPowerOn(c caller, b *boot) *powerOperator {
 	return (&powerOperator{caller: c, name: "power-on", action: bos.PoweringOn, operation: "On", words: "power on",
@@ -113,7 +109,7 @@ func (b *powerCall) carryOut(ctx context.Context) {
 	if len(b.nodes) == 0 || ctx.Err() != nil {
 		return
 	}
-	minutes := max(leastMinutes, int((b.by.wait(b.options)+time.Minute-1)/time.Minute))
+	minutes := max(1, int((b.by.wait(b.options)+time.Minute-1)/time.Minute))
 	id, err := b.by.power.Transition(ctx, b.by.operation, b.ids(), minutes)
 	if err != nil {
 		b.fail(ctx, b.ids(), bos.FromPower, "calling PCS to "+b.by.words, err)

@@ -73,6 +73,37 @@ func (s *Server) startPlatform(ctx context.Context) error {
 	if err := s.startS3(ctx); err != nil {
 		return err
 	}
+	if err := s.startHardware(ctx); err != nil {
+		return err
+	}
+	if err := s.startCAPMC(ctx); err != nil {
+		return err
+	}
+	if c.BSS == "" {
+		s.startBSS(ctx)
+	}
+	if c.IMS == "" {
+		if err := s.startIMS(ctx); err != nil {
+			return err
+		}
+	}
+	var err error
+	p.repositories, err = vcs.NewService(vcs.Config{Dir: filepath.Join(c.Data, "vcs"), BaseURL: s.URL(), MaxPush: c.VCSMaxPush << 20})
+	if err != nil {
+		return err
+	}
+	s.mux.Handle(vcs.Prefix, p.repositories.Handler())
+	s.answerBasePaths()
+	if c.TAPMS == "" {
+		tapms.Register(s.api(tapmsPrefix, "TAPMS"), tapms.NewService(s.db, s.now))
+	}
+	return nil
+}
+
+// startHardware starts the embedded services of hardware and of its power, as
+// far as they are not elsewhere.
+func (s *Server) startHardware(ctx context.Context) error {
+	c, p := &s.config, &s.platform
 	bmcs := redfish.New(bmcConnections)
 	s.onStop(bmcs.Close)
 	hardware := hsm.NewService(s.db, s.journal, bmcs, s.now)
@@ -94,34 +125,19 @@ func (s *Server) startPlatform(ctx context.Context) error {
 		}
 		s.onStop(power.Stop)
 	}
-	if err := s.startCAPMC(ctx); err != nil {
-		return err
-	}
-	if c.BSS == "" {
-		boot := bss.NewService(bss.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Inventory: p.hsm, Presigner: p.presigner,
-			ChainBase: s.nodeURL() + bssPrefix, CloudInitBase: s.nodeURL() + bssPrefix, RetrySleep: c.BootRetry, Now: s.now,
-			WakeOn: []string{hsm.ComponentsTable, hsm.ComponentEndpointsTable, hsm.EthernetInterfacesTable}})
-		bss.Register(s.api(bssPrefix, "BSS"), boot)
-		p.addresses = boot
-		boot.Start(ctx)
-		s.onStop(boot.Stop)
-	}
-	if c.IMS == "" {
-		if err := s.startIMS(ctx); err != nil {
-			return err
-		}
-	}
-	var err error
-	p.repositories, err = vcs.NewService(vcs.Config{Dir: filepath.Join(c.Data, "vcs"), BaseURL: s.URL(), MaxPush: c.VCSMaxPush << 20})
-	if err != nil {
-		return err
-	}
-	s.mux.Handle(vcs.Prefix, p.repositories.Handler())
-	s.answerBasePaths()
-	if c.TAPMS == "" {
-		tapms.Register(s.api(tapmsPrefix, "TAPMS"), tapms.NewService(s.db, s.now))
-	}
 	return nil
+}
+
+// startBSS starts the embedded service of boot scripts.
+func (s *Server) startBSS(ctx context.Context) {
+	c, p := &s.config, &s.platform
+	boot := bss.NewService(bss.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Inventory: p.hsm, Presigner: p.presigner,
+		ChainBase: s.nodeURL() + bssPrefix, CloudInitBase: s.nodeURL() + bssPrefix, RetrySleep: c.BootRetry, Now: s.now,
+		WakeOn: []string{hsm.ComponentsTable, hsm.ComponentEndpointsTable, hsm.EthernetInterfacesTable}})
+	bss.Register(s.api(bssPrefix, "BSS"), boot)
+	p.addresses = boot
+	boot.Start(ctx)
+	s.onStop(boot.Stop)
 }
 
 // startIMS starts the embedded image service with what runs its jobs, in a

@@ -137,7 +137,12 @@ func (s *Service) letGo(ctx context.Context, id string) error {
 	for i := range sets {
 		nodes = append(nodes, sets[i].Nodes()...)
 	}
-	_, _, err = s.cfg.BOS.Change(ctx, nodes, func(c *bos.Component) error {
+	return s.giveBack(ctx, id, nodes)
+}
+
+// giveBack ends the session's claim on those of the nodes that it has.
+func (s *Service) giveBack(ctx context.Context, id string, nodes []string) error {
+	_, _, err := s.cfg.BOS.Change(ctx, nodes, func(c *bos.Component) error {
 		if c.Engine.Agent != id {
 			return store.ErrUnchanged
 		}
@@ -178,21 +183,14 @@ func (s *Service) UpdateBootSet(ctx context.Context, session, name string, updat
 	return b, noBootSet(err, session, name)
 }
 
-// DeleteBootSet forgets the status of a boot set. Its nodes stay the session's
-// until that is complete.
+// DeleteBootSet forgets the status of a boot set and gives its nodes back.
 func (s *Service) DeleteBootSet(ctx context.Context, session, name string) error {
 	return s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
 		b, err := s.BootSet(ctx, session, name)
 		if err != nil {
 			return err
 		}
-		if _, _, err := s.cfg.BOS.Change(ctx, b.Nodes(), func(c *bos.Component) error {
-			if c.Engine.Agent != session {
-				return store.ErrUnchanged
-			}
-			c.Engine.Agent = ""
-			return nil
-		}); err != nil {
+		if err := s.giveBack(ctx, session, b.Nodes()); err != nil {
 			return err
 		}
 		_, err = s.bootSets.Delete(ctx, session+"/"+name)

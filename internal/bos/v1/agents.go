@@ -27,6 +27,8 @@ type Executor interface {
 	Start(o Order) error
 	// State tells where the agent stands; of one without traces: job.Lost.
 	State(id string) job.State
+	// End ends the agent if it runs; its traces stay.
+	End(ctx context.Context, id string) error
 	// Stop ends the agent if it runs and removes its traces.
 	Stop(ctx context.Context, id string) error
 	// Jobs are the agents of which there are traces.
@@ -36,12 +38,17 @@ type Executor interface {
 }
 
 // Agents has each session's agent run, ends the sessions whose agent did not,
-// and stops those whose session is gone.
+// and stops the agents whose session is complete or gone.
 type Agents struct {
+	// Grace is how long an agent may run on once its session is complete: its
+	// last report says so. Longer means that somebody else said so.
+	Grace time.Duration
+
 	service  *Service
 	executor Executor
 	loop     *events.Loop
 	stop     context.CancelFunc
+	leaving  map[string]time.Time // agents of complete sessions, and when they must have ended
 }
 
 // agentsResync is the time between looks at all sessions that run.
@@ -49,7 +56,7 @@ const agentsResync = 30 * time.Second
 
 // NewAgents returns what does nothing until Start.
 func NewAgents(s *Service, e Executor, hub *events.Hub) *Agents {
-	a := &Agents{service: s, executor: e}
+	a := &Agents{Grace: 10 * time.Second, service: s, executor: e, leaving: map[string]time.Time{}}
 	a.loop = &events.Loop{Name: "bos v1 agents", Hub: hub, Tables: []string{SessionsTable},
 		Resync: func() time.Duration { return agentsResync }, Run: a.run}
 	return a
@@ -119,8 +126,8 @@ func (a *Agents) look(ctx context.Context, s *Session) error {
 	return err
 }
 
-// sweep stops agents whose session was deleted, and removes what is left of
-// those that ended before.
+// sweep ends agents that work on after their session is complete, stops those
+// whose session was deleted, and removes what is left of those that ended before.
 func (a *Agents) sweep(ctx context.Context, wanted map[string]bool) error {
 	jobs, err := a.executor.Jobs()
 	if err != nil {
@@ -140,12 +147,31 @@ func (a *Agents) sweep(ctx context.Context, wanted map[string]bool) error {
 		kept[(&Session{ID: id}).Job()] = true
 	}
 	for _, id := range jobs {
-		if kept[id] { // complete, and its agent about to end
-			continue
+		part := a.executor.Stop
+		if kept[id] {
+			part = a.see
 		}
-		if err := a.executor.Stop(ctx, id); err != nil {
+		if err := part(ctx, id); err != nil {
 			a.loop.Later(id, err)
 		}
 	}
 	return nil
+}
+
+// see ends the agent of a complete session if it outlasts its grace.
+func (a *Agents) see(ctx context.Context, id string) error {
+	if a.executor.State(id).Over() {
+		delete(a.leaving, id)
+		return nil
+	}
+	end, is := a.leaving[id]
+	if !is {
+		end = time.Now().Add(a.Grace)
+		a.leaving[id] = end
+	}
+	if time.Now().Before(end) {
+		a.loop.At(id, end)
+		return nil
+	}
+	return a.executor.End(ctx, id)
 }

@@ -279,6 +279,15 @@ func (j *jobs) State(id string) job.State {
 	return job.State{Phase: job.Lost, Message: "no trace of the job"}
 }
 
+func (j *jobs) End(_ context.Context, id string) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.states[id].Over() {
+		j.states[id] = job.State{Phase: job.Lost, Message: "ended"}
+	}
+	return nil
+}
+
 func (j *jobs) Stop(_ context.Context, id string) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -369,6 +378,24 @@ func TestAgentOfADeletedSessionIsStopped(t *testing.T) {
 	s.eventually("the agent was stopped", func() bool { return j.State("boa-"+id).Phase == job.Lost })
 	if agent := s.component(node1).Engine.Agent; agent != "" {
 		t.Errorf("the node is still %q's", agent)
+	}
+}
+
+func TestAgentDoesNotWorkOnForASessionThatIsSaidToBeComplete(t *testing.T) {
+	s := newSite(t)
+	j := &jobs{states: map[string]job.State{}, starts: map[string]int{}, changed: make(chan string, 100)}
+	agents := NewAgents(s.service, j, s.hub)
+	agents.Grace = time.Millisecond
+	agents.Start(t.Context())
+	t.Cleanup(agents.Stop)
+	id, other := s.session("shutdown"), s.session("shutdown")
+	for _, id := range []string{id, other} {
+		s.eventually("the agent was launched", func() bool { return j.State("boa-"+id).Phase == job.Running })
+	}
+	s.call(200, "PATCH", "/v1/session/"+id+"/status", `{"stop_time":"2"}`)
+	s.eventually("the agent was ended", func() bool { return j.State("boa-"+id).Message == "ended" })
+	if phase := j.State("boa-" + other).Phase; phase != job.Running {
+		t.Errorf("the other session's agent is %s", phase)
 	}
 }
 

@@ -200,25 +200,40 @@ func (e *Executor) dir(id string) job.Dir { return job.Dir(filepath.Join(e.cfg.D
 // the truth.
 func (e *Executor) Changed() <-chan string { return e.changed }
 
-// Stop ends the job if it runs and removes its traces. Unknown IDs are fine.
-func (e *Executor) Stop(ctx context.Context, id string) error {
+// End ends the job if it runs, which makes it lost; its traces stay. Unknown
+// IDs are fine.
+func (e *Executor) End(ctx context.Context, id string) error {
 	if !validID.MatchString(id) {
 		return nil
 	}
 	e.mu.Lock()
+	queued := len(e.waiting)
 	e.waiting = slices.DeleteFunc(e.waiting, func(w waiting) bool { return w.id == id })
+	queued -= len(e.waiting)
 	p := e.running[id]
 	e.mu.Unlock()
-	if p != nil {
-		if err := kill(id, p.pid); err != nil {
-			return fmt.Errorf("stop job %s: %w", id, err)
-		}
-		select {
-		case <-p.gone:
-		case <-e.closed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if queued > 0 {
+		e.record(id, job.Result{Phase: job.Lost, Message: "ended before it began", Ended: e.cfg.Now().UTC()})
+	}
+	if p == nil {
+		return nil
+	}
+	if err := kill(id, p.pid); err != nil {
+		return fmt.Errorf("end job %s: %w", id, err)
+	}
+	select {
+	case <-p.gone:
+	case <-e.closed:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// Stop ends the job if it runs and removes its traces. Unknown IDs are fine.
+func (e *Executor) Stop(ctx context.Context, id string) error {
+	if err := e.End(ctx, id); err != nil || !validID.MatchString(id) {
+		return err
 	}
 	if err := errors.Join(e.cfg.Clean(e.dir(id)), os.RemoveAll(string(e.dir(id)))); err != nil {
 		return fmt.Errorf("stop job %s: %w", id, err)

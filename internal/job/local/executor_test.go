@@ -316,6 +316,25 @@ func TestStopEndsEveryProcess(t *testing.T) {
 	b.until("job-1", job.Lost)
 }
 
+func TestEndLeavesTheTraces(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Parallel = 1 })
+	b.start("job-1", "daemon")
+	b.file("job-1", "daemon")
+	b.start("job-2", "")
+	for _, end := range [][2]string{{"job-2", "before it began"}, {"job-1", "ended without a result"}} {
+		id, words := end[0], end[1]
+		if err := b.End(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		if s := b.State(id); s.Phase != job.Lost || !strings.Contains(s.Message, words) {
+			t.Errorf("%s: %+v", id, s)
+		}
+	}
+	if left := job.Processes("job-1"); len(left) != 0 {
+		t.Errorf("processes %v are left", left)
+	}
+}
+
 func TestUnknownJobs(t *testing.T) {
 	b := newBench(t, nil)
 	for _, id := range []string{"job-none", "", "../x", "/"} {

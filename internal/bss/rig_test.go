@@ -22,6 +22,7 @@ import (
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/s3"
 	"github.com/drover-hpc/drover/internal/store"
 	"github.com/drover-hpc/drover/internal/xname"
 )
@@ -103,11 +104,11 @@ func (f *inventory) node(id, role string, nid int, mac, ip string) {
 // presigner signs by writing down what it was asked.
 type presigner struct{}
 
-func (presigner) Presign(_ context.Context, name string, ttl time.Duration, extra url.Values) (string, error) {
+func (presigner) Presign(_ context.Context, name, node string, ttl time.Duration) (string, error) {
 	if strings.Contains(name, "unsignable") {
 		return "", fault.New(fault.Unavailable, "no signature for %s", name)
 	}
-	return "http://s3/" + strings.TrimPrefix(name, "s3://") + "?ttl=" + ttl.String() + "&" + extra.Encode(), nil
+	return "http://s3/" + strings.TrimPrefix(name, "s3://") + "?ttl=" + ttl.String() + "&" + s3.NodeParameter + "=" + node, nil
 }
 
 type rig struct {

@@ -255,12 +255,15 @@ func (s *Service) join(ctx context.Context, params, name string) (string, error)
 	return strings.ReplaceAll(params, joinPlaceholder, token), nil
 }
 
+// presignFor is how long a host has to fetch kernel and initrd, about.
+const presignFor = 24 * time.Hour
+
 // sign makes an S3 URL one that the host can fetch; other URLs stay.
 func (s *Service) sign(ctx context.Context, name, host string) (string, error) {
 	if !strings.HasPrefix(name, "s3://") {
 		return name, nil
 	}
-	signed, err := s.signer.sign(ctx, name, host)
+	signed, err := s.cfg.Presigner.Presign(ctx, name, host, presignFor)
 	if err != nil {
 		return "", fmt.Errorf("presign %s: %w", name, err)
 	}

@@ -3,7 +3,6 @@ package bss
 import (
 	"cmp"
 	"context"
-	"net/url"
 	"slices"
 	"time"
 	"unique"
@@ -26,10 +25,10 @@ const (
 	keptImagesTable = "bss_kept_images"
 )
 
-// Presigner makes URLs by which an S3 object can be fetched without
-// credentials until ttl is over; extra query parameters are signed with it.
+// Presigner makes URLs by which a node can fetch an S3 object without
+// credentials until ttl is about over. It is asked for each URL of each script.
 type Presigner interface {
-	Presign(ctx context.Context, s3URL string, ttl time.Duration, extra url.Values) (string, error)
+	Presign(ctx context.Context, s3URL, node string, ttl time.Duration) (string, error)
 }
 
 // Config is what a Service works with.
@@ -72,7 +71,6 @@ type Service struct {
 	imageMirror *mirror[image]
 	unknowns    map[string]bool // hosts named Unknown-*; guarded by hostMirror
 	inventory   *inventory
-	signer      signer
 }
 
 // NewService returns the service. It answers at once; Start makes it write the
@@ -97,7 +95,6 @@ func NewService(cfg Config) *Service {
 		history:   newHistory(cfg.DB, cfg.Now),
 		unknowns:  map[string]bool{},
 		inventory: newInventory(cfg),
-		signer:    signer{presigner: cfg.Presigner, now: cfg.Now},
 	}
 	s.hostMirror = &mirror[host]{now: cfg.Now, hints: cfg.Hub.Subscribe(HostsTable), load: s.loadHosts, changed: s.noteUnknown}
 	s.imageMirror = &mirror[image]{now: cfg.Now, hints: cfg.Hub.Subscribe(imagesTable), load: s.loadImages}

@@ -25,7 +25,10 @@ type Credentials struct{ AccessKey, SecretKey string }
 // Client reads and writes objects, named by s3:// URLs. A missing object or
 // bucket is a fault.NotFound, a service that does not answer a
 // fault.Unavailable.
-type Client struct{ api *minio.Client }
+type Client struct {
+	api       *minio.Client
+	presigner presigner
+}
 
 // Object is what a HEAD tells.
 type Object struct {
@@ -54,7 +57,7 @@ func NewClient(endpoint string, c Credentials) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("S3 client: %w", err)
 	}
-	return &Client{api: api}, nil
+	return &Client{api: api, presigner: presigner{access: c.AccessKey, keys: keyring{secret: c.SecretKey}, now: time.Now}}, nil
 }
 
 // EnsureBuckets creates the buckets that do not exist.
@@ -191,20 +194,6 @@ func (c *Client) Delete(ctx context.Context, name string) error {
 		return err
 	}
 	return wrap("delete "+name, c.api.RemoveObject(ctx, u.Bucket, u.Key, minio.RemoveObjectOptions{}))
-}
-
-// Presign returns a URL by which anyone can GET the object until ttl is over.
-// extra query parameters become part of the signature.
-func (c *Client) Presign(ctx context.Context, name string, ttl time.Duration, extra url.Values) (string, error) {
-	u, err := ParseURL(name)
-	if err != nil {
-		return "", err
-	}
-	signed, err := c.api.PresignedGetObject(ctx, u.Bucket, u.Key, ttl, extra)
-	if err != nil {
-		return "", wrap("presign "+name, err)
-	}
-	return signed.String(), nil
 }
 
 // Ready reports whether the service answers.

@@ -23,6 +23,12 @@ type objects struct {
 	dir        string
 }
 
+// inFiles tells whether all that is kept of an object is kept in its file.
+func (o objects) inFiles() bool {
+	_, ok := o.attributes.(meta.XattrMeta)
+	return ok
+}
+
 func (o objects) bucket(name *string) string { return filepath.Join(o.dir, *name) }
 
 // missing answers for a key that cannot be here.

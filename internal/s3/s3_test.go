@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"io"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,7 +79,7 @@ func TestServerAndClient(t *testing.T) {
 	})
 
 	t.Run("a presigned fetch is recorded for its node", func(t *testing.T) {
-		signed, err := client.Presign(ctx, name, time.Hour, url.Values{NodeParameter: {"x1000c0s0b0n0"}})
+		signed, err := client.Presign(ctx, name, "x1000c0s0b0n0", time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v3"
 	"github.com/versity/versitygw/auth"
-	"github.com/versity/versitygw/backend"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
@@ -44,6 +44,7 @@ type Server struct {
 	cancel   context.CancelFunc
 	done     chan struct{}
 	err      error
+	fetches  *fetches // nil: the library answers all
 }
 
 // StartServer starts the server and returns when it answers.
@@ -62,6 +63,12 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 	ready := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Server{endpoint: "http://" + listen, cancel: cancel, done: make(chan struct{})}
+	options := []s3api.Option{s3api.WithOnListen(func() { close(ready) }), s3api.WithMiddleware("/", recordFetches(c.Journal))}
+	if be.inFiles() {
+		s.fetches = newFetches(c.Credentials, be.dir, time.Now)
+		options = append(options, s3api.WithMiddleware("/", s.fetches.serve))
+	}
+	options = append(options, s3api.WithMiddleware("/", controllers.WrapMiddleware(signatures{c.Credentials, time.Now}.check, nil, nil)))
 	go func() {
 		defer close(s.done)
 		s.err = embedgw.RunVersityGW(ctx, be, &embedgw.Config{
@@ -70,11 +77,7 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 			IAMService: auth.NewIAMServiceSingle(auth.Account{Access: c.Credentials.AccessKey, Secret: c.Credentials.SecretKey, Role: auth.RoleAdmin}),
 			Ports:      []string{listen}, MaxConnections: 16384, MaxRequests: 8192, MultipartMaxParts: 10000,
 			Quiet: true, KeepAlive: true, DisableACLs: true,
-			S3Options: []s3api.Option{
-				s3api.WithOnListen(func() { close(ready) }),
-				s3api.WithMiddleware("/", recordFetches(c.Journal)),
-				s3api.WithMiddleware("/", controllers.WrapMiddleware(signatures{c.Credentials, time.Now}.check, nil, nil)),
-			},
+			S3Options: options,
 		})
 	}()
 	select {
@@ -97,27 +100,26 @@ func (s *Server) Stop() {
 
 // newBackend keeps object metadata in extended attributes, or beside the
 // objects where the file system has none.
-func newBackend(dir string) (backend.Backend, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, err
+func newBackend(dir string) (be objects, err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return be, err
 	}
 	opts := posix.PosixOpts{CopyObjectThreshold: 5 << 30}
 	var store meta.MetadataStorer = meta.XattrMeta{}
 	if (meta.XattrMeta{}).Test(dir) != nil {
 		side := filepath.Clean(dir) + "-metadata"
 		if err := os.MkdirAll(side, 0o755); err != nil {
-			return nil, err
+			return be, err
 		}
 		sidecar, err := meta.NewSideCar(side)
 		if err != nil {
-			return nil, err
+			return be, err
 		}
 		store, opts.SideCarDir = sidecar, side
 	}
 	files, err := posix.New(dir, store, opts)
 	if err != nil {
-		return nil, err
+		return be, err
 	}
 	return objects{Backend: files, attributes: store, dir: dir}, nil
 }
@@ -148,7 +150,7 @@ func recordFetches(j *journal.Journal) fiber.Handler {
 		}
 		status := c.Response().StatusCode()
 		e := journal.Entry{Node: strings.Clone(node), Source: "s3", Kind: "artifact", Failed: status >= 400,
-			Text: fmt.Sprintf("fetched s3:/%s (%d bytes)", c.Path(), max(c.Response().Header.ContentLength(), 0))}
+			Text: "fetched s3:/" + c.Path() + " (" + strconv.Itoa(max(c.Response().Header.ContentLength(), 0)) + " bytes)"}
 		if e.Failed {
 			e.Text = fmt.Sprintf("could not fetch s3:/%s: %d %s", c.Path(), status, http.StatusText(status))
 		}

@@ -1,12 +1,15 @@
 package s3
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -368,4 +371,43 @@ func TestPlainLinksStandAsTheyAreSigned(t *testing.T) {
 			t.Fatalf("%s\nis taken for %s\nbut signed is %s", query, got, want)
 		}
 	})
+}
+
+// fileTaker is a connection that the kernel copies files to.
+type fileTaker struct {
+	bytes.Buffer
+	file string
+}
+
+func (f *fileTaker) ReadFrom(r io.Reader) (int64, error) {
+	if rest, ok := r.(*io.LimitedReader); ok {
+		if file, ok := rest.R.(*os.File); ok {
+			f.file = file.Name()
+		}
+	}
+	return f.Buffer.ReadFrom(r)
+}
+
+// The network takes sendfile for a limited file only.
+func TestPartsOfLargeObjectsAreHandedToTheConnectionAsFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "large")
+	if err := os.WriteFile(path, []byte(strings.Repeat("0123456789", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	is, _ := identify(path)
+	body, current := openPart(&heldObject{file: path, is: is}, 15, 500)
+	if !current {
+		t.Fatal("not current")
+	}
+	defer body.Close()
+	var conn fileTaker
+	w := bufio.NewWriter(&conn)
+	w.WriteString("header:")
+	n, err := body.(io.WriterTo).WriteTo(w)
+	if err != nil || n != 500 || w.Flush() != nil {
+		t.Fatalf("%d bytes, %v", n, err)
+	}
+	if conn.file != path || conn.String() != "header:"+strings.Repeat("5678901234", 50) {
+		t.Errorf("file %q, sent %.40q", conn.file, conn.String())
+	}
 }

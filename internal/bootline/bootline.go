@@ -34,43 +34,71 @@ const initrdName = "initrd=initrd"
 // themselves about who the node is, and before that the initrd's name in iPXE,
 // if there is one, in place of the first initrd= that they have.
 func Compose(parameters []string, id Identity, initrd bool) string {
-	var all []string
-	for _, p := range parameters {
-		if p != "" {
-			all = append(all, p)
-		}
-	}
-	line := strings.Join(all, " ")
-	var first []string
+	line := joined(parameters)
+	words := make([]string, 0, 12) // names and values in turn
 	if initrd {
 		line = withoutInitrd(line)
-		first = append(first, initrdName)
+		words = append(words, initrdName, "")
 	}
-	add := func(name, value string) {
-		if value == "" {
-			return
-		}
-		line = without(line, name)
-		if !says(line, name) {
-			first = append(first, name+value)
-		}
-	}
-	add("xname=", id.XName)
+	var nid [20]byte
+	number := ""
 	if id.NID >= 0 {
-		add("nid=", strconv.Itoa(id.NID))
+		number = string(strconv.AppendInt(nid[:0], int64(id.NID), 10))
 	}
-	add("bss_referral_token=", id.Token)
+	cloud := ""
 	if id.CloudInit != "" {
-		add("ds=", "nocloud-net;s="+id.CloudInit+"/")
+		cloud = "nocloud-net;s=" + id.CloudInit + "/"
+	}
+	for _, w := range [...]struct{ name, value string }{{"xname=", id.XName}, {"nid=", number}, {"bss_referral_token=", id.Token}, {"ds=", cloud}} {
+		if w.value == "" {
+			continue
+		}
+		line = without(line, w.name)
+		if !says(line, w.name) {
+			words = append(words, w.name, w.value)
+		}
+	}
+	size := len(line)
+	for _, w := range words {
+		size += len(w) + 1
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for i := 0; i < len(words); i += 2 {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(words[i])
+		b.WriteString(words[i+1])
 	}
 	if line != "" {
-		first = append(first, line)
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(line)
 	}
-	return strings.Join(first, " ")
+	return b.String()
+}
+
+// joined are the parameters that are not empty, with a blank between them.
+func joined(parameters []string) (line string) {
+	for _, p := range parameters {
+		switch {
+		case p == "":
+		case line == "":
+			line = p
+		default:
+			line += " " + p
+		}
+	}
+	return line
 }
 
 // says reports whether a word of the line begins with the name.
 func says(line, name string) bool {
+	if !strings.Contains(line, name) {
+		return false
+	}
 	for word := range strings.FieldsSeq(line) {
 		if strings.HasPrefix(word, name) {
 			return true
@@ -82,7 +110,7 @@ func says(line, name string) bool {
 // without takes the name without a value out of the line, where it would
 // outrank the value that stands first.
 func without(line, name string) string {
-	if !slices.Contains(strings.Fields(line), name) {
+	if !strings.Contains(line, name) || !slices.Contains(strings.Fields(line), name) {
 		return line
 	}
 	return strings.Join(slices.DeleteFunc(strings.Fields(line), func(word string) bool { return word == name }), " ")
@@ -92,6 +120,9 @@ func without(line, name string) string {
 // cuts at any text "initrd", also in the middle of another parameter, which
 // nobody can want.)
 func withoutInitrd(line string) string {
+	if !strings.Contains(line, "initrd=") {
+		return line
+	}
 	words := strings.Split(line, " ")
 	for i, w := range words {
 		if strings.HasPrefix(w, "initrd=") {

@@ -54,19 +54,32 @@ func signParameters(line string, sign func(s3URL string) (string, error)) (strin
 		return line, nil
 	}
 	var failed error
-	words := strings.Split(line, " ")
-	for i, w := range words {
+	var b strings.Builder
+	b.Grow(len(line) + signatureRoom)
+	for at := 0; at < len(line); {
+		end := at + strings.IndexByte(line[at:], ' ') + 1 // behind the blank
+		if end == at {
+			end = len(line)
+		}
+		word := strings.TrimSuffix(line[at:end], " ")
 		for _, name := range bootline.SignedParameters {
-			if !strings.HasPrefix(w, name+"s3://") {
+			if !strings.HasPrefix(word, name+"s3://") {
 				continue
 			}
-			signed, err := sign(w[len(name):])
+			signed, err := sign(word[len(name):])
 			if err != nil {
 				failed = err
 				continue
 			}
-			words[i] = name + signed
+			b.WriteString(name)
+			b.WriteString(signed)
+			at += len(word)
 		}
+		b.WriteString(line[at:end])
+		at = end
 	}
-	return strings.Join(words, " "), failed
+	return b.String(), failed
 }
+
+// signatureRoom is about what one URL grows by when it is signed.
+const signatureRoom = 384

@@ -63,9 +63,9 @@ type textOutput struct {
 const textPlain = "text/plain; charset=UTF-8"
 
 func registerBootScript(api huma.API, s *Service) {
-	httpapi.Handle(api, huma.Operation{OperationID: "get-bootscript", Method: http.MethodGet, Path: "/boot/v1/bootscript",
+	httpapi.HandleShort(api, huma.Operation{OperationID: "get-bootscript", Method: http.MethodGet, Path: "/boot/v1/bootscript",
 		Summary: "Write the iPXE boot script of a host", Tags: []string{"bootscript"},
-		Responses: textResponse("text/plain", "The script")},
+		Responses: textResponse("text/plain", "The script")}, s.answerScript,
 		func(ctx context.Context, in *scriptInput) (*textOutput, error) {
 			text, err := s.BootScript(ctx, ScriptQuery{MAC: in.MAC, Name: in.Name, NID: in.NID.pointer(), Arch: in.Arch,
 				Retry: in.Retry, Since: in.TS})

@@ -223,3 +223,60 @@ func TestScriptNeedsAHost(t *testing.T) {
 	r.must(400, "GET", "/boot/v1/bootscript?nid=x", nil)
 	wantPart(t, "a name that breaks the script", r.must(400, "GET", "/boot/v1/bootscript?name=x%0Aboot", nil), "query.name")
 }
+
+// What is answered by a shortcut and what goes the usual way, as any query
+// with a parameter that nobody knows does, is answered alike.
+func TestScriptsAreTheSameEitherWay(t *testing.T) {
+	r := start(t)
+	r.hsm.node(node, "Compute", 7, mac, "")
+	r.hsm.node("x1000c0s0b0n1", "Compute", 8, "aa:bb:cc:00:00:02", "")
+	r.put(bss.BootParameters{Hosts: []string{node}, Kernel: "s3://boot-images/i/kernel", Initrd: "s3://boot-images/i/initrd", Params: "root=live:s3://b/r <&>"})
+	r.put(bss.BootParameters{Hosts: []string{"x1000c0s0b0n1"}, Kernel: "s3://unsignable/<kernel>&"})
+	r.put(bss.BootParameters{Hosts: []string{"Unknown-x86_64"}, Kernel: "http://unknown"})
+	for query, status := range map[string]int{
+		"mac=" + mac:                                 200,
+		"retry=3&mac=" + strings.ToUpper(mac):        200,
+		"mac=" + mac + "&ts=1&arch=x86_64&retry=0":   200,
+		"mac=" + strings.ReplaceAll(mac, ":", "-"):   200,
+		"mac=aa-bb-cc-00-00-02":                      503,
+		"mac=aabbcc000099":                           200, // asked for its architecture
+		"mac=aabbcc000099&arch=x86_64":               200,
+		"mac=aabbcc000099&arch=arm64":                404,
+		"mac=":                                       400,
+		"mac=x":                                      400,
+		"mac=" + mac + "&mac=aabbcc000002":           200,
+		"mac=" + mac + "&retry=x":                    400,
+		"mac=" + mac + "&retry=":                     400,
+		"mac=" + mac + "&retry=-1":                   200,
+		"mac=" + mac + "&ts=99999999999999999999":    400,
+		"mac=" + mac + "&nid=8":                      400,
+		"mac=" + mac + "&name=" + node:               200,
+		"mac=" + strings.ReplaceAll(mac, ":", "%3A"): 200,
+		"name=" + node:                               200,
+		"":                                           400,
+	} {
+		short, usual := r.ask("GET", "/boot/v1/bootscript?"+query, nil), r.ask("GET", "/boot/v1/bootscript?"+query+"&unknown=1", nil)
+		if short.Code != status || usual.Code != status {
+			t.Errorf("%s: status %d, the usual way %d, want %d", query, short.Code, usual.Code, status)
+		}
+		want(t, query, short.Body.String(), usual.Body.String())
+		want(t, query, short.Header().Get("Content-Type"), usual.Header().Get("Content-Type"))
+	}
+	if told := r.told("x1000c0s0b0n1"); len(told) != 2 {
+		t.Errorf("two scripts that could not be made are told %d times: %v", len(told), told)
+	}
+}
+
+func TestMACsAreSpelledInOneWay(t *testing.T) {
+	r := start(t)
+	for given, want := range map[string]bool{
+		"AA-BB.cc_00:00:01": true, "aabbcc000001": true, "a:abbcc000001": true, "aabbcc00000": false, "aabbcc0000011": false,
+		"aabbcc0000gg": false, "": false, strings.Repeat("0a", 20): true, strings.Repeat("0a", 21): false, strings.Repeat("0a", 8): true, strings.Repeat("0a", 7): false,
+	} {
+		status := r.ask("PUT", "/boot/v1/bootparameters", bss.BootParameters{MACs: []string{given}, Kernel: "http://k"}).Code
+		if (status == 200) != want {
+			t.Errorf("%s: status %d, want it taken: %v", given, status, want)
+		}
+	}
+	wantPart(t, "hosts", r.must(200, "GET", "/boot/v1/bootparameters", nil), `"aa:bb:cc:00:00:01"`)
+}

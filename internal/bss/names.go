@@ -1,7 +1,6 @@
 package bss
 
 import (
-	"encoding/hex"
 	"strconv"
 	"strings"
 	"unicode"
@@ -45,16 +44,43 @@ func hostKey(name string) (key string, ok bool) {
 // macKey spells a MAC address (of Ethernet, or a longer one) in lower case with
 // colons; ok is false for what is none.
 func macKey(mac string) (key string, ok bool) {
-	b, err := hex.DecodeString(hsm.MACID(mac))
-	if err != nil || len(b) != 6 && len(b) != 8 && len(b) != 20 {
+	var pairs [maxMAC*3 - 1]byte
+	n := 0
+	for i := 0; i < len(mac); i++ {
+		c := mac[i]
+		switch {
+		case '0' <= c && c <= '9' || 'a' <= c && c <= 'f':
+		case 'A' <= c && c <= 'F':
+			c += 'a' - 'A'
+		case strings.IndexByte(macSeparators, c) >= 0:
+			continue
+		default:
+			return "", false
+		}
+		if n%3 == 2 {
+			if n+2 > len(pairs) {
+				return "", false
+			}
+			pairs[n] = ':'
+			n++
+		}
+		pairs[n] = c
+		n++
+	}
+	if n != 6*3-1 && n != 8*3-1 && n != maxMAC*3-1 {
 		return "", false
 	}
-	pairs := make([]string, len(b))
-	for i := range b {
-		pairs[i] = hex.EncodeToString(b[i : i+1])
+	if key := pairs[:n]; string(key) != mac {
+		return string(key), true
 	}
-	return strings.Join(pairs, ":"), true
+	return mac, true
 }
+
+// macSeparators are those that hsm.MACID leaves out.
+const macSeparators = ":-._"
+
+// maxMAC is the number of bytes of the longest addresses, those of InfiniBand.
+const maxMAC = 20
 
 func breaksWord(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 

@@ -115,11 +115,11 @@ func (s *Service) BootScript(ctx context.Context, q ScriptQuery) ([]byte, error)
 		return nil, err
 	}
 	if h.Kernel != "" {
-		entry.Text = "boot script served (kernel " + h.Kernel + ", token " + h.Token
+		retry := ""
 		if q.Retry > 0 {
-			entry.Text += ", retry " + strconv.Itoa(q.Retry)
+			retry = ", retry " + strconv.Itoa(q.Retry)
 		}
-		entry.Text += ")"
+		entry.Text = "boot script served (kernel " + h.Kernel + ", token " + h.Token + retry + ")"
 		s.cfg.Journal.Note(entry)
 		s.history.note(c.component.ID, bootscriptEndpoint)
 	}

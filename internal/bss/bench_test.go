@@ -86,3 +86,24 @@ func BenchmarkPut10000Hosts(b *testing.B) {
 		r.boot(xnames, i)
 	}
 }
+
+// What cloud-init asks for at each boot.
+func BenchmarkCloudInit(b *testing.B) {
+	r := start(b)
+	r.hsm.node(node, "Compute", 7, mac, "10.1.0.7")
+	r.put(bss.BootParameters{Hosts: []string{node}, Kernel: "http://k", CloudInit: &bss.CloudInit{UserData: map[string]any{"runcmd": []any{"true"}}}})
+	r.put(bss.BootParameters{Hosts: []string{bss.GlobalHost}, CloudInit: &bss.CloudInit{MetaData: map[string]any{"cfs_public_key": "ssh-ed25519 AAAA", "site": map[string]any{"name": "here"}}}})
+	for _, path := range []string{"/meta-data", "/user-data", "/meta-data?key=Global.cfs_public_key"} {
+		b.Run(path[1:], func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				req := httptest.NewRequest(http.MethodGet, "/apis/bss"+path, nil)
+				req.RemoteAddr = "10.1.0.7:4711"
+				w := httptest.NewRecorder()
+				if r.handler.ServeHTTP(w, req); w.Code != http.StatusOK {
+					b.Fatal(w.Body)
+				}
+			}
+		})
+	}
+}

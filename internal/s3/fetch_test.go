@@ -1,15 +1,11 @@
 package s3
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,7 +16,6 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
-	"pgregory.net/rapid"
 )
 
 // sendRaw sends a request line and header as they stand and returns the answer
@@ -54,7 +49,10 @@ func sendRaw(t *testing.T, server *Server, method, target string, header ...stri
 		}
 	}
 	slices.Sort(sorted[1:])
-	return changing.ReplaceAllString(strings.Join(slices.Compact(sorted), "\n")+"\n\n"+body, "$1")
+	if len(body) < 4096 { // else it is an object
+		body = changing.ReplaceAllString(body, "$1")
+	}
+	return changing.ReplaceAllString(strings.Join(slices.Compact(sorted), "\n"), "$1") + "\n\n" + body
 }
 
 var (
@@ -76,12 +74,12 @@ const byLibrary = "Content-Language: x"
 func warm(t *testing.T, server *Server, path string) {
 	t.Helper()
 	before := server.fetches.answered.Load()
-	for end := time.Now().Add(10 * time.Second); server.fetches.answered.Load() == before; {
+	for end := time.Now().Add(time.Minute); server.fetches.answered.Load() == before; {
 		if answer := sendRaw(t, server, "GET", target(t, server, "GET", path, "", region, time.Now())); !strings.HasPrefix(answer, "HTTP/1.1 200 ") {
 			t.Fatalf("GET %s: %.300s", path, answer)
 		}
 		if time.Now().After(end) {
-			t.Fatalf("%s is not held after ten seconds", path)
+			t.Fatalf("%s is not held after a minute", path)
 		}
 	}
 }
@@ -95,7 +93,7 @@ func startWithObjects(t *testing.T) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	large := bytes.Repeat([]byte("0123456789"), 100_000)
+	large := bytes.Repeat([]byte("0123456789"), heldBody/10+1000)
 	for path, put := range map[string]struct {
 		data []byte
 		minio.PutObjectOptions
@@ -163,7 +161,7 @@ func TestFetchesAreAnsweredAsTheLibraryDoes(t *testing.T) {
 		check(true, "HEAD, range "+asked, "HEAD", head, "Range: "+asked)
 		check(true, "large, range "+asked, "GET", large, "Range: "+asked)
 	}
-	check(true, "large, a large range", "GET", large, "Range: bytes=1000-900000")
+	check(true, "large, a large range", "GET", large, "Range: bytes=1000-200000")
 	check(true, "empty, range", "GET", to(emptyObject, ""), "Range: bytes=-5")
 	check(false, "range behind the end", "GET", plain, "Range: bytes=8-")
 	check(false, "range of nothing", "GET", plain, "Range: bytes=-0")
@@ -309,105 +307,4 @@ func TestConcurrentFetchesSeeWritesInOrder(t *testing.T) {
 	}
 	close(done)
 	readers.Wait()
-}
-
-// What is held stays within its bound, and what is asked for stays.
-func TestHeldObjectsAreBounded(t *testing.T) {
-	var h held
-	hot := &heldObject{body: make([]byte, 1000)}
-	h.put("hot", hot)
-	for i := range 3000 {
-		h.put(strconv.Itoa(i), &heldObject{body: make([]byte, 100<<10)})
-		if h.get([]byte("hot")) != hot {
-			t.Fatalf("what is asked for all the time is gone after %d others", i)
-		}
-		total := 0
-		for _, generation := range []map[string]*heldObject{h.young, h.old} {
-			for path, o := range generation {
-				total += o.cost(len(path))
-			}
-		}
-		if total > heldMost {
-			t.Fatalf("%d bytes are held, of at most %d", total, heldMost)
-		}
-	}
-}
-
-// A query that is taken as it stands is what version 4 signs.
-func TestPlainLinksStandAsTheyAreSigned(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		query := "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=key%2F20260101%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20260101T000000Z" +
-			"&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=" + strings.Repeat("0", signatureLength) + "&x-drover-node=x1%2B&x-id=a"
-		parts := strings.Split(query, "&")
-		for range rapid.IntRange(0, 3).Draw(t, "changes") {
-			i := rapid.IntRange(0, len(parts)-1).Draw(t, "part")
-			switch rapid.IntRange(0, 3).Draw(t, "change") {
-			case 0:
-				parts = append(parts, parts[i])
-			case 1:
-				j := rapid.IntRange(0, len(parts)-1).Draw(t, "with")
-				parts[i], parts[j] = parts[j], parts[i]
-			case 2:
-				parts[i] += rapid.SampledFrom([]string{"%", "%2b", "%2B", "%41", "+", "/", "=", ";", "a", "%2", "ü", "#"}).Draw(t, "more")
-			default:
-				parts = slices.Delete(parts, i, i+1)
-			}
-			if len(parts) == 0 {
-				return
-			}
-		}
-		query = strings.Join(parts, "&")
-		var scope [64]byte
-		link, ok := readPlainLink([]byte(query), scope[:])
-		if !ok {
-			return
-		}
-		values, err := url.ParseQuery(query)
-		if err != nil {
-			t.Fatalf("%s is taken: %v", query, err)
-		}
-		values.Del("X-Amz-Signature")
-		if want, got := strings.ReplaceAll(values.Encode(), "+", "%20"), string(link.query[0])+string(link.query[1]); got != want {
-			t.Fatalf("%s\nis taken for %s\nbut signed is %s", query, got, want)
-		}
-	})
-}
-
-// fileTaker is a connection that the kernel copies files to.
-type fileTaker struct {
-	bytes.Buffer
-	file string
-}
-
-func (f *fileTaker) ReadFrom(r io.Reader) (int64, error) {
-	if rest, ok := r.(*io.LimitedReader); ok {
-		if file, ok := rest.R.(*os.File); ok {
-			f.file = file.Name()
-		}
-	}
-	return f.Buffer.ReadFrom(r)
-}
-
-// The network takes sendfile for a limited file only.
-func TestPartsOfLargeObjectsAreHandedToTheConnectionAsFiles(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "large")
-	if err := os.WriteFile(path, []byte(strings.Repeat("0123456789", 100)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	is, _ := identify(path)
-	body, current := openPart(&heldObject{file: path, is: is}, 15, 500)
-	if !current {
-		t.Fatal("not current")
-	}
-	defer body.Close()
-	var conn fileTaker
-	w := bufio.NewWriter(&conn)
-	w.WriteString("header:")
-	n, err := body.(io.WriterTo).WriteTo(w)
-	if err != nil || n != 500 || w.Flush() != nil {
-		t.Fatalf("%d bytes, %v", n, err)
-	}
-	if conn.file != path || conn.String() != "header:"+strings.Repeat("5678901234", 50) {
-		t.Errorf("file %q, sent %.40q", conn.file, conn.String())
-	}
 }

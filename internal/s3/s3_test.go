@@ -98,6 +98,35 @@ func TestServerAndClient(t *testing.T) {
 		}
 	})
 
+	t.Run("a fetch from memory is recorded in the same words", func(t *testing.T) {
+		const odd = "s3://ims/a b/ü+1"
+		if _, err := client.Put(ctx, odd, strings.NewReader(text), int64(len(text)), ""); err != nil {
+			t.Fatal(err)
+		}
+		signed, err := client.Presign(ctx, odd, "x1000c0s0b0n1", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := server.fetches.answered.Load()
+		for end := time.Now().Add(time.Minute); server.fetches.answered.Load() < before+2; {
+			if status, body := get(t, signed); status != 200 || body != text || time.Now().After(end) {
+				t.Fatalf("presigned GET gave %d %q", status, body)
+			}
+		}
+		running, stop := context.WithCancel(ctx)
+		stop()
+		j.Run(running)
+		list, err := j.List(ctx, "x1000c0s0b0n1", "", 0)
+		if err != nil || len(list) < 3 {
+			t.Fatalf("journal has %+v, %v", list, err)
+		}
+		for _, e := range list {
+			if e.Text != "fetched s3://ims/a b/ü+1 (8 bytes)" {
+				t.Errorf("journal has %+v", e)
+			}
+		}
+	})
+
 	t.Run("wrong credentials are refused", func(t *testing.T) {
 		stranger, err := NewClient(server.Endpoint(), Credentials{"key", "guess"})
 		if err != nil {

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -19,32 +18,25 @@ type Face struct {
 	username string
 	basic    string // the Authorization header that opens every controller
 	http     *http.Server
-	open     atomic.Int64 // connections
+	traffic  traffic
+	most     int64 // open connections that are kept
 	sessions sessions
 	tasks    tasks
 	requests counters
 }
 
 const (
-	// keepAliveUpTo is the number of open connections beyond which answers
-	// close theirs: a fleet has more controllers than a process may have files.
-	keepAliveUpTo = 1000
-	idle          = 10 * time.Second
-	maxBody       = 64 << 10
+	// idle is longer than a client waits from one look at the power to the next.
+	idle      = 75 * time.Second
+	slowStart = 10 * time.Second // of a request's header
+	maxBody   = 64 << 10
 )
 
 // NewFace returns a face with the account of every controller.
 func NewFace(find Find, username, password string) *Face {
-	f := &Face{find: find, username: username}
+	f := &Face{find: find, username: username, most: keepAliveUpTo()}
 	f.basic = basic(username, password)
-	f.http = &http.Server{Handler: f, ReadHeaderTimeout: idle, IdleTimeout: idle, ConnState: func(_ net.Conn, state http.ConnState) {
-		switch state {
-		case http.StateNew:
-			f.open.Add(1)
-		case http.StateClosed, http.StateHijacked:
-			f.open.Add(-1)
-		}
-	}}
+	f.http = &http.Server{Handler: f, ReadHeaderTimeout: slowStart, IdleTimeout: idle, ConnState: f.traffic.connection}
 	return f
 }
 
@@ -61,6 +53,7 @@ func (f *Face) Close() { f.http.Close() }
 
 // ServeHTTP answers for the controller at the connection's own address.
 func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.traffic.request(r.Method)
 	c, ok := f.meant(r)
 	if !ok {
 		http.Error(w, "no BMC has this address", http.StatusMisdirectedRequest)
@@ -69,7 +62,7 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c.Unreachable {
 		panic(http.ErrAbortHandler) // drops the connection without an answer
 	}
-	if f.open.Load() > keepAliveUpTo {
+	if f.traffic.open.Load() > f.most {
 		w.Header().Set("Connection", "close")
 	}
 	w.Header().Set("OData-Version", "4.0")

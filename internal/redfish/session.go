@@ -44,7 +44,7 @@ const (
 // session where the BMC does not take that.
 func (d *Driver) authorized(ctx context.Context, address string, login Login, r request) (answer, error) {
 	key := sessionKey{address, login}
-	r.login, r.token = &login, d.sessions.token(key)
+	r.login, r.basic, r.token = login, true, d.sessions.token(key)
 	a, err := d.send(ctx, address, r)
 	if statusOf(err) != http.StatusUnauthorized || login.Username == "" {
 		return a, err

@@ -136,3 +136,6 @@ func (n *Node) Console() []string {
 	}
 	return lines
 }
+
+// BMCTraffic is what all BMCs met since New.
+func (f *Fleet) BMCTraffic() bmc.Traffic { return f.bmcs.Traffic() }

@@ -18,8 +18,8 @@ type recorder struct {
 
 	unwritten batch.Writer[string, observation]
 
-	mu   sync.Mutex
-	seen map[string]time.Time // when the newest look began
+	mu      sync.Mutex
+	watched map[string]*watched // by xname
 
 	news     map[string]powerNews  // not told to HSM yet
 	knows    map[string]PowerState // what HSM was told, or will be, since the start
@@ -27,7 +27,21 @@ type recorder struct {
 	telling  chan struct{} // holds one element while HSM is being told
 }
 
+// watched is what is remembered of a component.
+type watched struct {
+	began  time.Time // the newest look did
+	handed int       // observations to the writer
+	// written is the last of these, once it is; nil until then.
+	written *observation
+	// off is when a transition saw the component off as it wanted; zero when
+	// something was sent or seen since.
+	off time.Time
+}
+
 const (
+	// offFor is for how long a component is believed to be off that a transition
+	// has just turned off: as long as clients are told what a poll saw.
+	offFor = 30 * time.Second
 	// gather is how long an observation waits for others.
 	gather = 10 * time.Millisecond
 	// retryPause is the wait before what failed is tried again.
@@ -35,21 +49,57 @@ const (
 )
 
 func newRecorder(table *store.Table[PowerStatus], state State, now func() time.Time) *recorder {
-	r := &recorder{table: table, state: state, now: now, seen: map[string]time.Time{},
+	r := &recorder{table: table, state: state, now: now, watched: map[string]*watched{},
 		news: map[string]powerNews{}, knows: map[string]PowerState{}, newsWake: make(chan struct{}, 1),
 		telling: make(chan struct{}, 1)}
 	r.unwritten.What, r.unwritten.Every, r.unwritten.Write = "power states", gather, r.write
 	return r
 }
 
-// saw takes an observation; one that is older than the newest is dropped.
+// watch is what is remembered of the component. The caller holds mu.
+func (r *recorder) watch(xname string) *watched {
+	w := r.watched[xname]
+	if w == nil {
+		w = &watched{}
+		r.watched[xname] = w
+	}
+	return w
+}
+
+// saw takes an observation; one that is older than the newest is dropped, and
+// so is one that says what is written already, and told to HSM.
 func (r *recorder) saw(o observation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if x := o.component.Xname; !o.at.Before(r.seen[x]) {
-		r.seen[x] = o.at
-		r.unwritten.Put(x, o)
+	x := o.component.Xname
+	w := r.watch(x)
+	if o.at.Before(w.began) {
+		return
 	}
+	w.began = o.at
+	switch {
+	case o.turnedOff:
+		w.off = o.at
+	case !o.isOff:
+		w.off = time.Time{}
+	}
+	if w.written != nil && w.written.same(&o) && !r.isNews(&o) {
+		return
+	}
+	w.handed++
+	o.number, w.written = w.handed, nil
+	r.unwritten.Put(x, o)
+}
+
+// isOff tells whether a transition turned the component off a moment ago, and
+// nobody saw it otherwise or sent it anything since. It is told once.
+func (r *recorder) isOff(xname string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w := r.watch(xname)
+	is := !w.off.IsZero() && r.now().Sub(w.off) < offFor
+	w.off = time.Time{}
+	return is
 }
 
 // claim tells the caller to look at the component now, unless somebody has
@@ -57,10 +107,11 @@ func (r *recorder) saw(o observation) {
 func (r *recorder) claim(xname string, since time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.seen[xname].After(since) {
+	w := r.watch(xname)
+	if w.began.After(since) {
 		return false
 	}
-	r.seen[xname] = r.now()
+	w.began = r.now()
 	return true
 }
 
@@ -69,7 +120,7 @@ func (r *recorder) forget(ctx context.Context, xnames []string) error {
 	r.unwritten.Forget(xnames...)
 	r.mu.Lock()
 	for _, x := range xnames {
-		delete(r.seen, x)
+		delete(r.watched, x)
 		delete(r.knows, x)
 	}
 	r.mu.Unlock()
@@ -114,7 +165,20 @@ func (r *recorder) write(ctx context.Context, seen []observation) error {
 		}
 	}
 	r.spread(fresh, offTold)
+	r.isWritten(seen)
 	return nil
+}
+
+// isWritten remembers what is written, unless newer came.
+func (r *recorder) isWritten(seen []observation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range seen {
+		o := seen[i]
+		if w := r.watched[o.component.Xname]; w != nil && w.handed == o.number {
+			w.written = &o
+		}
+	}
 }
 
 func nudge(wake chan struct{}) {

@@ -50,8 +50,8 @@ func (c *catalog) component(e *hsm.ComponentEndpoint) *Component {
 		OdataID: e.OdataID, ResetTarget: reset.Target, ResetTypes: its.resetTypes, can: its.supported}
 }
 
-// fetchAllAbove is how many components make asking for all cheaper than
-// asking for each.
+// fetchAllAbove is how many components make asking for all cheaper than asking
+// for each, if they are more than half of those that are known, too.
 const fetchAllAbove = 200
 
 // get returns those of the components that exist.
@@ -95,7 +95,10 @@ func (c *catalog) all() []*Component {
 
 // refresh asks for these components again and forgets those that are gone.
 func (c *catalog) refresh(ctx context.Context, xnames []string) error {
-	if len(xnames) > fetchAllAbove {
+	c.mu.RLock()
+	most := max(fetchAllAbove, len(c.byName)/2)
+	c.mu.RUnlock()
+	if len(xnames) > most {
 		return c.reload(ctx)
 	}
 	endpoints, err := c.inventory.ComponentEndpoints(ctx, xnames)

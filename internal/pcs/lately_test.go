@@ -2,49 +2,88 @@ package pcs_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/hsm"
+	"github.com/drover-hpc/drover/internal/loopback"
 	"github.com/drover-hpc/drover/internal/pcs"
-	"github.com/drover-hpc/drover/internal/sim"
 )
 
-// fleet makes the world's components those of simulated BMCs.
-func (w *world) fleet(nodes int) *sim.Fleet {
+// machine is a system behind a BMC that is at once as it is told to be.
+type machine struct {
+	bmc.System
+	mu     sync.Mutex
+	power  bmc.PowerState
+	resets int
+}
+
+func (m *machine) Hardware() bmc.Hardware         { return bmc.Hardware{} }
+func (m *machine) BootOverride() bmc.BootOverride { return bmc.BootOverride{} }
+
+func (m *machine) PowerState() bmc.PowerState {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.power
+}
+
+func (m *machine) Reset(kind string) *bmc.Refusal {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.resets++
+	if m.power = bmc.Off; kind == bmc.ResetOn {
+		m.power = bmc.On
+	}
+	return nil
+}
+
+// machines makes the world's components systems that are on, each behind a BMC
+// with an address of its own.
+func (w *world) machines(names ...string) (*bmc.Face, []machine) {
 	w.t.Helper()
-	f, err := sim.New(sim.Options{Nodes: nodes, Dir: w.t.TempDir(), Gateway: "http://127.0.0.1:1", Pace: 1000})
+	const net loopback.Net = 108
+	all := make([]machine, len(names))
+	face := bmc.NewFace(func(at netip.Addr) (bmc.Controller, bool) {
+		i := net.Index(at)
+		if i < 0 || i >= len(all) {
+			return bmc.Controller{}, false
+		}
+		return bmc.Controller{Number: i, Systems: []bmc.System{&all[i]}}, true
+	}, "root", w.site.password)
+	l, err := loopback.Listen(0, net, len(names))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(f.Stop)
-	if err := f.Start(context.Background()); err != nil {
-		w.t.Fatal(err)
-	}
-	for i, b := range f.BMCs() {
+	go face.Serve(l) //nolint:errcheck // until Close
+	w.t.Cleanup(face.Close)
+	for i, x := range names {
+		all[i].power = bmc.On
 		const path = "/redfish/v1/Systems/Node0"
-		x := f.Nodes()[i].Xname()
-		w.site.endpoints[x] = hsm.ComponentEndpoint{ID: x, OdataID: path, RedfishEndpointID: b.Xname, RedfishEndpointFQDN: b.Address,
+		w.site.endpoints[x] = hsm.ComponentEndpoint{ID: x, OdataID: path, RedfishEndpointID: x[:len(x)-2],
+			RedfishEndpointFQDN: fmt.Sprintf("%s:%d", net.Address(i), loopback.Port(l)),
 			RedfishSystemInfo: &hsm.RedfishSystemInfo{Actions: &hsm.SystemActions{
 				Reset: hsm.ResetAction{Target: path + "/Actions/ComputerSystem.Reset", AllowableValues: nodeResets}}}}
 	}
-	return f
+	return face, all
 }
 
 func TestARebootTakesAConnectionThreeLooksAndTwoResetsOfEachBMC(t *testing.T) {
 	const nodes = 20
 	w := newWorld(t)
-	f := w.fleet(nodes)
 	var names []string
-	for _, n := range f.Nodes() {
-		names = append(names, n.Xname())
+	for i := range nodes {
+		names = append(names, fmt.Sprintf("x1c0s%db0n0", i))
 	}
+	face, machines := w.machines(names...)
 	w.start()
 	w.polled(names...)
-	w.finished(w.transition("On", 5, names...))
-	before := f.BMCTraffic()
+	_, before := face.Counts()
 	for _, op := range []string{"Soft-Off", "On"} {
 		for x, task := range w.finished(w.transition(op, 5, names...)) {
 			if task.TaskStatus != pcs.TaskSucceeded {
@@ -52,15 +91,19 @@ func TestARebootTakesAConnectionThreeLooksAndTwoResetsOfEachBMC(t *testing.T) {
 			}
 		}
 	}
-	after := f.BMCTraffic()
-	if n := after.Connections; n != nodes {
-		t.Errorf("%d connections to %d BMCs since the start, want one to each", n, nodes)
+	connections, after := face.Counts()
+	if connections != nodes {
+		t.Errorf("%d connections to %d BMCs since the start, want one to each", connections, nodes)
 	}
-	if n := after.Reads - before.Reads; n != 3*nodes {
-		t.Errorf("%d looks at %d nodes, want three of each: before and after it goes off, and when it is on", n, nodes)
+	resets := 0
+	for i := range machines {
+		resets += machines[i].resets
 	}
-	if n := after.Changes - before.Changes; n != 2*nodes {
-		t.Errorf("%d resets of %d nodes, want two of each", n, nodes)
+	if looks := int(after-before) - resets; looks != 3*nodes {
+		t.Errorf("%d looks at %d nodes, want three at each: before and after it goes off, and when it is on", looks, nodes)
+	}
+	if resets != 2*nodes {
+		t.Errorf("%d resets of %d nodes, want two of each", resets, nodes)
 	}
 }
 

@@ -136,6 +136,3 @@ func (n *Node) Console() []string {
 	}
 	return lines
 }
-
-// BMCTraffic is what all BMCs met since New.
-func (f *Fleet) BMCTraffic() bmc.Traffic { return f.bmcs.Traffic() }

@@ -18,6 +18,12 @@ type Component struct {
 	can         []Operation // what that makes possible; nil: to be found out
 }
 
+// same tells whether both are driven in the same way.
+func (c *Component) same(d *Component) bool {
+	return c.Xname == d.Xname && c.BMC == d.BMC && c.Address == d.Address && c.OdataID == d.OdataID &&
+		c.ResetTarget == d.ResetTarget && slices.Equal(c.ResetTypes, d.ResetTypes)
+}
+
 // supported lists the operations that the component can do.
 func (c *Component) supported() []Operation {
 	if c.ResetTarget == "" {

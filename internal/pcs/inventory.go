@@ -3,6 +3,7 @@ package pcs
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +38,8 @@ func newCatalog(inventory Inventory) *catalog {
 	return &catalog{inventory: inventory, byName: map[string]*Component{}, offers: map[string]offer{}}
 }
 
-// component makes one of what HSM has of it. The caller holds mu.
+// component makes one of what HSM has of it, or returns the one that is known
+// if it is the same. The caller holds mu.
 func (c *catalog) component(e *hsm.ComponentEndpoint) *Component {
 	reset, _ := e.Reset()
 	key := strings.Join(reset.AllowableValues, "\n")
@@ -46,8 +48,12 @@ func (c *catalog) component(e *hsm.ComponentEndpoint) *Component {
 		its = offer{reset.AllowableValues, supported(reset.AllowableValues)}
 		c.offers[key] = its
 	}
-	return &Component{Xname: e.ID, Type: xname.TypeOf(e.ID), BMC: e.RedfishEndpointID, Address: e.RedfishEndpointFQDN,
+	fresh := &Component{Xname: e.ID, Type: xname.TypeOf(e.ID), BMC: e.RedfishEndpointID, Address: e.RedfishEndpointFQDN,
 		OdataID: e.OdataID, ResetTarget: reset.Target, ResetTypes: its.resetTypes, can: its.supported}
+	if known := c.byName[e.ID]; known != nil && known.same(fresh) {
+		return known
+	}
+	return fresh
 }
 
 // fetchAllAbove is how many components make asking for all cheaper than asking
@@ -107,12 +113,14 @@ func (c *catalog) refresh(ctx context.Context, xnames []string) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	found := make(map[string]*Component, len(endpoints))
+	for i := range endpoints {
+		found[endpoints[i].ID] = c.component(&endpoints[i])
+	}
 	for _, x := range xnames {
 		delete(c.byName, x)
 	}
-	for i := range endpoints {
-		c.byName[endpoints[i].ID] = c.component(&endpoints[i])
-	}
+	maps.Copy(c.byName, found)
 	return nil
 }
 

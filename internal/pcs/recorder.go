@@ -29,10 +29,10 @@ type recorder struct {
 
 // watched is what is remembered of a component.
 type watched struct {
-	began  time.Time // the newest look did
-	handed int       // observations to the writer
-	// written is the last of these, once it is; nil until then.
-	written *observation
+	began   time.Time    // the newest look did
+	handed  int          // observations to the writer
+	waiting bool         // the last of these is not written
+	row     *observation // what the table has; nil: not known
 	// off is when a transition saw the component off as it wanted; zero when
 	// something was sent or seen since.
 	off time.Time
@@ -83,11 +83,11 @@ func (r *recorder) saw(o observation) {
 	case !o.isOff:
 		w.off = time.Time{}
 	}
-	if w.written != nil && w.written.same(&o) && !r.isNews(&o) {
+	if !w.waiting && w.row != nil && w.row.same(&o) && !r.isNews(&o) {
 		return
 	}
 	w.handed++
-	o.number, w.written = w.handed, nil
+	o.of, o.number, w.waiting = w, w.handed, true
 	r.unwritten.Put(x, o)
 }
 
@@ -118,14 +118,20 @@ func (r *recorder) claim(xname string, since time.Time) bool {
 // forget removes components that are no more.
 func (r *recorder) forget(ctx context.Context, xnames []string) error {
 	r.unwritten.Forget(xnames...)
+	r.lose(xnames)
+	_, err := r.table.Delete(ctx, xnames...)
+	r.lose(xnames) // a look that went on may have found the row still there
+	return err
+}
+
+// lose forgets what is remembered of the components.
+func (r *recorder) lose(xnames []string) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, x := range xnames {
 		delete(r.watched, x)
 		delete(r.knows, x)
 	}
-	r.mu.Unlock()
-	_, err := r.table.Delete(ctx, xnames...)
-	return err
 }
 
 // run writes until ctx is done, then writes the rest.
@@ -134,22 +140,9 @@ func (r *recorder) run(ctx context.Context) { r.unwritten.Run(ctx) }
 // write stores what differs from what is known. That it is compared before the
 // transaction keeps a round of polls that finds nothing new off the writer.
 func (r *recorder) write(ctx context.Context, seen []observation) error {
-	keys := make([]string, len(seen))
-	for i := range seen {
-		keys[i] = seen[i].component.Xname
-	}
-	old, err := r.table.List(ctx, store.Query{Keys: keys})
+	changed, err := r.changes(ctx, seen)
 	if err != nil {
 		return err
-	}
-	changed := make(map[string]PowerStatus, len(seen))
-	for i := range seen {
-		changed[keys[i]] = seen[i].status()
-	}
-	for i := range old {
-		if now := changed[old[i].Xname]; now.same(&old[i]) {
-			delete(changed, old[i].Xname)
-		}
 	}
 	stamp := r.now().UTC().Format(time.RFC3339Nano)
 	rows := make([]PowerStatus, 0, len(changed))
@@ -169,15 +162,47 @@ func (r *recorder) write(ctx context.Context, seen []observation) error {
 	return nil
 }
 
-// isWritten remembers what is written, unless newer came.
+// changes are the statuses that differ from what the table has, which is read
+// only of components of which it is not remembered. It is not any more until
+// isWritten.
+func (r *recorder) changes(ctx context.Context, seen []observation) (map[string]PowerStatus, error) {
+	changed := make(map[string]PowerStatus, len(seen))
+	var unknown []string
+	r.mu.Lock()
+	for i := range seen {
+		x, w := seen[i].component.Xname, seen[i].of
+		if w.row == nil {
+			unknown = append(unknown, x)
+		}
+		if w.row == nil || !w.row.same(&seen[i]) {
+			changed[x] = seen[i].status()
+		}
+		w.row = nil
+	}
+	r.mu.Unlock()
+	if len(unknown) == 0 {
+		return changed, nil
+	}
+	old, err := r.table.List(ctx, store.Query{Keys: unknown})
+	if err != nil {
+		return nil, err
+	}
+	for i := range old {
+		if now := changed[old[i].Xname]; now.same(&old[i]) {
+			delete(changed, old[i].Xname)
+		}
+	}
+	return changed, nil
+}
+
+// isWritten remembers what is written.
 func (r *recorder) isWritten(seen []observation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range seen {
 		o := seen[i]
-		if w := r.watched[o.component.Xname]; w != nil && w.handed == o.number {
-			w.written = &o
-		}
+		o.of.row = &o
+		o.of.waiting = o.of.handed != o.number
 	}
 }
 

@@ -68,9 +68,10 @@ type observation struct {
 	power      PowerState
 	management ManagementState
 	err        string
-	isOff      bool // by the BMC's own word, with nothing going on
-	turnedOff  bool // and by the transition that looked
-	number     int  // among those of the component that are to be written
+	isOff      bool     // by the BMC's own word, with nothing going on
+	turnedOff  bool     // and by the transition that looked
+	of         *watched // whose row it is to be
+	number     int      // among those of the component that are to be written
 }
 
 // same tells whether both say the same of the component, with what it can do.

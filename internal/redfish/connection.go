@@ -25,6 +25,8 @@ type connection struct {
 	bmc  string // its address, as callers name it
 	at   target
 	raw  syscall.RawConn // of the socket; nil: cannot be looked at
+	peek func(fd uintptr)
+	live bool // found by peek
 	kept bool            // it was used before
 	idle time.Time       // since when nobody uses it
 }
@@ -45,6 +47,11 @@ func (d *Driver) dial(ctx context.Context, address string) (*connection, error) 
 	c := &connection{Conn: socket, bmc: address, at: at}
 	if s, ok := socket.(syscall.Conn); ok {
 		c.raw, _ = s.SyscallConn() //nolint:errcheck // then it is not looked at
+		c.peek = func(fd uintptr) {
+			var one [1]byte
+			_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+			c.live = err == unix.EAGAIN
+		}
 	}
 	if at.tls {
 		config := d.tls.Clone()
@@ -75,13 +82,7 @@ func (c *connection) stale() bool {
 	if c.raw == nil {
 		return false
 	}
-	quiet := false
-	err := c.raw.Control(func(fd uintptr) {
-		var one [1]byte
-		_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		quiet = err == unix.EAGAIN
-	})
-	return err != nil || !quiet
+	return c.raw.Control(c.peek) != nil || !c.live
 }
 
 // outcome is how far a request came on a connection.

@@ -153,6 +153,9 @@ func (d *Driver) logOut() {
 
 // statusOf is the status of a BMC's refusal; 0: there was no answer, or no refusal.
 func statusOf(err error) int {
+	if err == nil { // as most are
+		return 0
+	}
 	var refused *Error
 	if errors.As(err, &refused) {
 		return refused.Status

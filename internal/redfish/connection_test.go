@@ -1,9 +1,6 @@
 package redfish_test
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -20,7 +17,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	"pgregory.net/rapid"
 
 	simulated "github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/loopback"
@@ -196,6 +192,20 @@ func TestTheConnectionUsedLongestAgoMakesRoom(t *testing.T) {
 	eventually(t, "two are kept", func() bool { return openA()+openB()+openC() == 2 })
 }
 
+func TestKeptConnectionsAreNotInTheWayOfNewOnes(t *testing.T) {
+	d := redfish.New(4)
+	t.Cleanup(d.Close)
+	a, _, openA := counting(t, card)
+	b, _, openB := counting(t, card)
+	look(t, d, a)
+	redfish.OutOfFiles(d)
+	look(t, d, b)
+	eventually(t, "a's connection has made room", func() bool { return openA() == 0 })
+	if openB() != 1 {
+		t.Errorf("%d connections to b", openB())
+	}
+}
+
 func TestConnectionsAreNotKeptForLong(t *testing.T) {
 	d := redfish.New(4)
 	redfish.KeepFor(d, 20*time.Millisecond)
@@ -221,252 +231,6 @@ func TestWhatABMCThatIsGoneDoesNotAcknowledgeIsGivenUp(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
-	}
-}
-
-// script is a BMC that deals with each request as is drawn: it answers, answers
-// and closes, or closes without an answer.
-type script struct {
-	mu     sync.Mutex
-	acts   []string
-	bodies map[string]int // of resets, how often each came
-	reads  int
-}
-
-func (s *script) next() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.acts) == 0 {
-		return "answer"
-	}
-	act := s.acts[0]
-	s.acts = s.acts[1:]
-	return act
-}
-
-func (s *script) serve(l net.Listener) {
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		go s.talk(c)
-	}
-}
-
-func (s *script) talk(c net.Conn) {
-	defer c.Close()
-	in := bufio.NewReader(c)
-	for {
-		r, err := http.ReadRequest(in)
-		if err != nil {
-			return
-		}
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
-		s.mu.Lock()
-		if r.Method == http.MethodPost {
-			s.bodies[string(body)]++
-		} else {
-			s.reads++
-		}
-		s.mu.Unlock()
-		act := s.next()
-		if act == "reset" {
-			c.(*net.TCPConn).SetLinger(0)
-		}
-		if act == "cut" || act == "reset" {
-			return
-		}
-		if act == "half" {
-			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Le")
-			return
-		}
-		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"PowerState\":\"Off\"}")
-		switch act {
-		case "close": // without saying so: the next request meets it
-			return
-		case "unasked":
-			io.WriteString(c, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
-			return
-		}
-	}
-}
-
-// Whenever the BMC closes its connections: a reset is never sent twice, one
-// that succeeds was sent, and one that is told not to have been sent was not. A
-// look is repeated once.
-func TestAResetIsNeverSentTwice(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		s := &script{bodies: map[string]int{},
-			acts: rapid.SliceOfN(rapid.SampledFrom([]string{"answer", "answer", "close", "cut", "reset", "half", "unasked"}), 0, 12).Draw(rt, "acts")}
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			rt.Fatal(err)
-		}
-		defer l.Close()
-		go s.serve(l)
-		d := redfish.New(2)
-		defer d.Close()
-		for i, isReset := range rapid.SliceOfN(rapid.Bool(), 1, 12).Draw(rt, "resets") {
-			if !isReset {
-				s.mu.Lock()
-				before := s.reads
-				s.mu.Unlock()
-				_, err := d.PowerState(context.Background(), l.Addr().String(), login, systemPath)
-				s.mu.Lock()
-				n := s.reads - before
-				var timedOut *redfish.Error // said before the look was sent, and read after
-				if n > 2 || n == 0 && (!errors.As(err, &timedOut) || timedOut.Status != http.StatusRequestTimeout) {
-					rt.Errorf("a look was sent %d times: %v", n, err)
-				}
-				s.mu.Unlock()
-				continue
-			}
-			kind := fmt.Sprint("Reset", i)
-			err := d.Reset(context.Background(), l.Addr().String(), login, resetPath, kind)
-			s.mu.Lock()
-			switch n := s.bodies[`{"ResetType":"`+kind+`"}`]; {
-			case n > 1:
-				rt.Errorf("a reset was sent %d times", n)
-			case err == nil && n != 1:
-				rt.Error("a reset succeeded that was not sent")
-			case err != nil && redfish.NotTaken(err) && n != 0:
-				rt.Errorf("a reset that was sent is told not to have been: %v", err)
-			}
-			s.mu.Unlock()
-		}
-	})
-}
-
-// What a BMC closed long ago costs no reset: it is noticed before it is sent.
-func TestAResetAfterTheBMCClosedTheConnectionIsSentOnANewOne(t *testing.T) {
-	for _, act := range []string{"close", "unasked"} {
-		t.Run(act, func(t *testing.T) {
-			s := &script{bodies: map[string]int{}, acts: []string{act}}
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { l.Close() })
-			var over sync.WaitGroup
-			over.Go(func() {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				s.talk(c) // to its end
-				over.Go(func() { s.serve(l) })
-			})
-			d := redfish.New(1)
-			t.Cleanup(d.Close)
-			at := l.Addr().String()
-			look(t, d, at)
-			eventually(t, "the connection is seen to be closed", func() bool { return redfish.Stale(d, at) })
-			if err := d.Reset(t.Context(), at, login, resetPath, "On"); err != nil || s.bodies[`{"ResetType":"On"}`] != 1 {
-				t.Errorf("%v, %v", err, s.bodies)
-			}
-		})
-	}
-}
-
-func TestOddAnswersAreRead(t *testing.T) {
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	io.WriteString(z, `{"PowerState":"On"}`)
-	z.Close()
-	for name, tt := range map[string]struct {
-		answer string
-		kept   bool
-	}{
-		"chunked":            {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"Pow\r\ne\r\nerState\":\"On\"}\r\n0\r\n\r\n", true},
-		"announced":          {"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{\"PowerState\":\"On\"}", true},
-		"until the end":      {"HTTP/1.0 200 OK\r\n\r\n{\"PowerState\":\"On\"}", false},
-		"to be closed":       {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 19\r\n\r\n{\"PowerState\":\"On\"}", false},
-		"packed, unasked":    {fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", packed.Len(), packed.String()), true},
-		"more than was told": {"HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{\"PowerState\":\"On\"}}}", false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { l.Close() })
-			go func() {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				defer c.Close()
-				in := bufio.NewReader(c)
-				if _, err := http.ReadRequest(in); err != nil {
-					return
-				}
-				io.WriteString(c, tt.answer)
-				if tt.kept {
-					in.ReadByte() // until the driver closes it
-				}
-			}()
-			d := redfish.New(1)
-			t.Cleanup(d.Close)
-			got, err := d.PowerState(t.Context(), l.Addr().String(), login, systemPath)
-			if err != nil || got != "On" {
-				t.Errorf("%q, %v", got, err)
-			}
-			if kept := redfish.Keeps(d, l.Addr().String()); kept != tt.kept {
-				t.Errorf("the connection is kept: %v", kept)
-			}
-		})
-	}
-}
-
-func TestPathsAreSentAsURLsHaveThem(t *testing.T) {
-	got := make(chan string, 1)
-	at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got <- r.RequestURI
-		io.WriteString(w, `{}`)
-	}))
-	for path, want := range map[string]string{
-		"/redfish/v1/Systems/Node0":     "/redfish/v1/Systems/Node0",
-		"/redfish/v1/Chassis?$expand=.": "/redfish/v1/Chassis?$expand=.",
-		"/a b/c#/PowerControl/0":        "/a%20b/c",
-		"/a%20b":                        "/a%20b",
-		"/ä":                            "/%C3%A4",
-		"//other.example/x":             "//other.example/x",
-	} {
-		if _, err := redfish.New(1).PowerState(t.Context(), at, login, path); err != nil {
-			t.Errorf("%s: %v", path, err)
-		} else if uri := <-got; uri != want {
-			t.Errorf("%s is sent as %s, want %s", path, uri, want)
-		}
-	}
-	for _, path := range []string{"/a\r\nX-Other: 1", "/a%zz", "x"} {
-		if _, err := redfish.New(1).PowerState(t.Context(), at, login, path); err == nil {
-			t.Errorf("%q was sent as %s", path, <-got)
-		}
-	}
-	for _, address := range []string{"", "a b", "ftp://127.0.0.1", "http://", "127.0.0.1\r\nX: 1"} {
-		if _, err := redfish.New(1).PowerState(t.Context(), address, login, "/a"); err == nil || redfish.VerdictOf(err) != redfish.Later {
-			t.Errorf("address %q: %v", address, err)
-		}
-	}
-}
-
-// An ETag in a resource's text may hold anything.
-func TestAnETagDoesNotAddHeaders(t *testing.T) {
-	var posts atomic.Int32
-	at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet {
-			io.WriteString(w, `{"@odata.etag":"a\r\nX-Other: 1"}`)
-			return
-		}
-		posts.Add(1)
-		w.WriteHeader(http.StatusPreconditionRequired)
-	}))
-	if err := redfish.New(1).Reset(t.Context(), at, login, resetPath, "On"); err == nil || posts.Load() != 1 {
-		t.Errorf("%v, sent %d times", err, posts.Load())
 	}
 }
 

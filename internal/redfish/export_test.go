@@ -3,7 +3,10 @@ package redfish
 import (
 	"context"
 	"net"
+	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // DialFor lets the driver reach the host at another address.
@@ -48,4 +51,15 @@ func Stale(d *Driver, address string) bool {
 	defer d.kept.mu.Unlock()
 	its := d.kept.byBMC[address]
 	return len(its) == 0 || its[len(its)-1].Value.(*connection).stale()
+}
+
+// OutOfFiles has the driver find no file left for its next connection.
+func OutOfFiles(d *Driver) {
+	reach, left := d.reach, 1
+	d.reach = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if left--; left >= 0 {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("socket", unix.EMFILE)}
+		}
+		return reach(ctx, network, address)
+	}
 }

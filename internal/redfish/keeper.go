@@ -117,7 +117,7 @@ func (k *keeper) setMost(most int) {
 	k.mu.Unlock()
 }
 
-// close closes all.
+// close closes all that are kept now.
 func (k *keeper) close() {
 	k.mu.Lock()
 	var out []*connection

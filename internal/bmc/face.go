@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Face answers Redfish for all controllers that Find knows, on one listener.
@@ -20,27 +22,41 @@ type Face struct {
 	basic    string // the Authorization header that opens every controller
 	http     *http.Server
 	open     atomic.Int64 // connections
+	accepted atomic.Int64 // connections so far
+	asked    atomic.Int64 // requests so far
 	sessions sessions
 	tasks    tasks
 	requests counters
+	most     int64 // open connections that are kept
 }
 
 const (
-	// keepAliveUpTo is the number of open connections beyond which answers
-	// close theirs: a fleet has more controllers than a process may have files.
-	keepAliveUpTo = 1000
-	idle          = 10 * time.Second
-	maxBody       = 64 << 10
+	// idle is longer than clients wait from one look at the power to the next.
+	idle      = 75 * time.Second
+	slowStart = 10 * time.Second // of a request's header
+	maxBody   = 64 << 10
 )
+
+// keepAliveUpTo is the number of open connections beyond which answers close
+// theirs: a fleet may have more controllers than a process may have files, of
+// which a quarter is left to everything else.
+func keepAliveUpTo() int64 {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return 1000
+	}
+	return int64(min(limit.Cur, 1<<20)) / 4 * 3
+}
 
 // NewFace returns a face with the account of every controller.
 func NewFace(find Find, username, password string) *Face {
-	f := &Face{find: find, username: username}
+	f := &Face{find: find, username: username, most: keepAliveUpTo()}
 	f.basic = basic(username, password)
-	f.http = &http.Server{Handler: f, ReadHeaderTimeout: idle, IdleTimeout: idle, ConnState: func(_ net.Conn, state http.ConnState) {
+	f.http = &http.Server{Handler: f, ReadHeaderTimeout: slowStart, IdleTimeout: idle, ConnState: func(_ net.Conn, state http.ConnState) {
 		switch state {
 		case http.StateNew:
 			f.open.Add(1)
+			f.accepted.Add(1)
 		case http.StateClosed, http.StateHijacked:
 			f.open.Add(-1)
 		}
@@ -59,8 +75,12 @@ func (f *Face) Serve(l net.Listener) error { return f.http.Serve(l) }
 // Close ends Serve and every connection.
 func (f *Face) Close() { f.http.Close() }
 
+// Counts are the connections and requests that there were so far.
+func (f *Face) Counts() (connections, requests int64) { return f.accepted.Load(), f.asked.Load() }
+
 // ServeHTTP answers for the controller at the connection's own address.
 func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.asked.Add(1)
 	c, ok := f.meant(r)
 	if !ok {
 		http.Error(w, "no BMC has this address", http.StatusMisdirectedRequest)
@@ -69,7 +89,7 @@ func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c.Unreachable {
 		panic(http.ErrAbortHandler) // drops the connection without an answer
 	}
-	if f.open.Load() > keepAliveUpTo {
+	if f.open.Load() > f.most {
 		w.Header().Set("Connection", "close")
 	}
 	w.Header().Set("OData-Version", "4.0")

@@ -38,7 +38,7 @@ func (r *run) prepare(ctx context.Context) {
 
 // find asks for the components of the tasks, until the deadline if HSM does
 // not answer; false: nothing is left to do.
-func (r *run) find(ctx context.Context) (map[string]Component, bool) {
+func (r *run) find(ctx context.Context) (map[string]*Component, bool) {
 	var names []string
 	var open []*task
 	for _, t := range r.tasks {
@@ -49,7 +49,7 @@ func (r *run) find(ctx context.Context) (map[string]Component, bool) {
 			}
 		}
 	}
-	var components map[string]Component
+	var components map[string]*Component
 	err := r.askHSM(ctx, open, func(ctx context.Context) (err error) {
 		components, err = r.s.catalog.get(ctx, names)
 		return err
@@ -98,11 +98,8 @@ func (r *run) allowed() time.Duration {
 // admit gives the task its route and keeps other transitions off the
 // component, or fails the task. What was in progress before a restart was
 // admitted then.
-func (r *run) admit(t *task, components map[string]Component) bool {
-	var c *Component
-	if found, ok := components[t.Xname]; ok {
-		c = &found
-	}
+func (r *run) admit(t *task, components map[string]*Component) bool {
+	c := components[t.Xname]
 	if status, failure, says := unfit(r.record.Operation, t.Xname, c); status != "" {
 		r.finish(t, status, failure, says, "")
 		return false
@@ -111,7 +108,7 @@ func (r *run) admit(t *task, components map[string]Component) bool {
 		r.refuse(t, "another transition drives the component")
 		return false
 	}
-	t.component, t.route = *c, routeOrAsk(r.record.Operation, c)
+	t.component, t.route = c, routeOrAsk(r.record.Operation, c)
 	r.change(func() { t.Step = min(t.Step, len(t.route)-1) }) // the hardware may offer less than before
 	return true
 }

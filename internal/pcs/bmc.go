@@ -61,6 +61,9 @@ func (s *Service) withLogin(ctx context.Context, c *Component, do func(redfish.L
 
 // refusal is the BMC's refusal in err, or nil if there was no answer.
 func refusal(err error) *redfish.Error {
+	if err == nil { // as most are
+		return nil
+	}
 	var refused *redfish.Error
 	errors.As(err, &refused)
 	return refused

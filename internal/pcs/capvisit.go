@@ -15,7 +15,7 @@ import (
 
 // What is known of a task's components before any BMC is asked.
 type capKnown struct {
-	components map[string]Component
+	components map[string]*Component
 	roles      map[string]string // of those whose caps are to be set
 }
 
@@ -86,10 +86,10 @@ func (r *capRun) visit(ctx context.Context, known capKnown, w *capWork) error {
 	}
 	return r.s.patiently(ctx, func() error {
 		if r.task.Type == CapSnapshot {
-			_, err := r.s.readLimits(ctx, &c, &w.row)
+			_, err := r.s.readLimits(ctx, c, &w.row)
 			return err
 		}
-		return r.s.setLimits(ctx, &c, &w.row)
+		return r.s.setLimits(ctx, c, &w.row)
 	})
 }
 

@@ -10,11 +10,18 @@ import (
 type Component struct {
 	Xname       string
 	Type        xname.Type
-	BMC         string   // xname of the controller
-	Address     string   // of the controller: host or host:port
-	OdataID     string   // path of the resource that has the PowerState
-	ResetTarget string   // path to POST resets to; empty: no power control
-	ResetTypes  []string // ResetTypes that the hardware offers; none: it does not tell
+	BMC         string      // xname of the controller
+	Address     string      // of the controller: host or host:port
+	OdataID     string      // path of the resource that has the PowerState
+	ResetTarget string      // path to POST resets to; empty: no power control
+	ResetTypes  []string    // ResetTypes that the hardware offers; none: it does not tell
+	can         []Operation // what that makes possible; nil: to be found out
+}
+
+// same tells whether both are driven in the same way.
+func (c *Component) same(d *Component) bool {
+	return c.Xname == d.Xname && c.BMC == d.BMC && c.Address == d.Address && c.OdataID == d.OdataID &&
+		c.ResetTarget == d.ResetTarget && slices.Equal(c.ResetTypes, d.ResetTypes)
 }
 
 // supported lists the operations that the component can do.
@@ -22,7 +29,10 @@ func (c *Component) supported() []Operation {
 	if c.ResetTarget == "" {
 		return []Operation{}
 	}
-	return supported(c.ResetTypes)
+	if c.can == nil {
+		return supported(c.ResetTypes)
+	}
+	return c.can
 }
 
 var (

@@ -9,6 +9,7 @@
 //	                                           │
 //	       for each component of the tier:     ▼
 //	       read PowerState ─► wanted already? ─► Reset ─► read until it is as wanted
+//	       (to turn on what a transition turned off a moment ago: Reset at once)
 //	                                               │
 //	                                               ├─► later (503, no answer): again, until the deadline
 //	                                               └─► refused: the task fails with the BMC's words

@@ -3,6 +3,8 @@ package pcs
 import (
 	"context"
 	"fmt"
+	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,25 +19,49 @@ type Inventory interface {
 	ComponentEndpoints(ctx context.Context, ids []string) ([]hsm.ComponentEndpoint, error)
 }
 
-func componentOf(e *hsm.ComponentEndpoint) Component {
-	reset, _ := e.Reset()
-	return Component{Xname: e.ID, Type: xname.TypeOf(e.ID), BMC: e.RedfishEndpointID, Address: e.RedfishEndpointFQDN,
-		OdataID: e.OdataID, ResetTarget: reset.Target, ResetTypes: reset.AllowableValues}
-}
-
-// catalog remembers the inventory. What it does not know it asks for.
+// catalog remembers the inventory. What it does not know it asks for. The
+// components that it has are never changed, but replaced.
 type catalog struct {
 	inventory Inventory
 	mu        sync.RWMutex
-	byName    map[string]Component
+	byName    map[string]*Component
+	offers    map[string]offer // by the reset types: hardware of a kind has the same
 }
 
-// fetchAllAbove is how many components make asking for all cheaper than
-// asking for each.
+// offer is what hardware offers, and can do with it.
+type offer struct {
+	resetTypes []string
+	supported  []Operation
+}
+
+func newCatalog(inventory Inventory) *catalog {
+	return &catalog{inventory: inventory, byName: map[string]*Component{}, offers: map[string]offer{}}
+}
+
+// component makes one of what HSM has of it, or returns the one that is known
+// if it is the same. The caller holds mu.
+func (c *catalog) component(e *hsm.ComponentEndpoint) *Component {
+	reset, _ := e.Reset()
+	key := strings.Join(reset.AllowableValues, "\n")
+	its, known := c.offers[key]
+	if !known {
+		its = offer{reset.AllowableValues, supported(reset.AllowableValues)}
+		c.offers[key] = its
+	}
+	fresh := &Component{Xname: e.ID, Type: xname.TypeOf(e.ID), BMC: e.RedfishEndpointID, Address: e.RedfishEndpointFQDN,
+		OdataID: e.OdataID, ResetTarget: reset.Target, ResetTypes: its.resetTypes, can: its.supported}
+	if known := c.byName[e.ID]; known != nil && known.same(fresh) {
+		return known
+	}
+	return fresh
+}
+
+// fetchAllAbove is how many components make asking for all cheaper than asking
+// for each, if they are more than half of those that are known, too.
 const fetchAllAbove = 200
 
 // get returns those of the components that exist.
-func (c *catalog) get(ctx context.Context, xnames []string) (map[string]Component, error) {
+func (c *catalog) get(ctx context.Context, xnames []string) (map[string]*Component, error) {
 	found, missing := c.known(xnames)
 	if len(missing) == 0 {
 		return found, nil
@@ -48,10 +74,10 @@ func (c *catalog) get(ctx context.Context, xnames []string) (map[string]Componen
 }
 
 // known returns what is remembered of the components, without asking.
-func (c *catalog) known(xnames []string) (found map[string]Component, missing []string) {
+func (c *catalog) known(xnames []string) (found map[string]*Component, missing []string) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	found = make(map[string]Component, len(xnames))
+	found = make(map[string]*Component, len(xnames))
 	for _, x := range xnames {
 		if component, ok := c.byName[x]; ok {
 			found[x] = component
@@ -63,10 +89,10 @@ func (c *catalog) known(xnames []string) (found map[string]Component, missing []
 }
 
 // all returns everything that is remembered.
-func (c *catalog) all() []Component {
+func (c *catalog) all() []*Component {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	out := make([]Component, 0, len(c.byName))
+	out := make([]*Component, 0, len(c.byName))
 	for _, component := range c.byName {
 		out = append(out, component)
 	}
@@ -75,7 +101,10 @@ func (c *catalog) all() []Component {
 
 // refresh asks for these components again and forgets those that are gone.
 func (c *catalog) refresh(ctx context.Context, xnames []string) error {
-	if len(xnames) > fetchAllAbove {
+	c.mu.RLock()
+	most := max(fetchAllAbove, len(c.byName)/2)
+	c.mu.RUnlock()
+	if len(xnames) > most {
 		return c.reload(ctx)
 	}
 	endpoints, err := c.inventory.ComponentEndpoints(ctx, xnames)
@@ -84,13 +113,14 @@ func (c *catalog) refresh(ctx context.Context, xnames []string) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	found := make(map[string]*Component, len(endpoints))
+	for i := range endpoints {
+		found[endpoints[i].ID] = c.component(&endpoints[i])
+	}
 	for _, x := range xnames {
 		delete(c.byName, x)
 	}
-	for i := range endpoints {
-		component := componentOf(&endpoints[i])
-		c.byName[component.Xname] = component
-	}
+	maps.Copy(c.byName, found)
 	return nil
 }
 
@@ -100,13 +130,12 @@ func (c *catalog) reload(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask HSM for component endpoints: %w", err)
 	}
-	byName := make(map[string]Component, len(endpoints))
-	for i := range endpoints {
-		component := componentOf(&endpoints[i])
-		byName[component.Xname] = component
-	}
+	byName := make(map[string]*Component, len(endpoints))
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for i := range endpoints {
+		byName[endpoints[i].ID] = c.component(&endpoints[i])
+	}
 	c.byName = byName
 	return nil
 }

@@ -13,8 +13,10 @@ import (
 const (
 	// pollsAtOnce leaves most of the driver's connections to transitions.
 	pollsAtOnce = 128
-	// reloadEvery repairs what the hints did not tell of the inventory.
-	reloadEvery = 5 * time.Minute
+	// reloadEvery repairs what the hints did not tell of the inventory. They come
+	// from this process, and are lost by a mistake only: it costs a reading of all
+	// endpoints.
+	reloadEvery = time.Hour
 	pruneEvery  = 10 * time.Minute
 )
 
@@ -36,7 +38,7 @@ func (s *Service) follow(ctx context.Context, w events.Wake) error {
 	if err := s.recorder.forget(ctx, gone); err != nil {
 		return err
 	}
-	components := make([]Component, 0, len(found))
+	components := make([]*Component, 0, len(found))
 	for _, c := range found {
 		components = append(components, c)
 	}
@@ -65,18 +67,17 @@ func (s *Service) patrol(ctx context.Context, _ events.Wake) error {
 // poll looks at those of the components that nobody has looked at since. What
 // a BMC says of a component tells of the BMC, too: those are asked only where
 // there is nothing else to ask for.
-func (s *Service) poll(ctx context.Context, components []Component, since time.Time) error {
+func (s *Service) poll(ctx context.Context, components []*Component, since time.Time) error {
 	bmcs := map[string]*Component{}
-	for i := range components {
-		if isBMC(components[i].Type) {
-			bmcs[components[i].Xname] = &components[i]
+	for _, c := range components {
+		if isBMC(c.Type) {
+			bmcs[c.Xname] = c
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(pollsAtOnce)
 	told := map[string]bool{}
-	for i := range components {
-		c := &components[i]
+	for _, c := range components {
 		if !hasPower(c.Type) || isBMC(c.Type) {
 			continue
 		}
@@ -109,7 +110,7 @@ func (s *Service) pollOne(ctx context.Context, c, bmc *Component) error {
 		s.recorder.saw(o)
 	}
 	if bmc != nil && !s.reserved.held(bmc.Xname) {
-		o.component = *bmc
+		o.component = bmc
 		if o.management == Available {
 			o.power = PowerOn
 		}

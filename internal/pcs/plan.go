@@ -33,24 +33,22 @@ type step struct {
 // tiers; nil if the hardware does not offer it. Of two steps that want the same
 // power state the second is for when the first fails.
 func route(op Operation, c *Component) []step {
-	var down, up, restart []step
-	for _, a := range []action{actShutdown, actForceOff} {
-		down = appendStep(down, a, c)
+	switch op {
+	case On:
+		return steps(c, actOn)
+	case SoftOff:
+		return steps(c, actShutdown)
+	case ForceOff:
+		return steps(c, actForceOff)
+	case Off:
+		return steps(c, actShutdown, actForceOff)
+	case SoftRestart:
+		if restart := steps(c, actRestart); restart != nil {
+			return restart
+		}
 	}
-	up = appendStep(up, actOn, c)
-	restart = appendStep(restart, actRestart, c)
-	switch {
-	case op == On:
-		return up
-	case op == SoftOff:
-		return appendStep(nil, actShutdown, c)
-	case op == ForceOff:
-		return appendStep(nil, actForceOff, c)
-	case op == Off:
-		return down
-	case op == SoftRestart && restart != nil:
-		return restart
-	case down == nil || up == nil:
+	down, up := steps(c, actShutdown, actForceOff), steps(c, actOn)
+	if down == nil || up == nil {
 		return nil
 	}
 	return append(down, up...) // the restarts and Init
@@ -59,17 +57,20 @@ func route(op Operation, c *Component) []step {
 // routeOrAsk is route, but for a Soft-Off that HSM does not know the hardware to
 // offer: before that is believed the BMC is asked, in a step without reset type.
 func routeOrAsk(op Operation, c *Component) []step {
-	if steps := route(op, c); steps != nil || op != SoftOff {
-		return steps
+	if its := route(op, c); its != nil || op != SoftOff {
+		return its
 	}
 	return []step{{tier: tierOf(actShutdown, c.Type), action: actShutdown}}
 }
 
-func appendStep(steps []step, a action, c *Component) []step {
-	if t := resetType(a, c.ResetTypes); t != "" {
-		return append(steps, step{tierOf(a, c.Type), a, t})
+// steps are those of the actions that the hardware offers; nil: none.
+func steps(c *Component, actions ...action) (out []step) {
+	for _, a := range actions {
+		if t := resetType(a, c.ResetTypes); t != "" {
+			out = append(out, step{tierOf(a, c.Type), a, t})
+		}
 	}
-	return steps
+	return out
 }
 
 func tierOf(a action, t xname.Type) tier {

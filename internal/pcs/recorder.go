@@ -18,8 +18,8 @@ type recorder struct {
 
 	unwritten batch.Writer[string, observation]
 
-	mu   sync.Mutex
-	seen map[string]time.Time // when the newest look began
+	mu      sync.Mutex
+	watched map[string]*watched // by xname
 
 	news     map[string]powerNews  // not told to HSM yet
 	knows    map[string]PowerState // what HSM was told, or will be, since the start
@@ -27,7 +27,21 @@ type recorder struct {
 	telling  chan struct{} // holds one element while HSM is being told
 }
 
+// watched is what is remembered of a component.
+type watched struct {
+	began   time.Time    // the newest look did
+	handed  int          // observations to the writer
+	waiting bool         // the last of these is not written
+	row     *observation // what the table has; nil: not known
+	// off is when a transition saw the component off as it wanted; zero when
+	// something was sent or seen since.
+	off time.Time
+}
+
 const (
+	// offFor is for how long a component is believed to be off that a transition
+	// has just turned off: as long as clients are told what a poll saw.
+	offFor = 30 * time.Second
 	// gather is how long an observation waits for others.
 	gather = 10 * time.Millisecond
 	// retryPause is the wait before what failed is tried again.
@@ -35,21 +49,57 @@ const (
 )
 
 func newRecorder(table *store.Table[PowerStatus], state State, now func() time.Time) *recorder {
-	r := &recorder{table: table, state: state, now: now, seen: map[string]time.Time{},
+	r := &recorder{table: table, state: state, now: now, watched: map[string]*watched{},
 		news: map[string]powerNews{}, knows: map[string]PowerState{}, newsWake: make(chan struct{}, 1),
 		telling: make(chan struct{}, 1)}
 	r.unwritten.What, r.unwritten.Every, r.unwritten.Write = "power states", gather, r.write
 	return r
 }
 
-// saw takes an observation; one that is older than the newest is dropped.
+// watch is what is remembered of the component. The caller holds mu.
+func (r *recorder) watch(xname string) *watched {
+	w := r.watched[xname]
+	if w == nil {
+		w = &watched{}
+		r.watched[xname] = w
+	}
+	return w
+}
+
+// saw takes an observation; one that is older than the newest is dropped, and
+// so is one that says what is written already, and told to HSM.
 func (r *recorder) saw(o observation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if x := o.component.Xname; !o.at.Before(r.seen[x]) {
-		r.seen[x] = o.at
-		r.unwritten.Put(x, o)
+	x := o.component.Xname
+	w := r.watch(x)
+	if o.at.Before(w.began) {
+		return
 	}
+	w.began = o.at
+	switch {
+	case o.turnedOff:
+		w.off = o.at
+	case !o.isOff:
+		w.off = time.Time{}
+	}
+	if !w.waiting && w.row != nil && w.row.same(&o) && !r.isNews(&o) {
+		return
+	}
+	w.handed++
+	o.of, o.number, w.waiting = w, w.handed, true
+	r.unwritten.Put(x, o)
+}
+
+// isOff tells whether a transition turned the component off a moment ago, and
+// nobody saw it otherwise or sent it anything since. It is told once.
+func (r *recorder) isOff(xname string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w := r.watch(xname)
+	is := !w.off.IsZero() && r.now().Sub(w.off) < offFor
+	w.off = time.Time{}
+	return is
 }
 
 // claim tells the caller to look at the component now, unless somebody has
@@ -57,24 +107,31 @@ func (r *recorder) saw(o observation) {
 func (r *recorder) claim(xname string, since time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.seen[xname].After(since) {
+	w := r.watch(xname)
+	if w.began.After(since) {
 		return false
 	}
-	r.seen[xname] = r.now()
+	w.began = r.now()
 	return true
 }
 
 // forget removes components that are no more.
 func (r *recorder) forget(ctx context.Context, xnames []string) error {
 	r.unwritten.Forget(xnames...)
+	r.lose(xnames)
+	_, err := r.table.Delete(ctx, xnames...)
+	r.lose(xnames) // a look that went on may have found the row still there
+	return err
+}
+
+// lose forgets what is remembered of the components.
+func (r *recorder) lose(xnames []string) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, x := range xnames {
-		delete(r.seen, x)
+		delete(r.watched, x)
 		delete(r.knows, x)
 	}
-	r.mu.Unlock()
-	_, err := r.table.Delete(ctx, xnames...)
-	return err
 }
 
 // run writes until ctx is done, then writes the rest.
@@ -83,22 +140,9 @@ func (r *recorder) run(ctx context.Context) { r.unwritten.Run(ctx) }
 // write stores what differs from what is known. That it is compared before the
 // transaction keeps a round of polls that finds nothing new off the writer.
 func (r *recorder) write(ctx context.Context, seen []observation) error {
-	keys := make([]string, len(seen))
-	for i := range seen {
-		keys[i] = seen[i].component.Xname
-	}
-	old, err := r.table.List(ctx, store.Query{Keys: keys})
+	changed, err := r.changes(ctx, seen)
 	if err != nil {
 		return err
-	}
-	changed := make(map[string]PowerStatus, len(seen))
-	for i := range seen {
-		changed[keys[i]] = seen[i].status()
-	}
-	for i := range old {
-		if now := changed[old[i].Xname]; now.same(&old[i]) {
-			delete(changed, old[i].Xname)
-		}
 	}
 	stamp := r.now().UTC().Format(time.RFC3339Nano)
 	rows := make([]PowerStatus, 0, len(changed))
@@ -114,7 +158,52 @@ func (r *recorder) write(ctx context.Context, seen []observation) error {
 		}
 	}
 	r.spread(fresh, offTold)
+	r.isWritten(seen)
 	return nil
+}
+
+// changes are the statuses that differ from what the table has, which is read
+// only of components of which it is not remembered. It is not any more until
+// isWritten.
+func (r *recorder) changes(ctx context.Context, seen []observation) (map[string]PowerStatus, error) {
+	changed := make(map[string]PowerStatus, len(seen))
+	var unknown []string
+	r.mu.Lock()
+	for i := range seen {
+		x, w := seen[i].component.Xname, seen[i].of
+		if w.row == nil {
+			unknown = append(unknown, x)
+		}
+		if w.row == nil || !w.row.same(&seen[i]) {
+			changed[x] = seen[i].status()
+		}
+		w.row = nil
+	}
+	r.mu.Unlock()
+	if len(unknown) == 0 {
+		return changed, nil
+	}
+	old, err := r.table.List(ctx, store.Query{Keys: unknown})
+	if err != nil {
+		return nil, err
+	}
+	for i := range old {
+		if now := changed[old[i].Xname]; now.same(&old[i]) {
+			delete(changed, old[i].Xname)
+		}
+	}
+	return changed, nil
+}
+
+// isWritten remembers what is written.
+func (r *recorder) isWritten(seen []observation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range seen {
+		o := seen[i]
+		o.of.row = &o
+		o.of.waiting = o.of.handed != o.number
+	}
 }
 
 func nudge(wake chan struct{}) {

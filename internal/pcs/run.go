@@ -29,7 +29,7 @@ type run struct {
 // one goroutine that visits the component.
 type task struct {
 	taskRecord
-	component Component
+	component *Component
 	route     []step
 	// fresh until the BMC was asked for the first time.
 	fresh bool
@@ -38,6 +38,8 @@ type task struct {
 	unsure bool
 	// resumed: unsure because of a restart.
 	resumed bool
+	// blind: what the request goes by is what an earlier transition saw last.
+	blind bool
 	// patient: what is above the component has just been powered on, so its
 	// BMC takes a while to answer.
 	patient  bool

@@ -129,7 +129,7 @@ func NewService(c Config) *Service {
 		capRows: store.NewTable(c.DB, store.Spec[capRow]{Name: capRowsTable, Kind: "Power cap", Key: (*capRow).key,
 			Indexes: []store.Index[capRow]{{Column: "task", Of: func(r *capRow) string { return r.TaskID }}}}),
 		roles:   c.Roles,
-		catalog: &catalog{inventory: c.Inventory, byName: map[string]Component{}},
+		catalog: newCatalog(c.Inventory),
 		logins:  &logins{source: c.Credentials, now: c.Now, byBMC: map[string]loginUntil{}},
 		runs:    map[string]*run{},
 	}

@@ -63,11 +63,21 @@ func onItsWay(word string, to PowerState) bool {
 
 // observation is what a look at a component's BMC gave.
 type observation struct {
-	component  Component
+	component  *Component
 	at         time.Time // before the BMC was asked
 	power      PowerState
 	management ManagementState
 	err        string
+	isOff      bool     // by the BMC's own word, with nothing going on
+	turnedOff  bool     // and by the transition that looked
+	of         *watched // whose row it is to be
+	number     int      // among those of the component that are to be written
+}
+
+// same tells whether both say the same of the component, with what it can do.
+func (o *observation) same(p *observation) bool {
+	return o.power == p.power && o.management == p.management && o.err == p.err &&
+		(o.component == p.component || slices.Equal(o.component.supported(), p.component.supported()))
 }
 
 func (o *observation) status() PowerStatus {
@@ -90,7 +100,7 @@ func (f *Filter) match(p *PowerStatus) bool {
 // observe says what the BMC's answer means. A BMC that does not answer leaves
 // the error empty, one that answers but refuses says why.
 func observe(c *Component, at time.Time, word string, err error) observation {
-	o := observation{component: *c, at: at, power: fromRedfish(word), management: Available}
+	o := observation{component: c, at: at, power: fromRedfish(word), management: Available, isOff: word == "Off"}
 	if err != nil {
 		o.power, o.management = PowerUndefined, Unavailable
 		if refused := refusal(err); refused != nil && refused.Status < http.StatusInternalServerError {

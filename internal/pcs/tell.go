@@ -26,11 +26,16 @@ func (r *recorder) newsIn(seen []observation) map[string]PowerState {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range seen {
-		if o, x := &seen[i], seen[i].component.Xname; o.power != PowerUndefined && o.power != r.knows[x] {
-			fresh[x] = o.power
+		if o := &seen[i]; r.isNews(o) {
+			fresh[o.component.Xname] = o.power
 		}
 	}
 	return fresh
+}
+
+// isNews tells whether HSM does not know what was observed. The caller holds mu.
+func (r *recorder) isNews(o *observation) bool {
+	return r.state != nil && o.power != PowerUndefined && o.power != r.knows[o.component.Xname]
 }
 
 // tellOff tells HSM which components went off, before anybody else learns it:

@@ -30,13 +30,21 @@ func (r *run) visit(ctx context.Context, t *task) (again time.Duration, over boo
 	if t.deadline.IsZero() {
 		r.setDeadline(t)
 	}
+	if t.Sent.IsZero() && !t.unsure && t.step().action == actOn && r.s.recorder.isOff(t.Xname) {
+		t.blind, t.seen = true, nil
+		again, over = r.begin(ctx, t, "Off")
+		t.blind = false
+		if over || again > 0 {
+			return again, over
+		}
+	}
 	for {
 		at := r.s.now()
-		word, err := r.s.power(ctx, &t.component)
+		word, err := r.s.power(ctx, t.component)
 		if ctx.Err() != nil {
 			return 0, false
 		}
-		seen := observe(&t.component, at, word, err)
+		seen := observe(t.component, at, word, err)
 		t.seen = &seen
 		switch {
 		case err != nil:
@@ -72,7 +80,7 @@ func (r *run) setDeadline(t *task) {
 
 // begin sends the step's request if the BMC's word calls for it.
 func (r *run) begin(ctx context.Context, t *task, word string) (again time.Duration, over bool) {
-	if t.fresh {
+	if t.fresh && !t.blind {
 		t.fresh = false
 		if status, says := firstLook(r.record.Operation, word); status != "" {
 			r.note(t, "bmc-answer", status == TaskFailed, "BMC reports power %s: %s", word, says)
@@ -116,7 +124,7 @@ func (r *run) send(ctx context.Context, t *task) (again time.Duration, over bool
 	if step.resetType == "" {
 		return r.relearn(ctx, t, "")
 	}
-	if err := r.s.reset(ctx, &t.component, step.resetType); err != nil {
+	if err := r.s.reset(ctx, t.component, step.resetType); err != nil {
 		return r.notAccepted(ctx, t, err)
 	}
 	r.note(t, "bmc-answer", false, "BMC accepted %s", step.resetType)
@@ -189,10 +197,16 @@ func (r *run) unanswered(t *task, err error) (again time.Duration, over bool) {
 // answer. In the last case it may have got it: the next visit looks first.
 func (r *run) notAccepted(ctx context.Context, t *task, err error) (again time.Duration, over bool) {
 	step, v := t.step(), verdict(err)
+	if t.blind {
+		t.fresh = redfish.NotTaken(err) // what the first look finds may be this request's doing
+	}
 	if v == redfish.Later {
 		words, retryAfter := told(err)
 		t.unsure = t.unsure || !redfish.NotTaken(err)
 		return r.wait(t, words, retryAfter)
+	}
+	if t.blind { // it may be on already
+		return 0, false
 	}
 	words := err.Error()
 	r.note(t, "bmc-answer", true, "BMC refused %s: %s", step.resetType, words)
@@ -208,7 +222,7 @@ func (r *run) notAccepted(ctx context.Context, t *task, err error) (again time.D
 func (r *run) relearn(ctx context.Context, t *task, words string) (again time.Duration, over bool) {
 	step := t.step()
 	if !t.asked {
-		types, err := r.s.resetTypes(ctx, &t.component)
+		types, err := r.s.resetTypes(ctx, t.component)
 		if err != nil && verdict(err) == redfish.Later {
 			said, retryAfter := told(err)
 			return r.wait(t, said, retryAfter)
@@ -258,6 +272,9 @@ func (r *run) fail(t *task, failure Failure, says, wrong string) (time.Duration,
 // advance ends the step well: on to the one that wants another power state.
 func (r *run) advance(t *task) (time.Duration, bool) {
 	done := t.step().action
+	if t.seen != nil && done.wants() == PowerOff {
+		t.seen.turnedOff = t.seen.isOff
+	}
 	for i := t.Step + 1; i < len(t.route); i++ {
 		if t.route[i].action.wants() != done.wants() {
 			r.enter(t, i, "Waiting")

@@ -1,13 +1,11 @@
 package redfish
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -19,7 +17,9 @@ import (
 // or without: then loopback addresses are spoken to in plain HTTP, all others in
 // HTTPS. Certificates are not checked, since BMCs sign their own.
 type Driver struct {
-	http     *http.Client
+	reach    func(ctx context.Context, network, address string) (net.Conn, error)
+	tls      *tls.Config
+	kept     *keeper
 	slots    chan struct{} // one for each connection in use
 	sessions sessions
 	now      func() time.Time
@@ -30,29 +30,26 @@ const (
 	// tryTimeout bounds one request, dialTimeout its connection.
 	tryTimeout  = 20 * time.Second
 	dialTimeout = 5 * time.Second
-	// idleTimeout is short because there are many more BMCs than connections.
-	idleTimeout = 5 * time.Second
 	// maxAnswer bounds what is read of an answer.
 	maxAnswer = 4 << 20
 )
 
-// New returns a driver that has at most connections requests under way and
-// keeps at most as many idle connections.
+// New returns a driver that has at most connections requests under way. Of the
+// files that this process may have open, a half may be connections that are kept
+// to BMCs for later.
 func New(connections int) *Driver {
-	transport := &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		TLSClientConfig:     &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // BMCs sign their own certificates
-		TLSHandshakeTimeout: dialTimeout,
-		MaxIdleConns:        connections,
-		MaxIdleConnsPerHost: 2,
-		IdleConnTimeout:     idleTimeout,
-	}
 	return &Driver{
+		reach: dialer.DialContext,
+		tls: &tls.Config{InsecureSkipVerify: true, //nolint:gosec // BMCs sign their own certificates
+			ClientSessionCache: newResumptions(rememberSessions)},
+		kept:  newKeeper(OpenFiles() / 2),
 		slots: make(chan struct{}, connections), now: time.Now, pause: pause,
-		http: &http.Client{Transport: transport, Timeout: tryTimeout,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 }
+
+// Keep bounds the connections that are kept for later, over all BMCs; those of
+// the BMCs used longest ago go first.
+func (d *Driver) Keep(most int) { d.kept.setMost(most) }
 
 // pause waits for so long, or until the context ends.
 func pause(ctx context.Context, d time.Duration) error {
@@ -67,10 +64,10 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // Close ends the sessions that it opened, as far as the BMCs answer in a
-// moment, and closes idle connections.
+// moment, and closes the connections that are kept.
 func (d *Driver) Close() {
 	d.logOut()
-	d.http.CloseIdleConnections()
+	d.kept.close()
 }
 
 // PowerState returns the PowerState of the resource, as Redfish spells it;
@@ -124,13 +121,14 @@ func (d *Driver) get(ctx context.Context, address string, login Login, path stri
 	return nil
 }
 
-// request is one request to a BMC. With neither token nor login it is made as
-// by a stranger.
+// request is one request to a BMC. Without token and basic it is made as by a
+// stranger.
 type request struct {
 	method, path string
 	body         []byte
-	login        *Login // by Basic authentication
-	token        string // of a session
+	login        Login
+	basic        bool   // as the login, by Basic authentication
+	token        string // of a session, instead
 	ifMatch      string
 }
 
@@ -144,27 +142,21 @@ type answer struct {
 // send makes the request when a slot is free. An answer that is no success is
 // an *Error.
 func (d *Driver) send(ctx context.Context, address string, r request) (a answer, err error) {
-	req, err := r.http(ctx, address)
-	if err != nil {
-		return a, err
+	if !strings.HasPrefix(r.path, "/") { // it would become part of the host
+		return a, fmt.Errorf("call BMC %s: link %q %w", address, r.path, errNoPath)
 	}
 	select {
 	case d.slots <- struct{}{}:
 		defer func() { <-d.slots }()
 	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
 		return a, ctx.Err()
 	}
-	resp, err := d.http.Do(req)
-	if err != nil {
-		return a, fmt.Errorf("call BMC: %w", err) // net/http names the URL
+	if a, err = d.attempt(ctx, address, &r); err != nil {
+		return a, err
 	}
-	defer resp.Body.Close()
-	a = answer{status: resp.StatusCode, header: resp.Header}
-	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	switch {
-	case err != nil:
-		return a, fmt.Errorf("read answer of BMC %s to %s %s: %w", address, r.method, r.path, err)
-	case a.status >= 300:
+	if a.status >= 300 {
 		e := &Error{Method: r.method, Path: r.path, Status: a.status, RetryAfter: retryAfter(a.header, d.now())}
 		e.read(a.body)
 		return a, e
@@ -172,33 +164,36 @@ func (d *Driver) send(ctx context.Context, address string, r request) (a answer,
 	return a, nil
 }
 
-func (r request) http(ctx context.Context, address string) (*http.Request, error) {
-	if !strings.HasPrefix(r.path, "/") { // it would become part of the host
-		return nil, fmt.Errorf("call BMC %s: link %q %w", address, r.path, errNoPath)
+// attempt makes the request on a kept connection or on a new one. What is not
+// answered on a kept one is made again on a new one where the BMC cannot have
+// done anything: see repeatable.
+func (d *Driver) attempt(ctx context.Context, address string, r *request) (a answer, err error) {
+	w := wires.Get().(*wire)
+	defer wires.Put(w)
+	for c := d.kept.take(address); ; c = nil {
+		if c == nil {
+			if c, err = d.dial(ctx, address); err != nil {
+				return a, silence(address, r, unsent, err)
+			}
+		}
+		if err := w.compose(c.at, r); err != nil {
+			d.kept.put(c)
+			return a, err
+		}
+		a, o, reusable, err := c.exchange(ctx, w)
+		again := err != nil && c.kept && repeatable(r.method, o, err)
+		if reusable {
+			d.kept.put(c)
+		} else {
+			c.Close()
+		}
+		switch {
+		case err == nil:
+			return a, nil
+		case !again:
+			return a, silence(address, r, o, err)
+		}
 	}
-	var body io.Reader
-	if r.body != nil {
-		body = bytes.NewReader(r.body)
-	}
-	req, err := http.NewRequestWithContext(ctx, r.method, baseURL(address)+r.path, body)
-	if err != nil {
-		return nil, fmt.Errorf("call BMC %s: %w", address, err)
-	}
-	switch {
-	case r.token != "":
-		req.Header.Set("X-Auth-Token", r.token)
-	case r.login != nil:
-		req.SetBasicAuth(r.login.Username, r.login.Password)
-	}
-	if r.ifMatch != "" {
-		req.Header.Set("If-Match", r.ifMatch)
-	}
-	if r.body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("OData-Version", "4.0")
-	return req, nil
 }
 
 // errNoPath is a link that must not be followed.

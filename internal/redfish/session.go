@@ -44,7 +44,7 @@ const (
 // session where the BMC does not take that.
 func (d *Driver) authorized(ctx context.Context, address string, login Login, r request) (answer, error) {
 	key := sessionKey{address, login}
-	r.login, r.token = &login, d.sessions.token(key)
+	r.login, r.basic, r.token = login, true, d.sessions.token(key)
 	a, err := d.send(ctx, address, r)
 	if statusOf(err) != http.StatusUnauthorized || login.Username == "" {
 		return a, err
@@ -153,6 +153,9 @@ func (d *Driver) logOut() {
 
 // statusOf is the status of a BMC's refusal; 0: there was no answer, or no refusal.
 func statusOf(err error) int {
+	if err == nil { // as most are
+		return 0
+	}
 	var refused *Error
 	if errors.As(err, &refused) {
 		return refused.Status

@@ -2,7 +2,6 @@ package redfish
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -63,8 +62,8 @@ func NotTaken(err error) bool {
 		}
 		return true
 	}
-	var op *net.OpError
-	return errors.Is(err, errNoPath) || errors.As(err, &op) && op.Op == "dial"
+	var never *unsentError
+	return errors.Is(err, errNoPath) || errors.As(err, &never)
 }
 
 // unsupported are the messages of the Base registry that say that an action,

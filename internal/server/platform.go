@@ -37,8 +37,13 @@ const (
 	capmcPrefix = "/apis/capmc/capmc"
 )
 
-// bmcConnections bounds the connections to BMCs at any time.
-const bmcConnections = 512
+const (
+	// bmcConnections bounds the requests to BMCs at any time.
+	bmcConnections = 512
+	// simulatedShare is the part of this process's files that connections kept to
+	// simulated BMCs may be: each takes two, for its ends are both here.
+	simulatedShare = 8
+)
 
 // platform is the services that BOS and CFS stand on, as their clients.
 type platform struct {
@@ -105,6 +110,9 @@ func (s *Server) startPlatform(ctx context.Context) error {
 func (s *Server) startHardware(ctx context.Context) error {
 	c, p := &s.config, &s.platform
 	bmcs := redfish.New(bmcConnections)
+	if c.Simulate > 0 {
+		bmcs.Keep(redfish.OpenFiles() / simulatedShare)
+	}
 	s.onStop(bmcs.Close)
 	hardware := hsm.NewService(s.db, s.journal, bmcs, s.now)
 	if err := hardware.AddRoles(c.Roles, c.SubRoles); err != nil {

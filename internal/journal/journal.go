@@ -95,15 +95,16 @@ const shared = "*"
 // its key, others by their index.
 func (j *Journal) segment(lines []line) store.Segment {
 	newest := int64(0)
+	var nodes []string
 	for i := range lines {
 		newest = max(newest, lines[i].Time.UnixNano())
+		if i == 0 || lines[i].Node != lines[i-1].Node {
+			nodes = append(nodes, lines[i].Node)
+		}
 	}
-	of := lines[0].Node
-	index, nodes := indexOf(lines)
-	if nodes > 1 || !ownKeys(of) {
-		of = shared
-	} else {
-		index = nil
+	of, index := nodes[0], []byte(nil)
+	if len(nodes) > 1 || !ownKeys(of) {
+		of, index = shared, store.NameIndex(nodes)
 	}
 	key := fmt.Sprintf("%s%s%08x", segmentKey(of, newest), j.writer, j.seq.Add(1)) // another one each time that lines are written again
 	return store.Segment{Key: key, Newest: newest, Index: index, Data: encode(lines)}

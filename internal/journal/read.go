@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/drover-hpc/drover/internal/store"
 )
 
 // List returns a node's entries after the key (empty: from the beginning),
@@ -53,9 +55,7 @@ func (j *Journal) find(ctx context.Context, node, after string) ([]string, error
 	if !ok {
 		since = 0
 	}
-	hash := hashOf(node)
-	keys, err := j.segments.Find(ctx, segmentKey(shared, since), segmentKey(shared, math.MaxInt64),
-		func(index []byte) bool { return has(index, hash) })
+	keys, err := j.segments.Find(ctx, segmentKey(shared, since), segmentKey(shared, math.MaxInt64), store.MayHave(node))
 	if err != nil || !ownKeys(node) {
 		return keys, err
 	}

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"slices"
 	"time"
 )
 
@@ -18,8 +16,7 @@ import (
 //	an entry: source, kind, text, session (places among the words), failed (0 or 1),
 //	          nanoseconds since the entry before, order of arrival
 //
-// Numbers are varints, differences of time zig-zag ones. The index of a
-// segment is the hashes of its nodes, sorted, four bytes each.
+// Numbers are varints, differences of time zig-zag ones.
 const formatVersion = 1
 
 // encode is the data of a segment of sorted lines.
@@ -172,40 +169,3 @@ func (c *cursor) skip(n int) {
 	}
 	c.data = c.data[n:]
 }
-
-// indexOf is the index of a segment of sorted lines, and how many nodes it has.
-func indexOf(lines []line) (index []byte, nodes int) {
-	var hashes []uint32
-	for i := range lines {
-		if i == 0 || lines[i].Node != lines[i-1].Node {
-			hashes = append(hashes, hashOf(lines[i].Node))
-		}
-	}
-	slices.Sort(hashes)
-	index = make([]byte, 0, 4*len(hashes))
-	for _, h := range hashes {
-		index = binary.BigEndian.AppendUint32(index, h)
-	}
-	return index, len(hashes)
-}
-
-// has tells whether the index has the hash. That a segment has a node with the
-// hash does not yet say that it has the node.
-func has(index []byte, hash uint32) bool {
-	low, high := 0, len(index)/4
-	for low < high {
-		middle := (low + high) / 2
-		switch at := binary.BigEndian.Uint32(index[4*middle:]); {
-		case at == hash:
-			return true
-		case at < hash:
-			low = middle + 1
-		default:
-			high = middle
-		}
-	}
-	return false
-}
-
-// hashOf is part of the format: it must never change.
-func hashOf(node string) uint32 { return crc32.ChecksumIEEE([]byte(node)) }

@@ -118,6 +118,23 @@ func (s *Segments) read(ctx context.Context, keys []string, take func(key string
 	return nil
 }
 
+// Delete removes the segments with the keys, in the transaction of ctx if
+// there is one.
+func (s *Segments) Delete(ctx context.Context, keys ...string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	return s.db.InTx(ctx, func(ctx context.Context) error {
+		where, arg := s.db.dialect.anyOf("key", 1, keys)
+		tx := txOf(ctx)
+		if _, err := tx.conn.ExecContext(ctx, "DELETE FROM "+s.name+" WHERE "+where, arg); err != nil {
+			return failed(s.db, "delete from", s.name, err)
+		}
+		tx.note(s.name)
+		return nil
+	})
+}
+
 // Prune removes the segments whose newest record is older than before, and
 // then the oldest ones until what is left takes at most size bytes (0: any
 // number). It returns how many it removed.

@@ -39,16 +39,21 @@ func (j *Journal) moveFormer(ctx context.Context) error {
 		for i := range entries {
 			keys[i] = entries[i].Key
 		}
-		if err := j.move(ctx, keys); err != nil {
+		n, err := j.move(ctx, keys)
+		if err != nil {
 			return err
 		}
-		after, moved = behind(keys[len(keys)-1]), moved+len(keys)
+		after, moved = keys[len(keys)-1], moved+n
+		if n < len(keys) {
+			after = behind(after)
+		}
 	}
 }
 
-// move moves those of the entries that no other server has moved meanwhile.
-func (j *Journal) move(ctx context.Context, keys []string) error {
-	return j.db.InTx(ctx, func(ctx context.Context) error {
+// move moves those of the entries that no other server has moved meanwhile,
+// and returns how many.
+func (j *Journal) move(ctx context.Context, keys []string) (n int, err error) {
+	err = j.db.InTx(ctx, func(ctx context.Context) error {
 		gone, err := j.former.Delete(ctx, keys...)
 		if err != nil {
 			return err
@@ -58,12 +63,15 @@ func (j *Journal) move(ctx context.Context, keys []string) error {
 			_, seq, _ := placeOf(e.Node, e.Key)
 			lines[i] = line{Entry: e, seq: seq}
 		}
+		n = len(gone)
 		return j.write(ctx, lines)
 	})
+	return n, err
 }
 
-// behind is where to go on after the key. In SQLite a key can be no UTF-8,
-// which a document does not tell: rows of such names are passed over, and stay.
+// behind is where to go on after a key that was perhaps not found. In SQLite a
+// key can be no UTF-8, which its document does not tell: rows of such names are
+// passed over, and stay.
 func behind(key string) string {
 	if at := strings.IndexRune(key, utf8.RuneError); at >= 0 {
 		return key[:at] + "\xff\xff\xff\xff"

@@ -93,6 +93,7 @@ func conformance(t *testing.T, source func(*testing.T) string) {
 		{"ten thousand at once", testBulk},
 		{"the queue delivers in order until done", testQueue},
 		{"the journal keeps order", testJournal},
+		{"segments are found by what is in them, and go by age and size", testSegments},
 		{"text that the database cannot have is invalid", testTextThatIsRefused},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -27,19 +27,17 @@ const historyFlush = time.Second
 
 // history remembers who asked when. A killed process may lose the last second.
 type history struct {
-	table  *store.Table[EndpointAccess]
-	now    func() time.Time
-	recent batch.Writer[string, EndpointAccess]
+	accesses *accessLog
+	now      func() time.Time
+	recent   batch.Writer[string, EndpointAccess]
 
 	writing sync.WaitGroup
 	cancel  context.CancelFunc
 }
 
 func newHistory(db *store.DB, now func() time.Time) *history {
-	h := &history{now: now, table: store.NewTable(db, store.Spec[EndpointAccess]{
-		Name: "bss_endpoint_history", Kind: "Endpoint access", Key: (*EndpointAccess).key})}
-	h.recent.What, h.recent.Every = "accesses to endpoints", historyFlush
-	h.recent.Write = func(ctx context.Context, list []EndpointAccess) error { return h.table.Put(ctx, list...) }
+	h := &history{now: now, accesses: newAccessLog(db)}
+	h.recent.What, h.recent.Every, h.recent.Write = "accesses to endpoints", historyFlush, h.accesses.add
 	return h
 }
 
@@ -61,24 +59,28 @@ func (h *history) list(ctx context.Context, name, endpoint string) ([]EndpointAc
 	if err := h.recent.Flush(ctx); err != nil {
 		return nil, err
 	}
-	q := store.Query{}
-	switch {
-	case endpoint != "":
-		q.Keys = []string{name + "/" + endpoint}
-	case name != "":
-		q.Prefix = name + "/"
+	found, err := h.accesses.list(ctx, name)
+	if err != nil {
+		return nil, err
 	}
-	found, err := h.table.List(ctx, q)
-	if err == nil && len(found) == 0 && endpoint != "" {
-		found = append(found, EndpointAccess{Name: name, Endpoint: endpoint})
+	for _, a := range found {
+		if endpoint == "" || a.Endpoint == endpoint {
+			out = append(out, a)
+		}
 	}
-	return append(out, found...), err
+	if len(out) == 0 && endpoint != "" {
+		out = append(out, EndpointAccess{Name: name, Endpoint: endpoint})
+	}
+	return out, nil
 }
 
 // start has accesses written now and then until stop, which writes the rest.
 func (h *history) start(ctx context.Context) {
 	ctx, h.cancel = context.WithCancel(ctx)
-	h.writing.Go(func() { h.recent.Run(ctx) })
+	h.writing.Go(func() {
+		h.accesses.shorten(ctx)
+		h.recent.Run(ctx)
+	})
 }
 
 func (h *history) stop() {

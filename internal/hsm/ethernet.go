@@ -1,6 +1,9 @@
 package hsm
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // EthernetInterface is a MAC address, whose it is and which IP addresses it has.
 type EthernetInterface struct {
@@ -11,6 +14,12 @@ type EthernetInterface struct {
 	ComponentID string      `json:"ComponentID" required:"false" doc:"xname of the component that has it"`
 	Type        string      `json:"Type" required:"false" readOnly:"true" doc:"Type of the component"`
 	IPAddresses []IPAddress `json:"IPAddresses" required:"false" nullable:"false" doc:"Its IP addresses"`
+}
+
+// same tells whether the interface says the same as other, whenever that was.
+func (e *EthernetInterface) same(other *EthernetInterface) bool {
+	return e.Description == other.Description && e.ComponentID == other.ComponentID && e.Type == other.Type &&
+		slices.Equal(e.IPAddresses, other.IPAddresses)
 }
 
 // IPAddress is an address in a network.

@@ -129,11 +129,20 @@ func (s *Service) AddEthernetInterface(ctx context.Context, e EthernetInterface)
 	return e.ID, s.interfaces.Insert(ctx, e)
 }
 
-// ChangeEthernetInterface alters an interface.
+// ChangeEthernetInterface alters an interface. One that stays as it was, such as
+// by a node that tells the same address at each boot, is not written.
 func (s *Service) ChangeEthernetInterface(ctx context.Context, id string, change func(*EthernetInterface) error) error {
 	_, missing, err := s.interfaces.Update(ctx, []string{MACID(id)}, func(e *EthernetInterface) error {
+		before := *e
+		before.IPAddresses = slices.Clone(e.IPAddresses)
+		if err := change(e); err != nil {
+			return err
+		}
+		if e.same(&before) {
+			return store.ErrUnchanged
+		}
 		e.LastUpdate = s.now().UTC()
-		return change(e)
+		return nil
 	})
 	if err == nil && len(missing) > 0 {
 		err = noSuchInterface(id)

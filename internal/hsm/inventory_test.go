@@ -61,6 +61,35 @@ func TestEthernetInterfaces(t *testing.T) {
 	}
 }
 
+// A node tells its address at each boot.
+func TestAnInterfaceThatStaysAsItIsHasNotChanged(t *testing.T) {
+	b := newBench(t, nil)
+	const path = "/Inventory/EthernetInterfaces"
+	b.ok("POST", path, `{"MACAddress":"b42e99dfec47","Description":"d","ComponentID":"x1000c0s0b0n0","IPAddresses":[{"IPAddress":"10.1.0.5"}]}`)
+	const one = path + "/b42e99dfec47"
+	began := b.clock()
+	for _, same := range []string{`{"IPAddresses":[{"IPAddress":"10.1.0.5"}]}`, `{"Description":"d","ComponentID":"x1000c0s0b0n0"}`} {
+		b.advance(time.Hour)
+		b.ok("PATCH", one, same)
+		if e, err := b.EthernetInterface(t.Context(), "b42e99dfec47"); err != nil || !e.LastUpdate.Equal(began) {
+			t.Errorf("after %s: %+v %v", same, e, err)
+		}
+	}
+	for _, other := range []string{`{"Description":"e"}`, `{"ComponentID":"x1000c0s0b0n1"}`, `{"ComponentID":"x1000c0s0b0"}`,
+		`{"IPAddresses":[{"IPAddress":"10.1.0.6"}]}`, `{"IPAddresses":[{"IPAddress":"10.1.0.6","Network":"HMN"}]}`} {
+		b.advance(time.Hour)
+		b.ok("PATCH", one, other)
+		if e, err := b.EthernetInterface(t.Context(), "b42e99dfec47"); err != nil || !e.LastUpdate.Equal(b.clock()) {
+			t.Errorf("after %s: %+v %v", other, e, err)
+		}
+	}
+	b.advance(time.Hour)
+	b.ok("PATCH", one+"/IPAddresses/10.1.0.6", `{"Network":"NMN"}`)
+	if e, err := b.EthernetInterface(t.Context(), "b42e99dfec47"); err != nil || !e.LastUpdate.Equal(b.clock()) {
+		t.Errorf("after another network: %+v %v", e, err)
+	}
+}
+
 func TestRedfishEndpoints(t *testing.T) {
 	b := newBench(t, nil)
 	const path = "/Inventory/RedfishEndpoints"

@@ -3,38 +3,32 @@ package journal
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/drover-hpc/drover/internal/batch"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
-// Entry is one thing that happened to one node.
-type Entry struct {
-	Node string    `json:"node" doc:"xname of the node"`
-	Time time.Time `json:"time"`
-	// Source is the service that saw it: bos, pcs, bss, s3, hsm, cfs.
-	Source string `json:"source" enum:"bos,pcs,bss,s3,hsm,cfs"`
-	// Kind is what happened, constant per kind of event: status, power,
-	// bmc-answer, boot-script, artifact, report, configuration.
-	Kind string `json:"kind"`
-	// Text is the event in plain words, without the node's name.
-	Text string `json:"text"`
-	// Failed marks what a reader looks for first.
-	Failed bool `json:"failed,omitempty"`
-	// Session is the BOS or CFS session it belongs to, when known.
-	Session string `json:"session,omitempty"`
-
-	Key string `json:"key" doc:"order of the entries of a node; ask with after=KEY for newer ones"`
-}
-
 // Journal writes and reads entries. Its methods are safe for concurrent use.
 type Journal struct {
-	table *store.Table[Entry]
-	now   func() time.Time
-	seq   atomic.Uint32
-	notes batch.Writer[string, Entry]
+	// Limits say what is kept. Set them before Run.
+	Limits Limits
+
+	segments *store.Segments
+	former   *store.Table[Entry]
+	db       *store.DB
+	now      func() time.Time
+	notes    batch.Writer[uint32, line]
+
+	// writer and seq make the keys of segments and entries unique, whatever
+	// other servers write at the same time.
+	writer string
+	seq    atomic.Uint32
 }
 
 // flushAfter and flushAt bound how long and how many notes wait in memory.
@@ -43,70 +37,86 @@ const (
 	flushAt    = 2000
 )
 
-// New returns the journal in db. Start makes it write notes.
+// maxLines bounds the entries of a segment, and so what is read in vain of one.
+const maxLines = 1000
+
+// New returns the journal in db. Run has it write notes and keep its limits.
 func New(db *store.DB, now func() time.Time) *Journal {
-	j := &Journal{now: now, table: store.NewTable(db, store.Spec[Entry]{
-		Name: "journal", Kind: "Journal entry", Key: func(e *Entry) string { return e.Key }})}
-	j.notes.What, j.notes.Every, j.notes.Full = "journal entries", flushAfter, flushAt
-	j.notes.Write = func(ctx context.Context, entries []Entry) error { return j.table.Put(ctx, entries...) }
+	j := &Journal{db: db, now: now, segments: store.NewSegments(db, "journal_segments"), former: formerTable(db),
+		writer: fmt.Sprintf("%016x", rand.Uint64())}
+	j.seq.Store(rand.Uint32N(1 << 31))
+	j.notes.What, j.notes.Every, j.notes.Full, j.notes.Write = "journal entries", flushAfter, flushAt, j.write
 	return j
 }
-
-// Table is the name under which new entries are hinted.
-func (j *Journal) Table() string { return j.table.Name() }
 
 // Append writes entries, in the transaction of ctx if there is one. A zero
 // Time becomes now.
 func (j *Journal) Append(ctx context.Context, entries ...Entry) error {
-	if len(entries) == 0 {
-		return nil
-	}
+	lines := make([]line, len(entries))
 	for i := range entries {
-		j.complete(&entries[i])
+		lines[i] = j.line(entries[i])
 	}
-	return j.table.Put(ctx, entries...)
+	return j.write(ctx, lines)
 }
 
 // Note hands entries to be written soon. A killed process may lose the last
 // fraction of a second of them.
 func (j *Journal) Note(entries ...Entry) {
 	for i := range entries {
-		j.complete(&entries[i])
-		j.notes.Put(entries[i].Key, entries[i])
+		l := j.line(entries[i])
+		j.notes.Put(l.seq, l)
 	}
 }
 
-// Run writes notes until ctx is done, then writes the rest and returns.
-func (j *Journal) Run(ctx context.Context) { j.notes.Run(ctx) }
-
-// List returns a node's entries after the key (empty: from the beginning),
-// oldest first, at most limit (0: all).
-func (j *Journal) List(ctx context.Context, node, after string, limit int) ([]Entry, error) {
-	return j.table.List(ctx, store.Query{Prefix: node + "/", After: after, Limit: limit})
-}
-
-// Prune removes a node's entries older than before.
-func (j *Journal) Prune(ctx context.Context, node string, before time.Time) error {
-	old, err := j.table.List(ctx, store.Query{Prefix: node + "/"})
-	if err != nil {
-		return err
-	}
-	var keys []string
-	for _, e := range old {
-		if e.Time.Before(before) {
-			keys = append(keys, e.Key)
-		}
-	}
-	_, err = j.table.Delete(ctx, keys...)
-	return err
-}
-
-// complete gives the entry its time and its place: keys sort by node, then
-// time, then order of arrival.
-func (j *Journal) complete(e *Entry) {
+// line gives the entry its time and its place.
+func (j *Journal) line(e Entry) line {
 	if e.Time.IsZero() {
 		e.Time = j.now()
 	}
 	e.Time = e.Time.UTC()
-	e.Key = fmt.Sprintf("%s/%016x%08x", e.Node, e.Time.UnixNano(), j.seq.Add(1))
+	return line{Entry: e, seq: j.seq.Add(1)}
 }
+
+// write writes lines, in as few segments as may be.
+func (j *Journal) write(ctx context.Context, lines []line) error {
+	sortLines(lines)
+	var segments []store.Segment
+	for part := range slices.Chunk(lines, maxLines) {
+		segments = append(segments, j.segment(part))
+	}
+	return j.segments.Append(ctx, segments...)
+}
+
+// shared is what the keys of segments of several nodes begin with in place of
+// a node's name.
+const shared = "*"
+
+// segment makes a segment of sorted lines. One of a single node is found by
+// its key, others by their index.
+func (j *Journal) segment(lines []line) store.Segment {
+	newest := int64(0)
+	var nodes []string
+	for i := range lines {
+		newest = max(newest, lines[i].Time.UnixNano())
+		if i == 0 || lines[i].Node != lines[i-1].Node {
+			nodes = append(nodes, lines[i].Node)
+		}
+	}
+	of, index := nodes[0], []byte(nil)
+	if len(nodes) > 1 || !ownKeys(of) {
+		of, index = shared, store.NameIndex(nodes)
+	}
+	key := fmt.Sprintf("%s%s%08x", segmentKey(of, newest), j.writer, j.seq.Add(1)) // another one each time that lines are written again
+	return store.Segment{Key: key, Newest: newest, Index: index, Data: encode(lines)}
+}
+
+// ownKeys tells whether the name can stand in a key. Names come from whoever
+// asks the object store for something, and PostgreSQL takes no text with a
+// zero byte or damaged UTF-8.
+func ownKeys(node string) bool {
+	return node != "" && node != shared && utf8.ValidString(node) && !strings.Contains(node, "\x00")
+}
+
+// segmentKey is the beginning of the keys of the segments with the newest
+// entry at that time. They sort by it.
+func segmentKey(of string, newest int64) string { return fmt.Sprintf("%s/%016x", of, newest) }

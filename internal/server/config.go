@@ -56,6 +56,8 @@ type Config struct {
 	VCSHosts    []string      `mapstructure:"vcs-hosts"`
 	VCSMaxPush  int64         `mapstructure:"vcs-max-push"` // MiB
 	BootRetry   time.Duration `mapstructure:"boot-retry"`
+	JournalKeep time.Duration `mapstructure:"journal-keep"`
+	JournalSize int64         `mapstructure:"journal-size"` // MiB
 
 	Simulate     int           `mapstructure:"simulate"`
 	SimARM       bool          `mapstructure:"sim-arm"`
@@ -105,6 +107,8 @@ func declare(cmd *cobra.Command) {
 	f.StringSlice("hsm-subroles", nil, "sub-roles of components that this site has beside the built-in ones, with commas between them")
 	f.StringSlice("vcs-hosts", []string{"api-gw-service-nmn.local"}, "`HOST`s that mean this server in clone URLs such as https://HOST/vcs/cray/NAME.git; '' for none, where another server has that name")
 	f.Int64("vcs-max-push", 512, "most that one push to a repository of this server may bring, in `MiB`")
+	f.Duration("journal-keep", 90*24*time.Hour, "time for which is kept what happened to nodes; 0 is for ever")
+	f.Int64("journal-size", 1024, "most that what happened to nodes may take, in `MiB`, before the oldest goes; 0 is any size")
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
 	f.Duration("boot-retry", 30*time.Second, "pause in boot scripts before a node that could not boot tries again")
 	f.Int("simulate", 0, "start `N` simulated nodes")
@@ -215,6 +219,10 @@ func (c *Config) check() error {
 		return fault.New(fault.Invalid, "vcs-max-push: expected 1 to %d MiB, got %d", 1<<20, c.VCSMaxPush)
 	case c.BootRetry < time.Second:
 		return fault.New(fault.Invalid, "boot-retry: expected at least 1s, got %s", c.BootRetry)
+	case c.JournalKeep < 0:
+		return fault.New(fault.Invalid, "journal-keep: expected at least 0s, which is for ever, got %s", c.JournalKeep)
+	case c.JournalSize < 0 || c.JournalSize > 1<<30:
+		return fault.New(fault.Invalid, "journal-size: expected 0, which is any size, to %d MiB, got %d", 1<<30, c.JournalSize)
 	case c.JobOrphan < time.Second:
 		return fault.New(fault.Invalid, "job-orphan-timeout: expected at least 1s, got %s", c.JobOrphan)
 	case !ownAddress(c.ShellHost):

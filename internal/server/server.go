@@ -138,6 +138,7 @@ func (s *Server) openStore(ctx context.Context) error {
 	s.db = db
 	s.onStop(func() { db.Close() })
 	s.journal = journal.New(db, s.now)
+	s.journal.Limits = journal.Limits{Age: s.config.JournalKeep, Size: s.config.JournalSize << 20}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	written := make(chan struct{})
 	go func() {

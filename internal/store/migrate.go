@@ -10,8 +10,8 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// One file serves both engines: __KEY__ and __SERIAL__ stand for the column
-// types that differ, a line that begins with __SQLITE__ is for SQLite (see
+// One file serves both engines: __KEY__, __BLOB__ and __SERIAL__ stand for the
+// column types that differ, a line that begins with __SQLITE__ is for SQLite (see
 // dialect).
 //
 //go:embed migrations/*.sql

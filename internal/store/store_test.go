@@ -95,6 +95,7 @@ func conformance(t *testing.T, source func(*testing.T) string, held bool) {
 		{"ten thousand at once", testBulk},
 		{"the queue delivers in order until done", testQueue},
 		{"the journal keeps order", testJournal},
+		{"segments are found by what is in them, and go by age and size", testSegments},
 		{"text that the database cannot have is invalid", testTextThatIsRefused},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -452,7 +453,10 @@ func testJournal(t *testing.T, f *fixture) {
 	if len(rest) != 1 || rest[0].Text != "second" {
 		t.Errorf("after the first: %v", rest)
 	}
-	must(t, j.Prune(ctx, "x1", now.Add(time.Second)))
+	j.Limits.Age = time.Second
+	now = now.Add(2 * time.Second)
+	_, err = j.Prune(ctx)
+	must(t, err)
 	if list, _ = j.List(ctx, "x1", "", 0); len(list) != 1 || list[0].Text != "third" {
 		t.Errorf("after pruning: %v", list)
 	}

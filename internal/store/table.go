@@ -239,13 +239,15 @@ func (t *Table[T]) absent(keys []string, docs []T) []string {
 	return out
 }
 
+func (t *Table[T]) failed(what string, err error) error { return failed(t.db, what, t.spec.Name, err) }
+
 // failed is the error of a statement: a fault.Invalid if the database cannot
 // have a value that the caller gave.
-func (t *Table[T]) failed(what string, err error) error {
-	if t.db.dialect.refused(err) {
-		return fault.New(fault.Invalid, "%s %s: %w", what, t.spec.Name, err)
+func failed(db *DB, what, table string, err error) error {
+	if db.dialect.refused(err) {
+		return fault.New(fault.Invalid, "%s %s: %w", what, table, err)
 	}
-	return fmt.Errorf("%s %s: %w", what, t.spec.Name, err)
+	return fmt.Errorf("%s %s: %w", what, table, err)
 }
 
 func (t *Table[T]) notFound(key string) error {

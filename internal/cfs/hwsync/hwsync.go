@@ -32,9 +32,20 @@ type Config struct {
 	HSM        HSM
 	Components Components
 	Hub        *events.Hub
-	// Tables are those whose hints tell of new nodes.
+	// Tables are those whose hints tell of new nodes; none where HSM is
+	// elsewhere. With hints HSM is seldom read as a whole.
 	Tables []string
 }
+
+const (
+	// hintedResync is the least time between two looks at all of HSM where hints
+	// tell of new nodes.
+	hintedResync = 10 * time.Minute
+	// idsPerGet bounds a URL; more new nodes than maxGets of them are worth a
+	// look at all of HSM.
+	idsPerGet = 200
+	maxGets   = 5
+)
 
 // Agent copies between Start and Stop.
 type Agent struct {
@@ -48,7 +59,13 @@ type Agent struct {
 func New(cfg Config) *Agent {
 	a := &Agent{cfg: cfg}
 	a.loop = &events.Loop{Name: "cfs hardware sync", Hub: cfg.Hub, Tables: cfg.Tables, Run: a.sync,
-		Resync: func() time.Duration { return time.Duration(a.interval.Load()) * time.Second }}
+		Resync: func() time.Duration {
+			every := time.Duration(a.interval.Load()) * time.Second
+			if len(cfg.Tables) > 0 {
+				every = max(every, hintedResync)
+			}
+			return every
+		}}
 	return a
 }
 
@@ -61,10 +78,11 @@ func (a *Agent) Stop() { a.loop.Stop() }
 // Started is closed when HSM has been read once.
 func (a *Agent) Started() <-chan struct{} { return a.loop.Started() }
 
-// sync reads HSM at each resync, and between them when a hint names a node
-// not seen before: most hints are changes of state.
+// sync reads HSM at each resync, and between them those nodes that hints name
+// and that were not seen before: most hints are changes of state.
 func (a *Agent) sync(ctx context.Context, w events.Wake) error {
-	if !w.All && !slices.ContainsFunc(w.Keys, func(id string) bool { return !a.known[id] }) {
+	fresh := slices.DeleteFunc(slices.Clone(w.Keys), func(id string) bool { return a.known[id] })
+	if !w.All && len(fresh) == 0 {
 		return nil
 	}
 	options, err := a.cfg.Components.Options(ctx)
@@ -72,15 +90,13 @@ func (a *Agent) sync(ctx context.Context, w events.Wake) error {
 		return err
 	}
 	a.interval.Store(int64(options.HardwareSyncInterval))
-	nodes, err := a.cfg.HSM.Components(ctx, url.Values{"type": {"Node", "VirtualNode"}})
+	all := w.All || len(fresh) > maxGets*idsPerGet
+	if all {
+		fresh = nil
+	}
+	ids, err := a.nodes(ctx, fresh)
 	if err != nil {
 		return fmt.Errorf("read nodes of HSM: %w", err)
-	}
-	ids := make([]string, 0, len(nodes))
-	for _, n := range nodes {
-		if n.ID != "" {
-			ids = append(ids, n.ID)
-		}
 	}
 	created, err := a.cfg.Components.CreateComponents(ctx, ids)
 	if err != nil {
@@ -97,3 +113,28 @@ func (a *Agent) sync(ctx context.Context, w events.Wake) error {
 	}
 	return nil
 }
+
+// nodes are those with the ids, nil: all, that HSM knows.
+func (a *Agent) nodes(ctx context.Context, ids []string) (found []string, err error) {
+	queries := []url.Values{{"type": nodeTypes}}
+	if ids != nil {
+		queries = nil
+		for chunk := range slices.Chunk(ids, idsPerGet) {
+			queries = append(queries, url.Values{"type": nodeTypes, "id": chunk})
+		}
+	}
+	for _, query := range queries {
+		nodes, err := a.cfg.HSM.Components(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range nodes {
+			if n.ID != "" {
+				found = append(found, n.ID)
+			}
+		}
+	}
+	return found, nil
+}
+
+var nodeTypes = []string{"Node", "VirtualNode"}

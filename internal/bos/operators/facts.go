@@ -57,7 +57,8 @@ func goesOn(before *bos.Component, r *machine.Result, now time.Time) bool {
 // and the token that BSS gave. Whoever restarts learns both again, so that it
 // may be written together with what comes next.
 func onlyAccepted(before, after bos.Component) bool {
-	if after.Engine.Call.ID != before.Engine.Call.ID || after.Engine.Call.State != bos.CallAccepted {
+	was, is := before.Engine.Call, after.Engine.Call
+	if is.ID != was.ID || is.State != was.State && is.State != bos.CallAccepted {
 		return false
 	}
 	after.Engine.Call, after.Engine.Former = before.Engine.Call, before.Engine.Former

@@ -45,7 +45,7 @@ type Operators struct {
 	specs   []Spec
 	loops   []*events.Loop
 	service *bos.Service
-	reports func(ids []string) func(*bos.Component)
+	status  *status
 	// calls are the batches whose calls are under way.
 	calls  sync.WaitGroup
 	cancel context.CancelFunc
@@ -84,12 +84,11 @@ func (o *Operators) nodes(c *Config) {
 	boot := &boot{tokens: c.Service, given: given, images: c.Service.Images, bss: c.BootParameters, cfs: c.Configurations, view: config}
 	on, soft, hard := newPowerOn(caller, boot), newSoftOff(caller), newForceOff(caller)
 	o.add(c, transitions.loop, transitions)
-	s := &status{loop: looks, components: c.Service, power: power, config: config, outcomes: outcomes, given: given, driven: transitions, names: names, now: c.Now,
-		hinted: c.PowerTable != "" && c.ConfigurationTable != "", held: map[string]time.Time{}, options: c.Service.Options,
+	o.status = &status{loop: looks, components: c.Service, power: power, config: config, outcomes: outcomes, given: given, driven: transitions, names: names, now: c.Now,
+		hinted: c.PowerTable != "" && c.ConfigurationTable != "", held: map[string]time.Time{}, within: acceptedWithin, options: c.Service.Options,
 		effects: map[machine.Effect]effector{machine.CallPowerOn: on, machine.CallSoftOff: soft, machine.CallForceOff: hard,
 			machine.Configure: configure, machine.Abandon: transitions}}
-	o.add(c, looks, s)
-	o.reports = s.reported
+	o.add(c, looks, o.status)
 	for _, p := range []*powerOperator{on, soft, hard} {
 		o.specs = append(o.specs, p.spec())
 	}
@@ -121,7 +120,7 @@ func (o *Operators) Specs() []Spec { return o.specs }
 // Start begins to work. It returns at once.
 func (o *Operators) Start(ctx context.Context) {
 	ctx, o.cancel = context.WithCancel(ctx)
-	o.service.FollowReports(o.reports)
+	o.service.FollowReports(o.status.reported)
 	for _, l := range o.loops {
 		l.Start(ctx)
 	}

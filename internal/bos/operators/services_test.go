@@ -176,6 +176,9 @@ func (w *world) boot(id string) {
 		return
 	}
 	w.boots.Go(func() {
+		if w.beforeBoot != nil {
+			w.beforeBoot(id)
+		}
 		must(w.t, ignoreConflict(w.report(id, token)))
 		w.setConfig(id, func(c *bos.Configuration) {
 			c.Enabled = true

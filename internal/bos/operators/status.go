@@ -31,7 +31,8 @@ type status struct {
 	hinted bool
 	// held is until when a write that says no more than onlyAccepted waits for
 	// another one, by node.
-	held map[string]time.Time
+	held   map[string]time.Time
+	within time.Duration
 }
 
 const (
@@ -178,7 +179,7 @@ func (s *status) hold(before *bos.Component, r *machine.Result, now time.Time) b
 	}
 	until, holding := s.held[before.ID]
 	if !holding {
-		until = now.Add(acceptedWithin)
+		until = now.Add(s.within)
 		s.held[before.ID] = until
 		s.loop.At(before.ID, until)
 	}

@@ -26,6 +26,7 @@ type world struct {
 	db      *store.DB
 	journal *journal.Journal
 	ops     *Operators
+	path    string // of the database
 
 	mu          sync.Mutex
 	calls       []string // changes in other services, in order, nodes left out
@@ -55,6 +56,8 @@ type world struct {
 	fail        map[string]error      // by call: hsm, pcs, bss, cfs, s3, status
 	beforePower func(op string, nodes []string) error
 	onNodes     func() // HSM is asked for nodes
+	beforeBoot  func(node string)
+	beforeStart func() // the operators are made and do not run yet
 	boots       sync.WaitGroup
 }
 
@@ -75,7 +78,8 @@ func newWorld(t testing.TB, n int) *world {
 		parameters: map[string]bos.BootArtifacts{}, token: map[string]string{}, transitions: map[string]bos.Transition{},
 		since: map[string]time.Time{}, refuse: map[string]string{}, silent: map[string]bool{}, deaf: map[string]bool{}, mute: map[string]bool{},
 		cfsOutcome: map[string]string{}, fail: map[string]error{}}
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), w.hub.Changed)
+	w.path = filepath.Join(t.TempDir(), "db")
+	db, err := store.Open(t.Context(), w.path, w.hub.Changed)
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
 	w.db, w.journal = db, journal.New(db, time.Now)
@@ -101,6 +105,9 @@ func newWorld(t testing.TB, n int) *world {
 func (w *world) start() {
 	w.ops = New(Config{Service: w.service, Hub: w.hub, Inventory: hsmWorld{w}, Power: pcsWorld{w}, BootParameters: bssWorld{w},
 		Configurations: cfsWorld{w}, PowerTable: "pcs_status", TransitionTable: "pcs_transitions", ConfigurationTable: "cfs_components"})
+	if w.beforeStart != nil {
+		w.beforeStart()
+	}
 	w.ops.Start(context.Background())
 }
 

@@ -14,6 +14,7 @@ type pass struct {
 	now     time.Time
 	facts   func(c *bos.Component) machine.Facts
 	given   *given
+	held    *held
 	call    string
 	results map[string]machine.Result
 	heard   map[string]*machine.Outcome
@@ -31,6 +32,11 @@ func (p *pass) next(c bos.Component, step func(bos.Component)) machine.Result {
 	f := p.facts(&c)
 	f.CallID = p.call
 	p.given.note(&c)
+	if since, waits := p.held.since[c.ID]; waits { // as if it had been written then
+		if then := machine.Next(c, f, p.options, since).Component; onlyAccepted(c, then) {
+			c = then
+		}
+	}
 	r := machine.Next(c, f, p.options, p.now)
 	for n := 1; n < maxSteps && goesOn(&c, &r, p.now); n++ {
 		step(r.Component)
@@ -53,20 +59,6 @@ func goesOn(before *bos.Component, r *machine.Result, now time.Time) bool {
 	return r.Effect == machine.Nothing && !r.Reread && r.Look.Equal(now) && r.Component != *before
 }
 
-// onlyAccepted tells whether all that is new is that the BMC has the request,
-// and the token that BSS gave. Whoever restarts learns both again, so that it
-// may be written together with what comes next.
-func onlyAccepted(before, after bos.Component) bool {
-	was, is := before.Engine.Call, after.Engine.Call
-	if is.ID != was.ID || is.State != was.State && is.State != bos.CallAccepted {
-		return false
-	}
-	after.Engine.Call, after.Engine.Former = before.Engine.Call, before.Engine.Former
-	after.LastAction.LastUpdated, after.EventStats, after.DesiredState.BSSToken = before.LastAction.LastUpdated, before.EventStats, before.DesiredState.BSSToken
-	after.Engine.LaterSince, after.Engine.RefusedSince = before.Engine.LaterSince, before.Engine.RefusedSince
-	return after == before
-}
-
 // facts are what the machine is told of the nodes. A service that does not
 // answer is a fact too.
 func (s *status) facts(ctx context.Context, ids []string) func(*bos.Component) machine.Facts {
@@ -78,11 +70,18 @@ func (s *status) facts(ctx context.Context, ids []string) func(*bos.Component) m
 }
 
 // reported is for the reports of nodes that arrive: it takes the step that
-// follows from one in the same write, if all that it takes is known and nothing
-// is to be carried out. Else the next look does.
+// follows from one in the same write, if nothing is to be carried out for it.
+// Else the next look does. Services elsewhere are not asked: they may take
+// their time, and a node waits for the answer.
 func (s *status) reported(ids []string) func(*bos.Component) {
+	ctx := context.Background()
 	power, config := s.power.fresh(ids), s.config.fresh(ids)
-	options, err := s.options(context.Background())
+	if s.hinted {
+		moving := s.power.tracked(ids)
+		power, _ = s.power.get(ctx, moving) // what is not told is not followed
+		config, _ = s.config.get(ctx, moving)
+	}
+	options, err := s.options(ctx)
 	now := s.now()
 	return func(c *bos.Component) {
 		on, told := power[c.ID], config[c.ID]

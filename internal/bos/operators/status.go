@@ -29,19 +29,12 @@ type status struct {
 	// hinted: PCS and CFS tell of every change, so that nothing is looked at
 	// again and again that stands as it should.
 	hinted bool
-	// held is until when a write that says no more than onlyAccepted waits for
-	// another one, by node.
-	held   map[string]time.Time
-	within time.Duration
+	held   *held
 }
 
-const (
-	// acceptedWithin is how late an acceptance may stand in the record.
-	acceptedWithin = time.Second
-	// hintedResync is the time between looks at everything where hints tell of
-	// each change: it repairs what nobody expects to be lost.
-	hintedResync = 5 * time.Minute
-)
+// hintedResync is the time between looks at everything where hints tell of
+// each change: it repairs what nobody expects to be lost.
+const hintedResync = 5 * time.Minute
 
 // resync is the time between looks at everything: the published polling where
 // another service gives no hints.
@@ -101,7 +94,7 @@ func (s *status) lookAway(ctx context.Context, options bos.Options, looked []str
 	s.outcomes.forget(gone)
 	s.given.forget(gone)
 	for _, id := range gone {
-		delete(s.held, id)
+		s.held.forget(id)
 	}
 	return s.abandon(ctx, options, s.driven.drives(gone))
 }
@@ -133,7 +126,7 @@ func (s *status) decide(ctx context.Context, options bos.Options, chunk []bos.Co
 	for i := range chunk {
 		ids[i] = chunk[i].ID
 	}
-	p := &pass{options: options, now: s.now(), facts: s.facts(ctx, ids), given: s.given, call: s.names.next(), results: make(map[string]machine.Result, len(chunk)), known: make(map[string]bool, len(chunk))}
+	p := &pass{options: options, now: s.now(), facts: s.facts(ctx, ids), given: s.given, held: s.held, call: s.names.next(), results: make(map[string]machine.Result, len(chunk)), known: make(map[string]bool, len(chunk))}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -143,7 +136,7 @@ func (s *status) decide(ctx context.Context, options bos.Options, chunk []bos.Co
 		r := p.next(*before, func(bos.Component) {})
 		switch {
 		case r.Component == *before:
-		case s.hold(before, &r, p.now):
+		case s.waits(before, &r, p.now):
 			delete(p.results, before.ID)
 		default:
 			moved = append(moved, before.ID)
@@ -171,19 +164,21 @@ func (s *status) decide(ctx context.Context, options bos.Options, chunk []bos.Co
 	return nil
 }
 
-// hold tells whether the result waits to be written with what comes next, and
-// has the node looked at when it may wait no longer.
-func (s *status) hold(before *bos.Component, r *machine.Result, now time.Time) bool {
-	if r.Effect != machine.Nothing || r.Reread || !onlyAccepted(*before, r.Component) {
+// waits tells whether the result is written with what comes next, and has the
+// node looked at when it may wait no longer.
+func (s *status) waits(before *bos.Component, r *machine.Result, now time.Time) bool {
+	if r.Effect != machine.Nothing || r.Reread {
 		return false
 	}
-	until, holding := s.held[before.ID]
-	if !holding {
-		until = now.Add(s.within)
-		s.held[before.ID] = until
-		s.loop.At(before.ID, until)
+	until := s.held.hold(before, r.Component, now)
+	if until.IsZero() {
+		return false
 	}
-	return now.Before(until)
+	if r.Look.Before(until) {
+		until = r.Look
+	}
+	s.loop.At(before.ID, until)
+	return true
 }
 
 // follow does what follows from a pass, now that it is written.
@@ -193,7 +188,7 @@ func (s *status) follow(ctx context.Context, p *pass) {
 	for id, r := range p.results {
 		s.outcomes.recorded(id, p.heard[id])
 		s.given.recorded(&r.Component)
-		delete(s.held, id)
+		s.held.forget(id)
 		if r.Reread || r.Effect != machine.Nothing && r.Effect != machine.Configure {
 			reread = append(reread, id)
 		}

@@ -162,6 +162,18 @@ func (v *view[T]) fresh(ids []string) map[string]*seen[T] {
 	return out
 }
 
+// tracked are those of the nodes whose changes are noticed.
+func (v *view[T]) tracked(ids []string) (out []string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, id := range ids {
+		if v.entries[id] != nil {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
 // changed has the values asked for again and returns those that matter.
 func (v *view[T]) changed(ids []string) (known []string) {
 	v.mu.Lock()

@@ -57,7 +57,7 @@ type world struct {
 	beforePower func(op string, nodes []string) error
 	onNodes     func() // HSM is asked for nodes
 	beforeBoot  func(node string)
-	beforeStart func() // the operators are made and do not run yet
+	within      time.Duration // see held
 	boots       sync.WaitGroup
 }
 
@@ -70,7 +70,7 @@ func nodeName(i int) string { return fmt.Sprintf("x%dc0s%db0n%d", 1000+i/100, i%
 
 // newWorld has n nodes, all off, with components, and running operators.
 func newWorld(t testing.TB, n int) *world {
-	w := &world{t: t, hub: events.NewHub(), driven: map[string][]string{}, power: map[string]string{}, powerError: map[string]string{},
+	w := &world{t: t, within: 100 * time.Millisecond, hub: events.NewHub(), driven: map[string][]string{}, power: map[string]string{}, powerError: map[string]string{},
 		config: map[string]*bos.Configuration{}, nodes: map[string]bos.Node{}, groups: map[string][]string{},
 		tenants: map[string][]string{}, archs: map[string]string{"image1": "x86_64"},
 		objects: map[string]string{"s3://boot-images/image1/manifest.json": manifest, "s3://boot-images/image1/kernel": "",
@@ -105,9 +105,7 @@ func newWorld(t testing.TB, n int) *world {
 func (w *world) start() {
 	w.ops = New(Config{Service: w.service, Hub: w.hub, Inventory: hsmWorld{w}, Power: pcsWorld{w}, BootParameters: bssWorld{w},
 		Configurations: cfsWorld{w}, PowerTable: "pcs_status", TransitionTable: "pcs_transitions", ConfigurationTable: "cfs_components"})
-	if w.beforeStart != nil {
-		w.beforeStart()
-	}
+	w.ops.status.held.within = w.within
 	w.ops.Start(context.Background())
 }
 

@@ -38,7 +38,7 @@ func TestRebootWritesARecordFiveTimes(t *testing.T) {
 	const n = 20
 	w := newWorld(t, n)
 	w.stop()
-	w.beforeStart = func() { w.ops.status.within = time.Hour }
+	w.within = time.Hour
 	w.reportOnceSeen()
 	w.start()
 	w.run(bos.OperationBoot, "")
@@ -74,7 +74,7 @@ func TestReportOfATokenThatIsInNoRecordYet(t *testing.T) {
 	for _, restart := range []bool{false, true} {
 		w := newWorld(t, 2)
 		w.stop()
-		w.beforeStart = func() { w.ops.status.within = time.Hour }
+		w.within = time.Hour
 		w.start()
 		node, other := nodeName(0), nodeName(1)
 		w.with(func() { w.silent[node], w.silent[other] = true, true })
@@ -112,7 +112,7 @@ func TestReportOfATokenThatIsInNoRecordYet(t *testing.T) {
 func TestTokenOfAnEarlierRunIsFound(t *testing.T) {
 	w := newWorld(t, 1)
 	w.stop()
-	w.beforeStart = func() { w.ops.status.within = time.Hour }
+	w.within = time.Hour
 	w.start()
 	node := nodeName(0)
 	w.with(func() { w.silent[node] = true })
@@ -123,7 +123,7 @@ func TestTokenOfAnEarlierRunIsFound(t *testing.T) {
 		return w.power[node] == "on"
 	})
 	w.stop()
-	w.beforeStart = nil
+	w.within = time.Millisecond
 	w.start()
 	w.eventually("the token", func() bool { return w.component(node).DesiredState.BSSToken == "token-1" })
 }

@@ -30,6 +30,9 @@ type status struct {
 	// again and again that stands as it should.
 	hinted bool
 	held   *held
+	// again is when nodes are asked for again of which it is not known where
+	// they stand.
+	again map[string]time.Time
 }
 
 // hintedResync is the time between looks at everything where hints tell of
@@ -95,6 +98,7 @@ func (s *status) lookAway(ctx context.Context, options bos.Options, looked []str
 	s.given.forget(gone)
 	for _, id := range gone {
 		s.held.forget(id)
+		delete(s.again, id)
 	}
 	return s.abandon(ctx, options, s.driven.drives(gone))
 }
@@ -181,6 +185,16 @@ func (s *status) waits(before *bos.Component, r *machine.Result, now time.Time) 
 	return true
 }
 
+// askAgain has the node looked at within a polling period, however often it is
+// looked at meanwhile.
+func (s *status) askAgain(id string, p *pass) {
+	if p.now.Before(s.again[id]) {
+		return
+	}
+	s.again[id] = p.now.Add(p.options.Polling())
+	s.loop.At(id, s.again[id])
+}
+
 // follow does what follows from a pass, now that it is written.
 func (s *status) follow(ctx context.Context, p *pass) {
 	effects := map[machine.Effect][]bos.Component{}
@@ -197,7 +211,9 @@ func (s *status) follow(ctx context.Context, p *pass) {
 		}
 		if s.hinted && !p.known[id] && r.Component.Enabled { // that it is known again may not be hinted
 			unknown = append(unknown, id)
-			s.loop.At(id, p.now.Add(p.options.Polling()))
+			s.askAgain(id, p)
+		} else {
+			delete(s.again, id)
 		}
 		if !r.Look.Equal(p.now.Add(p.options.Polling())) { // the resync looks then, or a hint comes
 			s.loop.At(id, r.Look)

@@ -57,7 +57,8 @@ type world struct {
 	beforePower func(op string, nodes []string) error
 	onNodes     func() // HSM is asked for nodes
 	beforeBoot  func(node string)
-	within      time.Duration // see held
+	within      time.Duration  // see held
+	asked       map[string]int // how many nodes services were asked for
 	boots       sync.WaitGroup
 }
 
@@ -77,7 +78,7 @@ func newWorld(t testing.TB, n int) *world {
 			"s3://boot-images/image1/initrd": "", "s3://boot-images/image1/rootfs": ""},
 		parameters: map[string]bos.BootArtifacts{}, token: map[string]string{}, transitions: map[string]bos.Transition{},
 		since: map[string]time.Time{}, refuse: map[string]string{}, silent: map[string]bool{}, deaf: map[string]bool{}, mute: map[string]bool{},
-		cfsOutcome: map[string]string{}, fail: map[string]error{}}
+		asked: map[string]int{}, cfsOutcome: map[string]string{}, fail: map[string]error{}}
 	w.path = filepath.Join(t.TempDir(), "db")
 	db, err := store.Open(t.Context(), w.path, w.hub.Changed)
 	must(t, err)

@@ -19,6 +19,7 @@ import (
 // HSM is what the agent needs of the Hardware State Manager; hsm.Client has it.
 type HSM interface {
 	Components(ctx context.Context, query url.Values) ([]hsm.Component, error)
+	Query(ctx context.Context, q hsm.ComponentQuery) ([]hsm.Component, error)
 }
 
 // Components is what the agent needs of cfs.Service.
@@ -37,15 +38,9 @@ type Config struct {
 	Tables []string
 }
 
-const (
-	// hintedResync is the least time between two looks at all of HSM where hints
-	// tell of new nodes.
-	hintedResync = 10 * time.Minute
-	// idsPerGet bounds a URL; more new nodes than maxGets of them are worth a
-	// look at all of HSM.
-	idsPerGet = 200
-	maxGets   = 5
-)
+// hintedResync is the least time between two looks at all of HSM where hints
+// tell of new nodes.
+const hintedResync = 10 * time.Minute
 
 // Agent copies between Start and Stop.
 type Agent struct {
@@ -90,8 +85,7 @@ func (a *Agent) sync(ctx context.Context, w events.Wake) error {
 		return err
 	}
 	a.interval.Store(int64(options.HardwareSyncInterval))
-	all := w.All || len(fresh) > maxGets*idsPerGet
-	if all {
+	if w.All {
 		fresh = nil
 	}
 	ids, err := a.nodes(ctx, fresh)
@@ -115,26 +109,19 @@ func (a *Agent) sync(ctx context.Context, w events.Wake) error {
 }
 
 // nodes are those with the ids, nil: all, that HSM knows.
-func (a *Agent) nodes(ctx context.Context, ids []string) (found []string, err error) {
-	queries := []url.Values{{"type": nodeTypes}}
-	if ids != nil {
-		queries = nil
-		for chunk := range slices.Chunk(ids, idsPerGet) {
-			queries = append(queries, url.Values{"type": nodeTypes, "id": chunk})
+func (a *Agent) nodes(ctx context.Context, ids []string) ([]string, error) {
+	var found []hsm.Component
+	var err error
+	if ids == nil {
+		found, err = a.cfg.HSM.Components(ctx, url.Values{"type": {"Node", "VirtualNode"}})
+	} else { // with types the IDs would stand for what is below them, too
+		found, err = a.cfg.HSM.Query(ctx, hsm.ComponentQuery{ComponentIDs: ids})
+	}
+	nodes := make([]string, 0, len(found))
+	for _, n := range found {
+		if n.ID != "" && (n.Type == "Node" || n.Type == "VirtualNode") {
+			nodes = append(nodes, n.ID)
 		}
 	}
-	for _, query := range queries {
-		nodes, err := a.cfg.HSM.Components(ctx, query)
-		if err != nil {
-			return nil, err
-		}
-		for _, n := range nodes {
-			if n.ID != "" {
-				found = append(found, n.ID)
-			}
-		}
-	}
-	return found, nil
+	return nodes, err
 }
-
-var nodeTypes = []string{"Node", "VirtualNode"}

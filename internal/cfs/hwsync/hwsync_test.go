@@ -29,8 +29,22 @@ func (i *inventory) Components(_ context.Context, query url.Values) ([]hsm.Compo
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.reads++
-	i.asked = query["id"]
+	i.asked = nil
 	return i.nodes, nil
+}
+
+func (i *inventory) Query(_ context.Context, q hsm.ComponentQuery) ([]hsm.Component, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.reads++
+	i.asked = q.ComponentIDs
+	var out []hsm.Component
+	for _, n := range i.nodes {
+		if slices.Contains(q.ComponentIDs, n.ID) {
+			out = append(out, n)
+		}
+	}
+	return out, nil
 }
 
 func (i *inventory) add(ids ...string) {
@@ -121,11 +135,12 @@ func TestHSMIsReadAsAWholeAsOftenAsItMust(t *testing.T) {
 				}
 				before = nodes.count()
 				nodes.add("x1")
-				hub.Changed("hsm_components", []string{"x0", "x1", "x0c0b0"})
+				nodes.add("x2")
+				hub.Changed("hsm_components", []string{"x0", "x1", "x0c0b0", "x2"})
 				synctest.Wait()
 				hub.Changed("hsm_components", []string{"x0", "x1", "x0c0b0"})
 				synctest.Wait()
-				if got := nodes.count() - before; got != 1 || !slices.Equal(nodes.asked, []string{"x0c0b0", "x1"}) {
+				if got := nodes.count() - before; got != 1 || !slices.Equal(nodes.asked, []string{"x0c0b0", "x1", "x2"}) || !slices.Equal(components.ids, []string{"x1", "x2"}) {
 					t.Errorf("read %d times, for %v", got, nodes.asked)
 				}
 			})
@@ -133,9 +148,12 @@ func TestHSMIsReadAsAWholeAsOftenAsItMust(t *testing.T) {
 	}
 }
 
-// created takes components and keeps none.
-type created struct{}
+// created keeps the last components that were to be made.
+type created struct{ ids []string }
 
-func (created) CreateComponents(context.Context, []string) (int, error) { return 0, nil }
+func (c *created) CreateComponents(_ context.Context, ids []string) (int, error) {
+	c.ids = ids
+	return len(ids), nil
+}
 
-func (created) Options(context.Context) (cfs.Options, error) { return cfs.DefaultOptions(), nil }
+func (*created) Options(context.Context) (cfs.Options, error) { return cfs.DefaultOptions(), nil }

@@ -62,11 +62,16 @@ type sessionsOutput struct{ Body []SessionRecord }
 
 type extendedOutput struct{ Body ExtendedStatus }
 
-func oneSession(session Session, err error) (*sessionOutput, error) {
+// one is the answer of a call that returned the session.
+func (s *Service) one(ctx context.Context, session Session, err error) (*sessionOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sessionOutput{Body: sessionRecord(&session)}, nil
+	nodes, err := s.SessionNodes(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	return &sessionOutput{Body: sessionRecord(&session, nodes[session.key()].Components)}, nil
 }
 
 func registerSessions(api huma.API, s *Service) {
@@ -78,8 +83,12 @@ func registerSessions(api huma.API, s *Service) {
 	httpapi.Handle(api, op("post_v2_session", http.MethodPost, all, "Start a session", http.StatusCreated),
 		func(ctx context.Context, in *createSessionInput) (*sessionOutput, error) {
 			n := in.Body
-			return oneSession(s.CreateSession(ctx, NewSession{Name: n.Name, Tenant: in.Tenant, Operation: n.Operation,
-				TemplateName: n.TemplateName, Limit: valueOf(n.Limit), Stage: n.Stage, IncludeDisabled: n.IncludeDisabled}))
+			session, err := s.CreateSession(ctx, NewSession{Name: n.Name, Tenant: in.Tenant, Operation: n.Operation,
+				TemplateName: n.TemplateName, Limit: valueOf(n.Limit), Stage: n.Stage, IncludeDisabled: n.IncludeDisabled})
+			if err != nil {
+				return nil, err
+			}
+			return &sessionOutput{Body: sessionRecord(&session, "")}, nil
 		})
 	httpapi.Handle(api, op("get_v2_sessions", http.MethodGet, all, "List sessions", 0),
 		func(ctx context.Context, in *sessionsInput) (*sessionsOutput, error) {
@@ -88,9 +97,13 @@ func registerSessions(api huma.API, s *Service) {
 				return nil, err
 			}
 			list, err := s.Sessions(ctx, in.Tenant, f)
+			if err != nil {
+				return nil, err
+			}
+			nodes, err := s.SessionNodes(ctx, list...)
 			out := &sessionsOutput{Body: make([]SessionRecord, len(list))}
 			for i := range list {
-				out.Body[i] = sessionRecord(&list[i])
+				out.Body[i] = sessionRecord(&list[i], nodes[list[i].key()].Components)
 			}
 			return out, err
 		})
@@ -104,11 +117,13 @@ func registerSessions(api huma.API, s *Service) {
 		})
 	httpapi.Handle(api, op("get_v2_session", http.MethodGet, one, "Describe a session", 0),
 		func(ctx context.Context, in *SessionPath) (*sessionOutput, error) {
-			return oneSession(s.Session(ctx, in.ID, in.Tenant))
+			session, err := s.Session(ctx, in.ID, in.Tenant)
+			return s.one(ctx, session, err)
 		})
 	httpapi.Handle(api, op("patch_v2_session", http.MethodPatch, one, "Change a session's status; for BOS itself", 0, "cli_ignore"),
 		func(ctx context.Context, in *patchSessionInput) (*sessionOutput, error) {
-			return oneSession(s.ChangeSession(ctx, in.ID, in.Tenant, in.Body.apply))
+			session, err := s.UpdateSession(ctx, in.ID, in.Tenant, in.Body.apply, in.Body.Components)
+			return s.one(ctx, session, err)
 		})
 	httpapi.Handle(api, op("delete_v2_session", http.MethodDelete, one, "Delete a session", http.StatusNoContent),
 		func(ctx context.Context, in *SessionPath) (*struct{}, error) {
@@ -146,7 +161,6 @@ func (in *sessionsInput) filter(now time.Time) (SessionFilter, error) {
 }
 
 func (u *SessionUpdate) apply(s *Session) error {
-	set(&s.Components, u.Components)
 	if u.Status == nil {
 		return nil
 	}

@@ -46,6 +46,25 @@ func (s *Service) patchOne(ctx context.Context, p ComponentPatch, tenant string)
 	}
 }
 
+// FollowReports has what follows from nodes' reports written together with
+// them. look is asked before the transaction; what it returns is pure: it
+// alters a component that has just reported. nil: nothing follows.
+func (s *Service) FollowReports(look func(ids []string) func(*Component)) { s.look.Store(&look) }
+
+func (s *Service) follower(patches []ComponentPatch) func(*Component) {
+	look := s.look.Load()
+	var ids []string
+	for i := range patches {
+		if patches[i].ActualState != nil {
+			ids = append(ids, patches[i].ID)
+		}
+	}
+	if look == nil || *look == nil || len(ids) == 0 {
+		return func(*Component) {}
+	}
+	return (*look)(ids)
+}
+
 func (s *Service) applyAll(ctx context.Context, all []*single) error {
 	patches := make([]ComponentPatch, len(all))
 	byID := map[string][]*single{}
@@ -58,14 +77,20 @@ func (s *Service) applyAll(ctx context.Context, all []*single) error {
 		return err
 	}
 	now := s.Now()
-	after, missing, err := s.Change(ctx, patchIDs(patches), func(c *Component) error {
-		changed := false
+	follow := s.follower(patches)
+	after, missing, err := s.ChangeBySteps(ctx, patchIDs(patches), func(c *Component, step func()) error {
+		changed, reported := false, false
 		for _, one := range byID[c.ID] {
 			one.err = s.merge(c, &one.patch, booted, one.tenant, now)
 			changed = changed || one.err == nil
+			reported = reported || one.err == nil && one.patch.ActualState != nil
 		}
 		if !changed {
 			return store.ErrUnchanged
+		}
+		if reported {
+			step()
+			follow(c)
 		}
 		return nil
 	})

@@ -96,9 +96,9 @@ type SessionStatusRecord struct {
 	Error     *string      `json:"error" doc:"Why the session could not be set up, or not yet; null if there was no error"`
 }
 
-func sessionRecord(s *Session) SessionRecord {
+func sessionRecord(s *Session, components string) SessionRecord {
 	return SessionRecord{Name: s.Name, Tenant: orNull(s.Tenant), Operation: s.Operation, TemplateName: s.TemplateName,
-		Limit: s.Limit, Stage: s.Stage, Components: s.Components, IncludeDisabled: s.IncludeDisabled,
+		Limit: s.Limit, Stage: s.Stage, Components: components, IncludeDisabled: s.IncludeDisabled,
 		Status: SessionStatusRecord{StartTime: Stamp(s.Status.StartTime), EndTime: orNull(stampOrNone(s.Status.EndTime)),
 			Status: s.Status.Status, Error: orNull(s.Status.Error)}}
 }

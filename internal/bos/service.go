@@ -2,8 +2,10 @@ package bos
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,6 +26,7 @@ const (
 	TemplatesTable  = "bos_templates"
 	OptionsTable    = "bos_options"
 	tokensTable     = "bos_tokens"
+	nodesTable      = "bos_session_nodes"
 )
 
 // Config is what the service stands on.
@@ -50,11 +53,13 @@ type Service struct {
 	Config
 	components *store.Table[Component]
 	sessions   *store.Table[Session]
+	nodes      *store.Table[SessionNodes]
 	templates  *store.Table[Template]
 	tokens     *store.Table[token]
 	settings   *store.Table[settings]
 
 	singles batch.Pool[*single]
+	look    atomic.Pointer[func(ids []string) func(*Component)]
 
 	mu      sync.Mutex
 	stale   *events.Subscription
@@ -78,13 +83,15 @@ func NewService(c Config) *Service {
 				{Column: "tenant", Of: func(s *Session) string { return s.Tenant }},
 				{Column: "status", Of: func(s *Session) string { return string(s.Status.Status) }},
 			}}),
+		nodes: store.NewTable(c.DB, store.Spec[SessionNodes]{Name: nodesTable, Kind: "Nodes of session",
+			Key: func(n *SessionNodes) string { return n.Session }}),
 		templates: store.NewTable(c.DB, store.Spec[Template]{Name: TemplatesTable, Kind: "Session template", Held: true,
 			Key:     func(t *Template) string { return key(t.Tenant, t.Name) },
 			Indexes: []store.Index[Template]{{Column: "tenant", Of: func(t *Template) string { return t.Tenant }}}}),
 		tokens: store.NewTable(c.DB, store.Spec[token]{Name: tokensTable, Kind: "BSS token", Held: true, Shared: func(t *token) []*string { return shared(&t.Artifacts) },
 			Key: func(t *token) string { return t.Token }}),
 		settings: store.NewTable(c.DB, store.Spec[settings]{Name: OptionsTable, Kind: "Options", Held: true,
-			Key: func(*settings) string { return optionsKey }}),
+			Key: func(*settings) string { return OptionsKey }}),
 	}
 	s.gatherSingles()
 	return s
@@ -128,11 +135,41 @@ type token struct {
 	Token     string        `json:"token"`
 	Artifacts BootArtifacts `json:"artifacts"`
 	Issued    time.Time     `json:"issued"`
+	// Calls are the IDs of the power calls that it was given for.
+	Calls []string `json:"calls,omitempty"`
 }
 
-// RecordToken remembers which artifacts BSS gave the token for.
-func (s *Service) RecordToken(ctx context.Context, name string, a BootArtifacts) error {
-	return s.tokens.Put(ctx, token{Token: name, Artifacts: a, Issued: s.Now()})
+// given tells whether BSS gave the token for the power-on that the component
+// waits for, or left, although its record does not have it yet.
+func (t *token) given(c *Component) bool {
+	call, left := c.Engine.Call.ID, c.Engine.Left.ID
+	return call != "" && c.DesiredState.BootArtifacts == t.Artifacts && slices.Contains(t.Calls, call) || left != "" && slices.Contains(t.Calls, left)
+}
+
+// RecordToken remembers which artifacts BSS gave the token for, and for which
+// power calls: a node may report it as soon as the call is made.
+func (s *Service) RecordToken(ctx context.Context, name string, a BootArtifacts, calls ...string) error {
+	return s.tokens.Put(ctx, token{Token: name, Artifacts: a, Issued: s.Now(), Calls: calls})
+}
+
+// TokensOf returns the tokens that BSS gave for the power calls, by call and
+// then by artifacts.
+func (s *Service) TokensOf(ctx context.Context, calls map[string]bool) (map[string]map[BootArtifacts]string, error) {
+	all, err := s.tokens.List(ctx, store.Query{})
+	out := map[string]map[BootArtifacts]string{}
+	for i := range all {
+		t := &all[i]
+		for _, call := range t.Calls {
+			if !calls[call] {
+				continue
+			}
+			if out[call] == nil {
+				out[call] = map[BootArtifacts]string{}
+			}
+			out[call][t.Artifacts] = t.Token
+		}
+	}
+	return out, err
 }
 
 // PruneTokens forgets the tokens issued before the time that no component

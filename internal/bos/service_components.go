@@ -4,69 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/fault"
-	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
 )
-
-// Change alters the components with the keys in one transaction, together
-// with a line in the journal for each status that changes. A power cut that
-// becomes known stands in the record of its session, too. alter may return
-// store.ErrUnchanged. Keys without a component are returned as missing.
-func (s *Service) Change(ctx context.Context, keys []string, alter func(c *Component) error) (after []Component, missing []string, err error) {
-	if len(keys) == 0 {
-		return nil, nil, nil
-	}
-	err = s.DB.InTx(ctx, func(ctx context.Context) error {
-		var lines []journal.Entry
-		forced := map[string][]ForcedOff{} // by session
-		after, missing, err = s.components.Update(ctx, keys, func(c *Component) error {
-			before := *c
-			if err := alter(c); err != nil {
-				return err
-			}
-			if f := forcedSince(&before, c, s.Now()); f.Reason != "" {
-				lines = append(lines, journal.Entry{Node: c.ID, Time: s.Now(), Source: "bos", Kind: "forced-off", Session: before.Session, Failed: true,
-					Text: "forced off: " + f.Reason})
-				if before.Session != "" {
-					of := key(before.Engine.Tenant, before.Session)
-					forced[of] = append(forced[of], f)
-				}
-			}
-			lines = append(lines, s.lines(c, &before)...)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if err := s.noteForced(ctx, forced); err != nil {
-			return err
-		}
-		return s.Journal.Append(ctx, lines...)
-	})
-	return after, missing, err
-}
-
-// lines tells what a change of status means to an administrator.
-func (s *Service) lines(c, before *Component) []journal.Entry {
-	status, trouble := c.Computed(), c.Troubles.Newest()
-	moved, erred := status != before.Computed(), trouble != "" && trouble != before.Troubles.Newest()
-	if !moved && !erred {
-		return nil
-	}
-	var text []string
-	if moved {
-		text = append(text, before.Computed()+" -> "+status)
-	}
-	if trouble != "" && (erred || status == StatusFailed) {
-		text = append(text, trouble)
-	}
-	return []journal.Entry{{Node: c.ID, Time: s.Now(), Source: "bos", Kind: "status", Session: c.Session,
-		Failed: erred || status == StatusFailed, Text: strings.Join(text, ": ")}}
-}
 
 // Components lists components in the order of their IDs.
 func (s *Service) Components(ctx context.Context, q store.Query) ([]Component, error) {
@@ -306,14 +248,19 @@ func (s *Service) patch(ctx context.Context, patches []ComponentPatch, tenant st
 // merge applies a patch to a component that exists. A report of the actual
 // state is refused while BOS changes what the node runs, whoever else is
 // reported in the same call.
-func (s *Service) merge(c *Component, p *ComponentPatch, booted map[string]BootArtifacts, tenant string, now time.Time) error {
+func (s *Service) merge(c *Component, p *ComponentPatch, booted map[string]token, tenant string, now time.Time) error {
 	if p.ActualState != nil && !c.AcceptsReport() {
 		return errBusy(c.ID)
 	}
 	if a := p.ActualState; a != nil && a.BSSToken != nil {
 		// A kernel that lost the end of its command line may take itself for
 		// another node.
-		if _, known := booted[*a.BSSToken]; known && !c.GivenToken(*a.BSSToken) {
+		t, known := booted[*a.BSSToken]
+		switch {
+		case !known || c.GivenToken(*a.BSSToken):
+		case t.given(c):
+			c.Powered(t.Token)
+		default:
 			return fault.Titled(fault.Conflict, "Actual state can not be updated.",
 				"BSS gave the token '%s' for the boot of other nodes, not of '%s': look who really sent this", *a.BSSToken, c.ID)
 		}
@@ -322,11 +269,11 @@ func (s *Service) merge(c *Component, p *ComponentPatch, booted map[string]BootA
 	return nil
 }
 
-func (s *Service) apply(c *Component, p *ComponentPatch, booted map[string]BootArtifacts, tenant string, now time.Time) {
+func (s *Service) apply(c *Component, p *ComponentPatch, booted map[string]token, tenant string, now time.Time) {
 	var artifacts *BootArtifacts
 	if p.ActualState != nil && p.ActualState.BSSToken != nil {
-		if a, known := booted[*p.ActualState.BSSToken]; known {
-			artifacts = &a
+		if t, known := booted[*p.ActualState.BSSToken]; known {
+			artifacts = &t.Artifacts
 		}
 	}
 	session, staged := c.Session, c.StagedState.Session
@@ -340,7 +287,7 @@ func (s *Service) apply(c *Component, p *ComponentPatch, booted map[string]BootA
 }
 
 // bootedBy looks the tokens in the patches up.
-func (s *Service) bootedBy(ctx context.Context, patches []ComponentPatch) (map[string]BootArtifacts, error) {
+func (s *Service) bootedBy(ctx context.Context, patches []ComponentPatch) (map[string]token, error) {
 	var names []string
 	for i := range patches {
 		if a := patches[i].ActualState; a != nil && a.BSSToken != nil && *a.BSSToken != "" {
@@ -352,9 +299,9 @@ func (s *Service) bootedBy(ctx context.Context, patches []ComponentPatch) (map[s
 	}
 	slices.Sort(names)
 	found, err := s.tokens.List(ctx, store.Query{Keys: slices.Compact(names)})
-	out := make(map[string]BootArtifacts, len(found))
+	out := make(map[string]token, len(found))
 	for _, t := range found {
-		out[t.Token] = t.Artifacts
+		out[t.Token] = t
 	}
 	return out, err
 }

@@ -12,7 +12,8 @@ type settings struct {
 	Options Options `json:"options"`
 }
 
-const optionsKey = "options"
+// OptionsKey is the key under which changes of the options are hinted.
+const OptionsKey = "options"
 
 // Options returns the settings. They are read once and again after a change.
 func (s *Service) Options(ctx context.Context) (Options, error) {
@@ -35,7 +36,7 @@ func (s *Service) Options(ctx context.Context) (Options, error) {
 }
 
 func (s *Service) readOptions(ctx context.Context) (Options, error) {
-	stored, err := s.settings.Get(ctx, optionsKey)
+	stored, err := s.settings.Get(ctx, OptionsKey)
 	if fault.Is(err, fault.NotFound) {
 		return DefaultOptions(), nil
 	}

@@ -2,7 +2,6 @@ package bos
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/bos/bootset"
@@ -113,8 +112,8 @@ func (s *Service) ChangeSession(ctx context.Context, name, tenant string, alter 
 
 // DeleteSession forgets a session. Its nodes go on to their desired state.
 func (s *Service) DeleteSession(ctx context.Context, name, tenant string) error {
-	gone, err := s.sessions.Delete(ctx, key(tenant, name))
-	if err == nil && len(gone) == 0 {
+	gone, err := s.deleteSessions(ctx, key(tenant, name))
+	if err == nil && gone == 0 {
 		err = notFound("Session", tenant, name)
 	}
 	return err
@@ -130,8 +129,64 @@ func (s *Service) DeleteSessions(ctx context.Context, tenant string, f SessionFi
 	for i := range list {
 		keys[i] = key(list[i].Tenant, list[i].Name)
 	}
-	_, err = s.sessions.Delete(ctx, keys...)
+	_, err = s.deleteSessions(ctx, keys...)
 	return err
+}
+
+func (s *Service) deleteSessions(ctx context.Context, keys ...string) (gone int, err error) {
+	err = s.DB.InTx(ctx, func(ctx context.Context) error {
+		list, err := s.sessions.Delete(ctx, keys...)
+		if err != nil {
+			return err
+		}
+		gone = len(list)
+		_, err = s.nodes.Delete(ctx, keys...)
+		return err
+	})
+	return gone, err
+}
+
+// SessionNodes returns the nodes of sessions by the sessions' keys; those that
+// are not set up have none.
+func (s *Service) SessionNodes(ctx context.Context, sessions ...Session) (map[string]SessionNodes, error) {
+	if len(sessions) == 0 {
+		return nil, nil
+	}
+	keys := make([]string, len(sessions))
+	for i := range sessions {
+		keys[i] = sessions[i].key()
+	}
+	list, err := s.nodes.List(ctx, store.Query{Keys: keys})
+	out := make(map[string]SessionNodes, len(list))
+	for _, n := range list {
+		out[n.Session] = n
+	}
+	return out, err
+}
+
+// SetSessionNodes keeps the nodes of a session, and how many were left out.
+// Of those it keeps as many as are told.
+func (s *Service) SetSessionNodes(ctx context.Context, session *Session, components string, left []LeftOut) error {
+	session.LeftOutCount = len(left)
+	return s.nodes.Put(ctx, SessionNodes{Session: session.key(), Components: components, LeftOut: left[:min(len(left), maxLeftOut)]})
+}
+
+// UpdateSession changes a session, and with components not nil the nodes that
+// it is said to have begun with.
+func (s *Service) UpdateSession(ctx context.Context, name, tenant string, alter func(*Session) error, components *string) (session Session, err error) {
+	err = s.DB.InTx(ctx, func(ctx context.Context) error {
+		if session, err = s.ChangeSession(ctx, name, tenant, alter); err != nil || components == nil {
+			return err
+		}
+		nodes, err := s.SessionNodes(ctx, session)
+		if err != nil {
+			return err
+		}
+		n := nodes[session.key()]
+		n.Session, n.Components = session.key(), *components
+		return s.nodes.Put(ctx, n)
+	})
+	return session, err
 }
 
 // Status tells how far a session is: as saved if it is complete, else as its
@@ -165,7 +220,15 @@ func (s *Service) liveStatus(ctx context.Context, session *Session) (ExtendedSta
 	if err != nil {
 		return ExtendedStatus{}, err
 	}
-	return session.Extended(p, s.Now()), nil
+	var left []LeftOut
+	if session.LeftOutCount > 0 {
+		nodes, err := s.SessionNodes(ctx, *session)
+		if err != nil {
+			return ExtendedStatus{}, err
+		}
+		left = nodes[session.key()].LeftOut
+	}
+	return session.Extended(p, left, s.Now()), nil
 }
 
 // Progress counts the session's nodes by where they stand. It reads counts
@@ -198,14 +261,6 @@ func (s *Service) Progress(ctx context.Context, name, tenant string) (Progress, 
 	troubled, err := s.components.List(ctx, store.Query{Where: []store.Match{owner, store.Is("errors", "true")}})
 	p.Errors = summarise(troubled)
 	return p, err
-}
-
-// Members lists the xnames that a session was set up with.
-func (s *Session) Members() []string {
-	if s.Components == "" {
-		return nil
-	}
-	return strings.Split(s.Components, ",")
 }
 
 // Disown takes out of the session whatever belongs to a deleted one of its name
@@ -249,4 +304,30 @@ func (s *Service) Active(ctx context.Context, session *Session) (int, error) {
 		return moving, err
 	}
 	return s.components.Count(ctx, store.Query{Where: []store.Match{store.Is("staged_owner", owner)}})
+}
+
+// BusyNode is one of the nodes that Active counts: the one given if it still
+// is one, empty if there is none. It reads no more than it takes.
+func (s *Service) BusyNode(ctx context.Context, session *Session, given string) (string, error) {
+	owner := session.key()
+	moving, staged := []store.Match{store.Is("owner", owner), store.Is("enabled", "true")}, []store.Match{store.Is("staged_owner", owner)}
+	for _, keys := range [][]string{{given}, nil} {
+		if given == "" && keys != nil {
+			continue
+		}
+		for _, where := range [][]store.Match{moving, staged} {
+			found, err := s.components.List(ctx, store.Query{Keys: keys, Where: where, Limit: 1})
+			if err != nil || len(found) > 0 {
+				return first(found), err
+			}
+		}
+	}
+	return "", nil
+}
+
+func first(list []Component) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0].ID
 }

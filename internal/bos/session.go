@@ -38,13 +38,12 @@ type Session struct {
 	TemplateName    string        `json:"template_name"`
 	Limit           string        `json:"limit"`
 	Stage           bool          `json:"stage"`
-	Components      string        `json:"components"`
 	IncludeDisabled bool          `json:"include_disabled"`
 	Status          SessionStatus `json:"status"`
 
-	// LeftOut are the nodes and names that the session was asked for and does
-	// not deal with.
-	LeftOut []LeftOut `json:"left_out,omitempty"`
+	// LeftOutCount counts the nodes and names that the session was asked for and
+	// does not deal with.
+	LeftOutCount int `json:"left_out_count,omitempty"`
 	// ForcedOff are the nodes whose power was cut for the session, each with
 	// its last time, whoever owns them now.
 	ForcedOff []ForcedOff `json:"forced_off,omitempty"`
@@ -54,6 +53,18 @@ type Session struct {
 	RetryAt time.Time `json:"retry_at,omitzero"`
 	// Saved is the extended status as it was at the end.
 	Saved *ExtendedStatus `json:"saved,omitempty"`
+}
+
+// SessionNodes are the nodes of a session, apart from it: they are as many as
+// there are nodes, and few who look at a session want to know them.
+type SessionNodes struct {
+	// Session is its key.
+	Session string `json:"session"`
+	// Components are the nodes that it began with, comma-separated.
+	Components string `json:"components"`
+	// LeftOut are those that it was asked for and does not deal with, maxLeftOut
+	// at most.
+	LeftOut []LeftOut `json:"left_out,omitempty"`
 }
 
 // SessionStatus is a session's status in short.
@@ -168,7 +179,7 @@ type Progress struct {
 }
 
 // Extended is the extended status of the session whose nodes stand as p says.
-func (s *Session) Extended(p Progress, now time.Time) ExtendedStatus {
+func (s *Session) Extended(p Progress, left []LeftOut, now time.Time) ExtendedStatus {
 	total := p.Total + p.Staged
 	percent := func(n int) Percent {
 		if total == 0 {
@@ -191,7 +202,7 @@ func (s *Session) Extended(p Progress, now time.Time) ExtendedStatus {
 			PercentPoweringOff: percent(p.PoweringOff), PercentConfiguring: percent(p.Configuring)},
 		PercentSuccessful: percent(p.Stable), PercentFailed: percent(p.Failed), PercentStaged: percent(p.Staged),
 		ErrorSummary: p.Errors, Timing: t,
-		LeftOut: s.LeftOut[:min(len(s.LeftOut), maxLeftOut)], LeftOutCount: len(s.LeftOut), ForcedOff: s.ForcedOff,
+		LeftOut: left[:min(len(left), maxLeftOut)], LeftOutCount: s.LeftOutCount, ForcedOff: s.ForcedOff,
 	}
 }
 
@@ -256,6 +267,8 @@ func duration(d time.Duration) string {
 	}
 	return out
 }
+
+func (s *Session) key() string { return key(s.Tenant, s.Name) }
 
 // key is where a session or template is kept: names are unique per tenant.
 func key(tenant, name string) string { return tenant + "/" + name }

@@ -51,7 +51,11 @@ func (s *Server) startCFS(ctx context.Context) error {
 	api := s.api(cfsPrefix, "CFS")
 	cfs.Register(api, service)
 	web.Register(s.mux, cfs.NewClient(s.client("CFS", cfsPrefix, "")))
-	agent := hwsync.New(hwsync.Config{Components: service, HSM: s.platform.hsm, Hub: s.hub, Tables: []string{hsm.ComponentsTable}})
+	var hints []string
+	if s.config.HSM == "" {
+		hints = []string{hsm.ComponentsTable}
+	}
+	agent := hwsync.New(hwsync.Config{Components: service, HSM: s.platform.hsm, Hub: s.hub, Tables: hints})
 	op := operator.New(operator.Config{Sessions: service, Queue: store.NewQueue(s.db, cfs.EventsTopic, s.now),
 		Executor: executor, ImageJobs: imageJobs{s.platform.ims}, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
 	batches := batcher.New(batcher.Config{DB: s.db, CFS: service, Journal: s.journal, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})

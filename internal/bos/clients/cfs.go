@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/drover-hpc/drover/internal/bos"
@@ -20,19 +21,16 @@ func Configurations(c *httpapi.Client) bos.Configurations { return configuration
 
 const (
 	componentsPath = "/v3/components"
-	idsPerGet      = 200  // a URL has its limits
-	idsPerPatch    = 1000 // and a filter, too
-	// askForAll is how many components it takes to rather ask for all of them.
-	askForAll = 2000
+	// idsPerGet and idsPerPatch bound an answer and a transaction. (A URL has no
+	// limit: CFS is in this process.)
+	idsPerGet   = 1000
+	idsPerPatch = 1000
 )
 
 func (c configurations) Components(ctx context.Context, ids []string) ([]bos.Configuration, error) {
-	if len(ids) >= askForAll {
-		return c.query(ctx, url.Values{"limit": {"10000"}})
-	}
 	var out []bos.Configuration
 	for chunk := range slices.Chunk(ids, idsPerGet) {
-		found, err := c.query(ctx, url.Values{"ids": {strings.Join(chunk, ",")}})
+		found, err := c.query(ctx, url.Values{"ids": {strings.Join(chunk, ",")}, "limit": {strconv.Itoa(len(chunk))}})
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package operators
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -10,7 +11,6 @@ import (
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bos/bootset"
 	"github.com/drover-hpc/drover/internal/fault"
-	"github.com/drover-hpc/drover/internal/store"
 )
 
 // parallelCalls bounds the calls to one service at a time.
@@ -18,21 +18,20 @@ const parallelCalls = 4
 
 // boot prepares nodes for their power-on.
 type boot struct {
-	components components
-	tokens     tokens
-	images     bos.Images
-	bss        bos.BootParameters
-	cfs        bos.Configurations
-	view       noted // of CFS
+	tokens tokens
+	given  *given
+	images bos.Images
+	bss    bos.BootParameters
+	cfs    bos.Configurations
+	view   noted // of CFS
 }
 
 // prepare tells SBPS to project the image, BSS what to boot and CFS to wait for
 // the node, all before it is powered on.
 func (o *boot) prepare(ctx context.Context, b *powerCall) {
 	o.project(ctx, b)
-	tokens := o.setParameters(ctx, b)
+	o.setParameters(ctx, b)
 	o.holdConfiguration(ctx, b)
-	o.noteTokens(ctx, b, tokens)
 }
 
 // groups are the nodes of the batch by something that they share.
@@ -89,27 +88,32 @@ func (o *boot) project(ctx context.Context, b *powerCall) {
 	})
 }
 
-// setParameters tells BSS and returns the token of each node.
-func (o *boot) setParameters(ctx context.Context, b *powerCall) map[string]string {
-	tokens := map[string]string{}
-	var mu sync.Mutex
+// setParameters tells BSS and remembers the tokens that it gave: before the
+// nodes are powered on, lest what they report is not understood.
+func (o *boot) setParameters(ctx context.Context, b *powerCall) {
+	calls := make(map[string]string, len(b.nodes))
+	for i := range b.nodes {
+		calls[b.nodes[i].ID] = b.nodes[i].Engine.Call.ID
+	}
 	byArtifacts := groups(b, func(c *bos.Component) bos.BootArtifacts { return c.DesiredState.BootArtifacts })
 	each(ctx, b, byArtifacts, bos.FromBSS, "setting BSS information", func(a bos.BootArtifacts, ids []string) error {
 		token, err := o.bss.Put(ctx, ids, a)
 		if err != nil {
 			return err
 		}
-		if err := o.tokens.RecordToken(ctx, token, a); err != nil {
+		of := make([]string, len(ids))
+		for i, id := range ids {
+			of[i] = calls[id]
+		}
+		slices.Sort(of)
+		if err := o.tokens.RecordToken(ctx, token, a, slices.Compact(of)...); err != nil {
 			return err
 		}
-		mu.Lock()
-		defer mu.Unlock()
 		for _, id := range ids {
-			tokens[id] = token
+			o.given.put(id, calls[id], token)
 		}
 		return nil
 	})
-	return tokens
 }
 
 // wish is what CFS is told of a node.
@@ -134,32 +138,4 @@ func (o *boot) holdConfiguration(ctx context.Context, b *powerCall) {
 		defer o.view.changed(ids)
 		return o.cfs.Patch(ctx, ids, w.patch(true))
 	})
-}
-
-// noteTokens writes the tokens down, and drops nodes that have gone another
-// way meanwhile.
-func (o *boot) noteTokens(ctx context.Context, b *powerCall, tokens map[string]string) {
-	still, calls := map[string]bool{}, map[string]string{}
-	for i := range b.nodes {
-		calls[b.nodes[i].ID] = b.nodes[i].Engine.Call.ID
-	}
-	_, _, err := o.components.Change(ctx, b.ids(), func(c *bos.Component) error {
-		if !c.Enabled || c.Engine.Call.ID != calls[c.ID] {
-			return store.ErrUnchanged
-		}
-		still[c.ID] = true
-		c.Powered(tokens[c.ID])
-		return nil
-	})
-	if err != nil {
-		b.fail(ctx, b.ids(), bos.FromBSS, "recording the BSS token", fault.New(fault.Unavailable, "%w", err))
-		return
-	}
-	kept := b.nodes[:0]
-	for _, c := range b.nodes {
-		if still[c.ID] {
-			kept = append(kept, c)
-		}
-	}
-	b.nodes = kept
 }

@@ -70,31 +70,44 @@ func (o *stateCleanup) spec() Spec {
 	return Spec{Name: "actual-state-cleanup", Outputs: []string{"components: actual state, emptied when old"}, Resync: every(stateCleanupPeriod)}
 }
 
+// cleanupPage is how many components are looked at at a time.
+const cleanupPage = 2000
+
 func (o *stateCleanup) run(ctx context.Context, options bos.Options, _ events.Wake) error {
-	all, err := o.components.Components(ctx, store.Query{})
-	if err != nil {
-		return err
-	}
 	now := o.now()
 	oldest := now.Add(-options.ActualStateTTL())
-	var expired []string
 	used := map[string]bool{}
-	for i := range all {
-		c := &all[i]
+	for after, more := "", true; more; {
+		page, err := o.components.Components(ctx, store.Query{After: after, Limit: cleanupPage})
+		if err != nil {
+			return err
+		}
+		if more = len(page) == cleanupPage; more {
+			after = page[len(page)-1].ID
+		}
+		if err := o.clean(ctx, page, used, oldest, now); err != nil {
+			return err
+		}
+	}
+	return o.components.PruneTokens(ctx, used, now.Add(-tokenAge))
+}
+
+// clean empties the old ones of the states, and adds the tokens in use to used.
+func (o *stateCleanup) clean(ctx context.Context, page []bos.Component, used map[string]bool, oldest, now time.Time) error {
+	var expired []string
+	for i := range page {
+		c := &page[i]
 		used[c.ActualState.BSSToken], used[c.DesiredState.BSSToken] = true, true
 		if c.ActualState.Expired(oldest) {
 			expired = append(expired, c.ID)
 		}
 	}
-	_, _, err = o.components.Change(ctx, expired, func(c *bos.Component) error {
+	_, _, err := o.components.Change(ctx, expired, func(c *bos.Component) error {
 		if !c.ActualState.Expired(oldest) {
 			return store.ErrUnchanged
 		}
 		c.ForgetActual(now)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return o.components.PruneTokens(ctx, used, now.Add(-tokenAge))
+	return err
 }

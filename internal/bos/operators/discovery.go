@@ -40,9 +40,12 @@ func (o *discovery) run(ctx context.Context, _ bos.Options, w events.Wake) error
 	if err != nil {
 		return fmt.Errorf("ask HSM for nodes: %w", err)
 	}
-	ids = make([]string, len(nodes))
+	ids = make([]string, len(nodes)) // not nil: no node is not every node
 	for i := range nodes {
 		ids[i] = nodes[i].ID
+	}
+	if n, err := o.components.CountComponents(ctx, store.Query{Keys: ids}); err != nil || n == len(ids) {
+		return err // the usual case costs no more than this
 	}
 	added, err := o.components.AddComponents(ctx, ids)
 	for _, id := range added {

@@ -42,8 +42,10 @@ const clockSkew = 2 * time.Second
 
 // Operators run together until Stop.
 type Operators struct {
-	specs []Spec
-	loops []*events.Loop
+	specs   []Spec
+	loops   []*events.Loop
+	service *bos.Service
+	status  *status
 	// calls are the batches whose calls are under way.
 	calls  sync.WaitGroup
 	cancel context.CancelFunc
@@ -60,7 +62,7 @@ func New(c Config) *Operators {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	o := &Operators{}
+	o := &Operators{service: c.Service}
 	o.nodes(&c)
 	o.sessions(&c)
 	return o
@@ -78,19 +80,22 @@ func (o *Operators) nodes(c *Config) {
 	configure := &configuration{components: c.Service, cfs: c.Configurations, view: config, wake: looks.Now, calls: &o.calls, now: c.Now, log: c.Log}
 	caller := caller{components: c.Service, power: c.Power, guard: &guard{inventory: c.Inventory, sessions: c.Service}, transitions: transitions,
 		outcomes: outcomes, calls: &o.calls, now: c.Now, log: c.Log}
-	boot := &boot{components: c.Service, tokens: c.Service, images: c.Service.Images, bss: c.BootParameters, cfs: c.Configurations, view: config}
+	given := &given{}
+	boot := &boot{tokens: c.Service, given: given, images: c.Service.Images, bss: c.BootParameters, cfs: c.Configurations, view: config}
 	on, soft, hard := newPowerOn(caller, boot), newSoftOff(caller), newForceOff(caller)
 	o.add(c, transitions.loop, transitions)
-	o.add(c, looks, &status{loop: looks, components: c.Service, power: power, config: config, outcomes: outcomes, driven: transitions, names: names, now: c.Now,
+	o.status = &status{loop: looks, components: c.Service, power: power, config: config, outcomes: outcomes, given: given, driven: transitions, names: names, now: c.Now,
+		hinted: c.PowerTable != "" && c.ConfigurationTable != "", held: &held{within: acceptedWithin, since: map[string]time.Time{}}, again: map[string]time.Time{}, options: c.Service.Options,
 		effects: map[machine.Effect]effector{machine.CallPowerOn: on, machine.CallSoftOff: soft, machine.CallForceOff: hard,
-			machine.Configure: configure, machine.Abandon: transitions}})
+			machine.Configure: configure, machine.Abandon: transitions}}
+	o.add(c, looks, o.status)
 	for _, p := range []*powerOperator{on, soft, hard} {
 		o.specs = append(o.specs, p.spec())
 	}
 	o.specs = append(o.specs, configure.spec())
 	o.watch(c, "power", c.PowerTable, power, looks)
 	o.watch(c, "configurations", c.ConfigurationTable, config, looks)
-	r := &recovery{components: c.Service, power: c.Power, actions: []*powerOperator{on, soft, hard}, transitions: transitions, names: names, wake: looks.Now}
+	r := &recovery{components: c.Service, tokens: c.Service, given: given, power: c.Power, actions: []*powerOperator{on, soft, hard}, transitions: transitions, names: names, wake: looks.Now}
 	if c.TransitionTable == "" { // on another machine
 		r.skew = clockSkew
 	}
@@ -115,6 +120,7 @@ func (o *Operators) Specs() []Spec { return o.specs }
 // Start begins to work. It returns at once.
 func (o *Operators) Start(ctx context.Context) {
 	ctx, o.cancel = context.WithCancel(ctx)
+	o.service.FollowReports(o.status.reported)
 	for _, l := range o.loops {
 		l.Start(ctx)
 	}
@@ -134,6 +140,7 @@ func (o *Operators) Stop() {
 		return
 	}
 	o.cancel()
+	o.service.FollowReports(nil)
 	for _, l := range o.loops {
 		l.Stop()
 	}

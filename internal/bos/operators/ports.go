@@ -16,11 +16,15 @@ type components interface {
 	Components(ctx context.Context, q store.Query) ([]bos.Component, error)
 	// Change alters those with the IDs in one transaction; see bos.Service.
 	Change(ctx context.Context, ids []string, alter func(*bos.Component) error) (after []bos.Component, missing []string, err error)
+	// ChangeBySteps tells the journal of the steps that alter takes, too.
+	ChangeBySteps(ctx context.Context, ids []string, alter func(c *bos.Component, step func()) error) (after []bos.Component, missing []string, err error)
 }
 
-// tokens remember what BSS's referral tokens stand for.
+// tokens remember what BSS's referral tokens stand for, and for which power
+// calls they were given.
 type tokens interface {
-	RecordToken(ctx context.Context, token string, a bos.BootArtifacts) error
+	RecordToken(ctx context.Context, token string, a bos.BootArtifacts, calls ...string) error
+	TokensOf(ctx context.Context, calls map[string]bool) (map[string]map[bos.BootArtifacts]string, error)
 }
 
 // sessions are the sessions with what belongs to them.
@@ -31,11 +35,16 @@ type sessions interface {
 	Sessions(ctx context.Context, tenant string, f bos.SessionFilter) ([]bos.Session, error)
 	Session(ctx context.Context, name, tenant string) (bos.Session, error)
 	ChangeSession(ctx context.Context, name, tenant string, alter func(*bos.Session) error) (bos.Session, error)
+	// SetSessionNodes keeps the session's nodes, and counts in it those left out.
+	SetSessionNodes(ctx context.Context, s *bos.Session, components string, left []bos.LeftOut) error
 	DeleteSession(ctx context.Context, name, tenant string) error
 	// Disown takes out of the session what belongs to a deleted one of its name.
 	Disown(ctx context.Context, name, tenant string, mine map[string]bool) error
 	// Active counts the nodes that the session still moves or has staged.
 	Active(ctx context.Context, s *bos.Session) (int, error)
+	// BusyNode is one of these nodes, the one given if it still is; empty if
+	// there is none.
+	BusyNode(ctx context.Context, s *bos.Session, given string) (string, error)
 	// SaveStatus keeps the session's status as it is now.
 	SaveStatus(ctx context.Context, name, tenant string) (bos.ExtendedStatus, error)
 	Template(ctx context.Context, name, tenant string) (bos.Template, error)

@@ -62,7 +62,7 @@ const batchesPerAction = 4
 // newPowerOn is for nodes that are off and should run.
 func newPowerOn(c caller, b *boot) *powerOperator {
 	return (&powerOperator{caller: c, name: "power-on", action: bos.PoweringOn, operation: "On", words: "power on",
-		outputs: []string{"BSS boot parameters", "CFS: held, desired configuration", "images tagged for SBPS", "components: desired BSS token", "PCS On"},
+		outputs: []string{"BSS boot parameters", "CFS: held, desired configuration", "images tagged for SBPS", "BSS tokens, for status", "PCS On"},
 		prepare: b.prepare, overtakes: []string{"On"}, wait: bos.Options.PowerOnWait}).ready()
 }
 

@@ -18,6 +18,8 @@ import (
 // is asked for now, as the same call. It runs until that has succeeded once.
 type recovery struct {
 	components  components
+	tokens      tokens
+	given       *given
 	power       bos.Power
 	actions     []*powerOperator
 	transitions *transitions
@@ -61,6 +63,9 @@ func (r *recovery) run(ctx context.Context, options bos.Options, _ events.Wake) 
 			lost[call.Action][c.ID] = c
 		}
 	}
+	if err := r.findTokens(ctx, lost[bos.PoweringOn]); err != nil {
+		return err
+	}
 	for _, a := range r.actions {
 		if err := r.takeUp(ctx, options, a, lost[a.action]); err != nil {
 			return err
@@ -85,6 +90,28 @@ func (r *recovery) takeUp(ctx context.Context, options bos.Options, a *powerOper
 	}
 	if len(again) > 0 {
 		a.hand(ctx, options, again)
+	}
+	return nil
+}
+
+// findTokens finds the tokens of power-ons that were not written into the
+// records any more.
+func (r *recovery) findTokens(ctx context.Context, lost map[string]bos.Component) error {
+	calls := map[string]bool{}
+	for _, c := range lost {
+		calls[c.Engine.Call.ID] = true
+	}
+	if len(calls) == 0 {
+		return nil
+	}
+	of, err := r.tokens.TokensOf(ctx, calls)
+	if err != nil {
+		return err
+	}
+	for id, c := range lost {
+		if token := of[c.Engine.Call.ID][c.DesiredState.BootArtifacts]; token != "" {
+			r.given.put(id, c.Engine.Call.ID, token)
+		}
 	}
 	return nil
 }

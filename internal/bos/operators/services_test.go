@@ -26,6 +26,7 @@ func (w hsmWorld) Nodes(_ context.Context, ids []string) ([]bos.Node, error) {
 		return nil, err
 	}
 	if ids == nil {
+		w.asked["all of HSM"]++
 		return slices.Collect(maps.Values(w.nodes)), nil
 	}
 	var out []bos.Node
@@ -57,6 +58,7 @@ func (w pcsWorld) Status(_ context.Context, nodes []string) ([]bos.PowerStatus, 
 	if err := w.fail["status"]; err != nil {
 		return nil, err
 	}
+	w.asked["PCS"] += len(nodes)
 	var out []bos.PowerStatus
 	for _, n := range nodes {
 		if state, known := w.power[n]; known {
@@ -176,6 +178,9 @@ func (w *world) boot(id string) {
 		return
 	}
 	w.boots.Go(func() {
+		if w.beforeBoot != nil {
+			w.beforeBoot(id)
+		}
 		must(w.t, ignoreConflict(w.report(id, token)))
 		w.setConfig(id, func(c *bos.Configuration) {
 			c.Enabled = true
@@ -228,6 +233,7 @@ type cfsWorld struct{ *world }
 func (w cfsWorld) Components(_ context.Context, ids []string) ([]bos.Configuration, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.asked["CFS"] += len(ids)
 	var out []bos.Configuration
 	for _, id := range ids {
 		if c := w.config[id]; c != nil {

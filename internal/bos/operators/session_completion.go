@@ -19,6 +19,9 @@ type completion struct {
 	now      clock
 	// running are the running sessions, as of the last change of any session.
 	running []bos.Session
+	// busy is for each of them, by tenant/name, a node that it still has to deal
+	// with: until that one changes the session is not over.
+	busy map[string]string
 }
 
 func (o *completion) spec() Spec {
@@ -35,19 +38,29 @@ func (o *completion) run(ctx context.Context, _ bos.Options, w events.Wake) erro
 		}
 		o.running = running
 	}
+	busy := make(map[string]string, len(o.running))
 	for i := range o.running {
 		s := &o.running[i]
-		active, err := o.sessions.Active(ctx, s)
-		if err == nil && active == 0 {
+		key := s.Tenant + "/" + s.Name
+		node := o.busy[key]
+		if _, changed := slices.BinarySearch(w.Keys, node); node != "" && !changed && !w.All {
+			busy[key] = node
+			continue
+		}
+		node, err := o.sessions.BusyNode(ctx, s, node)
+		if err == nil && node == "" {
 			err = o.complete(ctx, s)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err != nil && !fault.Is(err, fault.NotFound) { // it may have been deleted
-			o.loop.Later(s.Tenant+"/"+s.Name, err)
+			o.loop.Later(key, err)
+		} else if node != "" {
+			busy[key] = node
 		}
 	}
+	o.busy = busy
 	return nil
 }
 

@@ -70,15 +70,15 @@ func (s *setup) run(ctx context.Context, options bos.Options, _ events.Wake) err
 func (s *setup) setUp(ctx context.Context, options bos.Options, session bos.Session, inv *inventory) {
 	p := &planner{setup: s, options: options, session: &session, hsm: inv, left: map[string]string{}}
 	targets, err := p.plan(ctx)
-	session.LeftOut = p.leftOut()
+	left := p.leftOut()
 	if err == nil {
-		err = s.write(ctx, &session, targets)
+		err = s.write(ctx, &session, targets, left)
 	}
 	if err == nil || ctx.Err() != nil {
 		return
 	}
 	later := transient(err) && session.Tries+1 < setupTries
-	err = s.record(ctx, options, &session, err, later)
+	err = s.record(ctx, options, &session, err, later, left)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		s.log.Error("session setup", "session", session.Name, "error", err)
 	}
@@ -86,7 +86,7 @@ func (s *setup) setUp(ctx context.Context, options bos.Options, session bos.Sess
 
 // record notes why the session was not set up: to be tried again later, or as
 // its end.
-func (s *setup) record(ctx context.Context, options bos.Options, session *bos.Session, why error, later bool) error {
+func (s *setup) record(ctx context.Context, options bos.Options, session *bos.Session, why error, later bool, left []bos.LeftOut) error {
 	now := s.now()
 	if later {
 		_, err := s.sessions.ChangeSession(ctx, session.Name, session.Tenant, func(r *bos.Session) error {
@@ -107,8 +107,7 @@ func (s *setup) record(ctx context.Context, options bos.Options, session *bos.Se
 				return store.ErrUnchanged
 			}
 			r.Status.Status, r.Status.EndTime, r.Status.Error = bos.SessionComplete, now, why.Error()
-			r.LeftOut = session.LeftOut
-			return nil
+			return s.sessions.SetSessionNodes(ctx, r, "", left)
 		})
 		if err == nil {
 			_, err = s.sessions.SaveStatus(ctx, session.Name, session.Tenant)
@@ -118,7 +117,7 @@ func (s *setup) record(ctx context.Context, options bos.Options, session *bos.Se
 }
 
 // write makes the session running and the nodes its own, all or nothing.
-func (s *setup) write(ctx context.Context, session *bos.Session, targets map[string]bos.Target) error {
+func (s *setup) write(ctx context.Context, session *bos.Session, targets map[string]bos.Target, left []bos.LeftOut) error {
 	if len(targets) == 0 {
 		return fault.New(fault.Invalid, errNoNodes)
 	}
@@ -158,13 +157,11 @@ func (s *setup) write(ctx context.Context, session *bos.Session, targets map[str
 				return errors.New("the session is no longer pending")
 			}
 			r.Status.Status, r.Status.Error = bos.SessionRunning, ""
-			r.Components = strings.Join(members, ",")
-			r.LeftOut = session.LeftOut
-			for _, id := range missing {
-				r.LeftOut = append(r.LeftOut, bos.LeftOut{Name: id, Reason: "it has no BOS component"})
-			}
 			r.Tries, r.RetryAt = 0, time.Time{}
-			return nil
+			for _, id := range missing {
+				left = append(left, bos.LeftOut{Name: id, Reason: "it has no BOS component"})
+			}
+			return s.sessions.SetSessionNodes(ctx, r, strings.Join(members, ","), left)
 		})
 		return err
 	})

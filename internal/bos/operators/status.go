@@ -3,6 +3,7 @@ package operators
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bos/machine"
@@ -19,10 +20,32 @@ type status struct {
 	power      *view[bos.PowerStatus]
 	config     *view[bos.Configuration]
 	outcomes   *outcomes
+	given      *given
 	driven     driven
 	effects    map[machine.Effect]effector
 	names      *callNames
+	options    func(context.Context) (bos.Options, error)
 	now        clock
+	// hinted: PCS and CFS tell of every change, so that nothing is looked at
+	// again and again that stands as it should.
+	hinted bool
+	held   *held
+	// again is when nodes are asked for again of which it is not known where
+	// they stand.
+	again map[string]time.Time
+}
+
+// hintedResync is the time between looks at everything where hints tell of
+// each change: it repairs what nobody expects to be lost.
+const hintedResync = 5 * time.Minute
+
+// resync is the time between looks at everything: the published polling where
+// another service gives no hints.
+func resync(hinted bool) func(bos.Options) time.Duration {
+	if !hinted {
+		return bos.Options.Polling
+	}
+	return func(options bos.Options) time.Duration { return max(options.Polling(), hintedResync) }
 }
 
 // driven tells which of the nodes have a power call under way.
@@ -31,18 +54,19 @@ type driven interface {
 }
 
 func (s *status) spec() Spec {
-	return Spec{Name: "status", Inputs: []string{bos.ComponentsTable}, Resync: bos.Options.Polling,
-		Outputs: []string{"components: phase, override, last action, attempts, errors, the power call; enabled to false", "actual state, emptied before a power-on"}}
+	return Spec{Name: "status", Inputs: []string{bos.ComponentsTable, bos.OptionsTable}, Resync: resync(s.hinted),
+		Outputs: []string{"components: phase, override, last action, attempts, errors, the power call; enabled to false; desired BSS token", "actual state, emptied before a power-on"}}
 }
 
 func (s *status) run(ctx context.Context, options bos.Options, w events.Wake) error {
 	enabled := store.Query{Where: []store.Match{store.Is("enabled", "true")}}
 	looked := w.Keys
-	if w.All {
+	switch {
+	case w.All:
 		looked = s.power.all()
 		s.power.changed(looked)
 		s.config.changed(s.config.all())
-	} else {
+	case !slices.Contains(w.Keys, bos.OptionsKey): // else waits may have another end
 		enabled.Keys = w.Keys
 	}
 	moving, err := s.components.Components(ctx, enabled)
@@ -71,6 +95,11 @@ func (s *status) lookAway(ctx context.Context, options bos.Options, looked []str
 	s.power.forget(gone)
 	s.config.forget(gone)
 	s.outcomes.forget(gone)
+	s.given.forget(gone)
+	for _, id := range gone {
+		s.held.forget(id)
+		delete(s.again, id)
+	}
 	return s.abandon(ctx, options, s.driven.drives(gone))
 }
 
@@ -101,19 +130,29 @@ func (s *status) decide(ctx context.Context, options bos.Options, chunk []bos.Co
 	for i := range chunk {
 		ids[i] = chunk[i].ID
 	}
-	p := &pass{options: options, now: s.now(), facts: s.facts(ctx, ids), call: s.names.next(), results: make(map[string]machine.Result, len(chunk))}
+	p := &pass{options: options, now: s.now(), facts: s.facts(ctx, ids), given: s.given, held: s.held, call: s.names.next(), results: make(map[string]machine.Result, len(chunk)), known: make(map[string]bool, len(chunk))}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	var moved []string
 	for i := range chunk {
-		if p.next(chunk[i]).Component != chunk[i] {
-			moved = append(moved, chunk[i].ID)
+		before := &chunk[i]
+		r := p.next(*before, func(bos.Component) {})
+		switch {
+		case r.Component == *before:
+		case s.waits(before, &r, p.now):
+			delete(p.results, before.ID)
+		default:
+			moved = append(moved, before.ID)
 		}
 	}
-	_, gone, err := s.components.Change(ctx, moved, func(c *bos.Component) error {
-		r := p.next(*c)
-		if r.Component == *c {
+	_, gone, err := s.components.ChangeBySteps(ctx, moved, func(c *bos.Component, step func()) error {
+		before := *c
+		r := p.next(*c, func(to bos.Component) {
+			*c = to
+			step()
+		})
+		if r.Component == before {
 			return store.ErrUnchanged
 		}
 		*c = r.Component
@@ -129,23 +168,59 @@ func (s *status) decide(ctx context.Context, options bos.Options, chunk []bos.Co
 	return nil
 }
 
+// waits tells whether the result is written with what comes next, and has the
+// node looked at when it may wait no longer.
+func (s *status) waits(before *bos.Component, r *machine.Result, now time.Time) bool {
+	if r.Effect != machine.Nothing || r.Reread {
+		return false
+	}
+	until := s.held.hold(before, r.Component, now)
+	if until.IsZero() {
+		return false
+	}
+	if r.Look.Before(until) {
+		until = r.Look
+	}
+	s.loop.At(before.ID, until)
+	return true
+}
+
+// askAgain has the node looked at within a polling period, however often it is
+// looked at meanwhile.
+func (s *status) askAgain(id string, p *pass) {
+	if p.now.Before(s.again[id]) {
+		return
+	}
+	s.again[id] = p.now.Add(p.options.Polling())
+	s.loop.At(id, s.again[id])
+}
+
 // follow does what follows from a pass, now that it is written.
 func (s *status) follow(ctx context.Context, p *pass) {
 	effects := map[machine.Effect][]bos.Component{}
-	var reread []string
+	var reread, unknown []string
 	for id, r := range p.results {
 		s.outcomes.recorded(id, p.heard[id])
+		s.given.recorded(&r.Component)
+		s.held.forget(id)
 		if r.Reread || r.Effect != machine.Nothing && r.Effect != machine.Configure {
 			reread = append(reread, id)
 		}
 		if r.Effect != machine.Nothing {
 			effects[r.Effect] = append(effects[r.Effect], r.Component)
 		}
-		if !r.Look.Equal(p.now.Add(p.options.Polling())) { // the resync looks then anyway
+		if s.hinted && !p.known[id] && r.Component.Enabled { // that it is known again may not be hinted
+			unknown = append(unknown, id)
+			s.askAgain(id, p)
+		} else {
+			delete(s.again, id)
+		}
+		if !r.Look.Equal(p.now.Add(p.options.Polling())) { // the resync looks then, or a hint comes
 			s.loop.At(id, r.Look)
 		}
 	}
-	s.power.changed(reread)
+	s.power.changed(append(reread, unknown...))
+	s.config.changed(unknown)
 	for effect, list := range effects {
 		s.effects[effect].hand(ctx, p.options, list)
 	}

@@ -149,6 +149,31 @@ func (v *view[T]) get(ctx context.Context, ids []string) (map[string]*seen[T], e
 	return out, nil
 }
 
+// fresh are those of the values that need not be asked for.
+func (v *view[T]) fresh(ids []string) map[string]*seen[T] {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	out := make(map[string]*seen[T], len(ids))
+	for _, id := range ids {
+		if e := v.entries[id]; e != nil && e.fresh {
+			out[id] = e.value
+		}
+	}
+	return out
+}
+
+// tracked are those of the nodes whose changes are noticed.
+func (v *view[T]) tracked(ids []string) (out []string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, id := range ids {
+		if v.entries[id] != nil {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
 // changed has the values asked for again and returns those that matter.
 func (v *view[T]) changed(ids []string) (known []string) {
 	v.mu.Lock()

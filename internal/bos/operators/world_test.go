@@ -26,6 +26,7 @@ type world struct {
 	db      *store.DB
 	journal *journal.Journal
 	ops     *Operators
+	path    string // of the database
 
 	mu          sync.Mutex
 	calls       []string // changes in other services, in order, nodes left out
@@ -55,6 +56,9 @@ type world struct {
 	fail        map[string]error      // by call: hsm, pcs, bss, cfs, s3, status
 	beforePower func(op string, nodes []string) error
 	onNodes     func() // HSM is asked for nodes
+	beforeBoot  func(node string)
+	within      time.Duration  // see held
+	asked       map[string]int // how many nodes services were asked for
 	boots       sync.WaitGroup
 }
 
@@ -67,15 +71,16 @@ func nodeName(i int) string { return fmt.Sprintf("x%dc0s%db0n%d", 1000+i/100, i%
 
 // newWorld has n nodes, all off, with components, and running operators.
 func newWorld(t testing.TB, n int) *world {
-	w := &world{t: t, hub: events.NewHub(), driven: map[string][]string{}, power: map[string]string{}, powerError: map[string]string{},
+	w := &world{t: t, within: 100 * time.Millisecond, hub: events.NewHub(), driven: map[string][]string{}, power: map[string]string{}, powerError: map[string]string{},
 		config: map[string]*bos.Configuration{}, nodes: map[string]bos.Node{}, groups: map[string][]string{},
 		tenants: map[string][]string{}, archs: map[string]string{"image1": "x86_64"},
 		objects: map[string]string{"s3://boot-images/image1/manifest.json": manifest, "s3://boot-images/image1/kernel": "",
 			"s3://boot-images/image1/initrd": "", "s3://boot-images/image1/rootfs": ""},
 		parameters: map[string]bos.BootArtifacts{}, token: map[string]string{}, transitions: map[string]bos.Transition{},
 		since: map[string]time.Time{}, refuse: map[string]string{}, silent: map[string]bool{}, deaf: map[string]bool{}, mute: map[string]bool{},
-		cfsOutcome: map[string]string{}, fail: map[string]error{}}
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), w.hub.Changed)
+		asked: map[string]int{}, cfsOutcome: map[string]string{}, fail: map[string]error{}}
+	w.path = filepath.Join(t.TempDir(), "db")
+	db, err := store.Open(t.Context(), w.path, w.hub.Changed)
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
 	w.db, w.journal = db, journal.New(db, time.Now)
@@ -101,6 +106,7 @@ func newWorld(t testing.TB, n int) *world {
 func (w *world) start() {
 	w.ops = New(Config{Service: w.service, Hub: w.hub, Inventory: hsmWorld{w}, Power: pcsWorld{w}, BootParameters: bssWorld{w},
 		Configurations: cfsWorld{w}, PowerTable: "pcs_status", TransitionTable: "pcs_transitions", ConfigurationTable: "cfs_components"})
+	w.ops.status.held.within = w.within
 	w.ops.Start(context.Background())
 }
 

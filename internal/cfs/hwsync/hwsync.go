@@ -19,6 +19,7 @@ import (
 // HSM is what the agent needs of the Hardware State Manager; hsm.Client has it.
 type HSM interface {
 	Components(ctx context.Context, query url.Values) ([]hsm.Component, error)
+	Query(ctx context.Context, q hsm.ComponentQuery) ([]hsm.Component, error)
 }
 
 // Components is what the agent needs of cfs.Service.
@@ -32,9 +33,14 @@ type Config struct {
 	HSM        HSM
 	Components Components
 	Hub        *events.Hub
-	// Tables are those whose hints tell of new nodes.
+	// Tables are those whose hints tell of new nodes; none where HSM is
+	// elsewhere. With hints HSM is seldom read as a whole.
 	Tables []string
 }
+
+// hintedResync is the least time between two looks at all of HSM where hints
+// tell of new nodes.
+const hintedResync = 10 * time.Minute
 
 // Agent copies between Start and Stop.
 type Agent struct {
@@ -48,7 +54,13 @@ type Agent struct {
 func New(cfg Config) *Agent {
 	a := &Agent{cfg: cfg}
 	a.loop = &events.Loop{Name: "cfs hardware sync", Hub: cfg.Hub, Tables: cfg.Tables, Run: a.sync,
-		Resync: func() time.Duration { return time.Duration(a.interval.Load()) * time.Second }}
+		Resync: func() time.Duration {
+			every := time.Duration(a.interval.Load()) * time.Second
+			if len(cfg.Tables) > 0 {
+				every = max(every, hintedResync)
+			}
+			return every
+		}}
 	return a
 }
 
@@ -61,10 +73,11 @@ func (a *Agent) Stop() { a.loop.Stop() }
 // Started is closed when HSM has been read once.
 func (a *Agent) Started() <-chan struct{} { return a.loop.Started() }
 
-// sync reads HSM at each resync, and between them when a hint names a node
-// not seen before: most hints are changes of state.
+// sync reads HSM at each resync, and between them those nodes that hints name
+// and that were not seen before: most hints are changes of state.
 func (a *Agent) sync(ctx context.Context, w events.Wake) error {
-	if !w.All && !slices.ContainsFunc(w.Keys, func(id string) bool { return !a.known[id] }) {
+	fresh := slices.DeleteFunc(slices.Clone(w.Keys), func(id string) bool { return a.known[id] })
+	if !w.All && len(fresh) == 0 {
 		return nil
 	}
 	options, err := a.cfg.Components.Options(ctx)
@@ -72,15 +85,12 @@ func (a *Agent) sync(ctx context.Context, w events.Wake) error {
 		return err
 	}
 	a.interval.Store(int64(options.HardwareSyncInterval))
-	nodes, err := a.cfg.HSM.Components(ctx, url.Values{"type": {"Node", "VirtualNode"}})
+	if w.All {
+		fresh = nil
+	}
+	ids, err := a.nodes(ctx, fresh)
 	if err != nil {
 		return fmt.Errorf("read nodes of HSM: %w", err)
-	}
-	ids := make([]string, 0, len(nodes))
-	for _, n := range nodes {
-		if n.ID != "" {
-			ids = append(ids, n.ID)
-		}
 	}
 	created, err := a.cfg.Components.CreateComponents(ctx, ids)
 	if err != nil {
@@ -96,4 +106,22 @@ func (a *Agent) sync(ctx context.Context, w events.Wake) error {
 		slog.Info("new nodes in HSM became components", "count", created)
 	}
 	return nil
+}
+
+// nodes are those with the ids, nil: all, that HSM knows.
+func (a *Agent) nodes(ctx context.Context, ids []string) ([]string, error) {
+	var found []hsm.Component
+	var err error
+	if ids == nil {
+		found, err = a.cfg.HSM.Components(ctx, url.Values{"type": {"Node", "VirtualNode"}})
+	} else { // with types the IDs would stand for what is below them, too
+		found, err = a.cfg.HSM.Query(ctx, hsm.ComponentQuery{ComponentIDs: ids})
+	}
+	nodes := make([]string, 0, len(found))
+	for _, n := range found {
+		if n.ID != "" && (n.Type == "Node" || n.Type == "VirtualNode") {
+			nodes = append(nodes, n.ID)
+		}
+	}
+	return nodes, err
 }

@@ -28,7 +28,7 @@ func New(mux *http.ServeMux, prefix, title, version string) huma.API {
 		},
 		OpenAPIPath:   "/openapi",
 		DocsPath:      "/docs",
-		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		Formats:       map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat},
 		DefaultFormat: "application/json",
 	}
 	mux.HandleFunc(prefix+"/", unrouted(mux, prefix+"/"))

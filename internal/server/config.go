@@ -56,6 +56,7 @@ type Config struct {
 	VCSHosts    []string      `mapstructure:"vcs-hosts"`
 	VCSMaxPush  int64         `mapstructure:"vcs-max-push"` // MiB
 	BootRetry   time.Duration `mapstructure:"boot-retry"`
+	MemoryLimit int64         `mapstructure:"memory-limit"` // MiB
 
 	Simulate     int           `mapstructure:"simulate"`
 	SimARM       bool          `mapstructure:"sim-arm"`
@@ -107,6 +108,7 @@ func declare(cmd *cobra.Command) {
 	f.Int64("vcs-max-push", 512, "most that one push to a repository of this server may bring, in `MiB`")
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
 	f.Duration("boot-retry", 30*time.Second, "pause in boot scripts before a node that could not boot tries again")
+	f.Int64("memory-limit", 0, "memory that this process tries to stay below, in `MiB`; 0: half of what the machine, or its cgroup, has")
 	f.Int("simulate", 0, "start `N` simulated nodes")
 	f.Bool("sim-arm", false, "make every second simulated node an ARM node")
 	f.Duration("sim-boot-delay", 2*time.Second, "time a simulated node takes to boot")
@@ -213,6 +215,8 @@ func (c *Config) check() error {
 		return fault.New(fault.Invalid, "vcs-hosts: expected names such as api-gw-service-nmn.local or HOST:PORT, got %q", c.VCSHosts)
 	case c.VCSMaxPush < 1 || c.VCSMaxPush > 1<<20:
 		return fault.New(fault.Invalid, "vcs-max-push: expected 1 to %d MiB, got %d", 1<<20, c.VCSMaxPush)
+	case c.MemoryLimit != 0 && (c.MemoryLimit < leastMemory || c.MemoryLimit > 1<<30):
+		return fault.New(fault.Invalid, "memory-limit: expected 0 or %d to %d MiB, got %d", leastMemory, 1<<30, c.MemoryLimit)
 	case c.BootRetry < time.Second:
 		return fault.New(fault.Invalid, "boot-retry: expected at least 1s, got %s", c.BootRetry)
 	case c.JobOrphan < time.Second:

@@ -114,6 +114,7 @@ func TestRefusedConfigurationsNameTheKey(t *testing.T) {
 		"with advertise":      {"--listen", ":8080"},
 		"no bss-url":          {"--virtual", "1", "--bss-url", "http://bss.example.org"},
 		"boot-retry":          {"--boot-retry", "0s"},
+		"memory-limit":        {"--memory-limit", "63"},
 		"with s3-advertise":   {"--s3-listen", "0.0.0.0:8081"},
 		"s3-listen: expected": {"--s3-listen", "foo"},
 		"listen: expected":    {"--listen", "127.0.0.1:http"},

@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/BurntSushi/toml v1.6.0
+	github.com/KimMachineGun/automemlimit v1.0.1
 	github.com/aws/aws-sdk-go-v2 v1.45.1
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.109.1
 	github.com/cavaliergopher/cpio v1.0.1
@@ -34,7 +35,9 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/tidwall/btree v1.8.2 // indirect
+require github.com/tidwall/btree v1.8.2
+
+require github.com/pbnjay/memory v0.0.0-20210728143218-7b4eea64cf58 // indirect
 
 require (
 	github.com/Azure/go-ntlmssp v0.1.1 // indirect

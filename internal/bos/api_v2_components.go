@@ -128,7 +128,7 @@ func registerComponents(api huma.API, s *Service) {
 			}
 			return oneComponent(list[0], nil)
 		})
-	httpapi.Handle(api, op("patch_v2_component", http.MethodPatch, one, "Change a component"),
+	httpapi.HandleQuick(api, op("patch_v2_component", http.MethodPatch, one, "Change a component"), quickReport,
 		func(ctx context.Context, in *componentInput) (*componentOutput, error) {
 			if err := in.check(); err != nil {
 				return nil, err

@@ -30,8 +30,8 @@ type phoneHomeInput struct {
 
 func registerCloudInit(api huma.API, s *Service) {
 	tags := []string{"cloud-init", "cli_ignore"}
-	httpapi.Handle(api, huma.Operation{OperationID: "get-meta-data", Method: http.MethodGet, Path: "/meta-data",
-		Summary: "Show the calling host's cloud-init meta-data", Tags: tags},
+	httpapi.HandleQuick(api, huma.Operation{OperationID: "get-meta-data", Method: http.MethodGet, Path: "/meta-data",
+		Summary: "Show the calling host's cloud-init meta-data", Tags: tags}, quickMetaData,
 		func(ctx context.Context, in *metaDataInput) (*metaDataOutput, error) {
 			data, err := s.MetaData(ctx, in.IP, in.Key)
 			return &metaDataOutput{Body: data}, err
@@ -56,6 +56,19 @@ func registerCloudInit(api huma.API, s *Service) {
 			return nil, s.PhoneHome(ctx, in.IP, p)
 		})
 }
+
+// quickMetaData is how a node asks for one element.
+var quickMetaData = httpapi.Quick[metaDataInput, metaDataOutput]{
+	Read: func(r *http.Request, _ []byte, in *metaDataInput) bool {
+		key, is := strings.CutPrefix(r.URL.RawQuery, "key=")
+		in.Caller, in.Key = httpapi.CallerOf(r), key
+		return is && key != "" && strings.Trim(key, plainKey) == ""
+	},
+	Answer: func(out *metaDataOutput) any { return out.Body },
+}
+
+// plainKey are letters that mean themselves in a query.
+const plainKey = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 // readPhoneHome reads JSON or the form that cloud-init's module sends.
 func readPhoneHome(contentType string, body []byte) (p PhoneHome, err error) {

@@ -138,7 +138,7 @@ func registerComponents(api huma.API, s *Service) {
 			c, err := s.PutComponent(ctx, in.ID, in.Body)
 			return &componentOutput{c}, err
 		})
-	httpapi.Handle(api, operation("patch_component_v3", http.MethodPatch, one, "Update a component", 200, "components", "v3"),
+	httpapi.HandleQuick(api, operation("patch_component_v3", http.MethodPatch, one, "Update a component", 200, "components", "v3"), quickReport,
 		func(ctx context.Context, in *changeComponentInput) (*componentOutput, error) {
 			c, err := s.PatchComponent(ctx, in.ID, in.Body)
 			return &componentOutput{c}, err

@@ -95,7 +95,7 @@ func registerEthernetInterfaces(api huma.API, s *Service) {
 			n, err := s.DeleteEthernetInterfaces(ctx, []string{MACID(in.ID)})
 			return deleted(n, err, noSuchInterface(in.ID))
 		})
-	httpapi.Handle(api, operation("patch-ethernet-interface", http.MethodPatch, item, "Change an Ethernet interface", tag),
+	httpapi.HandleQuick(api, operation("patch-ethernet-interface", http.MethodPatch, item, "Change an Ethernet interface", tag), quickLease,
 		func(ctx context.Context, in *patchInterfaceInput) (*messageOutput, error) {
 			b := &in.Body
 			err := s.ChangeEthernetInterface(ctx, in.ID, func(e *EthernetInterface) error {
@@ -148,6 +148,34 @@ func registerIPAddresses(api huma.API, s *Service) {
 				e.IPAddresses = slices.Delete(e.IPAddresses, i, i+1)
 			}), nil)
 		})
+}
+
+// quickLease is how the address of a node that boots gets in, as a DHCP server
+// tells it.
+var quickLease = httpapi.Quick[patchInterfaceInput, messageOutput]{
+	Read: func(r *http.Request, text []byte, in *patchInterfaceInput) bool {
+		in.ID = r.PathValue("ethInterfaceID")
+		return in.ID != "" && r.URL.RawQuery == "" && httpapi.Members(text, func(name, value []byte) bool {
+			in.Body.IPAddresses = &[]IPAddress{}
+			return string(name) == "IPAddresses" && httpapi.Items(value, func(value []byte) bool {
+				var at IPAddress
+				whole := httpapi.Members(value, at.read)
+				*in.Body.IPAddresses = append(*in.Body.IPAddresses, at)
+				return whole
+			})
+		})
+	},
+	Answer: func(out *messageOutput) any { return &out.Body },
+}
+
+func (a *IPAddress) read(name, value []byte) (ok bool) {
+	switch string(name) {
+	case "IPAddress":
+		a.IPAddress, ok = httpapi.Text(value)
+	case "Network":
+		a.Network, ok = httpapi.Text(value)
+	}
+	return ok
 }
 
 // changeAddress alters one address of an interface.

@@ -67,15 +67,42 @@ type onePatch[P any] struct {
 
 type manyPatch[P any] struct{ Body P }
 
-// handleOne registers the patch of a field of one component.
-func handleOne[P any](api huma.API, field, summary string, status int, id func(*P) string, apply func(ctx context.Context, ids []string, p *P) error) {
-	httpapi.Handle(api, answering(operation("patch-component-"+field, http.MethodPatch, "/State/Components/{xname}/"+field, summary, componentTag), status),
-		func(ctx context.Context, in *onePatch[P]) (*nothing, error) {
-			if sent := id(&in.Body); sent != "" && sent != in.Xname {
-				return nil, fault.New(fault.Invalid, "xname in path and ID do not match: '%s', '%s'", in.Xname, sent)
-			}
-			return nil, apply(ctx, []string{in.Xname}, &in.Body)
-		})
+// handleOne registers the patch of a field of one component. read is its quick
+// way, nil if it has none.
+func handleOne[P any](api huma.API, field, summary string, status int, read func(text []byte, p *P) bool, id func(*P) string, apply func(ctx context.Context, ids []string, p *P) error) {
+	op := answering(operation("patch-component-"+field, http.MethodPatch, "/State/Components/{xname}/"+field, summary, componentTag), status)
+	handle := func(ctx context.Context, in *onePatch[P]) (*nothing, error) {
+		if sent := id(&in.Body); sent != "" && sent != in.Xname {
+			return nil, fault.New(fault.Invalid, "xname in path and ID do not match: '%s', '%s'", in.Xname, sent)
+		}
+		return nil, apply(ctx, []string{in.Xname}, &in.Body)
+	}
+	if read == nil {
+		httpapi.Handle(api, op, handle)
+		return
+	}
+	httpapi.HandleQuick(api, op, quickPatch(read), handle)
+}
+
+// quickPatch is the quick way of a patch that read knows.
+func quickPatch[P any](read func(text []byte, p *P) bool) httpapi.Quick[onePatch[P], nothing] {
+	return httpapi.Quick[onePatch[P], nothing]{Read: func(r *http.Request, text []byte, in *onePatch[P]) bool {
+		in.Xname = r.PathValue("xname")
+		return in.Xname != "" && r.URL.RawQuery == "" && read(text, &in.Body)
+	}}
+}
+
+// readState is what a node that is up says of itself.
+func readState(text []byte, p *oneState) bool {
+	return httpapi.Members(text, func(name, value []byte) (ok bool) {
+		switch string(name) {
+		case "State":
+			p.State, ok = httpapi.Text(value)
+		case "Flag":
+			p.Flag, ok = httpapi.Text(value)
+		}
+		return ok
+	})
 }
 
 // handleMany registers the patch of a field of many components.
@@ -140,7 +167,7 @@ func (s *Service) patchState(ctx context.Context, ids []string, p *StatePatch) e
 }
 
 func registerComponentPatches(api huma.API, s *Service) {
-	handleOne(api, "StateData", "Set a component's state", 204, func(p *oneState) string { return p.ID },
+	handleOne(api, "StateData", "Set a component's state", 204, readState, func(p *oneState) string { return p.ID },
 		func(ctx context.Context, ids []string, p *oneState) error {
 			return s.patchState(ctx, ids, &p.StatePatch)
 		})
@@ -149,17 +176,17 @@ func registerComponentPatches(api huma.API, s *Service) {
 			return s.patchState(ctx, p.ComponentIDs, &p.StatePatch)
 		})
 
-	handleOne(api, "FlagOnly", "Set a component's flag", 204, func(p *oneFlag) string { return p.ID },
+	handleOne(api, "FlagOnly", "Set a component's flag", 204, nil, func(p *oneFlag) string { return p.ID },
 		func(ctx context.Context, ids []string, p *oneFlag) error { return s.SetFlag(ctx, ids, p.Flag) })
 	handleMany(api, "FlagOnly", "Set the flag of components",
 		func(ctx context.Context, p *manyFlags) error { return s.SetFlag(ctx, p.ComponentIDs, p.Flag) })
 
-	handleOne(api, "Enabled", "Enable or disable a component", 204, func(p *oneEnabled) string { return p.ID },
+	handleOne(api, "Enabled", "Enable or disable a component", 204, nil, func(p *oneEnabled) string { return p.ID },
 		func(ctx context.Context, ids []string, p *oneEnabled) error { return s.SetEnabled(ctx, ids, p.Enabled) })
 	handleMany(api, "Enabled", "Enable or disable components",
 		func(ctx context.Context, p *manyEnabled) error { return s.SetEnabled(ctx, p.ComponentIDs, p.Enabled) })
 
-	handleOne(api, "SoftwareStatus", "Set a component's software status", 204, func(p *oneSoftwareStatus) string { return p.ID },
+	handleOne(api, "SoftwareStatus", "Set a component's software status", 204, nil, func(p *oneSoftwareStatus) string { return p.ID },
 		func(ctx context.Context, ids []string, p *oneSoftwareStatus) error {
 			return s.SetSoftwareStatus(ctx, ids, p.SoftwareStatus)
 		})
@@ -171,7 +198,7 @@ func registerComponentPatches(api huma.API, s *Service) {
 			return s.SetSoftwareStatus(ctx, p.ComponentIDs, *p.SoftwareStatus)
 		})
 
-	handleOne(api, "Role", "Set a component's role", 204, func(p *oneRole) string { return p.ID },
+	handleOne(api, "Role", "Set a component's role", 204, nil, func(p *oneRole) string { return p.ID },
 		func(ctx context.Context, ids []string, p *oneRole) error {
 			return s.SetRole(ctx, ids, p.Role, p.SubRole, false)
 		})
@@ -180,7 +207,7 @@ func registerComponentPatches(api huma.API, s *Service) {
 			return s.SetRole(ctx, p.ComponentIDs, p.Role, p.SubRole, true)
 		})
 
-	handleOne(api, "NID", "Set a component's NID", 204, func(p *oneNID) string { return p.ID },
+	handleOne(api, "NID", "Set a component's NID", 204, nil, func(p *oneNID) string { return p.ID },
 		func(ctx context.Context, ids []string, p *oneNID) error {
 			if p.NID == nil {
 				return fault.New(fault.Invalid, "Missing NID")

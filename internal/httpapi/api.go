@@ -14,6 +14,9 @@ import (
 // maxBody bounds request bodies: 100,000 components with all their fields.
 const maxBody = 256 << 20
 
+// bodyTimeout bounds how long a body may take to arrive.
+const bodyTimeout = time.Minute
+
 // New returns an API whose routes mux serves below prefix, the path that the
 // gateway gives the service, such as "/apis/bos". Paths of operations leave it
 // out. Its OpenAPI document is at <prefix>/openapi.json, a page at <prefix>/docs.
@@ -28,7 +31,7 @@ func New(mux *http.ServeMux, prefix, title, version string) huma.API {
 		},
 		OpenAPIPath:   "/openapi",
 		DocsPath:      "/docs",
-		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		Formats:       map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat},
 		DefaultFormat: "application/json",
 	}
 	mux.HandleFunc(prefix+"/", unrouted(mux, prefix+"/"))
@@ -49,7 +52,7 @@ func HandleWith[I, O any](api huma.API, op huma.Operation, form func(error) erro
 		op.MaxBodyBytes = maxBody
 	}
 	if op.BodyReadTimeout == 0 {
-		op.BodyReadTimeout = time.Minute
+		op.BodyReadTimeout = bodyTimeout
 	}
 	if op.Path == "/" {
 		op.Path = exactRoot

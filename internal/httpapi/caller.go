@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 
@@ -19,6 +20,11 @@ type Caller struct {
 func (c *Caller) Resolve(ctx huma.Context) []error {
 	c.IP = callerIP(ctx.Header("X-Forwarded-For"), ctx.RemoteAddr())
 	return nil
+}
+
+// CallerOf is who makes the request.
+func CallerOf(r *http.Request) Caller {
+	return Caller{IP: callerIP(r.Header.Get("X-Forwarded-For"), r.RemoteAddr)}
 }
 
 // callerIP is the last address that was forwarded for, which the nearest

@@ -103,9 +103,11 @@ func TestClientThroughLocalAndNetwork(t *testing.T) {
 	mux := testAPI(t, nil)
 	server := httptest.NewServer(mux)
 	defer server.Close()
+	asText := local{handler: mux, text: true}
 	for name, c := range map[string]*Client{
-		"local":   NewClient("Test", "http://drover/apis/test", Local(mux)),
-		"network": NewClient("Test", server.URL+"/apis/test", nil),
+		"local":         NewClient("Test", "http://drover/apis/test", Local(mux)),
+		"local as JSON": NewClient("Test", "http://drover/apis/test", asText),
+		"network":       NewClient("Test", server.URL+"/apis/test", nil),
 	} {
 		c.Retries = 0
 		t.Run(name, func(t *testing.T) {

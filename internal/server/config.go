@@ -58,6 +58,7 @@ type Config struct {
 	BootRetry   time.Duration `mapstructure:"boot-retry"`
 	JournalKeep time.Duration `mapstructure:"journal-keep"`
 	JournalSize int64         `mapstructure:"journal-size"` // MiB
+	MemoryLimit int64         `mapstructure:"memory-limit"` // MiB
 
 	Simulate     int           `mapstructure:"simulate"`
 	SimARM       bool          `mapstructure:"sim-arm"`
@@ -111,6 +112,7 @@ func declare(cmd *cobra.Command) {
 	f.Int64("journal-size", 1024, "most that what happened to nodes may take, in `MiB`, before the oldest goes; 0 is any size")
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
 	f.Duration("boot-retry", 30*time.Second, "pause in boot scripts before a node that could not boot tries again")
+	f.Int64("memory-limit", 0, "memory that this process tries to stay below, in `MiB`; 0: half of what the machine, or its cgroup, has")
 	f.Int("simulate", 0, "start `N` simulated nodes")
 	f.Bool("sim-arm", false, "make every second simulated node an ARM node")
 	f.Duration("sim-boot-delay", 2*time.Second, "time a simulated node takes to boot")
@@ -217,6 +219,8 @@ func (c *Config) check() error {
 		return fault.New(fault.Invalid, "vcs-hosts: expected names such as api-gw-service-nmn.local or HOST:PORT, got %q", c.VCSHosts)
 	case c.VCSMaxPush < 1 || c.VCSMaxPush > 1<<20:
 		return fault.New(fault.Invalid, "vcs-max-push: expected 1 to %d MiB, got %d", 1<<20, c.VCSMaxPush)
+	case c.MemoryLimit != 0 && (c.MemoryLimit < leastMemory || c.MemoryLimit > 1<<30):
+		return fault.New(fault.Invalid, "memory-limit: expected 0 or %d to %d MiB, got %d", leastMemory, 1<<30, c.MemoryLimit)
 	case c.BootRetry < time.Second:
 		return fault.New(fault.Invalid, "boot-retry: expected at least 1s, got %s", c.BootRetry)
 	case c.JournalKeep < 0:

@@ -20,6 +20,8 @@ type Face struct {
 	basic    string // the Authorization header that opens every controller
 	http     *http.Server
 	open     atomic.Int64 // connections
+	accepted atomic.Int64 // connections so far
+	asked    atomic.Int64 // requests so far
 	sessions sessions
 	tasks    tasks
 	requests counters
@@ -41,6 +43,7 @@ func NewFace(find Find, username, password string) *Face {
 		switch state {
 		case http.StateNew:
 			f.open.Add(1)
+			f.accepted.Add(1)
 		case http.StateClosed, http.StateHijacked:
 			f.open.Add(-1)
 		}
@@ -59,8 +62,12 @@ func (f *Face) Serve(l net.Listener) error { return f.http.Serve(l) }
 // Close ends Serve and every connection.
 func (f *Face) Close() { f.http.Close() }
 
+// Counts are the connections and requests that there were so far.
+func (f *Face) Counts() (connections, requests int64) { return f.accepted.Load(), f.asked.Load() }
+
 // ServeHTTP answers for the controller at the connection's own address.
 func (f *Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.asked.Add(1)
 	c, ok := f.meant(r)
 	if !ok {
 		http.Error(w, "no BMC has this address", http.StatusMisdirectedRequest)

@@ -25,6 +25,7 @@ type Fleet struct {
 
 	clock     *clock
 	ledger    *ledger
+	calls     calls
 	artifacts artifacts
 	bmcs      *bmc.Face
 	ssh       *sshServer
@@ -53,6 +54,7 @@ func New(opts Options) (*Fleet, error) {
 	f := &Fleet{opts: opts, nodes: make([]Node, opts.Nodes), index: make(map[string]int, opts.Nodes),
 		clock: newClock(), rand: rand.New(rand.NewPCG(opts.Seed, opts.Seed))}
 	f.artifacts.now = opts.Now
+	f.opts.HTTP = f.calls.counted(opts.HTTP)
 	for i := range f.nodes {
 		n := &f.nodes[i]
 		n.fleet, n.place, n.xname, n.state.Power = f, i, nodeXname(i, opts.NodesPerBMC), bmc.Off

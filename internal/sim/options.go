@@ -33,6 +33,8 @@ type Options struct {
 	// Pace multiplies the pauses that a node makes by itself: the boot
 	// script's sleep, the reporters' waits before another try. 0 means 1.
 	Pace float64
+	// Without names services that nodes do not report to: "bos", "cfs".
+	Without []string
 	// ShareArtifacts lets nodes that boot the same kernel or initrd within
 	// half a minute share one download. Normally each node fetches its own.
 	ShareArtifacts bool

@@ -90,6 +90,7 @@ func (t *Table[T]) query(ctx context.Context, q Query, suffix string) ([]T, erro
 		}
 		out = append(out, doc)
 	}
+	t.db.counts.decoded.Add(int64(len(out)))
 	if err := rows.Err(); err != nil {
 		return nil, t.failed("read", err)
 	}

@@ -148,6 +148,7 @@ func (t *Table[T]) Delete(ctx context.Context, keys ...string) (gone []T, err er
 		if _, err := tx.conn.ExecContext(ctx, "DELETE FROM "+t.spec.Name+" WHERE "+where, arg); err != nil {
 			return fmt.Errorf("delete from %s: %w", t.spec.Name, err)
 		}
+		t.db.counts.written.Add(int64(len(found)))
 		tx.note(t.spec.Name, found...)
 		return nil
 	})
@@ -185,6 +186,7 @@ func (t *Table[T]) write(ctx context.Context, docs []T, onConflict string) error
 	if err := t.db.dialect.insert(ctx, tx.conn, t.spec.Name, t.columns, rows, onConflict); err != nil {
 		return t.failed("write to", err)
 	}
+	t.db.counts.written.Add(int64(len(rows)))
 	tx.note(t.spec.Name, keys...)
 	return nil
 }

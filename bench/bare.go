@@ -44,6 +44,7 @@ type bare struct {
 	etag     string
 	artifact []byte
 	report   []byte
+	said     string // what "say" gave; set before anybody asks
 }
 
 // bareRole is the process.
@@ -62,6 +63,7 @@ func bareRole() {
 	go http.Serve(l, b.handler()) //nolint:errcheck,gosec // it serves until the process ends
 	child.Answer(b.url, map[string]proc.Operation{
 		"bmcs": func(arg json.RawMessage) (any, error) { return nil, json.Unmarshal(arg, &b.bmcs) },
+		"say":  func(arg json.RawMessage) (any, error) { return nil, json.Unmarshal(arg, &b.said) },
 		"boot": func(json.RawMessage) (any, error) {
 			return nil, b.whole(func() error { return b.drive("On") })
 		},
@@ -96,6 +98,9 @@ func (b *bare) handler() http.Handler {
 	mux.HandleFunc("GET /apis/bss/boot/v1/bootscript", func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, b.script(r.URL.Query().Get("mac"))) //nolint:errcheck // the node asks again
 		b.answered.Add(1)
+	})
+	mux.HandleFunc("GET /said", func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, b.said) //nolint:errcheck // the client is gone
 	})
 	mux.HandleFunc("GET /boot-images/{name}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("ETag", b.etag)

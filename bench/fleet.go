@@ -71,6 +71,13 @@ func fleetRole() {
 	child.Answer(s.Control(), map[string]proc.Operation{
 		"counters": func(json.RawMessage) (any, error) { return s.Fleet.Counters(), nil },
 		"bmcs":     func(json.RawMessage) (any, error) { return s.Fleet.BMCs(), nil },
+		"resets": func(json.RawMessage) (any, error) {
+			var list []sim.ResetRecord
+			for _, n := range s.Fleet.Nodes() {
+				list = append(list, n.Resets()...)
+			}
+			return list, nil
+		},
 		"macs": func(json.RawMessage) (any, error) {
 			var list []string
 			for _, n := range s.Fleet.Nodes() {

@@ -41,7 +41,9 @@ type setup struct {
 	PollPower time.Duration `json:"poll_power"`
 	NoResync  bool          `json:"no_resync"`
 	Verbose   bool          `json:"verbose"`
-	pace      float64
+	// RealSessions has sessions run Ansible.
+	RealSessions bool `json:"real_sessions"`
+	pace         float64
 }
 
 // startLab starts both and waits until all nodes are known.
@@ -133,6 +135,15 @@ const patience = time.Hour
 // until polls a condition, the less often the longer that takes: looking costs
 // the server too.
 func (l *lab) until(ctx context.Context, what string, holds func() (bool, error)) error {
+	return l.poll(ctx, what, 100*time.Millisecond, holds)
+}
+
+// closely is until for what is measured in time.
+func (l *lab) closely(ctx context.Context, what string, holds func() (bool, error)) error {
+	return l.poll(ctx, what, 10*time.Millisecond, holds)
+}
+
+func (l *lab) poll(ctx context.Context, what string, pause time.Duration, holds func() (bool, error)) error {
 	deadline := time.Now().Add(patience)
 	for {
 		began := time.Now()
@@ -152,7 +163,7 @@ func (l *lab) until(ctx context.Context, what string, holds func() (bool, error)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(max(100*time.Millisecond, 10*time.Since(began))):
+		case <-time.After(max(pause, 10*time.Since(began))):
 		}
 	}
 }

@@ -38,6 +38,15 @@ func init() {
 		{"reboot-1000", reboot(1_000)},
 		{"reboot-10000", reboot(10_000)},
 		{"reboot-100000", reboot(100_000)},
+		{"postgres", onPostgres},
+		{"idle memory", idle},
+		{"list patch", components},
+		{"bootscripts", bootScripts},
+		{"s3-small", smallObjects},
+		{"first-power-on", firstPowerOn},
+		{"power-transition", powerTransition},
+		{"cfs-session", ansibleSession},
+		{"results", recordedResults},
 	}
 }
 
@@ -125,12 +134,4 @@ func cpu() string {
 		}
 	}
 	return runtime.GOARCH
-}
-
-// seconds formats a duration to three digits.
-func seconds(d time.Duration) string {
-	if d < time.Second {
-		return fmt.Sprintf("%.3g ms", float64(d.Microseconds())/1000)
-	}
-	return fmt.Sprintf("%.3g s", d.Seconds())
 }

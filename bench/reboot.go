@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/drover-hpc/drover/bench/proc"
@@ -115,8 +114,7 @@ func rebootRow(name, build string, n int, costs, bare []cost) row {
 		for i, c := range of {
 			list[i] = what(c)
 		}
-		slices.Sort(list)
-		return list[len(list)/2]
+		return middle(list)
 	}
 	each := func(x float64) float64 { return x / float64(n) }
 	ms := func(d time.Duration) float64 { return each(float64(d) / float64(time.Millisecond)) }
@@ -259,7 +257,11 @@ func (l *lab) profile(name string) (stop func() error, err error) {
 }
 
 func (l *lab) processes() map[string]*proc.Process {
-	return map[string]*proc.Process{"server": l.server, "fleet": l.fleet.Process}
+	list := map[string]*proc.Process{"server": l.server}
+	if l.fleet != nil {
+		list["fleet"] = l.fleet.Process
+	}
+	return list
 }
 
 // bareSide is the bare program with a fleet of its own.

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -22,6 +24,22 @@ type value struct {
 }
 
 func (r *row) add(name string, number float64) { r.values = append(r.values, value{name, number}) }
+
+// get is the value of the name, 0 without one.
+func (r *row) get(name string) float64 {
+	for _, v := range r.values {
+		if v.name == name {
+			return v.number
+		}
+	}
+	return 0
+}
+
+// middle is the median.
+func middle[T cmp.Ordered](list []T) T {
+	list = slices.Sorted(slices.Values(list))
+	return list[len(list)/2]
+}
 
 // MarshalJSON is one object, with the values in their order.
 func (r row) MarshalJSON() ([]byte, error) {

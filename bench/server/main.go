@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/bench/proc"
+	"github.com/drover-hpc/drover/internal/aee"
 	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/server"
 )
@@ -26,6 +27,8 @@ type config struct {
 	// where the revision can do without.
 	NoResync bool `json:"no_resync"`
 	Verbose  bool `json:"verbose"`
+	// RealSessions has sessions run Ansible, by steps of this same program.
+	RealSessions bool `json:"real_sessions"`
 }
 
 // These are what older revisions do not have; see current.go.
@@ -35,6 +38,9 @@ var (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "aee" {
+		os.Exit(aee.Command(os.Args[:2]).Main(context.Background(), os.Args[2:], os.Stdout, os.Stderr))
+	}
 	var c config
 	child, err := proc.NewChild(&c)
 	if err != nil {
@@ -45,6 +51,9 @@ func main() {
 	}
 	executor := newNullExecutor(child.Tell)
 	options := server.Options{Executor: executor}
+	if c.RealSessions {
+		options.Executor = nil
+	}
 	adjust(c, &options)
 	s, err := server.Start(context.Background(), server.Config{Listen: "127.0.0.1:0", S3Listen: "127.0.0.1:0", Data: c.Data, Database: c.Database,
 		SSHPort: 22, MaxSessions: 16, PollPower: c.PollPower, BootRetry: 30 * time.Second, JobOrphan: time.Hour, VCSMaxPush: 1}, options)

@@ -135,7 +135,7 @@ const patience = time.Hour
 // until polls a condition, the less often the longer that takes: looking costs
 // the server too.
 func (l *lab) until(ctx context.Context, what string, holds func() (bool, error)) error {
-	return l.poll(ctx, what, 100*time.Millisecond, holds)
+	return l.poll(ctx, what, 250*time.Millisecond, holds)
 }
 
 // closely is until for what is measured in time.

@@ -62,6 +62,7 @@ func main() {
 	b := &bench{printer: printer{out: os.Stdout}}
 	only := flag.String("only", "", "`ROWS` to measure, with commas between them; the beginnings of their names will do")
 	old := flag.String("old", "", "measure the server of this git `REVISION` as well, in turns with that of this tree")
+	guard := flag.String("guard", "", "compare the counts of a small reboot with the ceilings of this `FILE`, and measure nothing else")
 	flag.BoolVar(&b.json, "json", false, "print a JSON object for each row")
 	flag.IntVar(&b.rounds, "rounds", 0, "how many reboots are measured; 0: three of 1,000 nodes and fewer, else one")
 	flag.BoolVar(&verbose, "v", false, "show the servers' log")
@@ -76,13 +77,13 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := b.run(ctx, *only, *old); err != nil {
+	if err := b.run(ctx, *only, *old, *guard); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func (b *bench) run(ctx context.Context, only, old string) error {
+func (b *bench) run(ctx context.Context, only, old, guard string) error {
 	dir, err := os.MkdirTemp("", "drover-bench-")
 	if err != nil {
 		return err
@@ -90,6 +91,9 @@ func (b *bench) run(ctx context.Context, only, old string) error {
 	defer os.RemoveAll(dir)
 	if b.builds, err = builds(ctx, dir, old); err != nil {
 		return err
+	}
+	if guard != "" {
+		return b.guard(ctx, guard)
 	}
 	if !b.json {
 		fmt.Printf("%s, %d cores, %s, %s\n\n", cpu(), runtime.NumCPU(), runtime.Version(), time.Now().Format(time.DateOnly))

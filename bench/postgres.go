@@ -27,13 +27,12 @@ func onPostgres(ctx context.Context, b *bench) error {
 		if err != nil {
 			return err
 		}
-		light, heavy := rebootRow("", "", nodes, costs[0], costs[0]), rebootRow("", "", nodes, costs[1], costs[0])
 		r := row{name: "postgres", build: build.name, goal: "over sqlite <= 1.3"}
-		own, its := heavy.get("own_cpu_ms_per_node"), sides[1].(*postgresSide).median(nodes)
-		r.add("over_sqlite", (own+its)/light.get("own_cpu_ms_per_node"))
+		light, own, its := ownCPU(costs[0], nodes), ownCPU(costs[1], nodes), sides[1].(*postgresSide).median(nodes)
+		r.add("over_sqlite", (own+its)/light)
 		r.add("own_cpu_ms_per_node", own)
 		r.add("postgres_cpu_ms_per_node", its)
-		r.add("sqlite_cpu_ms_per_node", light.get("own_cpu_ms_per_node"))
+		r.add("sqlite_cpu_ms_per_node", light)
 		if err := b.print(r); err != nil {
 			return err
 		}

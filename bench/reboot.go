@@ -107,44 +107,53 @@ func together(ctx context.Context, contenders []contender, group []int, rounds i
 	return nil
 }
 
-// rebootRow is medians over the rounds.
-func rebootRow(name, build string, n int, costs, bare []cost) row {
-	median := func(of []cost, what func(cost) float64) float64 {
-		list := make([]float64, len(of))
-		for i, c := range of {
-			list[i] = what(c)
-		}
-		return middle(list)
+// median is that of the rounds.
+func median(of []cost, what func(cost) float64) float64 {
+	list := make([]float64, len(of))
+	for i, c := range of {
+		list[i] = what(c)
 	}
-	each := func(x float64) float64 { return x / float64(n) }
-	ms := func(d time.Duration) float64 { return each(float64(d) / float64(time.Millisecond)) }
-	own := median(costs, func(c cost) float64 { return ms(c.own.CPU) })
-	floor := median(bare, func(c cost) float64 { return ms(c.own.CPU) })
+	return middle(list)
+}
+
+// ownCPU is the milliseconds of a reboot, a node.
+func ownCPU(costs []cost, nodes int) float64 {
+	return median(costs, func(c cost) float64 { return c.own.CPU.Seconds() * 1000 / float64(nodes) })
+}
+
+func rebootRow(name, build string, nodes int, costs, bare []cost) row {
 	r := row{name: name, build: build, goal: "own over bare <= 1.8 at 1,000, <= 2.0 at 10,000"}
-	r.add("own_over_bare", own/floor)
-	r.add("own_cpu_ms_per_node", own)
-	r.add("bare_cpu_ms_per_node", floor)
+	r.add("own_over_bare", ownCPU(costs, nodes)/ownCPU(bare, nodes))
+	r.add("own_cpu_ms_per_node", ownCPU(costs, nodes))
+	r.add("bare_cpu_ms_per_node", ownCPU(bare, nodes))
+	r.add("fleet_cpu_ms_per_node", median(costs, func(c cost) float64 { return c.fleet.CPU.Seconds() * 1000 / float64(nodes) }))
+	r.values = append(r.values, countsRow("", "", nodes, costs).values...)
+	r.add("heap_mb", median(costs, func(c cost) float64 { return float64(c.heap) / 1e6 }))
+	r.add("resident_mb", median(costs, func(c cost) float64 { return float64(c.resident) / 1e6 }))
+	r.add("seconds", median(costs, func(c cost) float64 { return c.took.Seconds() }))
+	r.add("rounds", float64(len(costs)))
+	return r
+}
+
+// countsRow is what of a reboot can be counted, whatever the machine.
+func countsRow(name, build string, nodes int, costs []cost) row {
+	r := row{name: name, build: build}
 	for _, v := range []struct {
 		name string
 		of   func(cost) float64
 	}{
-		{"fleet_cpu_ms_per_node", func(c cost) float64 { return ms(c.fleet.CPU) }},
-		{"allocations_per_node", func(c cost) float64 { return each(float64(c.own.Allocations)) }},
-		{"bytes_per_node", func(c cost) float64 { return each(float64(c.own.Bytes)) }},
-		{"rows_written_per_node", func(c cost) float64 { return each(c.written) }},
-		{"rows_decoded_per_node", func(c cost) float64 { return each(c.decoded) }},
-		{"requests_per_node", func(c cost) float64 { return each(c.requests) }},
-		{"bmc_requests_per_node", func(c cost) float64 { return each(c.bmcRequests) }},
-		{"bmc_connections_per_node", func(c cost) float64 { return each(c.bmcConnections) }},
-		{"heap_mb", func(c cost) float64 { return float64(c.heap) / 1e6 }},
-		{"resident_mb", func(c cost) float64 { return float64(c.resident) / 1e6 }},
-		{"seconds", func(c cost) float64 { return c.took.Seconds() }},
+		{"allocations_per_node", func(c cost) float64 { return float64(c.own.Allocations) }},
+		{"bytes_per_node", func(c cost) float64 { return float64(c.own.Bytes) }},
+		{"rows_written_per_node", func(c cost) float64 { return c.written }},
+		{"rows_decoded_per_node", func(c cost) float64 { return c.decoded }},
+		{"requests_per_node", func(c cost) float64 { return c.requests }},
+		{"bmc_requests_per_node", func(c cost) float64 { return c.bmcRequests }},
+		{"bmc_connections_per_node", func(c cost) float64 { return c.bmcConnections }},
 	} {
-		if x := median(costs, v.of); x >= 0 {
-			r.add(v.name, x)
+		if x := median(costs, v.of); x >= 0 { // older revisions do not tell of rows
+			r.add(v.name, x/float64(nodes))
 		}
 	}
-	r.add("rounds", float64(len(costs)))
 	return r
 }
 

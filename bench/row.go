@@ -25,14 +25,14 @@ type value struct {
 
 func (r *row) add(name string, number float64) { r.values = append(r.values, value{name, number}) }
 
-// get is the value of the name, 0 without one.
-func (r *row) get(name string) float64 {
+// find is the value of the name, if there is one.
+func (r *row) find(name string) (float64, bool) {
 	for _, v := range r.values {
 		if v.name == name {
-			return v.number
+			return v.number, true
 		}
 	}
-	return 0
+	return 0, false
 }
 
 // middle is the median.

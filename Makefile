@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench bench-guard ansible-matrix redfish-check cloud-init-check s3-clients image-check kiwi-check arm-check ara-check cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients image-check kiwi-check arm-check ara-check cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -49,6 +49,10 @@ kill-test: ## 200 kills of the server (KILLS) at any moment of reboots and shutd
 bench: ## the table of docs/performance.md on this machine, OLD=REVISION: beside that of another build
 	scripts/need.sh git ansible ssh postgres nginx
 	@set -e; tools=$$(scripts/need.sh ara | tail -1); ARA_TOOLS="$$tools" $(GO) run ./bench $(if $(OLD),-old $(OLD))
+
+bench-page: ## likewise, and docs/performance.md, .json and .svg brought up to date: ONLY=ROWS, OLD=REVISION
+	scripts/need.sh git ansible ssh postgres nginx
+	$(GO) run ./bench -page docs/performance $(if $(ONLY),-only $(ONLY)) $(if $(OLD),-old $(OLD))
 
 bench-guard: ## what a reboot of 300 nodes may allocate, write, decode and ask for: the counts of bench/ceilings.json
 	scripts/need.sh git

@@ -47,13 +47,18 @@ func TestRowsAreChosenByNameOrBeginning(t *testing.T) {
 }
 
 func TestRowsAreJSONObjectsInTheOrderOfTheirValues(t *testing.T) {
-	r := row{name: "reboot-1000", build: "abc"}
+	r := row{name: "reboot-1000", build: "abc", goal: "<= 2"}
 	r.add("own_over_bare", 3.59951)
 	r.add("rows_decoded_per_node", 0)
 	r.add("bytes_per_node", 859412.5)
 	text, err := json.Marshal(r)
-	if want := `{"row":"reboot-1000","build":"abc","own_over_bare":3.6,"rows_decoded_per_node":0,"bytes_per_node":859400}`; err != nil || string(text) != want {
+	want := `{"row":"reboot-1000","build":"abc","own_over_bare":3.6,"rows_decoded_per_node":0,"bytes_per_node":859400,"goal":"\u003c= 2"}`
+	if err != nil || string(text) != want {
 		t.Errorf("got %s, %v; expected %s", text, err, want)
+	}
+	var back row
+	if err := json.Unmarshal(text, &back); err != nil || back.name != r.name || back.goal != r.goal || len(back.values) != 3 || back.values[0] != (value{"own_over_bare", 3.6}) {
+		t.Errorf("it reads as %+v, %v", back, err)
 	}
 }
 

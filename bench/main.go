@@ -22,6 +22,7 @@ type bench struct {
 	printer
 	builds []build
 	rounds int
+	page   page
 }
 
 // measure gives the rows that it is named after, with servers of its own.
@@ -63,6 +64,7 @@ func main() {
 	only := flag.String("only", "", "`ROWS` to measure, with commas between them; the beginnings of their names will do")
 	old := flag.String("old", "", "measure the server of this git `REVISION` as well, in turns with that of this tree")
 	guard := flag.String("guard", "", "compare the counts of a small reboot with the ceilings of this `FILE`, and measure nothing else")
+	flag.StringVar(&b.page.base, "page", "", "bring `FILE`.md, .json and .svg up to date with what is measured")
 	flag.BoolVar(&b.json, "json", false, "print a JSON object for each row")
 	flag.IntVar(&b.rounds, "rounds", 0, "how many reboots are measured; 0: three of 1,000 nodes and fewer, else one")
 	flag.BoolVar(&verbose, "v", false, "show the servers' log")
@@ -95,8 +97,9 @@ func (b *bench) run(ctx context.Context, only, old, guard string) error {
 	if guard != "" {
 		return b.guard(ctx, guard)
 	}
+	b.page.machine = fmt.Sprintf("%s, %d cores, %s, %s", cpu(), runtime.NumCPU(), runtime.Version(), time.Now().Format(time.DateOnly))
 	if !b.json {
-		fmt.Printf("%s, %d cores, %s, %s\n\n", cpu(), runtime.NumCPU(), runtime.Version(), time.Now().Format(time.DateOnly))
+		fmt.Print(b.page.machine, "\n\n")
 	}
 	for _, m := range measures {
 		if !wanted(m.rows, only) {
@@ -106,7 +109,11 @@ func (b *bench) run(ctx context.Context, only, old, guard string) error {
 			return fmt.Errorf("%s: %w", m.rows, err)
 		}
 	}
-	return nil
+	if b.page.base == "" {
+		return nil
+	}
+	b.page.fresh = b.rows
+	return b.page.write()
 }
 
 // wanted tells whether one of the rows, with blanks between, is asked for: by its

@@ -51,6 +51,9 @@ func (r row) MarshalJSON() ([]byte, error) {
 	for _, v := range r.values {
 		fmt.Fprintf(&b, `,%q:%s`, v.name, digits(v.number))
 	}
+	if r.goal != "" {
+		fmt.Fprintf(&b, `,"goal":%q`, r.goal)
+	}
 	b.WriteByte('}')
 	return []byte(b.String()), nil
 }
@@ -61,20 +64,22 @@ func digits(x float64) string {
 	return strconv.FormatFloat(short, 'f', -1, 64)
 }
 
-// printer writes rows as they come.
+// printer writes rows as they come, and keeps them for the page.
 type printer struct {
 	out  io.Writer
 	json bool
-	head bool
+	rows []row
 }
 
+const tableHead = "| row | build | result | goal |\n|---|---|---|---|\n"
+
 func (p *printer) print(r row) error {
+	p.rows = append(p.rows, r)
 	if p.json {
 		return json.NewEncoder(p.out).Encode(r)
 	}
-	if !p.head {
-		p.head = true
-		fmt.Fprint(p.out, "| row | build | result | goal |\n|---|---|---|---|\n")
+	if len(p.rows) == 1 {
+		fmt.Fprint(p.out, tableHead)
 	}
 	_, err := fmt.Fprintln(p.out, r.table())
 	return err

@@ -50,6 +50,9 @@ type Simulation struct {
 	running sync.WaitGroup
 }
 
+// callTimeout is for HSM while it discovers what it was just told of.
+const callTimeout = 5 * time.Minute
+
 // Start starts the fleet and begins to make it known; whoever calls it calls
 // Stop.
 func Start(ctx context.Context, c Config) (_ *Simulation, err error) {
@@ -60,7 +63,9 @@ func Start(ctx context.Context, c Config) (_ *Simulation, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Simulation{hsm: hsm.NewClient(httpapi.NewClient("HSM", c.Gateway+hsmPath, transport))}
+	api := httpapi.NewClient("HSM", c.Gateway+hsmPath, transport)
+	api.HTTP.Timeout = callTimeout
+	s := &Simulation{hsm: hsm.NewClient(api)}
 	s.Fleet, err = sim.New(sim.Options{Nodes: c.Nodes, ARMHalf: c.ARM, Dir: filepath.Join(c.Dir, "sim"), Gateway: c.Gateway,
 		HTTP: &http.Client{Transport: transport}, RunCommands: c.RunCommands, BootDelay: c.BootDelay, OnDelay: c.OnDelay, OffDelay: c.OffDelay,
 		Characters: characters(c.Characters), Pace: c.Pace, Without: c.Without})

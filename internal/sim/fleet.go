@@ -103,8 +103,15 @@ func (f *Fleet) Start(ctx context.Context) error {
 			f.refused = "no command runs on simulated nodes: " + err.Error()
 		}
 	}
+	bmcs := f.bmcListen
+	if f.opts.TLS {
+		var err error
+		if bmcs, err = bmc.Either(bmcs); err != nil {
+			return fmt.Errorf("simulated BMCs: %w", err)
+		}
+	}
 	f.clock.start(f.ctx)
-	f.serve(func() error { return f.bmcs.Serve(f.bmcListen) })
+	f.serve(func() error { return f.bmcs.Serve(bmcs) })
 	f.serve(func() error { return f.ssh.server.Serve(f.sshListen) })
 	for i := range f.nodes {
 		f.nodes[i].resume()

@@ -46,6 +46,8 @@ type Options struct {
 	// Username and Password are the BMCs' account; empty means root and
 	// "initial0".
 	Username, Password string
+	// TLS has the BMCs take HTTPS too, on the same port.
+	TLS bool
 	// Characters are the names of what is peculiar about the BMCs, as bmc.CharacterOf
 	// knows them, one after another and from the beginning again; none: all do
 	// everything by the book.

@@ -22,7 +22,7 @@ func Command() *cobra.Command {
 		Short: "Run simulated nodes against any installation of the services",
 		Long: "Run simulated nodes, with a Redfish BMC each, against any installation of BOS, CFS, BSS and HSM:\n" +
 			"Drover's own, a CSM, an OpenCHAMI.\n\n" +
-			"The BMCs are added to HSM as Redfish endpoints, which discovers them; they answer at loopback addresses (127.101.0.1 and on) of this\n" +
+			"The BMCs, which take HTTP and HTTPS, are added to HSM as Redfish endpoints, which discovers them; they answer at loopback addresses (127.101.0.1 and on) of this\n" +
 			"machine, so what discovers and powers them must run here. Nodes boot when they are powered on.",
 		SilenceUsage:  true,
 		SilenceErrors: true,

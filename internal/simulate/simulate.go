@@ -68,7 +68,7 @@ func Start(ctx context.Context, c Config) (_ *Simulation, err error) {
 	s := &Simulation{hsm: hsm.NewClient(api)}
 	s.Fleet, err = sim.New(sim.Options{Nodes: c.Nodes, ARMHalf: c.ARM, Dir: filepath.Join(c.Dir, "sim"), Gateway: c.Gateway,
 		HTTP: &http.Client{Transport: transport}, RunCommands: c.RunCommands, BootDelay: c.BootDelay, OnDelay: c.OnDelay, OffDelay: c.OffDelay,
-		Characters: characters(c.Characters), Pace: c.Pace, Without: c.Without})
+		TLS: true, Characters: characters(c.Characters), Pace: c.Pace, Without: c.Without})
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func Start(name string, cmd *exec.Cmd, config, answer any, event func(json.RawMe
 	}
 	p := &Process{name: name, cmd: cmd, in: in, answers: make(chan line, 1), ended: make(chan struct{})}
 	go p.read(out, event)
-	if err := json.NewEncoder(in).Encode(config); err == nil {
+	if err = json.NewEncoder(in).Encode(config); err == nil {
 		err = p.await(answer)
 	}
 	if err != nil {
@@ -74,7 +74,7 @@ func (p *Process) Ask(do string, arg, out any) error {
 	if err != nil {
 		return err
 	}
-	if err := json.NewEncoder(p.in).Encode(request{Do: do, Arg: text}); err == nil {
+	if err = json.NewEncoder(p.in).Encode(request{Do: do, Arg: text}); err == nil {
 		err = p.await(out)
 	}
 	if err != nil {

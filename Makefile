@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench ansible-matrix redfish-check cloud-init-check s3-clients image-check kiwi-check arm-check ara-check cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients image-check kiwi-check arm-check ara-check cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -20,11 +20,12 @@ lint:
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-test: ## format, vet, staticcheck, every test with -race
+test: ## format, vet, staticcheck, bench-guard, every test with -race
 	scripts/need.sh git git-lfs ansible ssh postgres cc
 	-scripts/need.sh qemu image # without them the tests of virtual nodes are skipped
 	-scripts/need.sh sshd qemu-user # likewise some of image jobs
 	$(MAKE) --no-print-directory lint cross
+	$(MAKE) --no-print-directory bench-guard
 	DROVER_CHECK_STORE=yes $(GO) test -race -timeout 40m ./... # memory is compared with what a restart would read
 
 demo: ## boot and configure eight simulated nodes, REAL=1: two virtual ones; KEEP=1 leaves the server running
@@ -45,9 +46,17 @@ kill-test: ## 200 kills of the server (KILLS) at any moment of reboots and shutd
 	scripts/need.sh git
 	$(GO) run ./soak -kills $(or $(KILLS),200) -time 1h -nodes 30 -configured 0 -spell 6s -off-wait 5s
 
-bench: ## the table of docs/performance.md on this machine
-	scripts/need.sh git ansible ssh
-	@set -e; tools=$$(scripts/need.sh ara | tail -1); ARA_TOOLS="$$tools" $(GO) run ./bench
+bench: ## the table of docs/performance.md on this machine, OLD=REVISION: beside that of another build
+	scripts/need.sh git ansible ssh postgres nginx
+	@set -e; tools=$$(scripts/need.sh ara | tail -1); ARA_TOOLS="$$tools" $(GO) run ./bench $(if $(OLD),-old $(OLD))
+
+bench-page: ## likewise, and docs/performance.md, .json and .svg brought up to date: ONLY=ROWS, OLD=REVISION
+	scripts/need.sh git ansible ssh postgres nginx
+	$(GO) run ./bench -page docs/performance $(if $(ONLY),-only $(ONLY)) $(if $(OLD),-old $(OLD))
+
+bench-guard: ## what a reboot of 300 nodes may allocate, write, decode and ask for: the counts of bench/ceilings.json
+	scripts/need.sh git
+	$(GO) run ./bench -guard bench/ceilings.json
 
 ansible-matrix: ## the table of docs/ansible.md: what is reported under which Ansible
 	scripts/need.sh git ansible ssh

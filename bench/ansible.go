@@ -9,22 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/drover-hpc/drover/internal/aee"
 	"github.com/drover-hpc/drover/internal/aee/plugin"
-	"github.com/drover-hpc/drover/internal/server"
 )
-
-// stepOfSession is the inner side of the session measure: the server starts
-// the steps of its sessions through this same program.
-func stepOfSession() {
-	if len(os.Args) > 1 && os.Args[1] == "aee" {
-		os.Exit(aee.Command(os.Args[:2]).Main(context.Background(), os.Args[2:], os.Stdout, os.Stderr))
-	}
-}
 
 // The hosts are this machine, each with a folder of its own.
 const (
@@ -41,71 +30,77 @@ const (
 
 // ansibleSession measures a whole CFS session, from its POST to complete, with
 // status reporting on, against the bare ansible-playbook that it runs.
-func ansibleSession(ctx context.Context) ([]row, error) {
-	c, err := startAnsible(ctx)
+func ansibleSession(ctx context.Context, b *bench) error {
+	dir, err := os.MkdirTemp("", "drover-bench-")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer c.stop()
-	bare, repo := filepath.Join(c.dir, "bare"), filepath.Join(c.dir, "site")
-	os.Setenv("BENCH_OUT", filepath.Join(c.dir, "out"))
-	os.Setenv("HOME", c.dir)
-	if err := c.prepareAnsible(ctx, repo); err != nil {
-		return nil, err
+	defer os.RemoveAll(dir)
+	bare, repo := filepath.Join(dir, "bare"), filepath.Join(dir, "site")
+	for name, value := range map[string]string{"BENCH_OUT": filepath.Join(dir, "out"), "HOME": dir} { // of the servers, too
+		defer os.Setenv(name, os.Getenv(name))
+		os.Setenv(name, value)
 	}
 	if err := prepareBare(bare); err != nil {
-		return nil, err
+		return err
+	}
+	if err := commitFiles(ctx, repo, map[string]string{"site.yml": playbook, "group_vars/all.yml": ansibleVars}); err != nil {
+		return err
+	}
+	for _, build := range b.builds {
+		r, err := sessionsOf(ctx, build, bare, repo)
+		if err != nil {
+			return err
+		}
+		if err := b.print(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sessionsOf has sessions and the bare playbook take turns.
+func sessionsOf(ctx context.Context, build build, bare, repo string) (row, error) {
+	l, err := startLab(ctx, build, 0, setup{RealSessions: true})
+	if err != nil {
+		return row{}, err
+	}
+	defer l.stop()
+	if err := l.prepareAnsible(ctx, repo); err != nil {
+		return row{}, err
 	}
 	var sessions, plain []time.Duration
 	for i := range 8 {
-		took, err := c.configure(ctx, fmt.Sprintf("bench-%d", i))
+		took, err := l.configure(ctx, fmt.Sprintf("bench-%d", i))
 		if err != nil {
-			return nil, err
+			return row{}, err
 		}
 		alone, err := playBare(ctx, bare, filepath.Join(repo, "site.yml"))
 		if err != nil {
-			return nil, err
+			return row{}, err
 		}
 		if i > 0 { // the first fills caches
 			sessions, plain = append(sessions, took), append(plain, alone)
 		}
 	}
-	slices.Sort(sessions)
-	slices.Sort(plain)
-	session, alone := sessions[len(sessions)/2], plain[len(plain)/2]
-	return []row{{"CFS session over bare ansible-playbook, 4 hosts", fmt.Sprintf("%s over %s: +%s", seconds(session), seconds(alone), seconds(session-alone)),
-		"<= +" + seconds(alone/20+300*time.Millisecond)}}, nil
+	session, alone := middle(sessions), middle(plain)
+	r := row{name: "cfs-session", build: build.name, goal: "added ms <= " + digits((alone/20+300*time.Millisecond).Seconds()*1000)}
+	r.add("session_seconds", session.Seconds())
+	r.add("bare_ansible_seconds", alone.Seconds())
+	r.add("added_ms", (session-alone).Seconds()*1000)
+	return r, nil
 }
 
-// startAnsible starts a server without nodes whose sessions are real.
-func startAnsible(ctx context.Context) (*cluster, error) {
-	dir, err := os.MkdirTemp("", "drover-bench-")
-	if err != nil {
-		return nil, err
-	}
-	s, err := server.Start(ctx, server.Config{Listen: "127.0.0.1:0", S3Listen: "127.0.0.1:0", Data: filepath.Join(dir, "data"),
-		SSHPort: 22, MaxSessions: 4}, server.Options{})
-	if err != nil {
-		os.RemoveAll(dir)
-		return nil, err
-	}
-	return newCluster(dir, s), nil
-}
-
-// prepareAnsible makes the git repository, the hosts components, and
-// the configuration "site".
-func (c *cluster) prepareAnsible(ctx context.Context, repo string) error {
-	if err := commitFiles(ctx, repo, map[string]string{"site.yml": playbook, "group_vars/all.yml": ansibleVars}); err != nil {
-		return err
-	}
+// prepareAnsible makes the hosts components, and the configuration "site".
+func (l *lab) prepareAnsible(ctx context.Context, repo string) error {
 	var components []string
 	for id := range strings.SplitSeq(ansibleHosts, ",") {
 		components = append(components, fmt.Sprintf(`{"id":%q,"enabled":false}`, id))
 	}
-	if err := c.call(ctx, http.MethodPut, "/apis/cfs/v3/components", "["+strings.Join(components, ",")+"]", nil); err != nil {
+	if err := l.call(ctx, http.MethodPut, "/apis/cfs/v3/components", "["+strings.Join(components, ",")+"]", nil); err != nil {
 		return err
 	}
-	return c.call(ctx, http.MethodPut, "/apis/cfs/v3/configurations/site", fmt.Sprintf(
+	return l.call(ctx, http.MethodPut, "/apis/cfs/v3/configurations/site", fmt.Sprintf(
 		`{"layers":[{"name":"site","clone_url":"file://%s","branch":"main","playbook":"site.yml"}]}`, repo), nil)
 }
 
@@ -119,9 +114,9 @@ func prepareBare(dir string) error {
 }
 
 // configure runs a session to its end and wants it to succeed.
-func (c *cluster) configure(ctx context.Context, name string) (time.Duration, error) {
+func (l *lab) configure(ctx context.Context, name string) (time.Duration, error) {
 	start := time.Now()
-	if err := c.call(ctx, http.MethodPost, "/apis/cfs/v3/sessions", fmt.Sprintf(
+	if err := l.call(ctx, http.MethodPost, "/apis/cfs/v3/sessions", fmt.Sprintf(
 		`{"name":%q,"configuration_name":"site","target":{"definition":"spec","groups":[{"name":"Compute","members":[%s]}]}}`,
 		name, `"`+strings.ReplaceAll(ansibleHosts, ",", `","`)+`"`), nil); err != nil {
 		return 0, err
@@ -131,8 +126,8 @@ func (c *cluster) configure(ctx context.Context, name string) (time.Duration, er
 			Session struct{ Status, Succeeded string }
 		}
 	}
-	if err := c.until(ctx, "session "+name+" is complete", func() (bool, error) {
-		err := c.get(ctx, "/apis/cfs/v3/sessions/"+name, &now)
+	if err := l.closely(ctx, "session "+name+" is complete", func() (bool, error) {
+		err := l.get(ctx, "/apis/cfs/v3/sessions/"+name, &now)
 		return now.Status.Session.Status == "complete", err
 	}); err != nil {
 		return 0, err

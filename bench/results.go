@@ -33,22 +33,22 @@ type recorder struct {
 // recordedResults measures the processor time of a playbook with the record of
 // results against the same without, and with ARA's callback if ARA_TOOLS names
 // a directory with ARA and an Ansible that has it. The runs take turns.
-func recordedResults(ctx context.Context) ([]row, error) {
+func recordedResults(ctx context.Context, b *bench) error {
 	dir, err := os.MkdirTemp("", "drover-bench-")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer os.RemoveAll(dir)
 	program, ways, stop, err := recorders(ctx, dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer stop()
 	for i := range recordedPairs + 1 {
 		for _, w := range ways {
 			took, err := playRecorded(ctx, program, dir, w)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", w.name, err)
+				return fmt.Errorf("%s: %w", w.name, err)
 			}
 			if i > 0 { // the first fills caches
 				w.cpu = append(w.cpu, took)
@@ -56,7 +56,6 @@ func recordedResults(ctx context.Context) ([]row, error) {
 		}
 	}
 	bare := ways[0]
-	var rows []row
 	for _, w := range ways[1:] {
 		// Of pairs that ran one after the other: what else the machine does changes slowly.
 		shares := make([]float64, recordedPairs)
@@ -64,14 +63,19 @@ func recordedResults(ctx context.Context) ([]row, error) {
 			shares[i] = 100 * (w.cpu[i].Seconds()/bare.cpu[i].Seconds() - 1)
 		}
 		slices.Sort(shares)
-		r := row{measure: fmt.Sprintf("CPU of a playbook with %s, %d hosts x 3 tasks", w.name, recordedHosts),
-			result: fmt.Sprintf("%+.1f %% (of five pairs %+.1f to %+.1f %%), %s without", shares[recordedPairs/2], shares[0], shares[recordedPairs-1], seconds(slices.Sorted(slices.Values(bare.cpu))[recordedPairs/2]))}
+		r := row{name: "results", build: w.name}
 		if w == ways[1] {
-			r.goal = "<= +5 %"
+			r.build, r.goal = b.builds[0].name, "more cpu percent <= 5"
 		}
-		rows = append(rows, r)
+		r.add("more_cpu_percent", shares[recordedPairs/2])
+		r.add("least_percent", shares[0])
+		r.add("most_percent", shares[recordedPairs-1])
+		r.add("cpu_seconds_without", middle(bare.cpu).Seconds())
+		if err := b.print(r); err != nil {
+			return err
+		}
 	}
-	return rows, nil
+	return nil
 }
 
 // recorders prepares the playbook and the ways to run it, the bare one first.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing, on Debian and its kin: need.sh git git-lfs ansible ssh sshd postgres cc qemu qemu-user image venv redfish
+# Installs what is missing, on Debian and its kin: need.sh git git-lfs ansible ssh sshd postgres cc qemu qemu-user image venv redfish nginx
 # An Ansible beside the system's goes to the user's cache; the directory of its
 # programs is the last line of output: need.sh ansible-new (what Debian 13 has),
 # ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root);
@@ -38,6 +38,7 @@ for need in "$@"; do
 		want cargo command -v cargo # gets the schemas
 		redfish=yes
 		;;
+	nginx) want nginx test -x /usr/sbin/nginx ;; # only as a program: nothing begins to listen
 	venv) want python3-venv python3 -c 'import ensurepip' ;;
 	kiwi) want python3-venv python3 -c 'import ensurepip'; want rsync command -v rsync; want debootstrap command -v debootstrap; kiwi=yes ;;
 	s3-clients) want python3-venv python3 -c 'import ensurepip'; want rclone command -v rclone; clients=yes ;;

@@ -11,6 +11,7 @@ import (
 	"github.com/drover-hpc/drover/internal/cli"
 	"github.com/drover-hpc/drover/internal/server"
 	"github.com/drover-hpc/drover/internal/sim"
+	"github.com/drover-hpc/drover/internal/simulate"
 )
 
 // version is set by the linker.
@@ -21,6 +22,6 @@ func main() {
 	os.Exit(cli.Main(context.Background(), cli.Config{
 		Args0:    os.Args[0],
 		Version:  version,
-		Commands: []*cobra.Command{server.Command()},
+		Commands: []*cobra.Command{server.Command(), simulate.Command()},
 	}, os.Args[1:]))
 }

@@ -8,6 +8,10 @@ const maxPending = 200_000
 
 // Hub hands hints to subscriptions. The zero Hub is not usable; see NewHub.
 type Hub struct {
+	// NoResync keeps loops from looking at everything again and again; it is set
+	// before they start. It is for counting what hints alone cost.
+	NoResync bool
+
 	mu   sync.RWMutex
 	subs map[string]map[*Subscription]bool
 }

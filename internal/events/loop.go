@@ -235,7 +235,7 @@ func (l *Loop) due(now time.Time) []string {
 }
 
 func (l *Loop) resyncAt() time.Time {
-	if l.Resync == nil {
+	if l.Resync == nil || l.Hub.NoResync {
 		return time.Time{}
 	}
 	if d := l.Resync(); d > 0 {

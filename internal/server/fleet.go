@@ -5,19 +5,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/events"
-	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/hsm"
-	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/sim"
+	"github.com/drover-hpc/drover/internal/simulate"
 	"github.com/drover-hpc/drover/internal/virtual"
-	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // openFleet makes the simulated fleet, if one is asked for. It comes before
@@ -80,14 +76,8 @@ func (s *Server) virtualSite() (virtual.Site, error) {
 	return virtual.Site{Gateway: s.nodeURL(), Reach: reach, Lease: s.platform.hsm.SetIPAddress}, err
 }
 
-// fleetNode is what the server must know of a node that it brings itself.
-type fleetNode interface {
-	Xname() string
-	ARM() bool
-}
-
 // fleets are the nodes and BMCs that the server brings itself.
-func (s *Server) fleets() (nodes []fleetNode, bmcs []bmc.Account) {
+func (s *Server) fleets() (nodes []simulate.Node, bmcs []bmc.Account) {
 	if s.fleet != nil {
 		for _, n := range s.fleet.Nodes() {
 			nodes = append(nodes, n)
@@ -128,41 +118,13 @@ func (s *Server) startFleets(ctx context.Context) error {
 	if len(nodes) == 0 {
 		return nil
 	}
-	if err := s.introduce(ctx, bmcs); err != nil {
+	if err := simulate.Introduce(ctx, s.platform.hsm, bmcs); err != nil {
 		return fmt.Errorf("make the fleet's BMCs known: %w", err)
 	}
 	groups := &events.Loop{Name: "fleet groups", Hub: s.hub, Tables: []string{hsm.ComponentsTable}, Run: s.groupFleets}
 	groups.Start(context.WithoutCancel(ctx))
 	s.onStop(groups.Stop)
 	return nil
-}
-
-// introduce adds the BMCs that HSM does not know from an earlier start, and
-// tells it those whose address is another now.
-func (s *Server) introduce(ctx context.Context, bmcs []bmc.Account) error {
-	earlier, err := s.platform.hsm.RedfishEndpoints(ctx)
-	if err != nil {
-		return err
-	}
-	addresses := make(map[string]string, len(earlier))
-	for _, e := range earlier {
-		addresses[e.ID] = e.FQDN
-	}
-	var fresh []hsm.RedfishEndpoint
-	for _, b := range bmcs {
-		switch address, is := addresses[b.Xname]; {
-		case !is:
-			fresh = append(fresh, hsm.RedfishEndpoint{ID: b.Xname, FQDN: b.Address, User: b.Username, Password: b.Password, RediscoverOnUpdate: true})
-		case address != b.Address:
-			if err := s.platform.hsm.MoveRedfishEndpoint(ctx, b.Xname, b.Address); err != nil {
-				return err
-			}
-		}
-	}
-	if len(fresh) == 0 {
-		return nil
-	}
-	return s.platform.hsm.AddRedfishEndpoints(ctx, fresh)
 }
 
 // groupFleets puts the server's own nodes into HSM groups by architecture and
@@ -172,32 +134,10 @@ func (s *Server) groupFleets(ctx context.Context, _ events.Wake) error {
 		return nil
 	}
 	nodes, _ := s.fleets()
-	found, err := s.platform.hsm.Components(ctx, url.Values{"type": {string(xname.Node)}})
-	if err != nil || len(found) < len(nodes) {
-		return err
+	done, err := simulate.Group(ctx, s.platform.hsm, nodes)
+	if err != nil {
+		return fmt.Errorf("group the fleet's nodes: %w", err)
 	}
-	groups := map[string][]string{}
-	for _, n := range nodes {
-		arch := "x86_64"
-		if n.ARM() {
-			arch = "aarch64"
-		}
-		cabinet, _, _ := strings.Cut(n.Xname(), "c")
-		for _, label := range []string{arch, "cabinet_" + cabinet} {
-			groups[label] = append(groups[label], n.Xname())
-		}
-	}
-	for label, members := range groups {
-		err := s.platform.hsm.CreateGroup(ctx, hsm.Group{Label: label, Description: "nodes of this server", Members: hsm.Members{IDs: members}})
-		if err != nil && !known(err) {
-			return fmt.Errorf("group the fleet's nodes: %w", err)
-		}
-	}
-	s.grouped = true
+	s.grouped = done
 	return nil
-}
-
-// known tells whether err says that something exists already.
-func known(err error) bool {
-	return httpapi.IsStatus(err, http.StatusConflict) || fault.Is(err, fault.Conflict)
 }

@@ -39,6 +39,9 @@ type Options struct {
 	Program []string
 	// Agent starts an agent of BOS v1: by default this binary and "boa".
 	Agent []string
+	// NoResync leaves out the periodic looks at everything that make up for lost
+	// hints.
+	NoResync bool
 	// Fleet changes the simulated fleet's options before it starts.
 	Fleet func(*sim.Options)
 }
@@ -70,6 +73,7 @@ type Server struct {
 // called Start calls Stop; a failed Start has stopped what it started.
 func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	s := &Server{config: c, opts: o, now: time.Now, mux: http.NewServeMux(), hub: events.NewHub(), stopping: make(chan struct{})}
+	s.hub.NoResync = o.NoResync
 	defer func() {
 		if err != nil {
 			s.Stop()
@@ -98,6 +102,9 @@ func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 
 // Objects is a client of the object store.
 func (s *Server) Objects() *s3.Client { return s.platform.objects }
+
+// StoreStats is what the database was made to do so far.
+func (s *Server) StoreStats() store.Stats { return s.db.Stats() }
 
 // Fleet is the simulated fleet, nil without one.
 func (s *Server) Fleet() *sim.Fleet { return s.fleet }

@@ -25,6 +25,7 @@ type Fleet struct {
 
 	clock     *clock
 	ledger    *ledger
+	calls     calls
 	artifacts artifacts
 	bmcs      *bmc.Face
 	ssh       *sshServer
@@ -53,6 +54,7 @@ func New(opts Options) (*Fleet, error) {
 	f := &Fleet{opts: opts, nodes: make([]Node, opts.Nodes), index: make(map[string]int, opts.Nodes),
 		clock: newClock(), rand: rand.New(rand.NewPCG(opts.Seed, opts.Seed))}
 	f.artifacts.now = opts.Now
+	f.opts.HTTP = f.calls.counted(opts.HTTP)
 	for i := range f.nodes {
 		n := &f.nodes[i]
 		n.fleet, n.place, n.xname, n.state.Power = f, i, nodeXname(i, opts.NodesPerBMC), bmc.Off
@@ -101,8 +103,15 @@ func (f *Fleet) Start(ctx context.Context) error {
 			f.refused = "no command runs on simulated nodes: " + err.Error()
 		}
 	}
+	bmcs := f.bmcListen
+	if f.opts.TLS {
+		var err error
+		if bmcs, err = bmc.Either(bmcs); err != nil {
+			return fmt.Errorf("simulated BMCs: %w", err)
+		}
+	}
 	f.clock.start(f.ctx)
-	f.serve(func() error { return f.bmcs.Serve(f.bmcListen) })
+	f.serve(func() error { return f.bmcs.Serve(bmcs) })
 	f.serve(func() error { return f.ssh.server.Serve(f.sshListen) })
 	for i := range f.nodes {
 		f.nodes[i].resume()

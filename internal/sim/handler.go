@@ -35,6 +35,7 @@ type NodeView struct {
 //	GET   /nodes/{xname}  one node
 //	PATCH /nodes/{xname}  {"faults": {...}}
 //	GET   /bmcs           all BMCs: character, address and account
+//	GET   /counters       what the nodes asked, and the BMCs were asked
 //
 // Only the faults that are named change.
 func Handler(f *Fleet) http.Handler {
@@ -53,6 +54,7 @@ func Handler(f *Fleet) http.Handler {
 	handle("GET /nodes", func(*http.Request) (any, error) { return views(f.Nodes()), nil })
 	handle("PATCH /nodes", f.patchNodes)
 	handle("GET /bmcs", func(*http.Request) (any, error) { return f.bmcViews(), nil })
+	handle("GET /counters", func(*http.Request) (any, error) { return f.Counters(), nil })
 	handle("GET /nodes/{xname}", func(r *http.Request) (any, error) {
 		n, err := f.find(r.PathValue("xname"))
 		if err != nil {

@@ -33,6 +33,8 @@ type Options struct {
 	// Pace multiplies the pauses that a node makes by itself: the boot
 	// script's sleep, the reporters' waits before another try. 0 means 1.
 	Pace float64
+	// Without names services that nodes do not report to: "bos", "cfs".
+	Without []string
 	// ShareArtifacts lets nodes that boot the same kernel or initrd within
 	// half a minute share one download. Normally each node fetches its own.
 	ShareArtifacts bool
@@ -44,6 +46,8 @@ type Options struct {
 	// Username and Password are the BMCs' account; empty means root and
 	// "initial0".
 	Username, Password string
+	// TLS has the BMCs take HTTPS too, on the same port.
+	TLS bool
 	// Characters are the names of what is peculiar about the BMCs, as bmc.CharacterOf
 	// knows them, one after another and from the beginning again; none: all do
 	// everything by the book.

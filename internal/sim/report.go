@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/node"
@@ -27,15 +28,18 @@ func (n *Node) report(l *life, sys *system) {
 	if !told.HSM {
 		r.insist(0, "HSM", node.RetryWait, r.agent.ReportReady, func() { r.told(func(t *reached) { t.HSM = true }) })
 	}
-	if told.BOS {
+	without := n.fleet.opts.Without
+	switch {
+	case slices.Contains(without, "bos"):
+	case told.BOS:
 		r.repeat(true)
-	} else {
+	default:
 		r.insist(0, "BOS", node.RetryWait, r.agent.ReportBOS, func() {
 			r.told(func(t *reached) { t.BOS = true })
 			r.repeat(true)
 		})
 	}
-	if !told.CFS {
+	if !told.CFS && !slices.Contains(without, "cfs") {
 		r.insist(0, "trust", node.TrustWait, r.trust, func() {
 			r.insist(0, "CFS", node.RetryWait, r.agent.ReportCFS, func() { r.told(func(t *reached) { t.CFS = true }) })
 		})

@@ -19,6 +19,7 @@ type DB struct {
 	changed func(table string, keys []string)
 	group   *group // nil on PostgreSQL
 	readers readers
+	counts  counts
 }
 
 // Open opens the database that source names and brings its schema up to date:

@@ -102,6 +102,7 @@ func (t *Table[T]) scan(ctx context.Context, from querier, text string, args ...
 		}
 		out = append(out, doc)
 	}
+	t.db.counts.decoded.Add(int64(len(out)))
 	if err := rows.Err(); err != nil {
 		return nil, t.failed("read", err)
 	}

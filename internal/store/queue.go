@@ -39,6 +39,7 @@ func (q *Queue) Put(ctx context.Context, payload []byte) error {
 		if err != nil {
 			return fmt.Errorf("queue %s: %w", q.topic, err)
 		}
+		q.db.counts.written.Add(1)
 		t.note(q.Table())
 		return nil
 	})
@@ -81,6 +82,7 @@ func (q *Queue) exec(ctx context.Context, text string, args ...any) error {
 		if _, err := txOf(ctx).conn.ExecContext(ctx, text, args...); err != nil {
 			return fmt.Errorf("queue %s: %w", q.topic, err)
 		}
+		q.db.counts.written.Add(1)
 		return nil
 	})
 }

@@ -160,6 +160,7 @@ func (t *Table[T]) Delete(ctx context.Context, keys ...string) (gone []T, err er
 			t.held.remove(tx, found)
 			return nil
 		}
+		t.db.counts.written.Add(int64(len(found)))
 		tx.note(t.spec.Name, found...)
 		return t.deleteRows(ctx, tx.conn, found)
 	})
@@ -206,6 +207,7 @@ func (t *Table[T]) write(ctx context.Context, docs []T, onConflict string) error
 	if err := t.writeRows(ctx, tx.conn, rows, onConflict); err != nil {
 		return err
 	}
+	t.db.counts.written.Add(int64(len(rows)))
 	tx.note(t.spec.Name, keys...)
 	return nil
 }

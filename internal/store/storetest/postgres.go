@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,54 +20,91 @@ import (
 )
 
 // Postgres returns the URL of an empty database on a PostgreSQL server of the
-// test binary's own: a throw-away cluster that listens on a socket in a
-// temporary directory and no port. The first call starts it; StopPostgres, from
+// test binary's own. The first call starts it; StopPostgres, from
 // TestMain, ends it. Without PostgreSQL on the machine the test is skipped, but
 // in CI, where `make test` has installed it, fails.
 func Postgres(t testing.TB) string {
 	t.Helper()
-	cluster.once.Do(func() { cluster.err = cluster.start() })
-	if cluster.err != nil {
-		need.Met(t, fmt.Errorf("no PostgreSQL server could be started (install the package postgresql): %w", cluster.err))
+	shared.once.Do(func() { shared.cluster, shared.err = StartCluster() })
+	if shared.err != nil {
+		need.Met(t, shared.err)
 	}
-	name := fmt.Sprintf("t%d", cluster.databases.Add(1))
-	admin, err := sql.Open("pgx", cluster.url("postgres"))
+	url, err := shared.cluster.Database(context.Background(), fmt.Sprintf("t%d", shared.databases.Add(1)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer admin.Close()
-	if _, err := admin.ExecContext(context.Background(), "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
-	}
-	return cluster.url(name)
+	return url
 }
 
 // StopPostgres ends the server that Postgres started, if any.
 func StopPostgres() {
-	if cluster.dir == "" {
-		return
+	if shared.cluster != nil {
+		shared.cluster.Stop()
 	}
-	if cluster.running {
-		cluster.run("pg_ctl", "-D", filepath.Join(cluster.dir, "data"), "-m", "immediate", "-w", "stop") //nolint:errcheck // the directory goes anyway
-	}
-	os.RemoveAll(cluster.dir)
 }
 
-var cluster postgres
-
-type postgres struct {
+// shared is the cluster of a test binary.
+var shared struct {
 	once      sync.Once
 	err       error
-	dir, bin  string
-	running   bool
+	cluster   *Cluster
 	databases atomic.Int64
 }
 
-func (p *postgres) url(database string) string {
+// Cluster is a throw-away PostgreSQL server that listens on a socket in a
+// temporary directory and no port.
+type Cluster struct {
+	dir, bin string
+	running  bool
+}
+
+// StartCluster starts one; Stop ends it.
+func StartCluster() (*Cluster, error) {
+	c := &Cluster{}
+	if err := c.start(); err != nil {
+		c.Stop()
+		return nil, fmt.Errorf("no PostgreSQL server could be started (install the package postgresql): %w", err)
+	}
+	return c, nil
+}
+
+// Database makes an empty database and returns its URL.
+func (p *Cluster) Database(ctx context.Context, name string) (string, error) {
+	admin, err := sql.Open("pgx", p.url("postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer admin.Close()
+	_, err = admin.ExecContext(ctx, "CREATE DATABASE "+name)
+	return p.url(name), err
+}
+
+// PID is the server's main process; the others are its children.
+func (p *Cluster) PID() (int, error) {
+	text, err := os.ReadFile(filepath.Join(p.dir, "data", "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return strconv.Atoi(line)
+}
+
+// Stop ends the server and removes what it kept.
+func (p *Cluster) Stop() {
+	if p.dir == "" {
+		return
+	}
+	if p.running {
+		p.run("pg_ctl", "-D", filepath.Join(p.dir, "data"), "-m", "immediate", "-w", "stop") //nolint:errcheck // the directory goes anyway
+	}
+	os.RemoveAll(p.dir)
+}
+
+func (p *Cluster) url(database string) string {
 	return fmt.Sprintf("postgres:///%s?host=%s&user=drover", database, p.dir)
 }
 
-func (p *postgres) start() error {
+func (p *Cluster) start() error {
 	var err error
 	if p.bin, err = binaries(); err != nil {
 		return err
@@ -97,7 +135,7 @@ func (p *postgres) start() error {
 }
 
 // run executes one of PostgreSQL's programs, which refuse to run as root.
-func (p *postgres) run(program string, args ...string) error {
+func (p *Cluster) run(program string, args ...string) error {
 	cmd := exec.Command(filepath.Join(p.bin, program), args...)
 	cmd.Dir = p.dir
 	if os.Geteuid() == 0 {

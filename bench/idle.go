@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"time"
+)
+
+// idle measures a server whose 10,000 nodes run and of whom nobody wants
+// anything: its memory, and its CPU over half a minute, with the looks at the
+// nodes' power that it has by default.
+func idle(ctx context.Context, b *bench) error {
+	const nodes, period = 10_000, 30 * time.Second
+	for _, build := range b.builds {
+		d := &droverSide{build: build, nodes: nodes, setup: setup{PollPower: 30 * time.Second}}
+		if err := d.start(ctx); err != nil {
+			return err
+		}
+		used, err := d.idle(ctx, period)
+		if err == nil {
+			err = d.printIdle(b, used, period)
+		}
+		d.stop()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *droverSide) idle(ctx context.Context, period time.Duration) (used time.Duration, err error) {
+	if err := d.boot(ctx); err != nil {
+		return 0, err
+	}
+	// What a boot leaves to be done is over by then.
+	select {
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case <-time.After(period):
+	}
+	stop, err := d.profile("idle")
+	if err != nil {
+		return 0, err
+	}
+	before, err := d.server.Usage()
+	if err != nil {
+		return 0, err
+	}
+	time.Sleep(period)
+	after, err := d.server.Usage()
+	if err != nil {
+		return 0, err
+	}
+	return after.CPU - before.CPU, stop()
+}
+
+func (d *droverSide) printIdle(b *bench, used, period time.Duration) error {
+	resident, err := d.server.Resident()
+	if err != nil {
+		return err
+	}
+	var heap uint64
+	if err := d.server.Ask("collect", nil, &heap); err != nil {
+		return err
+	}
+	idle := row{name: "idle", build: d.build.name, goal: "cpu percent of a core <= 1"}
+	idle.add("cpu_percent_of_a_core", 100*ratio(used, period))
+	if err := b.print(idle); err != nil {
+		return err
+	}
+	memory := row{name: "memory", build: d.build.name, goal: "in use <= 120 MB, resident <= 250 MB"}
+	memory.add("in_use_mb", float64(heap)/1e6)
+	memory.add("resident_mb", float64(resident)/1e6)
+	return b.print(memory)
+}

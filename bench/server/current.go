@@ -1,0 +1,11 @@
+package main
+
+import "github.com/drover-hpc/drover/internal/server"
+
+func init() {
+	adjust = func(c config, o *server.Options) { o.NoResync = c.NoResync }
+	rows = func(s *server.Server) (written, decoded int64) {
+		n := s.StoreStats()
+		return n.Written, n.Decoded
+	}
+}

@@ -1,0 +1,82 @@
+// Command server is the server that the bench measures, in a process of its
+// own: Drover with an executor that runs nothing. It is a program beside the
+// bench so that the same one can be built of another revision, which may lack
+// what current.go uses.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/drover-hpc/drover/bench/proc"
+	"github.com/drover-hpc/drover/internal/aee"
+	"github.com/drover-hpc/drover/internal/job"
+	"github.com/drover-hpc/drover/internal/server"
+)
+
+// config is what the bench says first.
+type config struct {
+	Data      string        `json:"data"`
+	Database  string        `json:"database"`
+	PollPower time.Duration `json:"poll_power"`
+	// NoResync leaves out the looks at everything that make up for lost hints,
+	// where the revision can do without.
+	NoResync bool `json:"no_resync"`
+	Verbose  bool `json:"verbose"`
+	// RealSessions has sessions run Ansible, by steps of this same program.
+	RealSessions bool `json:"real_sessions"`
+}
+
+// These are what older revisions do not have; see current.go.
+var (
+	adjust = func(config, *server.Options) {}
+	rows   func(*server.Server) (written, decoded int64)
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "aee" {
+		os.Exit(aee.Command(os.Args[:2]).Main(context.Background(), os.Args[2:], os.Stdout, os.Stderr))
+	}
+	var c config
+	child, err := proc.NewChild(&c)
+	if err != nil {
+		return
+	}
+	if !c.Verbose {
+		slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	}
+	executor := newNullExecutor(child.Tell)
+	options := server.Options{Executor: executor}
+	if c.RealSessions {
+		options.Executor = nil
+	}
+	adjust(c, &options)
+	s, err := server.Start(context.Background(), server.Config{Listen: "127.0.0.1:0", S3Listen: "127.0.0.1:0", Data: c.Data, Database: c.Database,
+		SSHPort: 22, MaxSessions: 16, PollPower: c.PollPower, BootRetry: 30 * time.Second, JobOrphan: time.Hour, VCSMaxPush: 1}, options)
+	if err != nil {
+		child.Fail(err)
+		os.Exit(1)
+	}
+	child.Answer(s.URL(), map[string]proc.Operation{
+		"rows": func(json.RawMessage) (any, error) {
+			if rows == nil {
+				return nil, nil
+			}
+			written, decoded := rows(s)
+			return map[string]int64{"written": written, "decoded": decoded}, nil
+		},
+		"done": func(arg json.RawMessage) (any, error) {
+			var id string
+			if err := json.Unmarshal(arg, &id); err != nil {
+				return nil, err
+			}
+			executor.set(id, job.Succeeded)
+			return nil, nil
+		},
+	})
+	s.Stop()
+}

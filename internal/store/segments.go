@@ -47,6 +47,7 @@ func (s *Segments) Append(ctx context.Context, segments ...Segment) error {
 		if err := s.db.dialect.insert(ctx, tx.conn, s.name, segmentColumns, rows, ""); err != nil {
 			return failed(s.db, "write to", s.name, err)
 		}
+		s.db.counts.written.Add(int64(len(rows)))
 		tx.note(s.name)
 		return nil
 	})

@@ -160,7 +160,6 @@ func (t *Table[T]) Delete(ctx context.Context, keys ...string) (gone []T, err er
 			t.held.remove(tx, found)
 			return nil
 		}
-		t.db.counts.written.Add(int64(len(found)))
 		tx.note(t.spec.Name, found...)
 		return t.deleteRows(ctx, tx.conn, found)
 	})
@@ -172,6 +171,7 @@ func (t *Table[T]) deleteRows(ctx context.Context, conn connection, keys []strin
 	if _, err := conn.ExecContext(ctx, "DELETE FROM "+t.spec.Name+" WHERE "+where, arg); err != nil {
 		return fmt.Errorf("delete from %s: %w", t.spec.Name, err)
 	}
+	t.db.counts.written.Add(int64(len(keys)))
 	return nil
 }
 
@@ -207,7 +207,6 @@ func (t *Table[T]) write(ctx context.Context, docs []T, onConflict string) error
 	if err := t.writeRows(ctx, tx.conn, rows, onConflict); err != nil {
 		return err
 	}
-	t.db.counts.written.Add(int64(len(rows)))
 	tx.note(t.spec.Name, keys...)
 	return nil
 }
@@ -218,6 +217,7 @@ func (t *Table[T]) writeRows(ctx context.Context, conn connection, rows [][]any,
 	if err := t.db.dialect.insert(ctx, conn, t.spec.Name, t.columns, rows, onConflict); err != nil {
 		return t.failed("write to", err)
 	}
+	t.db.counts.written.Add(int64(len(rows)))
 	return nil
 }
 

@@ -26,7 +26,7 @@ test: ## format, vet, staticcheck, bench-guard, every test with -race
 	-scripts/need.sh sshd qemu-user # likewise some of image jobs
 	$(MAKE) --no-print-directory lint cross
 	$(MAKE) --no-print-directory bench-guard
-	$(GO) test -race -timeout 40m ./...
+	DROVER_CHECK_STORE=yes $(GO) test -race -timeout 40m ./... # memory is compared with what a restart would read
 
 demo: ## boot and configure eight simulated nodes, REAL=1: two virtual ones; KEEP=1 leaves the server running
 	scripts/need.sh git ansible ssh $(if $(REAL),qemu image)

@@ -1,0 +1,40 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
+)
+
+func TestStatsCountRowsWrittenAndDecoded(t *testing.T) {
+	for held, want := range map[bool]store.Stats{
+		false: {Written: 4, Decoded: 4}, // a delete reads what it returns
+		true:  {Written: 4, Decoded: 0},
+	} {
+		f := newFixture(t, sqlite(t), held)
+		if err := storetest.CreateTable(t.Context(), f.db, "conformance", "color"); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.docs.Put(t.Context(), doc{Key: "z"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.docs.Delete(t.Context(), "z"); err != nil { // what is held is read at its first use
+			t.Fatal(err)
+		}
+		before := f.db.Stats()
+		if err := f.docs.Put(t.Context(), doc{Key: "a"}, doc{Key: "b"}, doc{Key: "c"}); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := f.docs.List(t.Context(), store.Query{}); err != nil || len(all) != 3 {
+			t.Fatalf("%v, %v", all, err)
+		}
+		if gone, err := f.docs.Delete(t.Context(), "a", "none"); err != nil || len(gone) != 1 {
+			t.Fatalf("%v, %v", gone, err)
+		}
+		after := f.db.Stats()
+		if got := (store.Stats{Written: after.Written - before.Written, Decoded: after.Decoded - before.Decoded}); got != want {
+			t.Errorf("held %v: %+v, expected %+v", held, got, want)
+		}
+	}
+}

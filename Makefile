@@ -26,6 +26,8 @@ test: ## format, vet, staticcheck, every test with -race
 	-scripts/need.sh sshd qemu-user # likewise some of image jobs
 	$(MAKE) --no-print-directory lint cross
 	$(GO) test -race -timeout 40m ./...
+	DROVER_LOCAL_JSON=1 $(GO) test -race -timeout 20m -run 'TestBOSWorkflows|TestCFS' ./e2e # services of one process meet as over the network
+	DROVER_LOCAL_JSON=1 $(GO) test -race ./internal/bos/clients
 
 demo: ## boot and configure eight simulated nodes, REAL=1: two virtual ones; KEEP=1 leaves the server running
 	scripts/need.sh git ansible ssh $(if $(REAL),qemu image)

@@ -25,7 +25,7 @@ test: ## format, vet, staticcheck, every test with -race
 	-scripts/need.sh qemu image # without them the tests of virtual nodes are skipped
 	-scripts/need.sh sshd qemu-user # likewise some of image jobs
 	$(MAKE) --no-print-directory lint cross
-	$(GO) test -race -timeout 40m ./...
+	DROVER_CHECK_STORE=yes $(GO) test -race -timeout 40m ./... # memory is compared with what a restart would read
 	DROVER_LOCAL_JSON=1 $(GO) test -race -timeout 20m -run 'TestBOSWorkflows|TestCFS' ./e2e # services of one process meet as over the network
 	DROVER_LOCAL_JSON=1 $(GO) test -race ./internal/bos/clients
 

@@ -11,7 +11,8 @@ import (
 )
 
 // One file serves both engines: __KEY__, __BLOB__ and __SERIAL__ stand for the
-// column types that differ (see dialect).
+// column types that differ, a line that begins with __SQLITE__ is for SQLite (see
+// dialect).
 //
 //go:embed migrations/*.sql
 var migrations embed.FS

@@ -206,7 +206,7 @@ func (l *lab) smallObjects(ctx context.Context, object string, count int) (asked
 	}
 	urls := make([]string, 1000)
 	for i := range urls {
-		if urls[i], err = objects.Presign(ctx, imageBase+"/kernel", time.Hour, url.Values{"x-node": {fmt.Sprint(i)}}); err != nil {
+		if urls[i], err = objects.Presign(ctx, imageBase+"/kernel", fmt.Sprint(i), time.Hour); err != nil {
 			return asked{}, err
 		}
 	}

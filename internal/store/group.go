@@ -235,9 +235,6 @@ func (g *group) commit() {
 			}
 		}
 	}
-	for h := range g.held {
-		h.publish()
-	}
 	members := g.done
 	g.begun, g.done = nil, nil
 	clear(g.held)
@@ -247,7 +244,8 @@ func (g *group) commit() {
 	}
 }
 
-// write writes what waits in held tables and commits.
+// write writes what waits in held tables, commits, and publishes that: whoever
+// reads sees the whole of a commit or nothing of it.
 func (g *group) write(ctx context.Context) error {
 	if len(g.held) > 0 {
 		if err := g.begin(ctx); err != nil {
@@ -262,8 +260,13 @@ func (g *group) write(ctx context.Context) error {
 	if g.begun == nil {
 		return nil
 	}
+	g.db.commits.Lock()
+	defer g.db.commits.Unlock()
 	if err := g.begun.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
+	}
+	for h := range g.held {
+		h.publish()
 	}
 	return nil
 }

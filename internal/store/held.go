@@ -30,7 +30,7 @@ type held[T any] struct {
 	loading sync.Mutex
 	loaded  atomic.Bool
 
-	mu      sync.RWMutex
+	mu      *sync.RWMutex // the database's: of a commit readers see everything or nothing
 	docs    btree.Map[string, *kept[T]]
 	indexes []index // one for each column
 
@@ -56,14 +56,15 @@ type holder interface {
 	accept(staged any)
 	// flush writes what was accepted.
 	flush(ctx context.Context, conn connection) error
-	// publish shows to all what was flushed, after the commit.
+	// publish shows to all what was flushed, with the commit. The caller holds
+	// the database's lock.
 	publish()
 	// discard forgets what was accepted.
 	discard()
 }
 
 func newHeld[T any](t *Table[T]) *held[T] {
-	h := &held[T]{table: t, copy: copierOf[T](), pending: overlay[T]{}, indexes: make([]index, len(t.spec.Indexes))}
+	h := &held[T]{table: t, mu: &t.db.commits, copy: copierOf[T](), pending: overlay[T]{}, indexes: make([]index, len(t.spec.Indexes))}
 	for i := range h.indexes {
 		h.indexes[i] = index{}
 	}
@@ -224,8 +225,6 @@ func (h *held[T]) flush(ctx context.Context, conn connection) error {
 }
 
 func (h *held[T]) publish() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	for key, k := range h.pending {
 		if k != nil {
 			k.row = nil

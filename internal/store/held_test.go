@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -219,4 +220,45 @@ func TestWritersOfAHeldTableAreSeenOnceTheyAreCommitted(t *testing.T) {
 	if diff := cmp.Diff(plain, held); diff != "" || !slices.IsSortedFunc(held, func(a, b rich) int { return strings.Compare(a.Key, b.Key) }) {
 		t.Error(diff)
 	}
+}
+
+// Of a transaction on several tables, held and not, readers see nothing or all.
+func TestReadersSeeWholeCommits(t *testing.T) {
+	db := openSQLite(t, filepath.Join(t.TempDir(), "db"))
+	tables := []*store.Table[rich]{richTable(t, db, "plain", false), richTable(t, db, "held", true), richTable(t, db, "held2", true)}
+	write := func(n int) {
+		must(t, db.InTx(context.Background(), func(ctx context.Context) error {
+			for _, table := range tables {
+				must(t, table.Put(ctx, rich{Key: "a", Number: &n}))
+			}
+			return nil
+		}))
+	}
+	write(0)
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	for _, order := range [][2]int{{0, 1}, {1, 0}, {1, 2}, {2, 1}} {
+		wg.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				first, err := tables[order[0]].Get(context.Background(), "a")
+				must(t, err)
+				second, err := tables[order[1]].Get(context.Background(), "a")
+				must(t, err)
+				if *second.Number < *first.Number {
+					t.Errorf("tables %v: %d, then %d", order, *first.Number, *second.Number)
+					return
+				}
+			}
+		})
+	}
+	for n := range 500 {
+		write(n)
+	}
+	close(done)
+	wg.Wait()
 }

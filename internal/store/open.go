@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver
 	_ "modernc.org/sqlite"             // the "sqlite" driver
@@ -19,6 +20,7 @@ type DB struct {
 	changed func(table string, keys []string)
 	group   *group // nil on PostgreSQL
 	readers readers
+	commits sync.RWMutex // held to write while a commit of SQLite becomes visible
 	counts  counts
 }
 
@@ -67,7 +69,7 @@ func openSQLite(path string) (*DB, error) {
 	read.SetMaxIdleConns(max(4, runtime.NumCPU()))
 	db := &DB{dialect: sqliteDialect{}, read: read, write: write}
 	db.group = &group{db: db, held: map[holder]bool{}}
-	db.readers = readers{db: read, prepare: true}
+	db.readers = readers{db: read, prepare: true, commits: &db.commits}
 	return db, nil
 }
 

@@ -11,6 +11,7 @@ import (
 type readers struct {
 	db      *sql.DB
 	prepare bool
+	commits *sync.RWMutex // nil on PostgreSQL
 
 	mu    sync.Mutex
 	stmts map[string]*sql.Stmt
@@ -20,6 +21,8 @@ func (r *readers) QueryContext(ctx context.Context, query string, args ...any) (
 	if !r.prepare {
 		return r.db.QueryContext(ctx, query, args...)
 	}
+	r.commits.RLock() // what is read is fixed with the first row
+	defer r.commits.RUnlock()
 	stmt, err := r.statement(ctx, query)
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ test: ## format, vet, staticcheck, every test with -race
 	-scripts/need.sh qemu image # without them the tests of virtual nodes are skipped
 	-scripts/need.sh sshd qemu-user # likewise some of image jobs
 	$(MAKE) --no-print-directory lint cross
-	$(GO) test -race -timeout 40m ./...
+	DROVER_CHECK_STORE=yes $(GO) test -race -timeout 40m ./... # memory is compared with what a restart would read
 
 demo: ## boot and configure eight simulated nodes, REAL=1: two virtual ones; KEEP=1 leaves the server running
 	scripts/need.sh git ansible ssh $(if $(REAL),qemu image)

@@ -75,9 +75,9 @@ func NewService(c Config) *Service {
 		c.NewID = uuid.NewString
 	}
 	s := &Service{Config: c, stale: c.Hub.Subscribe(OptionsTable),
-		components: store.NewTable(c.DB, store.Spec[Component]{Name: ComponentsTable, Kind: "Component",
+		components: store.NewTable(c.DB, store.Spec[Component]{Name: ComponentsTable, Kind: "Component", Held: true, Shared: (*Component).shared,
 			Key: func(c *Component) string { return c.ID }, Indexes: componentIndexes()}),
-		sessions: store.NewTable(c.DB, store.Spec[Session]{Name: SessionsTable, Kind: "Session",
+		sessions: store.NewTable(c.DB, store.Spec[Session]{Name: SessionsTable, Kind: "Session", Held: true,
 			Key: func(s *Session) string { return key(s.Tenant, s.Name) },
 			Indexes: []store.Index[Session]{
 				{Column: "tenant", Of: func(s *Session) string { return s.Tenant }},
@@ -85,12 +85,12 @@ func NewService(c Config) *Service {
 			}}),
 		nodes: store.NewTable(c.DB, store.Spec[SessionNodes]{Name: nodesTable, Kind: "Nodes of session",
 			Key: func(n *SessionNodes) string { return n.Session }}),
-		templates: store.NewTable(c.DB, store.Spec[Template]{Name: TemplatesTable, Kind: "Session template",
+		templates: store.NewTable(c.DB, store.Spec[Template]{Name: TemplatesTable, Kind: "Session template", Held: true,
 			Key:     func(t *Template) string { return key(t.Tenant, t.Name) },
 			Indexes: []store.Index[Template]{{Column: "tenant", Of: func(t *Template) string { return t.Tenant }}}}),
-		tokens: store.NewTable(c.DB, store.Spec[token]{Name: tokensTable, Kind: "BSS token",
+		tokens: store.NewTable(c.DB, store.Spec[token]{Name: tokensTable, Kind: "BSS token", Held: true, Shared: func(t *token) []*string { return shared(&t.Artifacts) },
 			Key: func(t *token) string { return t.Token }}),
-		settings: store.NewTable(c.DB, store.Spec[settings]{Name: OptionsTable, Kind: "Options",
+		settings: store.NewTable(c.DB, store.Spec[settings]{Name: OptionsTable, Kind: "Options", Held: true,
 			Key: func(*settings) string { return OptionsKey }}),
 	}
 	s.gatherSingles()
@@ -117,6 +117,17 @@ func componentIndexes() []store.Index[Component] {
 		{Column: "status", Of: (*Component).Computed},
 		{Column: "errors", Of: func(c *Component) string { return strconv.FormatBool(c.Troubles.Newest() != "") }},
 	}
+}
+
+// shared are the strings that the nodes of a boot set have in common.
+func (c *Component) shared() []*string {
+	list := append(shared(&c.ActualState.BootArtifacts), shared(&c.DesiredState.BootArtifacts)...)
+	list = append(list, shared(&c.StagedState.BootArtifacts)...)
+	return append(list, &c.DesiredState.Configuration, &c.StagedState.Configuration, &c.Session, &c.StagedState.Session)
+}
+
+func shared(a *BootArtifacts) []*string {
+	return []*string{&a.Kernel, &a.KernelParameters, &a.Initrd}
 }
 
 // token remembers what a BSS referral token stands for.

@@ -74,6 +74,11 @@ type host struct {
 	CloudInit *CloudInit `json:"cloud_init,omitempty"`
 }
 
+// shared are the strings that hosts of one image have in common.
+func (h *host) shared() []*string {
+	return []*string{&h.Params, &h.Kernel, &h.Initrd, &h.Token}
+}
+
 // newHost is the entry that p makes of the name.
 func newHost(name, token string, p BootParameters) host {
 	return host{Name: name, Token: token, Params: p.Params, Kernel: p.Kernel, Initrd: p.Initrd, CloudInit: p.CloudInit}

@@ -84,13 +84,13 @@ func NewService(cfg Config) *Service {
 	s := &Service{
 		cfg: cfg,
 		hosts: store.NewTable(cfg.DB, store.Spec[host]{
-			Name: HostsTable, Kind: "Boot parameters of host", Key: func(h *host) string { return h.Name },
+			Name: HostsTable, Kind: "Boot parameters of host", Held: true, Shared: (*host).shared, Key: func(h *host) string { return h.Name },
 			Indexes: []store.Index[host]{
 				{Column: "kernel", Of: func(h *host) string { return h.Kernel }},
 				{Column: "initrd", Of: func(h *host) string { return h.Initrd }},
 			}}),
 		images: store.NewTable(cfg.DB, store.Spec[image]{
-			Name: imagesTable, Kind: "Boot parameters of image",
+			Name: imagesTable, Kind: "Boot parameters of image", Held: true,
 			Key: func(i *image) string { return i.key() }}),
 		kept: store.NewTable(cfg.DB, store.Spec[image]{
 			Name: keptImagesTable, Kind: "Image", Key: func(i *image) string { return i.key() }}),

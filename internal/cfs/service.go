@@ -83,22 +83,22 @@ func NewService(cfg Config) *Service {
 	}
 	return &Service{
 		cfg: cfg,
-		components: store.NewTable(cfg.DB, store.Spec[record]{Name: ComponentsTable, Kind: "Component",
+		components: store.NewTable(cfg.DB, store.Spec[record]{Name: ComponentsTable, Kind: "Component", Held: true, Shared: (*record).shared,
 			Key: componentID,
 			Indexes: []store.Index[record]{
 				{Column: "desired_config", Of: func(r *record) string { return r.DesiredConfig }},
 				{Column: "enabled", Of: func(r *record) string { return strconv.FormatBool(r.Enabled) }},
 				{Column: "status", Of: func(r *record) string { return string(r.Status) }},
 			}}),
-		configurations: store.NewTable(cfg.DB, store.Spec[Configuration]{Name: ConfigurationsTable, Kind: "Configuration",
+		configurations: store.NewTable(cfg.DB, store.Spec[Configuration]{Name: ConfigurationsTable, Kind: "Configuration", Held: true,
 			Key: configurationName}),
-		sources: store.NewTable(cfg.DB, store.Spec[Source]{Name: SourcesTable, Kind: "Source", Key: sourceName}),
+		sources: store.NewTable(cfg.DB, store.Spec[Source]{Name: SourcesTable, Kind: "Source", Held: true, Key: sourceName}),
 		secrets: store.NewTable(cfg.DB, store.Spec[Secret]{Name: "cfs_secrets", Kind: "Secret",
 			Key: func(s *Secret) string { return s.Name }}),
-		sessions: store.NewTable(cfg.DB, store.Spec[Session]{Name: SessionsTable, Kind: "Session", Key: sessionName,
+		sessions: store.NewTable(cfg.DB, store.Spec[Session]{Name: SessionsTable, Kind: "Session", Held: true, Key: sessionName,
 			Indexes: []store.Index[Session]{{Column: "status", Of: func(s *Session) string { return string(s.Status.Session.Status) }}}}),
-		runs: store.NewTable(cfg.DB, store.Spec[Run]{Name: "cfs_runs", Kind: "Run", Key: func(r *Run) string { return r.Session }}),
-		options: store.NewTable(cfg.DB, store.Spec[Options]{Name: OptionsTable, Kind: "Options",
+		runs: store.NewTable(cfg.DB, store.Spec[Run]{Name: "cfs_runs", Kind: "Run", Held: true, Key: func(r *Run) string { return r.Session }}),
+		options: store.NewTable(cfg.DB, store.Spec[Options]{Name: OptionsTable, Kind: "Options", Held: true,
 			Key: func(*Options) string { return optionsKey }}),
 	}
 }

@@ -15,6 +15,16 @@ type record struct {
 	Generation int64 `json:"generation,omitempty"`
 }
 
+// shared are the strings that the nodes of a configuration have in common.
+func (r *record) shared() []*string {
+	list := []*string{&r.DesiredConfig}
+	for i := range r.State {
+		l := &r.State[i]
+		list = append(list, &l.CloneURL, &l.Playbook, &l.Commit, &l.SessionName)
+	}
+	return list
+}
+
 // newRecord is a component as hwsync makes it.
 func newRecord(id string) record {
 	return record{Component: Component{ID: id, State: []StateLayer{}, Enabled: true, Tags: map[string]string{}}}

@@ -95,8 +95,11 @@ func (t Target) images() (out []JobImage) {
 	return out
 }
 
-// named are the groups with their images in that spelling.
+// named are the groups with their images in that spelling; nil if there are none.
 func (t Target) named() []TargetGroup {
+	if len(t.Groups) == 0 {
+		return nil
+	}
 	if t.Definition != TargetImage {
 		return t.Groups
 	}

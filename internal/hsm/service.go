@@ -64,18 +64,18 @@ type Service struct {
 // NewService returns the service on db. Start makes it discover.
 func NewService(db *store.DB, j *journal.Journal, walker Walker, now func() time.Time) *Service {
 	s := &Service{db: db, journal: j, now: now, words: values,
-		components: store.NewTable(db, store.Spec[Component]{Name: ComponentsTable, Kind: "Component",
+		components: store.NewTable(db, store.Spec[Component]{Name: ComponentsTable, Kind: "Component", Held: true,
 			Key: func(c *Component) string { return c.ID },
 			Indexes: []store.Index[Component]{
 				{Column: "type", Of: func(c *Component) string { return c.Type }},
 				{Column: "nid", Of: nidColumn}}}),
-		reservations: store.NewTable(db, store.Spec[reservation]{Name: "hsm_reservations", Kind: "Reservation",
+		reservations: store.NewTable(db, store.Spec[reservation]{Name: "hsm_reservations", Kind: "Reservation", Held: true,
 			Key: func(r *reservation) string { return r.ID }}),
-		groups: store.NewTable(db, store.Spec[Group]{Name: GroupsTable, Kind: "Group",
+		groups: store.NewTable(db, store.Spec[Group]{Name: GroupsTable, Kind: "Group", Held: true,
 			Key: func(g *Group) string { return g.Label }}),
-		partitions: store.NewTable(db, store.Spec[Partition]{Name: PartitionsTable, Kind: "Partition",
+		partitions: store.NewTable(db, store.Spec[Partition]{Name: PartitionsTable, Kind: "Partition", Held: true,
 			Key: func(p *Partition) string { return p.Name }}),
-		members: store.NewTable(db, store.Spec[member]{Name: "hsm_members", Kind: "Member",
+		members: store.NewTable(db, store.Spec[member]{Name: "hsm_members", Kind: "Member", Held: true,
 			Key:     func(m *member) string { return m.key() },
 			Indexes: []store.Index[member]{{Column: "component", Of: func(m *member) string { return m.ID }}}}),
 		endpoints: store.NewTable(db, store.Spec[endpoint]{Name: RedfishEndpointsTable, Kind: "RedfishEndpoint",

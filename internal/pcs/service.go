@@ -115,7 +115,7 @@ func NewService(c Config) *Service {
 	}
 	s := &Service{
 		db: c.DB, journal: c.Journal, bmc: c.BMC, hub: c.Hub, now: c.Now, random: c.Random, pollEvery: c.PollEvery,
-		statuses: store.NewTable(c.DB, store.Spec[PowerStatus]{Name: StatusTable, Kind: "Power status",
+		statuses: store.NewTable(c.DB, store.Spec[PowerStatus]{Name: StatusTable, Kind: "Power status", Held: true,
 			Key: func(p *PowerStatus) string { return p.Xname }}),
 		transitions: store.NewTable(c.DB, store.Spec[transitionRecord]{Name: TransitionTable, Kind: "Transition",
 			Key: func(r *transitionRecord) string { return r.TransitionID },

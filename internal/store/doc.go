@@ -8,6 +8,10 @@
 //	                            │
 //	                            └──► after commit: hint (table, keys) to whoever Open was given
 //
+// A table whose Spec says Held is in memory as well where SQLite is the engine:
+// reads cost no SQL and no decoding, and what a transaction changed is written,
+// then published, at its commit.
+//
 // A transaction travels in the context: an operation on a table joins the
 // transaction that InTx put there, so that a record and its history commit
 // together and hints leave only after the commit.

@@ -17,6 +17,10 @@ import (
 // leave, and its call returns, after the common commit.
 //
 //	first: begin, savepoint, do, release ─► next: savepoint, do, release ─► ... ─► last: commit ─► all return
+//
+// Begin and savepoint wait for the first statement: a part that touches held
+// tables alone has none, and what it changed is written at the commit, a
+// document once however many parts changed it.
 type group struct {
 	db *DB
 
@@ -28,8 +32,10 @@ type group struct {
 	conn  *sql.Conn // open from the first transaction to close
 	stmts map[string]*sql.Stmt
 	begun *sql.Tx
+	saved bool // the present part has a savepoint
 	since time.Time
-	done  []*member // whose parts wait for the commit
+	done  []*member       // whose parts wait for the commit
+	held  map[holder]bool // tables with documents that wait for the commit
 }
 
 // member is a caller's part in a group.
@@ -95,35 +101,78 @@ func (g *group) wait(ctx context.Context, m *member) error {
 // part does the caller's part and gives the turn away, whatever happens.
 func (g *group) part(ctx context.Context, m *member, do func(ctx context.Context) error) error {
 	defer g.pass()
-	if err := g.begin(ctx); err != nil {
-		return err
-	}
-	m.tx = &tx{conn: g, changed: map[string]map[string]bool{}}
-	if _, err := g.ExecContext(ctx, "SAVEPOINT part"); err != nil {
-		g.fail(err)
-		return fmt.Errorf("begin transaction: %w", err)
-	}
+	m.tx = &tx{conn: part{g}, changed: map[string]map[string]bool{}}
+	g.saved = false
 	whole := false
 	defer func() {
-		if whole {
-			return
-		}
-		_, undone := g.ExecContext(ctx, "ROLLBACK TO part")
-		if undone == nil {
-			_, undone = g.ExecContext(ctx, "RELEASE part")
-		}
-		if undone != nil {
-			g.fail(undone)
+		if !whole {
+			g.undo(ctx)
 		}
 	}()
 	if err := do(context.WithValue(ctx, txKey{}, m.tx)); err != nil {
 		return err
 	}
-	if _, err := g.ExecContext(ctx, "RELEASE part"); err != nil {
-		return fmt.Errorf("end transaction: %w", err)
+	if g.saved {
+		if _, err := g.ExecContext(ctx, "RELEASE part"); err != nil {
+			return fmt.Errorf("end transaction: %w", err)
+		}
 	}
 	whole = true
+	for h, staged := range m.tx.staged {
+		h.accept(staged)
+		g.held[h] = true
+	}
+	if len(g.done) == 0 {
+		g.since = time.Now()
+	}
 	g.done = append(g.done, m)
+	return nil
+}
+
+// undo takes back what the present part did in the database.
+func (g *group) undo(ctx context.Context) {
+	if !g.saved || g.begun == nil {
+		return
+	}
+	_, err := g.ExecContext(ctx, "ROLLBACK TO part")
+	if err == nil {
+		_, err = g.ExecContext(ctx, "RELEASE part")
+	}
+	if err != nil {
+		g.fail(err)
+	}
+}
+
+// part is the connection of a caller's part.
+type part struct{ g *group }
+
+func (p part) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := p.g.save(ctx); err != nil {
+		return nil, err
+	}
+	return p.g.ExecContext(ctx, query, args...)
+}
+
+func (p part) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := p.g.save(ctx); err != nil {
+		return nil, err
+	}
+	return p.g.QueryContext(ctx, query, args...)
+}
+
+// save begins the present part's savepoint, before its first statement.
+func (g *group) save(ctx context.Context) error {
+	if g.saved {
+		return nil
+	}
+	if err := g.begin(ctx); err != nil {
+		return err
+	}
+	if _, err := g.ExecContext(ctx, "SAVEPOINT part"); err != nil {
+		g.fail(err)
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	g.saved = true
 	return nil
 }
 
@@ -140,7 +189,6 @@ func (g *group) begin(ctx context.Context) (err error) {
 	if g.begun, err = g.conn.BeginTx(ctx, nil); err != nil {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
-	g.since = time.Now()
 	return nil
 }
 
@@ -149,13 +197,13 @@ func (g *group) pass() {
 	g.mu.Lock()
 	more := len(g.waiting) > 0
 	g.mu.Unlock()
-	if g.begun != nil && (!more || len(g.done) >= maxMembers || time.Since(g.since) > maxGrouping) {
+	if g.open() && (!more || len(g.done) >= maxMembers || time.Since(g.since) > maxGrouping) {
 		g.commit()
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiting) == 0 {
-		if g.begun != nil { // who waited has given up meanwhile
+		if g.open() { // who waited has given up meanwhile
 			g.commit()
 		}
 		g.busy = false
@@ -166,10 +214,13 @@ func (g *group) pass() {
 	next.turn <- struct{}{}
 }
 
+// open tells whether something waits for a commit.
+func (g *group) open() bool { return g.begun != nil || len(g.done) > 0 }
+
 // commit ends the transaction and tells the members how.
 func (g *group) commit() {
-	if err := g.begun.Commit(); err != nil {
-		g.fail(fmt.Errorf("commit: %w", err))
+	if err := g.write(context.Background()); err != nil {
+		g.fail(err)
 		return
 	}
 	changed := map[string]map[string]bool{}
@@ -184,20 +235,48 @@ func (g *group) commit() {
 			}
 		}
 	}
+	for h := range g.held {
+		h.publish()
+	}
 	members := g.done
 	g.begun, g.done = nil, nil
+	clear(g.held)
 	g.db.post(changed)
 	for _, m := range members {
 		m.ended <- nil
 	}
 }
 
+// write writes what waits in held tables and commits.
+func (g *group) write(ctx context.Context) error {
+	if len(g.held) > 0 {
+		if err := g.begin(ctx); err != nil {
+			return err
+		}
+	}
+	for h := range g.held {
+		if err := h.flush(ctx, g); err != nil {
+			return err
+		}
+	}
+	if g.begun == nil {
+		return nil
+	}
+	if err := g.begun.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
 // fail rolls everything back that is not committed; all members get the error.
 func (g *group) fail(err error) {
-	if g.begun == nil {
-		return
+	if g.begun != nil {
+		g.begun.Rollback() //nolint:errcheck // what could be done about it
 	}
-	g.begun.Rollback() //nolint:errcheck // what could be done about it
+	for h := range g.held {
+		h.discard()
+	}
+	clear(g.held)
 	for _, m := range g.done {
 		m.ended <- err
 	}
@@ -247,7 +326,7 @@ func (g *group) close() error {
 		return err
 	}
 	defer g.pass()
-	if g.begun != nil {
+	if g.open() {
 		g.commit()
 	}
 	if g.conn == nil {

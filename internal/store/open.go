@@ -48,7 +48,7 @@ func Open(ctx context.Context, source string, changed func(table string, keys []
 // SQLite runs in WAL mode with synchronous=normal: a killed process loses
 // nothing, a power cut may lose the last moments but never consistency.
 const sqlitePragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)" +
-	"&_pragma=foreign_keys(ON)&_pragma=cache_size(-65536)&_pragma=temp_store(MEMORY)"
+	"&_pragma=foreign_keys(ON)&_pragma=cache_size(-16384)&_pragma=temp_store(MEMORY)"
 
 func openSQLite(path string) (*DB, error) {
 	dsn := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + sqlitePragmas
@@ -65,7 +65,7 @@ func openSQLite(path string) (*DB, error) {
 	read.SetMaxOpenConns(max(4, runtime.NumCPU()))
 	read.SetMaxIdleConns(max(4, runtime.NumCPU()))
 	db := &DB{dialect: sqliteDialect{}, read: read, write: write}
-	db.group = &group{db: db}
+	db.group = &group{db: db, held: map[holder]bool{}}
 	db.readers = readers{db: read, prepare: true}
 	return db, nil
 }

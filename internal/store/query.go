@@ -49,6 +49,10 @@ func (t *Table[T]) List(ctx context.Context, q Query) ([]T, error) { return t.qu
 
 // Count returns how many documents the query selects; its Limit is ignored.
 func (t *Table[T]) Count(ctx context.Context, q Query) (int, error) {
+	if t.held != nil {
+		found, err := t.held.find(ctx, Query{Keys: q.Keys, Prefix: q.Prefix, After: q.After, Where: q.Where})
+		return len(found), err
+	}
 	where, args := t.conditions(q)
 	rows, err := t.db.reader(ctx).QueryContext(ctx, "SELECT COUNT(*) FROM "+t.spec.Name+where, args...)
 	if err != nil {
@@ -68,12 +72,20 @@ func (t *Table[T]) query(ctx context.Context, q Query, suffix string) ([]T, erro
 	if q.Keys != nil && len(q.Keys) == 0 {
 		return nil, nil
 	}
+	if t.held != nil {
+		return t.held.query(ctx, q)
+	}
 	where, args := t.conditions(q)
 	text := "SELECT doc FROM " + t.spec.Name + where + " ORDER BY key"
 	if q.Limit > 0 {
 		text += fmt.Sprintf(" LIMIT %d", q.Limit)
 	}
-	rows, err := t.db.reader(ctx).QueryContext(ctx, text+suffix, args...)
+	return t.scan(ctx, t.db.reader(ctx), text+suffix, args...)
+}
+
+// scan decodes the documents that a statement selects.
+func (t *Table[T]) scan(ctx context.Context, from querier, text string, args ...any) ([]T, error) {
+	rows, err := from.QueryContext(ctx, text, args...)
 	if err != nil {
 		return nil, t.failed("read", err)
 	}

@@ -25,12 +25,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func TestSQLite(t *testing.T) {
-	conformance(t, func(t *testing.T) string { return filepath.Join(t.TempDir(), "drover.db") })
-}
+func sqlite(t *testing.T) string { return filepath.Join(t.TempDir(), "drover.db") }
+
+func TestSQLite(t *testing.T) { conformance(t, sqlite, false) }
+
+func TestSQLiteHeldInMemory(t *testing.T) { conformance(t, sqlite, true) }
 
 func TestPostgres(t *testing.T) {
-	conformance(t, func(t *testing.T) string { return storetest.Postgres(t) })
+	conformance(t, func(t *testing.T) string { return storetest.Postgres(t) }, true) // to no effect
 }
 
 type doc struct {
@@ -47,7 +49,7 @@ type fixture struct {
 	hints map[string][]string
 }
 
-func newFixture(t *testing.T, source string) *fixture {
+func newFixture(t *testing.T, source string, held bool) *fixture {
 	t.Helper()
 	f := &fixture{hints: map[string][]string{}}
 	db, err := store.Open(t.Context(), source, func(table string, keys []string) {
@@ -60,7 +62,7 @@ func newFixture(t *testing.T, source string) *fixture {
 	}
 	t.Cleanup(func() { db.Close() })
 	f.db = db
-	f.docs = store.NewTable(db, store.Spec[doc]{Name: "conformance", Kind: "Doc",
+	f.docs = store.NewTable(db, store.Spec[doc]{Name: "conformance", Kind: "Doc", Held: held,
 		Key:     func(d *doc) string { return d.Key },
 		Indexes: []store.Index[doc]{{Column: "color", Of: func(d *doc) string { return d.Color }}}})
 	return f
@@ -75,7 +77,7 @@ func (f *fixture) takeHints(table string) []string {
 	return keys
 }
 
-func conformance(t *testing.T, source func(*testing.T) string) {
+func conformance(t *testing.T, source func(*testing.T) string, held bool) {
 	for _, c := range []struct {
 		name string
 		test func(*testing.T, *fixture)
@@ -96,18 +98,18 @@ func conformance(t *testing.T, source func(*testing.T) string) {
 		{"text that the database cannot have is invalid", testTextThatIsRefused},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := newFixture(t, source(t))
+			f := newFixture(t, source(t), held)
 			createTable(t, f.db)
 			c.test(t, f)
 		})
 	}
 	t.Run("a second open finds the data", func(t *testing.T) {
 		url := source(t)
-		f := newFixture(t, url)
+		f := newFixture(t, url, held)
 		createTable(t, f.db)
 		must(t, f.docs.Put(t.Context(), doc{Key: "a"}))
 		f.db.Close()
-		g := newFixture(t, url)
+		g := newFixture(t, url, held)
 		if _, err := g.docs.Get(t.Context(), "a"); err != nil {
 			t.Error(err)
 		}

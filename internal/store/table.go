@@ -17,6 +17,7 @@ type Table[T any] struct {
 	db      *DB
 	spec    Spec[T]
 	columns []string
+	held    *held[T] // nil: not in memory
 }
 
 // Spec describes a table.
@@ -29,6 +30,13 @@ type Spec[T any] struct {
 	Key func(*T) string
 	// Indexes are the columns that a Query can match on.
 	Indexes []Index[T]
+	// Held has the documents kept in memory where one process has the database
+	// for itself (SQLite): reading then costs neither SQL nor decoding. For
+	// tables that are read all the time and whose size the fleet bounds.
+	Held bool
+	// Shared, which may be nil, are the strings of a document that many have in
+	// common: held documents have each of them in memory once.
+	Shared func(*T) []*string
 }
 
 // Index is a column that follows the document.
@@ -43,7 +51,11 @@ func NewTable[T any](db *DB, spec Spec[T]) *Table[T] {
 	for _, ix := range spec.Indexes {
 		columns = append(columns, ix.Column)
 	}
-	return &Table[T]{db: db, spec: spec, columns: columns}
+	t := &Table[T]{db: db, spec: spec, columns: columns}
+	if spec.Held && db.group != nil {
+		t.held = newHeld(t)
+	}
+	return t
 }
 
 // Name is the table's name, as it appears in hints.
@@ -143,20 +155,31 @@ func (t *Table[T]) Delete(ctx context.Context, keys ...string) (gone []T, err er
 		for i := range gone {
 			found[i] = t.spec.Key(&gone[i])
 		}
-		where, arg := t.db.dialect.anyOf("key", 1, found)
 		tx := txOf(ctx)
-		if _, err := tx.conn.ExecContext(ctx, "DELETE FROM "+t.spec.Name+" WHERE "+where, arg); err != nil {
-			return fmt.Errorf("delete from %s: %w", t.spec.Name, err)
+		if t.held != nil {
+			t.held.remove(tx, found)
+			return nil
 		}
 		tx.note(t.spec.Name, found...)
-		return nil
+		return t.deleteRows(ctx, tx.conn, found)
 	})
 	return gone, err
+}
+
+func (t *Table[T]) deleteRows(ctx context.Context, conn connection, keys []string) error {
+	where, arg := t.db.dialect.anyOf("key", 1, keys)
+	if _, err := conn.ExecContext(ctx, "DELETE FROM "+t.spec.Name+" WHERE "+where, arg); err != nil {
+		return fmt.Errorf("delete from %s: %w", t.spec.Name, err)
+	}
+	return nil
 }
 
 func (t *Table[T]) write(ctx context.Context, docs []T, onConflict string) error {
 	if len(docs) == 0 {
 		return nil
+	}
+	if t.held != nil {
+		return t.held.stage(ctx, docs)
 	}
 	rows := make([][]any, 0, len(docs))
 	at := make(map[string]int, len(docs)) // a key given twice: the last one counts
@@ -179,13 +202,20 @@ func (t *Table[T]) write(ctx context.Context, docs []T, onConflict string) error
 		rows = append(rows, row)
 		keys = append(keys, key)
 	}
-	// One order of locking for all writers, so that none waits for another in a ring.
-	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })
 	tx := txOf(ctx)
-	if err := t.db.dialect.insert(ctx, tx.conn, t.spec.Name, t.columns, rows, onConflict); err != nil {
-		return t.failed("write to", err)
+	if err := t.writeRows(ctx, tx.conn, rows, onConflict); err != nil {
+		return err
 	}
 	tx.note(t.spec.Name, keys...)
+	return nil
+}
+
+func (t *Table[T]) writeRows(ctx context.Context, conn connection, rows [][]any, onConflict string) error {
+	// One order of locking for all writers, so that none waits for another in a ring.
+	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })
+	if err := t.db.dialect.insert(ctx, conn, t.spec.Name, t.columns, rows, onConflict); err != nil {
+		return t.failed("write to", err)
+	}
 	return nil
 }
 
@@ -222,7 +252,19 @@ func (t *Table[T]) notFound(key string) error {
 	return fault.New(fault.NotFound, "%s '%s' does not exist", t.spec.Kind, key)
 }
 
+// keys are those of the keys that have a document, in order.
 func (t *Table[T]) keys(ctx context.Context, keys []string) ([]string, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	if t.held != nil {
+		found, err := t.held.find(ctx, Query{Keys: keys})
+		out := make([]string, len(found))
+		for i, k := range found {
+			out[i] = t.spec.Key(&k.doc)
+		}
+		return out, err
+	}
 	where, arg := t.db.dialect.anyOf("key", 1, keys)
 	rows, err := t.db.reader(ctx).QueryContext(ctx,
 		strings.Join([]string{"SELECT key FROM", t.spec.Name, "WHERE", where, "ORDER BY key"}, " "), arg)

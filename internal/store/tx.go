@@ -10,6 +10,7 @@ import (
 type tx struct {
 	conn    connection
 	changed map[string]map[string]bool
+	staged  map[holder]any // what it changed of held tables: the overlay of each
 }
 
 type txKey struct{}

@@ -89,7 +89,7 @@ func New(cfg Config) *Batcher {
 		cfg.NewID = uuid.NewString
 	}
 	b := &Batcher{cfg: cfg, inFlight: map[string]Batch{}, assigned: map[string]string{}, openOf: map[string]*open{}, backoffs: map[string]*backoff{}, refused: map[string]string{},
-		batches: store.NewTable(cfg.DB, store.Spec[Batch]{Name: "cfs_batches", Kind: "Batch", Key: func(b *Batch) string { return b.Session }})}
+		batches: store.NewTable(cfg.DB, store.Spec[Batch]{Name: "cfs_batches", Kind: "Batch", Held: true, Key: func(b *Batch) string { return b.Session }})}
 	b.loop = &events.Loop{Name: "cfs batcher", Hub: cfg.Hub, Run: b.run,
 		Tables: []string{cfs.ComponentsTable, cfs.SessionsTable, cfs.OptionsTable, cfs.ConfigurationsTable},
 		Resync: func() time.Duration { return time.Duration(b.interval.Load()) * time.Second }}

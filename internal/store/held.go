@@ -1,0 +1,295 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tidwall/btree"
+
+	"github.com/drover-hpc/drover/internal/fault"
+)
+
+// held are a table's documents in memory, beside SQLite, which has the same
+// ones: a document is published, for readers to see, once its transaction is
+// committed, so that nobody sees what a kill can lose.
+//
+//	Update ──► staged (the caller's part) ──► pending (parts done) ──► COMMIT ──► docs
+//	             read by the caller              read by later parts                read by all
+//
+// Nobody gets a map, slice or pointer that is in here: documents are copied on
+// their way in and out.
+type held[T any] struct {
+	table *Table[T]
+	copy  func(doc *T) // makes what doc refers to its own
+
+	loading sync.Mutex
+	loaded  atomic.Bool
+
+	mu      sync.RWMutex
+	docs    btree.Map[string, *kept[T]]
+	indexes []index // one for each column
+
+	pending overlay[T] // belongs to who has the turn
+}
+
+// kept is a document that nobody changes any more.
+type kept[T any] struct {
+	doc     T
+	columns []string // values of the indexed columns
+	row     []byte   // as it will be written; nil once it is
+}
+
+// overlay are documents that are not committed, nil for deleted ones.
+type overlay[T any] map[string]*kept[T]
+
+// index has the keys of the documents by the value of a column.
+type index map[string]*btree.Set[string]
+
+// holder is a held table of any type, as the group of transactions sees it.
+type holder interface {
+	// accept takes over what a part that is done has staged.
+	accept(staged any)
+	// flush writes what was accepted.
+	flush(ctx context.Context, conn connection) error
+	// publish shows to all what was flushed, after the commit.
+	publish()
+	// discard forgets what was accepted.
+	discard()
+}
+
+func newHeld[T any](t *Table[T]) *held[T] {
+	h := &held[T]{table: t, copy: copierOf[T](), pending: overlay[T]{}, indexes: make([]index, len(t.spec.Indexes))}
+	for i := range h.indexes {
+		h.indexes[i] = index{}
+	}
+	return h
+}
+
+// ensure reads the table into memory the first time. Whoever writes comes
+// through here as well, so that nothing is written meanwhile.
+func (h *held[T]) ensure(ctx context.Context) error {
+	if h.loaded.Load() {
+		return nil
+	}
+	h.loading.Lock()
+	defer h.loading.Unlock()
+	if h.loaded.Load() {
+		return nil
+	}
+	docs, err := h.table.scan(ctx, &h.table.db.readers, "SELECT doc FROM "+h.table.spec.Name)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range docs {
+		h.set(h.table.spec.Key(&docs[i]), h.keep(&docs[i]))
+	}
+	h.loaded.Store(true)
+	return nil
+}
+
+// keep makes a kept document, of which doc is a copy from then on.
+func (h *held[T]) keep(doc *T) *kept[T] {
+	k := &kept[T]{doc: *doc, columns: make([]string, len(h.indexes))}
+	h.copy(&k.doc)
+	if shared := h.table.spec.Shared; shared != nil {
+		intern(shared(&k.doc))
+	}
+	for i, ix := range h.table.spec.Indexes {
+		k.columns[i] = ix.Of(&k.doc)
+	}
+	return k
+}
+
+// set puts the document, or removes it. The caller holds mu.
+func (h *held[T]) set(key string, k *kept[T]) {
+	old, had := h.docs.Get(key)
+	for i := range h.indexes {
+		if had && k != nil && old.columns[i] == k.columns[i] {
+			continue
+		}
+		if had {
+			h.indexes[i].remove(old.columns[i], key)
+		}
+		if k != nil {
+			h.indexes[i].add(k.columns[i], key)
+		}
+	}
+	if k == nil {
+		h.docs.Delete(key)
+		return
+	}
+	h.docs.Set(key, k)
+}
+
+func (ix index) add(value, key string) {
+	keys := ix[value]
+	if keys == nil {
+		keys = &btree.Set[string]{}
+		ix[value] = keys
+	}
+	keys.Insert(key)
+}
+
+func (ix index) remove(value, key string) {
+	if keys := ix[value]; keys != nil {
+		keys.Delete(key)
+		if keys.Len() == 0 {
+			delete(ix, value)
+		}
+	}
+}
+
+// stage notes documents as changed by the caller's transaction.
+func (h *held[T]) stage(ctx context.Context, docs []T) error {
+	tx := txOf(ctx)
+	staged := h.staged(tx)
+	for i := range docs {
+		row, err := json.Marshal(&docs[i])
+		if err != nil {
+			return fmt.Errorf("encode %s: %w", h.table.spec.Kind, err)
+		}
+		k := h.keep(&docs[i])
+		k.row = row
+		// The encoder's mark for bytes that are no text, which a restart would read.
+		if bytes.Contains(row, []byte(`\ufffd`)) && h.asRead(k) != "" {
+			return fault.New(fault.Invalid, "write to %s: '%s' is not UTF-8 throughout", h.table.spec.Name, h.table.spec.Key(&docs[i]))
+		}
+		if checking {
+			if where := h.asRead(k); where != "" {
+				panic("store: memory and database differ in " + where)
+			}
+		}
+		key := h.table.spec.Key(&k.doc)
+		staged[key] = k
+		tx.note(h.table.spec.Name, key)
+	}
+	return nil
+}
+
+// remove notes documents as deleted by the caller's transaction.
+func (h *held[T]) remove(tx *tx, keys []string) {
+	staged := h.staged(tx)
+	for _, key := range keys {
+		staged[key] = nil
+	}
+	tx.note(h.table.spec.Name, keys...)
+}
+
+// staged is what the transaction changed so far.
+func (h *held[T]) staged(tx *tx) overlay[T] {
+	if tx.staged == nil {
+		tx.staged = map[holder]any{}
+	}
+	o, is := tx.staged[h].(overlay[T])
+	if !is {
+		o = overlay[T]{}
+		tx.staged[h] = o
+	}
+	return o
+}
+
+func (h *held[T]) accept(staged any) {
+	for key, k := range staged.(overlay[T]) {
+		h.pending[key] = k
+	}
+}
+
+func (h *held[T]) flush(ctx context.Context, conn connection) error {
+	var rows [][]any
+	var gone []string
+	for key, k := range h.pending {
+		if k == nil {
+			gone = append(gone, key)
+			continue
+		}
+		row := append(make([]any, 0, 3+len(k.columns)), key, int64(1), string(k.row))
+		for _, value := range k.columns {
+			row = append(row, value)
+		}
+		rows = append(rows, row)
+	}
+	if len(gone) > 0 {
+		if err := h.table.deleteRows(ctx, conn, gone); err != nil {
+			return err
+		}
+	}
+	return h.table.writeRows(ctx, conn, rows, h.table.replace())
+}
+
+func (h *held[T]) publish() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for key, k := range h.pending {
+		if k != nil {
+			k.row = nil
+		}
+		h.set(key, k)
+	}
+	h.pending = overlay[T]{}
+}
+
+func (h *held[T]) discard() { h.pending = overlay[T]{} }
+
+// query is Table.query.
+func (h *held[T]) query(ctx context.Context, q Query) ([]T, error) {
+	found, err := h.find(ctx, q)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	out := make([]T, len(found))
+	for i, k := range found {
+		out[i] = k.doc
+		h.copy(&out[i])
+	}
+	return out, nil
+}
+
+// find selects documents in key order: those that are committed or, inside a
+// transaction, as it sees them.
+func (h *held[T]) find(ctx context.Context, q Query) ([]*kept[T], error) {
+	if err := h.ensure(ctx); err != nil {
+		return nil, err
+	}
+	sel, err := h.selection(q)
+	if err != nil {
+		return nil, err
+	}
+	tx := txOf(ctx)
+	if tx == nil {
+		return h.committed(sel, q.Limit), nil
+	}
+	staged, _ := tx.staged[h].(overlay[T])
+	if len(staged)+len(h.pending) == 0 {
+		return h.committed(sel, q.Limit), nil
+	}
+	found := slices.DeleteFunc(h.committed(sel, 0), func(k *kept[T]) bool {
+		key := h.table.spec.Key(&k.doc)
+		_, changed := staged[key]
+		if !changed {
+			_, changed = h.pending[key]
+		}
+		return changed
+	})
+	for key, k := range staged {
+		if k != nil && sel.has(key, k.columns) {
+			found = append(found, k)
+		}
+	}
+	for key, k := range h.pending {
+		if _, newer := staged[key]; !newer && k != nil && sel.has(key, k.columns) {
+			found = append(found, k)
+		}
+	}
+	h.sort(found)
+	if q.Limit > 0 && len(found) > q.Limit {
+		found = found[:q.Limit]
+	}
+	return found, nil
+}

@@ -37,7 +37,7 @@ type sqliteDialect struct{}
 func (sqliteDialect) goose() goose.Dialect { return goose.DialectSQLite3 }
 
 func (sqliteDialect) schema(text string) string {
-	return strings.NewReplacer("__KEY__", "TEXT", "__BLOB__", "BLOB", "__SERIAL__", "INTEGER PRIMARY KEY AUTOINCREMENT").Replace(without(text, "-- postgres"))
+	return strings.NewReplacer("__KEY__", "TEXT", "__BLOB__", "BLOB", "__SERIAL__", "INTEGER PRIMARY KEY AUTOINCREMENT", "__SQLITE__", "", "__POSTGRES__", "--").Replace(text)
 }
 
 func (sqliteDialect) anyOf(column string, n int, values []string) (string, any) {
@@ -87,7 +87,7 @@ func (postgresDialect) goose() goose.Dialect { return goose.DialectPostgres }
 // Keys sort in byte order, as the published interfaces page.
 func (postgresDialect) schema(text string) string {
 	return strings.NewReplacer("__KEY__", `TEXT COLLATE "C"`, "__BLOB__", "BYTEA",
-		"__SERIAL__", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY").Replace(without(text, "-- sqlite"))
+		"__SERIAL__", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "__SQLITE__", "--", "__POSTGRES__", "").Replace(text)
 }
 
 func (postgresDialect) anyOf(column string, n int, values []string) (string, any) {

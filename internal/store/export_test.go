@@ -16,8 +16,14 @@ func Repeat(ctx context.Context, db *DB, file string) error {
 	if err != nil {
 		return err
 	}
-	for statement := range strings.SplitSeq(string(text), ";") {
-		if statement = strings.TrimSpace(statement); statement == "" || strings.HasPrefix(statement, "-- ") && !strings.Contains(statement, "\n") {
+	var statements []string
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "--") {
+			statements = append(statements, line)
+		}
+	}
+	for statement := range strings.SplitSeq(strings.Join(statements, ""), ";") {
+		if strings.TrimSpace(statement) == "" {
 			continue
 		}
 		if _, err := db.write.ExecContext(ctx, statement); err != nil {

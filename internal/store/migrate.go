@@ -5,15 +5,14 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"strings"
 	"testing/fstest"
 
 	"github.com/pressly/goose/v3"
 )
 
 // One file serves both engines: __KEY__, __BLOB__ and __SERIAL__ stand for the
-// column types that differ (see dialect), and a line that ends with "-- sqlite"
-// or "-- postgres" is for that engine alone.
+// column types that differ, a line that begins with __SQLITE__ or __POSTGRES__ is for
+// that engine (see dialect).
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -44,15 +43,4 @@ func (db *DB) dialectMigrations() (fs.FS, error) {
 		return err
 	})
 	return out, err
-}
-
-// without leaves out the lines that end with the mark.
-func without(text, mark string) string {
-	var out []string
-	for line := range strings.Lines(text) {
-		if !strings.HasSuffix(strings.TrimSpace(line), mark) {
-			out = append(out, line)
-		}
-	}
-	return strings.Join(out, "")
 }

@@ -3,7 +3,10 @@ package main
 import "github.com/drover-hpc/drover/internal/server"
 
 func init() {
-	adjust = func(c config, o *server.Options) { o.NoResync = c.NoResync }
+	adjust = func(c config, o *server.Options) {
+		o.NoResync = c.NoResync
+		server.KeepMemory(new(server.Config).Memory()) // as serve does
+	}
 	rows = func(s *server.Server) (written, decoded int64) {
 		n := s.StoreStats()
 		return n.Written, n.Decoded

@@ -41,7 +41,7 @@ func Command() *cobra.Command {
 func run(ctx context.Context, c Config) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	defer KeepMemory(c.memory())()
+	defer KeepMemory(c.Memory())()
 	s, err := Start(ctx, c, Options{})
 	if err != nil {
 		return err

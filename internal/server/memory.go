@@ -14,9 +14,9 @@ import (
 // leastMemory is the lowest limit that is taken, in MiB.
 const leastMemory = 64
 
-// memory is the limit in bytes: what is configured, else half of what there is.
+// Memory is the limit in bytes: what is configured, else half of what there is.
 // The other half is for the programs that sessions and jobs are, and for files.
-func (c *Config) memory() int64 {
+func (c *Config) Memory() int64 {
 	if c.MemoryLimit > 0 {
 		return c.MemoryLimit << 20
 	}

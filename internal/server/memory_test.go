@@ -38,14 +38,14 @@ func TestCollectorRunsLessOftenWhileBusy(t *testing.T) {
 }
 
 func TestMemoryLimitIsWhatIsConfiguredOrPartOfWhatThereIs(t *testing.T) {
-	if got := (&Config{MemoryLimit: 100}).memory(); got != 100<<20 {
+	if got := (&Config{MemoryLimit: 100}).Memory(); got != 100<<20 {
 		t.Errorf("100 MiB are %d bytes", got)
 	}
 	total, err := memlimit.FromSystem()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := uint64((&Config{}).memory()); got < leastMemory<<20 || got > total/2 {
+	if got := uint64((&Config{}).Memory()); got < leastMemory<<20 || got > total/2 {
 		t.Errorf("%d of %d bytes", got, total)
 	}
 }

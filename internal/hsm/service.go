@@ -88,7 +88,7 @@ func NewService(db *store.DB, j *journal.Journal, walker Walker, now func() time
 			Indexes: []store.Index[ComponentEndpoint]{
 				{Column: "type", Of: func(e *ComponentEndpoint) string { return e.Type }},
 				{Column: "redfish_endpoint", Of: func(e *ComponentEndpoint) string { return e.RedfishEndpointID }}}}),
-		interfaces: store.NewTable(db, store.Spec[EthernetInterface]{Name: EthernetInterfacesTable, Kind: "EthernetInterface",
+		interfaces: store.NewTable(db, store.Spec[EthernetInterface]{Name: EthernetInterfacesTable, Kind: "EthernetInterface", Held: true,
 			Key: func(e *EthernetInterface) string { return e.ID },
 			Indexes: []store.Index[EthernetInterface]{
 				{Column: "component", Of: func(e *EthernetInterface) string { return e.ComponentID }}}}),

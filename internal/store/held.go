@@ -149,6 +149,9 @@ func (ix index) remove(value, key string) {
 
 // stage notes documents as changed by the caller's transaction.
 func (h *held[T]) stage(ctx context.Context, docs []T) error {
+	if err := h.ensure(ctx); err != nil {
+		return err
+	}
 	tx := txOf(ctx)
 	staged := h.staged(tx)
 	for i := range docs {
@@ -221,7 +224,7 @@ func (h *held[T]) flush(ctx context.Context, conn connection) error {
 			return err
 		}
 	}
-	return h.table.writeRows(ctx, conn, rows, h.table.replace())
+	return h.table.writeRows(ctx, conn, rows, h.table.replace)
 }
 
 func (h *held[T]) publish() {

@@ -49,9 +49,10 @@ func Open(ctx context.Context, source string, changed func(table string, keys []
 }
 
 // SQLite runs in WAL mode with synchronous=normal: a killed process loses
-// nothing, a power cut may lose the last moments but never consistency.
+// nothing, a power cut may lose the last moments but never consistency. The log
+// is written back once it has 32 MiB: the same pages change again and again.
 const sqlitePragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)" +
-	"&_pragma=foreign_keys(ON)&_pragma=cache_size(-16384)&_pragma=temp_store(MEMORY)"
+	"&_pragma=foreign_keys(ON)&_pragma=cache_size(-16384)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(8192)"
 
 func openSQLite(path string) (*DB, error) {
 	dsn := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + sqlitePragmas

@@ -17,6 +17,7 @@ type Table[T any] struct {
 	db      *DB
 	spec    Spec[T]
 	columns []string
+	replace string   // the clause by which a write replaces what is there
 	held    *held[T] // nil: not in memory
 }
 
@@ -51,7 +52,7 @@ func NewTable[T any](db *DB, spec Spec[T]) *Table[T] {
 	for _, ix := range spec.Indexes {
 		columns = append(columns, ix.Column)
 	}
-	t := &Table[T]{db: db, spec: spec, columns: columns}
+	t := &Table[T]{db: db, spec: spec, columns: columns, replace: replaceExisting(spec.Name, columns)}
 	if spec.Held && db.group != nil {
 		t.held = newHeld(t)
 	}
@@ -90,7 +91,7 @@ func (t *Table[T]) Insert(ctx context.Context, docs ...T) error {
 
 // Put writes documents, replacing those that exist.
 func (t *Table[T]) Put(ctx context.Context, docs ...T) error {
-	return t.db.InTx(ctx, func(ctx context.Context) error { return t.write(ctx, docs, t.replace()) })
+	return t.db.InTx(ctx, func(ctx context.Context) error { return t.write(ctx, docs, t.replace) })
 }
 
 // Update reads the documents with the keys, lets change alter each and writes
@@ -122,7 +123,7 @@ func (t *Table[T]) Update(ctx context.Context, keys []string, change func(doc *T
 			}
 			altered = append(altered, after[i])
 		}
-		return t.write(ctx, altered, t.replace())
+		return t.write(ctx, altered, t.replace)
 	})
 	return after, missing, err
 }
@@ -220,8 +221,6 @@ func (t *Table[T]) writeRows(ctx context.Context, conn connection, rows [][]any,
 	t.db.counts.written.Add(int64(len(rows)))
 	return nil
 }
-
-func (t *Table[T]) replace() string { return replaceExisting(t.spec.Name, t.columns) }
 
 // absent lists the keys, each once, that none of the docs has. Both the docs
 // and the result are in key order.

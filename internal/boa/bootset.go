@@ -101,6 +101,7 @@ func (b *bootSet) tell(ctx context.Context, updates ...v1.Update) error {
 
 // start has all nodes of the phase under way.
 func (b *bootSet) start(ctx context.Context, phase string) error {
+	b.agent.say("boot set %s: %s begins: %d nodes", b.set.Name, phase, len(b.nodes))
 	return b.tell(ctx, v1.Update{Phase: phase, Source: v1.NotStarted, Destination: v1.InProgress, Nodes: b.nodes, Times: v1.Times{Start: b.agent.stamp()}})
 }
 
@@ -113,6 +114,7 @@ func (b *bootSet) succeed(ctx context.Context, phase string, nodes []string) err
 	if len(nodes) == 0 {
 		return nil
 	}
+	b.agent.say("boot set %s: %s succeeded: %v", b.set.Name, phase, nodes)
 	return b.tell(ctx, v1.Update{Phase: phase, Source: v1.InProgress, Destination: v1.Succeeded, Nodes: nodes})
 }
 

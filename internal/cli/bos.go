@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -135,4 +136,37 @@ func editBOS1(c *catalog) {
 	if o := option(c, "session create", "limit"); o != nil {
 		o.Nodes = derive.NodesLimit
 	}
+	if d := c.shown["sessiontemplate create"]; d != nil {
+		c.put(templateFromFile(d))
+	}
+}
+
+// templateFromFile adds --file, which is how boot sets are given; --name names
+// the template, whatever the file says.
+func templateFromFile(d *derive.Command) *derive.Command {
+	d.Options = append(d.Options, local(derive.Text, "file", "file with the whole template as JSON; of the other options --name alone counts then"))
+	if o := d.Option("name"); o != nil {
+		o.Required = false // the file may have it
+	}
+	d.Build = func(in *derive.Input) (*derive.Request, error) {
+		r, err := fromFile("file", d.Plain)(in)
+		name, named := in.Given("name")
+		text, whole := []byte(nil), false
+		if err == nil {
+			text, whole = r.Body.([]byte)
+		}
+		if !whole || !named {
+			return r, err
+		}
+		var template map[string]json.RawMessage
+		if err := json.Unmarshal(text, &template); err != nil {
+			return nil, failed("file %s: expected a template, which is an object: %v", in.Values["file"][0], err)
+		}
+		if template["name"], err = json.Marshal(name); err != nil {
+			return nil, err
+		}
+		r.Body = template
+		return r, nil
+	}
+	return d
 }

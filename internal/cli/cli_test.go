@@ -165,6 +165,8 @@ func TestErrors(t *testing.T) {
 			form("cray bos v2 sessions describe [OPTIONS] SESSION_ID", "cray bos v2 sessions describe", "The resource was not found: Session 'gone' does not exist")},
 		"cray bos v2 sessions describe odd": {problem(503, `busy`), 2,
 			form("cray bos v2 sessions describe [OPTIONS] SESSION_ID", "cray bos v2 sessions describe", "Error received from server: 503 Service Unavailable")},
+		"cray bos v1 session describe gone": {problem(404, `"Session ID 'gone' does not exist"`), 2,
+			form("cray bos v1 session describe [OPTIONS] SESSION_ID", "cray bos v1 session describe", "Error received from server: 404 Not Found: Session ID 'gone' does not exist")},
 		"cray power transition describe 1": {problem(400, `{"e": 400, "err_msg": "no UUID"}`), 2,
 			form("cray power transition describe [OPTIONS] TRANSITION_ID", "cray power transition describe", "Error received from server: 400 Bad Request: no UUID")},
 		"cray cfs v3 configurations update c":                 {nil, 1, "Error: Either --file or --update-branches must be set for updates\n"},

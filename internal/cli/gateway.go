@@ -157,6 +157,10 @@ func refused(status int, body []byte) error {
 		ErrMsg        string `json:"err_msg"`
 	}
 	text := fmt.Sprintf("Error received from server: %d %s", status, http.StatusText(status))
+	var bare string // as BOS v1 answers
+	if json.Unmarshal(body, &bare) == nil && bare != "" {
+		text += ": " + bare
+	}
 	if json.Unmarshal(body, &problem) == nil {
 		if problem.Title != "" && problem.Detail != "" {
 			text = problem.Title + ": " + problem.Detail

@@ -15,6 +15,14 @@ func editHSM(c *catalog) {
 			c.put(membersFromFile(d))
 		}
 	}
+	if o := option(c, "inventory hardware query describe", "format"); o != nil {
+		o.Name = "layout" // --format is how the answer is printed
+	}
+	if d := c.operation(http.MethodPost, "/sysinfo/powermaps"); d != nil {
+		d.Options = append(d.Options, required(local(derive.Text, "file", "file with a JSON list of power maps, each with id and poweredBy")))
+		d.Build = fromFile("file", d.Plain)
+		c.put(d)
+	}
 	for _, d := range c.shown {
 		if d.Verb == "clear" && d.Danger == "" {
 			d.Danger = "This will delete all " + strings.Join(d.Groups, " ") + " in HSM, continue?"

@@ -96,15 +96,19 @@ var literal = map[string]string{
 	"cray capmc node_off create --nids 1,2":                                                             `POST /apis/capmc/capmc/v1/node_off {"nids":[1,2]}`,
 	"cray capmc health list":                                                                            `GET /apis/capmc/capmc/v1/health`,
 
-	"cray ims images list --format json": `GET /apis/ims/v3/images`,
+	"cray bos v1 sessiontemplate create --file FILE --name T":                                              `POST /apis/bos/v1/sessiontemplate {"a":1,"name":"T"}`,
+	"cray bos v1 sessiontemplate create --file FILE":                                                       `POST /apis/bos/v1/sessiontemplate {"a": 1}`,
+	"cray hsm sysinfo powermaps create --file FILE":                                                        `POST /apis/smd/hsm/v2/sysinfo/powermaps {"a": 1}`,
+	"cray hsm inventory hardware query describe x1 --format json --layout FullyFlat":                       `GET /apis/smd/hsm/v2/Inventory/Hardware/Query/x1?format=FullyFlat`,
+	"cray ims images list --format json":                                                                   `GET /apis/ims/v3/images`,
 	"cray ims images update ID --metadata-operation set --metadata-key sbps-project --metadata-value true": `PATCH /apis/ims/v3/images/ID {"metadata":{"key":"sbps-project","operation":"set","value":"true"}}`,
 	"cray ims public-keys create --name k --public-key FILE":                                               `POST /apis/ims/v3/public-keys {"name":"k","public_key":"{\"a\": 1}"}`,
-	"cray ims deleted images list":                                             `GET /apis/ims/v3/deleted/images`,
-	"cray bss bootparameters list --hosts HOST":                                `GET /apis/bss/boot/v1/bootparameters {"hosts":["HOST"]}`,
-	"cray bss bootparameters list --name x1":                                   `GET /apis/bss/boot/v1/bootparameters?name=x1`,
-	"cray bss bootparameters replace --hosts x[1-2] --kernel k --params quiet": `PUT /apis/bss/boot/v1/bootparameters {"hosts":["x1","x2"],"kernel":"k","params":"quiet"}`,
-	"cray bss bootparameters delete --hosts x1":                                `DELETE /apis/bss/boot/v1/bootparameters {"hosts":["x1"]}`,
-	"cray bss bootscript list --nid 1":                                         `GET /apis/bss/boot/v1/bootscript?nid=1`,
+	"cray ims deleted images list":                                                                         `GET /apis/ims/v3/deleted/images`,
+	"cray bss bootparameters list --hosts HOST":                                                            `GET /apis/bss/boot/v1/bootparameters {"hosts":["HOST"]}`,
+	"cray bss bootparameters list --name x1":                                                               `GET /apis/bss/boot/v1/bootparameters?name=x1`,
+	"cray bss bootparameters replace --hosts x[1-2] --kernel k --params quiet":                             `PUT /apis/bss/boot/v1/bootparameters {"hosts":["x1","x2"],"kernel":"k","params":"quiet"}`,
+	"cray bss bootparameters delete --hosts x1":                                                            `DELETE /apis/bss/boot/v1/bootparameters {"hosts":["x1"]}`,
+	"cray bss bootscript list --nid 1":                                                                     `GET /apis/bss/boot/v1/bootscript?nid=1`,
 }
 
 func TestLiteralCommands(t *testing.T) {

@@ -159,6 +159,16 @@ func TestExplain(t *testing.T) {
 		"off":  {facts("stable", power("off", "available"), func(f *Facts) { f.Component.DesiredState = State{} }), []string{"is off, as wanted."}, nil},
 		"discovered only": {facts("stable", func(f *Facts) { f.Component.DesiredState, f.Component.Session, f.Power = State{}, "", nil },
 			with(entry(time.Minute, "hsm", "state", "HSM state On"))), []string{"was never booted by the boot service."}, []string{"should be off"}},
+		"configured without a boot, in vain": {facts("stable", func(f *Facts) {
+			f.Component.DesiredState, f.Component.Session = State{}, ""
+			f.Config = &Config{DesiredConfig: "site", ConfigurationStatus: "failed", ErrorCount: 3, State: []Layer{{Status: "failed", Playbook: "site.yml", SessionName: "batcher-1"}}}
+			f.Tasks = []FailedTask{{Task: "Mount home", Status: "failed", Message: "no such host"}}
+		}, power("on", "available")), []string{"was never booted by the boot service; its configuration failed.", "Task 'Mount home' failed: no such host", "drover logs batcher-1"}, nil},
+		"failing without a boot": {facts("stable", func(f *Facts) {
+			f.Component.DesiredState, f.Component.Session = State{}, ""
+			f.Config = &Config{DesiredConfig: "site", ConfigurationStatus: "pending", Enabled: true, ErrorCount: 1, State: []Layer{{Status: "failed", Playbook: "site.yml", SessionName: "batcher-1"}}}
+			f.Tasks = []FailedTask{{Task: "Mount home", Status: "failed", Message: "no such host"}}
+		}, power("on", "available")), []string{"was never booted by the boot service; its configuration is pending", "Task 'Mount home' failed: no such host", "drover logs batcher-1"}, nil},
 		"off by itself": {facts("stable", running, power("off", "available")), []string{"x1c0s0b0n0 is off, and should run.", "--operation boot --limit x1c0s0b0n0"}, nil},
 		"on by hand":    {facts("stable", func(f *Facts) { f.Component.DesiredState = State{} }), []string{"is on, and should be off.", "--operation shutdown"}, nil},
 		"pending":       {facts("stable", running, func(f *Facts) { f.Config.ConfigurationStatus = "pending" }), []string{"booted what it should; its configuration is pending."}, nil},

@@ -15,8 +15,10 @@ func (f *Facts) rest(a *account) {
 	c := f.Component
 	wanted := c.DesiredState.BootArtifacts.Kernel
 	switch {
+	case c.Session == "" && wanted == "" && !f.wasMoved() && f.failsToConfigure():
+		f.configured(a, neverBooted)
 	case c.Session == "" && wanted == "" && !f.wasMoved():
-		a.is(Idle, "was never booted by the boot service.")
+		a.is(Idle, neverBooted+".")
 		a.advise("Start:  drover bos sessions create --template-name T --operation boot --limit %s", f.Node)
 	case wanted == "" && f.powered("off"):
 		a.is(Good, "is off, as wanted.")
@@ -44,7 +46,7 @@ func (f *Facts) rest(a *account) {
 			a.say("Not by the boot service: it got a boot script, and nothing was heard of it after that.")
 			return
 		}
-		f.configured(a)
+		f.configured(a, "booted what it should")
 	}
 }
 
@@ -82,27 +84,41 @@ func (f *Facts) again(a *account) {
 	a.advise("To bring it where it should be:  drover bos sessions create --template-name T --operation %s --limit %s", operation, f.Node)
 }
 
-// configured: the node runs what it should, as far as its boot goes.
-func (f *Facts) configured(a *account) {
+// neverBooted is said of a node that the boot service took nowhere.
+const neverBooted = "was never booted by the boot service"
+
+// failsToConfigure tells whether the configuration service failed on the node,
+// which it may without any boot.
+func (f *Facts) failsToConfigure() bool {
+	c := f.Config
+	return c != nil && c.DesiredConfig != "" && (c.ConfigurationStatus == "failed" || c.ConfigurationStatus == "pending" && c.Enabled && c.ErrorCount > 0)
+}
+
+// configured: the node runs what it should, as far as its boot goes, of which
+// booted tells.
+func (f *Facts) configured(a *account, booted string) {
 	c, want := f.Config, f.Component.DesiredState.Configuration
 	switch {
 	case want == "" && (c == nil || c.DesiredConfig == ""):
 		a.is(Good, "runs what it should.")
 	case c == nil:
-		a.is(Unknown, "booted what it should; whether it is configured, the configuration service does not say.")
+		a.is(Unknown, booted+"; whether it is configured, the configuration service does not say.")
 	case c.ConfigurationStatus == "failed":
-		a.is(Failed, "booted what it should; its configuration failed.")
+		a.is(Failed, booted+"; its configuration failed.")
 		f.whyFailed(a)
 	case c.ConfigurationStatus == "pending" && !c.Enabled:
-		a.is(Pending, "booted what it should; its configuration is pending and disabled.")
+		a.is(Pending, booted+"; its configuration is pending and disabled.")
 		a.advise("To have it configured:  drover cfs v3 components update %s --enabled true", f.Node)
 	case c.ConfigurationStatus == "pending":
-		a.is(Pending, "booted what it should; "+f.pending())
+		a.is(Pending, booted+"; "+f.pending())
 		f.run(a)
+		if c.ErrorCount > 0 {
+			f.whyFailed(a)
+		}
 	case c.ConfigurationStatus != "configured" && c.Waiting != nil:
-		a.is(Wrong, "booted what it should; it is "+c.ConfigurationStatus+": "+c.Waiting.Reason+".")
+		a.is(Wrong, booted+"; it is "+c.ConfigurationStatus+": "+c.Waiting.Reason+".")
 	case c.ConfigurationStatus != "configured":
-		a.is(Wrong, "booted what it should; it is "+c.ConfigurationStatus+".")
+		a.is(Wrong, booted+"; it is "+c.ConfigurationStatus+".")
 	case want != "" && c.DesiredConfig != want:
 		a.is(Wrong, "booted what it should, and has another configuration than its boot session wanted.")
 	default:

@@ -119,7 +119,7 @@ func (g *gathering) second(ctx context.Context) {
 			f.SessionsHeld = get(ctx, g.services.CFS, "/healthz", &health) == nil && health.Held
 		})
 	}
-	if c := f.Config; c != nil && c.ConfigurationStatus == "failed" {
+	if c := f.Config; c != nil && c.ConfigurationStatus != "configured" {
 		wg.Go(func() { f.Tasks = g.failedTasks(ctx, explain.LastFailure(c.State)) })
 	}
 	if f.AsksForTask() {

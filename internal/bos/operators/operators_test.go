@@ -224,9 +224,11 @@ func TestTransientTroubleIsWaitedOut(t *testing.T) {
 	w.eventually("blindness to show", func() bool {
 		return strings.Contains(w.component(nodeName(0)).Troubles.Newest(), "PCS cannot tell")
 	})
-	if got := w.driven[nodeName(0)]; len(got) != 0 {
-		t.Errorf("a node whose power state is unknown was driven: %v", got)
-	}
+	w.with(func() {
+		if got := w.driven[nodeName(0)]; len(got) != 0 {
+			t.Errorf("a node whose power state is unknown was driven: %v", got)
+		}
+	})
 	w.setPower(nodeName(0), "off")
 	successful(t, w.finish(name), 2)
 	if s, _ := w.service.Session(t.Context(), name, ""); s.Status.Error != "" {

@@ -1,6 +1,9 @@
 package events
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // maxPending bounds the keys that a subscription collects; beyond it the
 // subscriber is told to look at everything.
@@ -13,18 +16,19 @@ type Hub struct {
 	NoResync bool
 
 	mu   sync.RWMutex
-	subs map[string]map[*Subscription]bool
+	subs map[string][]*Subscription
 }
 
 // NewHub returns a hub without subscribers.
-func NewHub() *Hub { return &Hub{subs: map[string]map[*Subscription]bool{}} }
+func NewHub() *Hub { return &Hub{subs: map[string][]*Subscription{}} }
 
-// Changed tells the subscribers of the table that the keys changed. It never
-// blocks.
+// Changed tells the subscribers of the table that the keys changed, in the order
+// in which they subscribed: a cache that was there before a loop is out of date
+// when the loop wakes. It never blocks.
 func (h *Hub) Changed(table string, keys []string) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	for s := range h.subs[table] {
+	for _, s := range h.subs[table] {
 		s.add(keys)
 	}
 }
@@ -43,10 +47,7 @@ func (h *Hub) attach(s *Subscription, tables []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, t := range tables {
-		if h.subs[t] == nil {
-			h.subs[t] = map[*Subscription]bool{}
-		}
-		h.subs[t][s] = true
+		h.subs[t] = append(h.subs[t], s)
 	}
 }
 
@@ -88,7 +89,7 @@ func (s *Subscription) Close() {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
 	for _, t := range s.tables {
-		delete(s.hub.subs[t], s)
+		s.hub.subs[t] = slices.DeleteFunc(s.hub.subs[t], func(other *Subscription) bool { return other == s })
 	}
 }
 

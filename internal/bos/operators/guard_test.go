@@ -122,9 +122,15 @@ func TestDisabledNodesTransitionIsAborted(t *testing.T) {
 			})
 			must(t, err)
 		}
+		together := false // a busy machine may have asked for each by itself
+		w.with(func() {
+			for _, tr := range w.transitions {
+				together = together || !tr.Done && len(tr.Tasks) == len(nodes)
+			}
+		})
 		disable(nodes[0])
 		w.eventually("the first call given up", func() bool { return !w.component(nodes[0]).Engine.Call.Open() })
-		if open() != 2 {
+		if together && open() != 2 {
 			t.Fatal("the transition ended although it drives a node that is wanted off")
 		}
 		if restart {

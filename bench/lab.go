@@ -174,3 +174,22 @@ func drain(resp *http.Response) error {
 	_, err := io.Copy(io.Discard, resp.Body)
 	return err
 }
+
+// onEach measures a row on a lab of each build.
+func (b *bench) onEach(ctx context.Context, nodes int, how setup, measure func(l *lab) (row, error)) error {
+	for _, build := range b.builds {
+		l, err := startLab(ctx, build, nodes, how)
+		if err != nil {
+			return err
+		}
+		r, err := measure(l)
+		l.stop()
+		if err != nil {
+			return err
+		}
+		if err := b.print(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -18,23 +18,12 @@ import (
 // firstPowerOn measures from the POST of a session to the first reset that
 // reaches a BMC, for 4 nodes, the median of several.
 func firstPowerOn(ctx context.Context, b *bench) error {
-	for _, build := range b.builds {
-		l, err := startLab(ctx, build, 4, setup{})
-		if err != nil {
-			return err
-		}
+	return b.onEach(ctx, 4, setup{}, func(l *lab) (row, error) {
+		r := row{name: "first-power-on", build: l.build.name, goal: "ms <= 100"}
 		first, err := l.firstPowerOn(ctx)
-		l.stop()
-		if err != nil {
-			return err
-		}
-		r := row{name: "first-power-on", build: build.name, goal: "ms <= 100"}
 		r.add("ms", first.Seconds()*1000)
-		if err := b.print(r); err != nil {
-			return err
-		}
-	}
-	return nil
+		return r, err
+	})
 }
 
 func (l *lab) firstPowerOn(ctx context.Context) (time.Duration, error) {
@@ -69,22 +58,8 @@ func (l *lab) firstPowerOn(ctx context.Context) (time.Duration, error) {
 // requests by a bare client: each turns off nodes that are on and at rest.
 func powerTransition(ctx context.Context, b *bench) error {
 	const n = 10_000
-	for _, build := range b.builds {
-		// What finds nothing to boot shall not ask again while this measures.
-		l, err := startLab(ctx, build, n, setup{pace: 1000})
-		if err != nil {
-			return err
-		}
-		r, err := l.powerTransition(ctx)
-		l.stop()
-		if err != nil {
-			return err
-		}
-		if err := b.print(r); err != nil {
-			return err
-		}
-	}
-	return nil
+	// What finds nothing to boot shall not ask again while this measures.
+	return b.onEach(ctx, n, setup{pace: 1000}, func(l *lab) (row, error) { return l.powerTransition(ctx) })
 }
 
 func (l *lab) powerTransition(ctx context.Context) (row, error) {

@@ -85,21 +85,7 @@ func usedBy(p *proc.Process) func() (time.Duration, error) {
 // handler that answers the same bytes.
 func bootScripts(ctx context.Context, b *bench) error {
 	const nodes, count = 1000, 40_000
-	for _, build := range b.builds {
-		l, err := startLab(ctx, build, nodes, setup{})
-		if err != nil {
-			return err
-		}
-		r, err := l.bootScripts(ctx, count)
-		l.stop()
-		if err != nil {
-			return err
-		}
-		if err := b.print(r); err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.onEach(ctx, nodes, setup{}, func(l *lab) (row, error) { return l.bootScripts(ctx, count) })
 }
 
 func (l *lab) bootScripts(ctx context.Context, count int) (row, error) {
@@ -173,26 +159,18 @@ func smallObjects(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	for _, build := range b.builds {
-		l, err := startLab(ctx, build, 0, setup{})
-		if err != nil {
-			return err
-		}
+	return b.onEach(ctx, 0, setup{}, func(l *lab) (row, error) {
+		r := row{name: "s3-small", build: l.build.name, goal: "over nginx <= 2.5"}
 		own, err := l.smallObjects(ctx, object, count)
-		l.stop()
 		if err != nil {
-			return err
+			return r, err
 		}
-		r := row{name: "s3-small", build: build.name, goal: "over nginx <= 2.5"}
 		r.add("over_nginx", own.micros()/nginx.micros())
 		r.add("own_cpu_us_per_request", own.micros())
 		r.add("nginx_cpu_us_per_request", nginx.micros())
 		r.add("per_second", own.rate())
-		if err := b.print(r); err != nil {
-			return err
-		}
-	}
-	return nil
+		return r, nil
+	})
 }
 
 // smallObjects asks by as many presigned URLs as 1,000 nodes have.

@@ -62,24 +62,29 @@ type sessionsOutput struct{ Body []SessionRecord }
 
 type extendedOutput struct{ Body ExtendedStatus }
 
-// one is the answer of a call that returned the session.
-func (s *Service) one(ctx context.Context, session Session, err error) (*sessionOutput, error) {
-	if err != nil {
-		return nil, err
+// sessionRecords are the sessions as they are served.
+func (s *Service) sessionRecords(ctx context.Context, list ...Session) ([]SessionRecord, error) {
+	nodes, err := s.SessionNodes(ctx, list...)
+	records := make([]SessionRecord, len(list))
+	for i := range list {
+		records[i] = sessionRecord(&list[i], nodes[list[i].key()].Components)
 	}
-	nodes, err := s.SessionNodes(ctx, session)
-	if err != nil {
-		return nil, err
-	}
-	return &sessionOutput{Body: sessionRecord(&session, nodes[session.key()].Components)}, nil
+	return records, err
+}
+
+func (s *Service) oneSession(ctx context.Context, session Session) (*sessionOutput, error) {
+	records, err := s.sessionRecords(ctx, session)
+	return &sessionOutput{records[0]}, err
+}
+
+func sessionOperation(id, method, path, summary string, status int, tags ...string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, DefaultStatus: status,
+		Tags: append([]string{"v2", "sessions"}, tags...)}
 }
 
 func registerSessions(api huma.API, s *Service) {
-	op := func(id, method, path, summary string, status int, tags ...string) huma.Operation {
-		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, DefaultStatus: status,
-			Tags: append([]string{"v2", "sessions"}, tags...)}
-	}
-	const all, one, status = "/v2/sessions", "/v2/sessions/{session_id}", "/v2/sessions/{session_id}/status"
+	const all = "/v2/sessions"
+	op := sessionOperation
 	httpapi.Handle(api, op("post_v2_session", http.MethodPost, all, "Start a session", http.StatusCreated),
 		func(ctx context.Context, in *createSessionInput) (*sessionOutput, error) {
 			n := in.Body
@@ -100,12 +105,8 @@ func registerSessions(api huma.API, s *Service) {
 			if err != nil {
 				return nil, err
 			}
-			nodes, err := s.SessionNodes(ctx, list...)
-			out := &sessionsOutput{Body: make([]SessionRecord, len(list))}
-			for i := range list {
-				out.Body[i] = sessionRecord(&list[i], nodes[list[i].key()].Components)
-			}
-			return out, err
+			records, err := s.sessionRecords(ctx, list...)
+			return &sessionsOutput{records}, err
 		})
 	httpapi.Handle(api, op("delete_v2_sessions", http.MethodDelete, all, "Delete sessions", http.StatusNoContent),
 		func(ctx context.Context, in *sessionsInput) (*struct{}, error) {
@@ -115,15 +116,28 @@ func registerSessions(api huma.API, s *Service) {
 			}
 			return nil, s.DeleteSessions(ctx, in.Tenant, f)
 		})
+	registerSession(api, s)
+}
+
+// registerSession are the routes of one session.
+func registerSession(api huma.API, s *Service) {
+	const one, status = "/v2/sessions/{session_id}", "/v2/sessions/{session_id}/status"
+	op := sessionOperation
 	httpapi.Handle(api, op("get_v2_session", http.MethodGet, one, "Describe a session", 0),
 		func(ctx context.Context, in *SessionPath) (*sessionOutput, error) {
 			session, err := s.Session(ctx, in.ID, in.Tenant)
-			return s.one(ctx, session, err)
+			if err != nil {
+				return nil, err
+			}
+			return s.oneSession(ctx, session)
 		})
 	httpapi.Handle(api, op("patch_v2_session", http.MethodPatch, one, "Change a session's status; for BOS itself", 0, "cli_ignore"),
 		func(ctx context.Context, in *patchSessionInput) (*sessionOutput, error) {
 			session, err := s.UpdateSession(ctx, in.ID, in.Tenant, in.Body.apply, in.Body.Components)
-			return s.one(ctx, session, err)
+			if err != nil {
+				return nil, err
+			}
+			return s.oneSession(ctx, session)
 		})
 	httpapi.Handle(api, op("delete_v2_session", http.MethodDelete, one, "Delete a session", http.StatusNoContent),
 		func(ctx context.Context, in *SessionPath) (*struct{}, error) {

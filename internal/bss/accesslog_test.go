@@ -17,22 +17,6 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func onEachEngine(t *testing.T, test func(t *testing.T, db *store.DB)) {
-	for name, at := range map[string]func(testing.TB) string{
-		"sqlite":   func(t testing.TB) string { return t.TempDir() + "/drover.db" },
-		"postgres": storetest.Postgres,
-	} {
-		t.Run(name, func(t *testing.T) {
-			db, err := store.Open(t.Context(), at(t), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { db.Close() })
-			test(t, db)
-		})
-	}
-}
-
 func accessOf(name string, at int64) EndpointAccess {
 	return EndpointAccess{Name: name, Endpoint: bootscriptEndpoint, LastEpoch: at}
 }
@@ -46,7 +30,7 @@ func wantAccesses(t *testing.T, l *accessLog, name string, want ...EndpointAcces
 }
 
 func TestTheLastAccessIsToldHoweverOftenTheLogIsWrittenAnew(t *testing.T) {
-	onEachEngine(t, func(t *testing.T, db *store.DB) {
+	storetest.OnEach(t, func(t *testing.T, db *store.DB) {
 		l := newAccessLog(db)
 		for n := range int64(2*shortenAfter + 5) {
 			if err := l.add(t.Context(), []EndpointAccess{accessOf("x1", n), accessOf("x2", 1000-n)}); err != nil {
@@ -64,7 +48,7 @@ func TestTheLastAccessIsToldHoweverOftenTheLogIsWrittenAnew(t *testing.T) {
 }
 
 func TestALogOfManyHostsIsReadInPartForOne(t *testing.T) {
-	onEachEngine(t, func(t *testing.T, db *store.DB) {
+	storetest.OnEach(t, func(t *testing.T, db *store.DB) {
 		l := newAccessLog(db)
 		var all []EndpointAccess
 		for n := range 5000 {
@@ -85,7 +69,7 @@ func TestALogOfManyHostsIsReadInPartForOne(t *testing.T) {
 }
 
 func TestReadersFindAllAccessesWhileTheLogIsWrittenAnew(t *testing.T) {
-	onEachEngine(t, func(t *testing.T, db *store.DB) {
+	storetest.OnEach(t, func(t *testing.T, db *store.DB) {
 		l := newAccessLog(db)
 		for n := range 10 {
 			if err := l.add(t.Context(), []EndpointAccess{accessOf(fmt.Sprint("x", n), 1)}); err != nil {
@@ -114,7 +98,7 @@ func TestReadersFindAllAccessesWhileTheLogIsWrittenAnew(t *testing.T) {
 }
 
 func TestAccessesWithRowsOfTheirOwnMove(t *testing.T) {
-	onEachEngine(t, func(t *testing.T, db *store.DB) {
+	storetest.OnEach(t, func(t *testing.T, db *store.DB) {
 		l := newAccessLog(db)
 		if err := l.former.Put(t.Context(), accessOf("x1", 1), accessOf("x2", 1)); err != nil {
 			t.Fatal(err)

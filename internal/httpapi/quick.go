@@ -9,10 +9,9 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
-// Quick is the way of the requests that every node makes: it spares them the
+// Quick is a Shortcut for the requests that every node makes: it spares them the
 // reflection, the schema and the second decoding. It is for requests of the
 // form that nodes send and no other; each of those goes the usual way, which
 // says what is wrong with it. So an answer never depends on the way, and the
@@ -35,26 +34,25 @@ func HandleQuick[I, O any](api huma.API, op huma.Operation, quick Quick[I, O], h
 	if op.DefaultStatus == 0 {
 		op.DefaultStatus = http.StatusOK
 	}
-	serve := func(w http.ResponseWriter, r *http.Request) bool {
+	HandleShort(api, op, func(w http.ResponseWriter, r *http.Request) (answered bool, _ error) {
 		in := new(I)
 		if !quick.read(w, r, in) {
-			return false
+			return false, nil
 		}
 		out, err := handler(r.Context(), in)
 		if err != nil {
 			quickError(w, err)
-			return true
+			return true, nil
 		}
 		if quick.Answer == nil {
 			w.WriteHeader(op.DefaultStatus)
-			return true
+			return true, nil
 		}
 		w.Header()["Content-Type"] = jsonType
 		w.WriteHeader(op.DefaultStatus)
 		jsonFormat.Marshal(w, quick.Answer(out)) //nolint:errcheck // the client is gone; nobody is left to tell
-		return true
-	}
-	Handle(quickAPI{api, serve}, op, handler)
+		return true, nil
+	}, handler)
 }
 
 var jsonType = []string{"application/json"}
@@ -102,31 +100,11 @@ func plainHeaders(h http.Header) bool {
 	return one("Content-Type", "application/json") && one("Accept", "application/json", "*/*")
 }
 
+// quickError answers with the error: the body, which the usual way would read
+// first, is gone.
 func quickError(w http.ResponseWriter, err error) {
 	p := AsProblem(err)
 	w.Header().Set("Content-Type", ProblemType)
 	w.WriteHeader(p.Status)
 	jsonFormat.Marshal(w, p) //nolint:errcheck // the client is gone
-}
-
-// quickAPI registers with an API what may be served before it.
-type quickAPI struct {
-	huma.API
-	serve func(http.ResponseWriter, *http.Request) bool
-}
-
-func (a quickAPI) Adapter() huma.Adapter { return quickAdapter{a.API.Adapter(), a.serve} }
-
-type quickAdapter struct {
-	huma.Adapter
-	serve func(http.ResponseWriter, *http.Request) bool
-}
-
-func (a quickAdapter) Handle(op *huma.Operation, usual func(huma.Context)) {
-	a.Adapter.Handle(op, func(ctx huma.Context) {
-		r, w := humago.Unwrap(ctx)
-		if !a.serve(w, r) {
-			usual(ctx)
-		}
-	})
 }

@@ -23,21 +23,6 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// onEach runs the test on SQLite and on PostgreSQL.
-func onEach(t *testing.T, test func(t *testing.T, db *store.DB)) {
-	for name, at := range map[string]func(testing.TB) string{
-		"sqlite":   func(t testing.TB) string { return t.TempDir() + "/drover.db" },
-		"postgres": storetest.Postgres,
-	} {
-		t.Run(name, func(t *testing.T) {
-			db, err := store.Open(t.Context(), at(t), nil)
-			must(t, err)
-			t.Cleanup(func() { db.Close() })
-			test(t, db)
-		})
-	}
-}
-
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -65,7 +50,7 @@ func wantTexts(t *testing.T, j *journal.Journal, node string, want ...string) {
 }
 
 func TestAReaderOfOneNodeReadsTheSegmentsThatHaveIt(t *testing.T) {
-	onEach(t, func(t *testing.T, db *store.DB) {
+	storetest.OnEach(t, func(t *testing.T, db *store.DB) {
 		now := time.Unix(1_000_000, 0)
 		j := journal.New(db, func() time.Time { return now })
 		node := func(n int) string { return fmt.Sprintf("x1000c%ds%db%dn0", n/1000, n/10%100, n%10) }
@@ -96,7 +81,7 @@ func TestAReaderOfOneNodeReadsTheSegmentsThatHaveIt(t *testing.T) {
 }
 
 func TestEntriesArePagedInTheOrderOfTheirTimes(t *testing.T) {
-	onEach(t, func(t *testing.T, db *store.DB) {
+	storetest.OnEach(t, func(t *testing.T, db *store.DB) {
 		now := time.Unix(1_000_000, 0)
 		j := journal.New(db, func() time.Time { return now })
 		r := rand.New(rand.NewPCG(3, 4))
@@ -126,7 +111,7 @@ func TestEntriesArePagedInTheOrderOfTheirTimes(t *testing.T) {
 }
 
 func TestServersThatWriteAtTheSameInstantKeepAllEntries(t *testing.T) {
-	onEach(t, func(t *testing.T, db *store.DB) {
+	storetest.OnEach(t, func(t *testing.T, db *store.DB) {
 		now := func() time.Time { return time.Unix(1_000_000, 0) }
 		var writing sync.WaitGroup
 		for range 8 {
@@ -149,7 +134,7 @@ func TestServersThatWriteAtTheSameInstantKeepAllEntries(t *testing.T) {
 }
 
 func TestAnEntryThatIsWrittenAgainIsToldOnce(t *testing.T) {
-	onEach(t, func(t *testing.T, db *store.DB) {
+	storetest.OnEach(t, func(t *testing.T, db *store.DB) {
 		j := journal.New(db, time.Now)
 		must(t, j.WriteTwice(t.Context(), journal.Entry{Node: "x1", Text: "a"}, journal.Entry{Node: "x2", Text: "b"}))
 		wantTexts(t, j, "x1", "a", "a") // the third was another one, of the same text
@@ -158,7 +143,7 @@ func TestAnEntryThatIsWrittenAgainIsToldOnce(t *testing.T) {
 }
 
 func TestAnEntryGoesWithTheTransactionThatWroteIt(t *testing.T) {
-	onEach(t, func(t *testing.T, db *store.DB) {
+	storetest.OnEach(t, func(t *testing.T, db *store.DB) {
 		j := journal.New(db, time.Now)
 		undone := errors.New("undone")
 		err := db.InTx(t.Context(), func(ctx context.Context) error {
@@ -174,7 +159,7 @@ func TestAnEntryGoesWithTheTransactionThatWroteIt(t *testing.T) {
 }
 
 func TestTheOldestEntriesGoByAgeAndBySize(t *testing.T) {
-	onEach(t, func(t *testing.T, db *store.DB) {
+	storetest.OnEach(t, func(t *testing.T, db *store.DB) {
 		now := time.Unix(1_000_000, 0)
 		j := journal.New(db, func() time.Time { return now })
 		for n := range 10 {
@@ -199,7 +184,7 @@ func TestTheOldestEntriesGoByAgeAndBySize(t *testing.T) {
 }
 
 func TestEntriesWithRowsOfTheirOwnMoveIntoSegments(t *testing.T) {
-	onEach(t, func(t *testing.T, db *store.DB) {
+	storetest.OnEach(t, func(t *testing.T, db *store.DB) {
 		former := store.NewTable(db, store.Spec[journal.Entry]{Name: "journal", Kind: "Journal entry", Key: func(e *journal.Entry) string { return e.Key }})
 		at := time.Unix(1_000_000, 0).UTC()
 		var rows []journal.Entry
@@ -259,7 +244,7 @@ func TestARowOfANameThatIsNoTextHoldsUpNoMove(t *testing.T) {
 // PostgreSQL takes no text with a zero byte or damaged UTF-8.
 func TestAnEntryThatTheDatabaseRefusesHoldsUpNoOther(t *testing.T) {
 	for name, at := range map[string]func(testing.TB) string{
-		"sqlite":   func(t testing.TB) string { return t.TempDir() + "/drover.db" },
+		"sqlite":   storetest.SQLite,
 		"postgres": storetest.Postgres,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,49 +6,22 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/bmc"
+	"github.com/drover-hpc/drover/internal/bmc/bmctest"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/loopback"
 	"github.com/drover-hpc/drover/internal/pcs"
 )
 
-// machine is a system behind a BMC that is at once as it is told to be.
-type machine struct {
-	bmc.System
-	mu     sync.Mutex
-	power  bmc.PowerState
-	resets int
-}
-
-func (m *machine) Hardware() bmc.Hardware         { return bmc.Hardware{} }
-func (m *machine) BootOverride() bmc.BootOverride { return bmc.BootOverride{} }
-
-func (m *machine) PowerState() bmc.PowerState {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.power
-}
-
-func (m *machine) Reset(kind string) *bmc.Refusal {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.resets++
-	if m.power = bmc.Off; kind == bmc.ResetOn {
-		m.power = bmc.On
-	}
-	return nil
-}
-
 // machines makes the world's components systems that are on, each behind a BMC
 // with an address of its own.
-func (w *world) machines(names ...string) (*bmc.Face, []machine) {
+func (w *world) machines(names ...string) (*bmc.Face, []bmctest.Machine) {
 	w.t.Helper()
 	const net loopback.Net = 108
-	all := make([]machine, len(names))
+	all := make([]bmctest.Machine, len(names))
 	face := bmc.NewFace(func(at netip.Addr) (bmc.Controller, bool) {
 		i := net.Index(at)
 		if i < 0 || i >= len(all) {
@@ -63,7 +36,7 @@ func (w *world) machines(names ...string) (*bmc.Face, []machine) {
 	go face.Serve(l) //nolint:errcheck // until Close
 	w.t.Cleanup(face.Close)
 	for i, x := range names {
-		all[i].power = bmc.On
+		all[i].Turn(bmc.On)
 		const path = "/redfish/v1/Systems/Node0"
 		w.site.endpoints[x] = hsm.ComponentEndpoint{ID: x, OdataID: path, RedfishEndpointID: x[:len(x)-2],
 			RedfishEndpointFQDN: fmt.Sprintf("%s:%d", net.Address(i), loopback.Port(l)),
@@ -97,7 +70,7 @@ func TestARebootTakesAConnectionThreeLooksAndTwoResetsOfEachBMC(t *testing.T) {
 	}
 	resets := 0
 	for i := range machines {
-		resets += machines[i].resets
+		resets += machines[i].Resets()
 	}
 	if looks := int(after-before) - resets; looks != 3*nodes {
 		t.Errorf("%d looks at %d nodes, want three at each: before and after it goes off, and when it is on", looks, nodes)

@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	simulated "github.com/drover-hpc/drover/internal/bmc"
+	"github.com/drover-hpc/drover/internal/bmc/bmctest"
 	"github.com/drover-hpc/drover/internal/loopback"
 	"github.com/drover-hpc/drover/internal/redfish"
 )
@@ -28,43 +28,18 @@ const (
 	resetPath  = systemPath + "/Actions/ComputerSystem.Reset"
 )
 
-// machine is a system that is as it was told to be.
-type machine struct {
-	simulated.System
-	mu     sync.Mutex
-	power  simulated.PowerState
-	resets int
-}
-
-func (m *machine) Hardware() simulated.Hardware         { return simulated.Hardware{} }
-func (m *machine) BootOverride() simulated.BootOverride { return simulated.BootOverride{} }
-func (m *machine) PowerState() simulated.PowerState {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.power
-}
-func (m *machine) Reset(kind string) *simulated.Refusal {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.resets++
-	if m.power = simulated.Off; kind == simulated.ResetOn {
-		m.power = simulated.On
-	}
-	return nil
-}
-
 // secured is simulated BMCs that speak TLS, with the handshakes that they made.
 type secured struct {
 	face          *simulated.Face
 	addresses     []string
-	machines      []machine
+	machines      []bmctest.Machine
 	full, resumed atomic.Int64
 }
 
 func serveSecured(t *testing.T, count int) *secured {
 	t.Helper()
 	const net loopback.Net = 109
-	s := &secured{machines: make([]machine, count)}
+	s := &secured{machines: make([]bmctest.Machine, count)}
 	s.face = simulated.NewFace(func(at netip.Addr) (simulated.Controller, bool) {
 		i := net.Index(at)
 		if i < 0 || i >= count {
@@ -77,7 +52,7 @@ func serveSecured(t *testing.T, count int) *secured {
 		t.Fatal(err)
 	}
 	for i := range count {
-		s.machines[i].power = simulated.On
+		s.machines[i].Turn(simulated.On)
 		s.addresses = append(s.addresses, fmt.Sprintf("https://%s:%d", net.Address(i), loopback.Port(l)))
 	}
 	certified := httptest.NewUnstartedServer(nil) // has a certificate

@@ -101,7 +101,7 @@ func (g *group) wait(ctx context.Context, m *member) error {
 // part does the caller's part and gives the turn away, whatever happens.
 func (g *group) part(ctx context.Context, m *member, do func(ctx context.Context) error) error {
 	defer g.pass()
-	m.tx = &tx{conn: part{g}, changed: map[string]map[string]bool{}}
+	m.tx = &tx{conn: partConn{g}, changed: map[string]map[string]bool{}}
 	g.saved = false
 	whole := false
 	defer func() {
@@ -143,17 +143,17 @@ func (g *group) undo(ctx context.Context) {
 	}
 }
 
-// part is the connection of a caller's part.
-type part struct{ g *group }
+// partConn is the connection of a caller's part.
+type partConn struct{ g *group }
 
-func (p part) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (p partConn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	if err := p.g.save(ctx); err != nil {
 		return nil, err
 	}
 	return p.g.ExecContext(ctx, query, args...)
 }
 
-func (p part) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (p partConn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if err := p.g.save(ctx); err != nil {
 		return nil, err
 	}

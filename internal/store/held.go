@@ -161,12 +161,12 @@ func (h *held[T]) stage(ctx context.Context, docs []T) error {
 		}
 		k := h.keep(&docs[i])
 		k.row = row
-		// The encoder's mark for bytes that are no text, which a restart would read.
-		if bytes.Contains(row, []byte(`\ufffd`)) && h.asRead(k) != "" {
-			return fault.New(fault.Invalid, "write to %s: '%s' is not UTF-8 throughout", h.table.spec.Name, h.table.spec.Key(&docs[i]))
-		}
-		if checking {
-			if where := h.asRead(k); where != "" {
+		noText := bytes.Contains(row, []byte(`\ufffd`)) // the encoder's mark, which a restart would read
+		if noText || checking {
+			switch where := h.asRead(k); {
+			case where != "" && noText:
+				return fault.New(fault.Invalid, "write to %s: '%s' is not UTF-8 throughout", h.table.spec.Name, h.table.spec.Key(&docs[i]))
+			case where != "":
 				panic("store: memory and database differ in " + where)
 			}
 		}

@@ -131,6 +131,7 @@ func (s *Segments) Delete(ctx context.Context, keys ...string) error {
 		if _, err := tx.conn.ExecContext(ctx, "DELETE FROM "+s.name+" WHERE "+where, arg); err != nil {
 			return failed(s.db, "delete from", s.name, err)
 		}
+		s.db.counts.written.Add(int64(len(keys)))
 		tx.note(s.name)
 		return nil
 	})
@@ -164,6 +165,7 @@ func (s *Segments) deleteOlder(ctx context.Context, before int64) (total int, er
 				n, err = r.RowsAffected()
 			}
 			if err == nil && n > 0 {
+				s.db.counts.written.Add(n)
 				txOf(ctx).note(s.name)
 			}
 			return err

@@ -10,14 +10,14 @@ import (
 
 // pass is one look at a number of components.
 type pass struct {
-	options bos.Options
-	now     time.Time
-	facts   func(c *bos.Component) machine.Facts
-	given   *given
-	held    *held
-	call    string
-	results map[string]machine.Result
-	heard   map[string]*machine.Outcome
+	options   bos.Options
+	now       time.Time
+	facts     func(c *bos.Component) machine.Facts
+	given     *given
+	unwritten *unwritten
+	call      string
+	results   map[string]machine.Result
+	heard     map[string]*machine.Outcome
 	// known are the nodes of which PCS and CFS said where they stand.
 	known map[string]bool
 }
@@ -32,7 +32,7 @@ func (p *pass) next(c bos.Component, step func(bos.Component)) machine.Result {
 	f := p.facts(&c)
 	f.CallID = p.call
 	p.given.note(&c)
-	if since, waits := p.held.since[c.ID]; waits { // as if it had been written then
+	if since, waits := p.unwritten.since[c.ID]; waits { // as if it had been written then
 		if then := machine.Next(c, f, p.options, since).Component; onlyAccepted(c, then) {
 			c = then
 		}

@@ -85,7 +85,7 @@ func (o *Operators) nodes(c *Config) {
 	on, soft, hard := newPowerOn(caller, boot), newSoftOff(caller), newForceOff(caller)
 	o.add(c, transitions.loop, transitions)
 	o.status = &status{loop: looks, components: c.Service, power: power, config: config, outcomes: outcomes, given: given, driven: transitions, names: names, now: c.Now,
-		hinted: c.PowerTable != "" && c.ConfigurationTable != "", held: &held{within: acceptedWithin, since: map[string]time.Time{}}, again: map[string]time.Time{}, options: c.Service.Options,
+		hinted: c.PowerTable != "" && c.ConfigurationTable != "", unwritten: &unwritten{within: acceptedWithin, since: map[string]time.Time{}}, again: map[string]time.Time{}, options: c.Service.Options,
 		effects: map[machine.Effect]effector{machine.CallPowerOn: on, machine.CallSoftOff: soft, machine.CallForceOff: hard,
 			machine.Configure: configure, machine.Abandon: transitions}}
 	o.add(c, looks, o.status)

@@ -28,8 +28,8 @@ type status struct {
 	now        clock
 	// hinted: PCS and CFS tell of every change, so that nothing is looked at
 	// again and again that stands as it should.
-	hinted bool
-	held   *held
+	hinted    bool
+	unwritten *unwritten
 	// again is when nodes are asked for again of which it is not known where
 	// they stand.
 	again map[string]time.Time
@@ -97,7 +97,7 @@ func (s *status) lookAway(ctx context.Context, options bos.Options, looked []str
 	s.outcomes.forget(gone)
 	s.given.forget(gone)
 	for _, id := range gone {
-		s.held.forget(id)
+		s.unwritten.forget(id)
 		delete(s.again, id)
 	}
 	return s.abandon(ctx, options, s.driven.drives(gone))
@@ -130,7 +130,7 @@ func (s *status) decide(ctx context.Context, options bos.Options, chunk []bos.Co
 	for i := range chunk {
 		ids[i] = chunk[i].ID
 	}
-	p := &pass{options: options, now: s.now(), facts: s.facts(ctx, ids), given: s.given, held: s.held, call: s.names.next(), results: make(map[string]machine.Result, len(chunk)), known: make(map[string]bool, len(chunk))}
+	p := &pass{options: options, now: s.now(), facts: s.facts(ctx, ids), given: s.given, unwritten: s.unwritten, call: s.names.next(), results: make(map[string]machine.Result, len(chunk)), known: make(map[string]bool, len(chunk))}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -174,7 +174,7 @@ func (s *status) waits(before *bos.Component, r *machine.Result, now time.Time) 
 	if r.Effect != machine.Nothing || r.Reread {
 		return false
 	}
-	until := s.held.hold(before, r.Component, now)
+	until := s.unwritten.wait(before, r.Component, now)
 	if until.IsZero() {
 		return false
 	}
@@ -202,7 +202,7 @@ func (s *status) follow(ctx context.Context, p *pass) {
 	for id, r := range p.results {
 		s.outcomes.recorded(id, p.heard[id])
 		s.given.recorded(&r.Component)
-		s.held.forget(id)
+		s.unwritten.forget(id)
 		if r.Reread || r.Effect != machine.Nothing && r.Effect != machine.Configure {
 			reread = append(reread, id)
 		}

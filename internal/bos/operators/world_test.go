@@ -57,7 +57,7 @@ type world struct {
 	beforePower func(op string, nodes []string) error
 	onNodes     func() // HSM is asked for nodes
 	beforeBoot  func(node string)
-	within      time.Duration  // see held
+	within      time.Duration  // see unwritten
 	asked       map[string]int // how many nodes services were asked for
 	boots       sync.WaitGroup
 }
@@ -106,7 +106,7 @@ func newWorld(t testing.TB, n int) *world {
 func (w *world) start() {
 	w.ops = New(Config{Service: w.service, Hub: w.hub, Inventory: hsmWorld{w}, Power: pcsWorld{w}, BootParameters: bssWorld{w},
 		Configurations: cfsWorld{w}, PowerTable: "pcs_status", TransitionTable: "pcs_transitions", ConfigurationTable: "cfs_components"})
-	w.ops.status.held.within = w.within
+	w.ops.status.unwritten.within = w.within
 	w.ops.Start(context.Background())
 }
 

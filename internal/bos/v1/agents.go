@@ -147,11 +147,13 @@ func (a *Agents) sweep(ctx context.Context, wanted map[string]bool) error {
 		kept[(&Session{ID: id}).Job()] = true
 	}
 	for _, id := range jobs {
-		part := a.executor.Stop
+		end := a.executor.Stop
 		if kept[id] {
-			part = a.see
+			end = a.see
+		} else {
+			delete(a.leaving, id)
 		}
-		if err := part(ctx, id); err != nil {
+		if err := end(ctx, id); err != nil {
 			a.loop.Later(id, err)
 		}
 	}

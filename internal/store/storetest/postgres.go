@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/drover-hpc/drover/internal/need"
+	"github.com/drover-hpc/drover/internal/store"
 )
 
 // Postgres returns the URL of an empty database on a PostgreSQL server of the
@@ -35,6 +36,24 @@ func Postgres(t testing.TB) string {
 	}
 	return url
 }
+
+// OnEach runs the test on a fresh database of each engine. TestMain has to call
+// StopPostgres.
+func OnEach(t *testing.T, test func(t *testing.T, db *store.DB)) {
+	for name, source := range map[string]func(testing.TB) string{"sqlite": SQLite, "postgres": Postgres} {
+		t.Run(name, func(t *testing.T) {
+			db, err := store.Open(t.Context(), source(t), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { db.Close() })
+			test(t, db)
+		})
+	}
+}
+
+// SQLite returns the name of a file that is not there yet.
+func SQLite(t testing.TB) string { return filepath.Join(t.TempDir(), "drover.db") }
 
 // StopPostgres ends the server that Postgres started, if any.
 func StopPostgres() {

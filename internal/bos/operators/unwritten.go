@@ -10,9 +10,9 @@ import (
 // request. A node that is up before that is written once for both.
 const acceptedWithin = 5 * time.Second
 
-// held are the nodes of which no more is known than onlyAccepted, which waits
+// unwritten are the nodes of which no more is known than onlyAccepted, which waits
 // to be written with what comes next. Times count from when it was known.
-type held struct {
+type unwritten struct {
 	within time.Duration
 	since  map[string]time.Time
 }
@@ -30,20 +30,20 @@ func onlyAccepted(before, after bos.Component) bool {
 	return after == before
 }
 
-// hold tells until when the change waits; zero is not at all.
-func (h *held) hold(before *bos.Component, after bos.Component, now time.Time) (until time.Time) {
+// wait tells until when the change waits; zero is not at all.
+func (u *unwritten) wait(before *bos.Component, after bos.Component, now time.Time) (until time.Time) {
 	if !onlyAccepted(*before, after) {
 		return time.Time{}
 	}
-	since, holding := h.since[before.ID]
-	if !holding {
+	since, waits := u.since[before.ID]
+	if !waits {
 		since = now
-		h.since[before.ID] = now
+		u.since[before.ID] = now
 	}
-	if until = since.Add(h.within); !now.Before(until) {
+	if until = since.Add(u.within); !now.Before(until) {
 		return time.Time{}
 	}
 	return until
 }
 
-func (h *held) forget(id string) { delete(h.since, id) }
+func (u *unwritten) forget(id string) { delete(u.since, id) }

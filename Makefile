@@ -27,8 +27,7 @@ test: ## format, vet, staticcheck, bench-guard, every test with -race
 	$(MAKE) --no-print-directory lint cross
 	$(MAKE) --no-print-directory bench-guard
 	DROVER_CHECK_STORE=yes $(GO) test -race -timeout 40m ./... # memory is compared with what a restart would read
-	DROVER_LOCAL_JSON=1 $(GO) test -race -timeout 20m -run 'TestBOSWorkflows|TestCFS' ./e2e # services of one process meet as over the network
-	DROVER_LOCAL_JSON=1 $(GO) test -race ./internal/bos/clients
+	DROVER_LOCAL_JSON=1 $(GO) test -race ./internal/bos/clients # services of one process meet as over the network, as in some tests of e2e
 
 demo: ## boot and configure eight simulated nodes, REAL=1: two virtual ones; KEEP=1 leaves the server running
 	scripts/need.sh git ansible ssh $(if $(REAL),qemu image)

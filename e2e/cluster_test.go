@@ -74,6 +74,10 @@ type cluster struct {
 	pause    time.Duration // between two looks
 }
 
+// asJSON are the tests in whose server the services answer each other in JSON, as
+// they do over the network. In the others they hand values over.
+var asJSON = map[string]bool{"TestBOSWorkflowsOfVersion2": true, "TestCFSAutomatedFlow": true}
+
 // patience is for machines under load, which are slow; a hang is longer.
 const patience = 3 * time.Minute
 
@@ -149,6 +153,9 @@ func (c *cluster) start() {
 	c.server = exec.Command(c.binary, append([]string{"serve", "--listen", c.listen, "--s3-listen", c.s3, "--data", data,
 		"--poll-power", "2s"}, c.flags...)...)
 	c.server.Stdout, c.server.Stderr = c.log, c.log
+	if asJSON[c.t.Name()] {
+		c.server.Env = append(os.Environ(), "DROVER_LOCAL_JSON=1")
+	}
 	os.Remove(filepath.Join(data, "url"))
 	if err := c.server.Start(); err != nil {
 		c.t.Fatal(err)

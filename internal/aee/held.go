@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/cfs"
@@ -18,7 +20,7 @@ import (
 // held.
 type Held struct {
 	Dir     string    `json:"dir"`     // of the layer
-	Env     []string  `json:"env"`     // of the playbook
+	Env     []string  `json:"env"`     // of the playbook, for runs that are not the session's
 	Command []string  `json:"command"` // that failed
 	Until   time.Time `json:"until"`
 }
@@ -39,7 +41,7 @@ func hold(ctx context.Context, d Dir, cmd *exec.Cmd, wait time.Duration, why err
 		return nil
 	}
 	if cmd != nil {
-		if err := d.Write(heldFile, Held{Dir: cmd.Dir, Env: cmd.Env, Command: cmd.Args, Until: time.Now().Add(wait).UTC()}); err != nil {
+		if err := d.Write(heldFile, Held{Dir: cmd.Dir, Env: unrecorded(cmd.Env), Command: cmd.Args, Until: time.Now().Add(wait).UTC()}); err != nil {
 			return fmt.Errorf("hold the session: %w", err)
 		}
 		defer os.Remove(d.Path(heldFile))
@@ -53,6 +55,17 @@ func hold(ctx context.Context, d Dir, cmd *exec.Cmd, wait time.Duration, why err
 		}
 	}
 	return nil
+}
+
+// unrecorded is the playbook's environment without what has a run report to
+// the session: its results, and how far hosts got. What somebody runs by hand
+// while the session is held is not what the session did.
+func unrecorded(env []string) []string {
+	kept := slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return name == "CFS_RESULTS" || name == "CFS_RESULTS_MAX" || name == "CFS_UNREPORTED" || name == "DISABLE_STATE_RECORDING"
+	})
+	return append(kept, "DISABLE_STATE_RECORDING="+pythonBool(true))
 }
 
 // Held implements cfs.Records.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
 )
 
 // Builder builds images and keeps them.
@@ -58,7 +60,7 @@ func (b *Builder) Build(ctx context.Context, s Spec) (*Image, error) {
 	}
 	reporter, err := reporterDigest(s.Reporter)
 	if err != nil {
-		return nil, err
+		return nil, fault.New(fault.Invalid, "the node's reporter: %w; build Drover with CGO_ENABLED=0 (`make build`), or name such a binary with --reporter", err)
 	}
 	from := sources(ctx, &s)
 	c := cache{b.Cache}

@@ -4,31 +4,36 @@ import (
 	"crypto/sha256"
 	"debug/elf"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"os"
-
-	"github.com/drover-hpc/drover/internal/fault"
 )
 
-// reporterDigest checks that the file runs on a node, where there may be no
-// library that it was linked with, and returns the hash of its content.
+// CheckReporter tells why the file does not run on a node, where there may be no
+// library that it was linked with; nil: it does.
+func CheckReporter(path string) error {
+	_, err := reporterDigest(path)
+	return err
+}
+
+// reporterDigest checks the file as CheckReporter does and returns the hash of
+// its content.
 func reporterDigest(path string) (string, error) {
-	const advice = "build Drover with CGO_ENABLED=0 (`make build`), or name such a binary with --reporter"
 	f, err := os.Open(path)
 	if err != nil {
-		return "", fault.New(fault.Invalid, "the node's reporter: %w", err)
+		return "", err
 	}
 	defer f.Close()
 	binary, err := elf.NewFile(f)
 	if err != nil {
-		return "", fault.New(fault.Invalid, "the node's reporter: %s is no Linux program (%w); %s", path, err, advice)
+		return "", fmt.Errorf("%s is no Linux program: %w", path, err)
 	}
 	if binary.Machine != elf.EM_X86_64 {
-		return "", fault.New(fault.Invalid, "the node's reporter: %s is for %v, and nodes are amd64; %s", path, binary.Machine, advice)
+		return "", fmt.Errorf("%s is for %v, and nodes are amd64", path, binary.Machine)
 	}
 	for _, p := range binary.Progs {
 		if p.Type == elf.PT_INTERP {
-			return "", fault.New(fault.Invalid, "the node's reporter: %s is linked dynamically and would need the libraries of this machine; %s", path, advice)
+			return "", fmt.Errorf("%s is linked dynamically and would need the libraries of this machine", path)
 		}
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {

@@ -108,11 +108,9 @@ func (w *work) debianSpec() (image.Spec, error) {
 	if err := decoder.Decode(&r); err != nil {
 		return image.Spec{}, fmt.Errorf("recipe.json: %w; expected variant, suite, mirror and packages", err)
 	}
-	reporter := w.settings.Reporter
-	if reporter == "" {
-		if reporter, err = os.Executable(); err != nil {
-			return image.Spec{}, err
-		}
+	reporter, err := w.settings.reporter()
+	if err != nil {
+		return image.Spec{}, err
 	}
 	return image.Spec{Variant: r.Variant, Suite: r.Suite, Mirror: r.Mirror, Packages: r.Packages, Reporter: reporter}, nil
 }

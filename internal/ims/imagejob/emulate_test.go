@@ -118,6 +118,31 @@ func TestJobsThatThisMachineLacksProgramsForAreRefusedWithWhatToDo(t *testing.T)
 	}
 }
 
+// A reporter that could not run on a node is no reason to build for minutes.
+func TestARecipeWhoseReporterWouldNotRunOnNodesIsRefused(t *testing.T) {
+	r := start(t)
+	recipe := r.recipe("drover", "recipe.json", "{}")
+	path := t.TempDir()
+	for _, program := range []string{"mount", "mkfs.ext4", "tar", "mksquashfs", "mmdebstrap", "apt-get", "dpkg-deb"} {
+		if err := os.WriteFile(filepath.Join(path, program), nil, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", path)
+	r.stop()
+	r.reporter = "/bin/mount" // which is linked dynamically, and there where jobs run
+	r.serve()
+	err := r.do("POST", "/v3/jobs", ims.NewJob{Type: ims.Create, ArtifactID: recipe.ID, KeyID: r.keyID, Name: "x"}, nil)
+	for _, want := range []string{"is linked dynamically", "CGO_ENABLED=0", "'artifact_id'"} {
+		if !httpapi.IsStatus(err, 400) || !strings.Contains(err.Error(), want) {
+			t.Errorf("expected 400 with %q, got %v", want, err)
+		}
+	}
+	if len(r.jobs()) != 0 {
+		t.Errorf("a refused job is kept: %+v", r.jobs())
+	}
+}
+
 // debianFor builds a root of Debian of another architecture, which takes
 // minutes and the network.
 const debianFor = `mount -t binfmt_misc none /proc/sys/fs/binfmt_misc

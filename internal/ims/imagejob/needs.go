@@ -14,8 +14,8 @@ import (
 // need is a program and the package of Debian that has it.
 type need struct{ program, pkg string }
 
-// refuse tells what keeps this machine from running the job.
-func refuse(o ims.JobOrder) error {
+// refuse tells what keeps this machine from running the job with the settings.
+func refuse(o ims.JobOrder, s Settings) error {
 	if os.Geteuid() != 0 {
 		return fault.New(fault.Forbidden, "image jobs mount file systems, change owners and make devices: the server has to run as root for them")
 	}
@@ -23,7 +23,7 @@ func refuse(o ims.JobOrder) error {
 		return err
 	}
 	if o.Type == ims.Create {
-		return refuseRecipe(o)
+		return refuseRecipe(o, s)
 	}
 	if _, err := emulator(o.Arch); err != nil {
 		return err
@@ -34,7 +34,7 @@ func refuse(o ims.JobOrder) error {
 	return nil
 }
 
-func refuseRecipe(o ims.JobOrder) error {
+func refuseRecipe(o ims.JobOrder, s Settings) error {
 	switch {
 	case o.Recipe != RecipeKiwi && o.Recipe != RecipeDrover:
 		return fault.New(fault.Invalid, "recipes of type %s cannot be built here: expected %s or %s - 'artifact_id'", o.Recipe, RecipeKiwi, RecipeDrover)
@@ -42,13 +42,29 @@ func refuseRecipe(o ims.JobOrder) error {
 		return fault.New(fault.Invalid, "a recipe for %s is built on a machine of that architecture; this is %s. "+
 			"Build the image there, upload it and register it - 'artifact_id'", o.Arch, hostArch())
 	case o.Recipe == RecipeDrover:
-		return image.Missing(true)
+		return refuseDebian(s)
 	case o.Debug && !has("/", sshd):
 		return errNoSSHD(false)
 	}
 	if _, err := exec.LookPath("kiwi-ng"); err != nil {
 		return fault.New(fault.Unavailable, "recipes of type kiwi-ng are built with kiwi-ng, which this machine lacks. Install:\n"+
 			"    apt-get install rsync && pipx install kiwi   (or the package python3-kiwi)")
+	}
+	return nil
+}
+
+// refuseDebian tells what keeps this machine from making images of its own kind.
+func refuseDebian(s Settings) error {
+	if err := image.Missing(true); err != nil {
+		return err
+	}
+	reporter, err := s.reporter()
+	if err != nil {
+		return err
+	}
+	if err := image.CheckReporter(reporter); err != nil {
+		return fault.New(fault.Invalid, "images of recipes of type %s have this server's program as the node's reporter, and %w; "+
+			"run the server with a program that is built with CGO_ENABLED=0 (`make build`), or use a recipe of type %s - 'artifact_id'", RecipeDrover, err, RecipeKiwi)
 	}
 	return nil
 }

@@ -81,6 +81,8 @@ type rig struct {
 	service *ims.Service
 	runner  *imagejob.Runner
 	gate    *gate
+	// reporter is what images of recipes of type drover get.
+	reporter string
 	// patience is for what takes longer than usual.
 	patience time.Duration
 	key      ssh.Signer
@@ -95,7 +97,7 @@ func start(t *testing.T) *rig {
 // startIn is a rig that has its jobs in the directory.
 func startIn(t *testing.T, jobs string) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), hub: events.NewHub(), gate: newGate(t)}
+	r := &rig{t: t, dir: t.TempDir(), hub: events.NewHub(), gate: newGate(t), reporter: staticProgram}
 	if err := os.Symlink(jobs, filepath.Join(r.dir, "jobs")); err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +137,7 @@ func (r *rig) serve() {
 	}
 	r.runner, err = imagejob.NewRunner(imagejob.Config{Dir: filepath.Join(r.dir, "jobs"), Program: []string{self, "ims-job"},
 		Settings: imagejob.Settings{Endpoint: r.gate.url(), Credentials: creds, Cache: image.DefaultCache(os.Getenv),
-			Patience: time.Minute, Reporter: staticProgram}})
+			Patience: time.Minute, Reporter: r.reporter}})
 	if err == nil {
 		err = r.runner.Open()
 	}

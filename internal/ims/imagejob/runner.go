@@ -62,7 +62,7 @@ func NewRunner(cfg Config) (*Runner, error) {
 }
 
 // Refuse implements ims.Runner.
-func (r *Runner) Refuse(o ims.JobOrder) error { return refuse(o) }
+func (r *Runner) Refuse(o ims.JobOrder) error { return refuse(o, r.settings) }
 
 // Start implements ims.Runner.
 func (r *Runner) Start(o ims.JobOrder) error {

@@ -2,6 +2,7 @@ package imagejob
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -37,6 +38,15 @@ func (s Settings) withDefaults() Settings {
 		s.Patience = time.Hour
 	}
 	return s
+}
+
+// reporter is the file that images of recipes of type drover have as
+// /usr/bin/drover.
+func (s Settings) reporter() (string, error) {
+	if s.Reporter != "" {
+		return s.Reporter, nil
+	}
+	return os.Executable()
 }
 
 // work is a job as its steps see it.

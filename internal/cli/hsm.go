@@ -23,9 +23,22 @@ func editHSM(c *catalog) {
 		d.Build = fromFile("file", d.Plain)
 		c.put(d)
 	}
+	requireWishes(c)
 	for _, d := range c.shown {
 		if d.Verb == "clear" && d.Danger == "" {
 			d.Danger = "This will delete all " + strings.Join(d.Groups, " ") + " in HSM, continue?"
+		}
+	}
+}
+
+// requireWishes has the commands of subscriptions, which the published command
+// line lacks, ask for what the service refuses to do without.
+func requireWishes(c *catalog) {
+	for command, names := range map[string][]string{"create": {"subscriber", "url"}, "replace": {"subscriber", "url"}, "update": {"op"}} {
+		for _, name := range names {
+			if o := option(c, "subscriptions sCN "+command, name); o != nil {
+				o.Required = true
+			}
 		}
 	}
 }

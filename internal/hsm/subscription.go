@@ -12,10 +12,10 @@ import (
 // to one of the words, and with Enabled those to or from enabled.
 type SubscriptionWishes struct {
 	Enabled        *bool    `json:"Enabled,omitempty" doc:"Whether to tell when components are enabled or disabled"`
-	Roles          []string `json:"Roles,omitempty" doc:"Roles that to take is told"`
-	SubRoles       []string `json:"SubRoles,omitempty" doc:"Subroles that to take is told"`
-	SoftwareStatus []string `json:"SoftwareStatus,omitempty" doc:"Software statuses that to take is told"`
-	States         []string `json:"States,omitempty" doc:"States that to take is told, with a new flag in them"`
+	Roles          []string `json:"Roles,omitempty" doc:"Roles: a component that takes one is told"`
+	SubRoles       []string `json:"SubRoles,omitempty" doc:"Subroles: a component that takes one is told"`
+	SoftwareStatus []string `json:"SoftwareStatus,omitempty" doc:"Software statuses: a component that takes one is told"`
+	States         []string `json:"States,omitempty" doc:"States: a component that takes one, or another flag in it, is told"`
 }
 
 // Subscription has notifications of changes POSTed to a URL.

@@ -222,5 +222,7 @@ func TestResultsOfASession(t *testing.T) {
 		t.Error(a.text)
 	}
 	f.want(400, "GET", "/v3/sessions/s1/results?status=wrong", "")
-	f.want(404, "GET", "/v3/sessions/none/results", "")
+	if a := f.want(404, "GET", "/v3/sessions/none/results", ""); !strings.Contains(a.text, "Session 'none' does not exist") {
+		t.Error(a.text)
+	}
 }

@@ -97,7 +97,7 @@ func NewService(cfg Config) *Service {
 			Key: func(s *Secret) string { return s.Name }}),
 		sessions: store.NewTable(cfg.DB, store.Spec[Session]{Name: SessionsTable, Kind: "Session", Held: true, Key: sessionName,
 			Indexes: []store.Index[Session]{{Column: "status", Of: func(s *Session) string { return string(s.Status.Session.Status) }}}}),
-		runs: store.NewTable(cfg.DB, store.Spec[Run]{Name: "cfs_runs", Kind: "Run", Held: true, Key: func(r *Run) string { return r.Session }}),
+		runs: store.NewTable(cfg.DB, store.Spec[Run]{Name: "cfs_runs", Kind: "Session", Held: true, Key: func(r *Run) string { return r.Session }}),
 		options: store.NewTable(cfg.DB, store.Spec[Options]{Name: OptionsTable, Kind: "Options", Held: true,
 			Key: func(*Options) string { return optionsKey }}),
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/drover-hpc/drover/internal/cli/derive"
+	"github.com/drover-hpc/drover/internal/cli/pick"
 )
 
 // failure is an error that has its own code and is printed after "Error: ".
@@ -38,6 +39,11 @@ func (a *app) fail(cmd *cobra.Command, err error) int {
 	if f != nil && a.name != "cray" && cmd.HasSubCommands() && a.isGlobal(err) {
 		f.message += " (it stands behind the command)"
 	}
+	if f != nil && a.name != "cray" {
+		if near := meant(cmd, err); near != "" {
+			f.message = strings.TrimSuffix(f.message, ".") + ". Did you mean '" + near + "'?"
+		}
+	}
 	switch {
 	case f == nil:
 		return 0
@@ -59,6 +65,7 @@ func classify(err error) *failure {
 		usage   *derive.UsageError
 		exit    *ExitError
 		unknown *pflag.NotExistError
+		command *unknownCommand
 		noValue *pflag.ValueRequiredError
 		invalid *pflag.InvalidValueError
 	)
@@ -71,6 +78,8 @@ func classify(err error) *failure {
 		return &failure{code: exit.Code, message: exit.Error()}
 	case errors.As(err, &usage):
 		return &failure{code: 2, usage: true, message: usage.Message}
+	case errors.As(err, &command):
+		return &failure{code: 2, usage: true, message: command.Error()}
 	case errors.As(err, &unknown):
 		name := unknown.GetSpecifiedName()
 		if unknown.GetSpecifiedShortnames() == "" {
@@ -92,6 +101,41 @@ func classify(err error) *failure {
 	}
 	return &failure{code: 1, message: err.Error()}
 }
+
+// meant names the command or option that is written almost as the unknown one.
+func meant(cmd *cobra.Command, err error) string {
+	var (
+		option  *pflag.NotExistError
+		command *unknownCommand
+		near    string
+	)
+	switch {
+	case errors.As(err, &option) && option.GetSpecifiedShortnames() == "":
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				names = append(names, f.Name)
+			}
+		})
+		if near = pick.Nearest(option.GetSpecifiedName(), names); near != "" {
+			near = "--" + near
+		}
+	case errors.As(err, &command):
+		var names []string
+		for _, c := range cmd.Commands() {
+			if !c.Hidden {
+				names = append(names, c.Name())
+			}
+		}
+		near = pick.Nearest(command.name, names)
+	}
+	return near
+}
+
+// unknownCommand is a word where a command's name should be.
+type unknownCommand struct{ name string }
+
+func (u *unknownCommand) Error() string { return fmt.Sprintf("No such command '%s'.", u.name) }
 
 // isGlobal tells whether err is about an option that every command has.
 func (a *app) isGlobal(err error) bool {
@@ -134,7 +178,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	case len(args) == 0:
 		return nil
 	case cmd.HasSubCommands():
-		return usageError("No such command '%s'.", args[0])
+		return &unknownCommand{args[0]}
 	}
 	return usageError("Got unexpected extra argument (%s)", strings.Join(args, " "))
 }

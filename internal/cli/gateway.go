@@ -163,10 +163,10 @@ func refused(status int, body []byte) error {
 	}
 	if json.Unmarshal(body, &problem) == nil {
 		if problem.Title != "" && problem.Detail != "" {
-			text = problem.Title + ": " + problem.Detail
+			text = strings.TrimSuffix(problem.Title, ".") + ": " + problem.Detail
 		}
 		if problem.E != nil && problem.ErrMsg != "" {
-			text += ": " + problem.ErrMsg
+			text += ": " + strings.TrimPrefix(problem.ErrMsg, http.StatusText(status)+": ")
 		}
 	}
 	return &refusal{failure{code: 2, usage: true, message: text}, status}

@@ -23,7 +23,7 @@ func TestGroups(t *testing.T) {
 	}
 	b.refused("POST", "/groups", `{"label":"blue"}`, 409, "blue")
 	b.refused("POST", "/groups", `{"label":"no blanks"}`, 400, "label")
-	b.refused("POST", "/groups", `{"label":"new","members":{"ids":["x9c0s0b0n0"]}}`, 400, "linked component does not exist")
+	b.refused("POST", "/groups", `{"label":"new","members":{"ids":["x9c0s0b0n0"]}}`, 400, "linked component does not exist: x9c0s0b0n0")
 	b.refused("GET", "/groups/new", "", 404, "No such group: new") // the refused creation left nothing
 	b.refused("POST", "/groups/red/members", `{"id":"x1000c0s0b0n0"}`, 409, "blue")
 	b.refused("POST", "/groups/tall/members", `{"id":"x1000c0s0b0n0"}`, 409, "exists")

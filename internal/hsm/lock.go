@@ -32,15 +32,15 @@ func isRigid(model string) (bool, error) {
 }
 
 // refusal is the answer to a rigid request that one component spoils.
-func refusal(reason string) error {
+func refusal(f Failure) error {
 	text := map[string]string{
 		reasonNotFound: "Component not found",
 		reasonLocked:   "Component is Locked",
 		reasonUnlocked: "Component is Unlocked",
 		reasonReserved: "Component is Reserved",
 		reasonDisabled: "Component reservations are disabled",
-	}[reason]
-	return fault.New(fault.Invalid, "%s", text)
+	}[f.Reason]
+	return fault.New(fault.Invalid, "%s: %s", text, f.ID)
 }
 
 // lockAction is what an administrator does to the lock or to reservations; it

@@ -36,7 +36,7 @@ func (s *Service) Act(ctx context.Context, p Parameters, model string, act lockA
 			return nil
 		})
 		if err == nil && allOrNone && len(failed) > 0 {
-			err = refusal(failed[0].Reason)
+			err = refusal(failed[0])
 		}
 		return err
 	})
@@ -133,7 +133,7 @@ func (s *Service) Reserve(ctx context.Context, p Parameters, model string, minut
 			return err
 		}
 		if allOrNone && len(r.Failure) > 0 {
-			return refusal(r.Failure[0].Reason)
+			return refusal(r.Failure[0])
 		}
 		for _, m := range made {
 			r.Success = append(r.Success, Keys{ID: m.ID, DeputyKey: m.DeputyKey, ReservationKey: m.ReservationKey, ExpirationTime: m.Expires})
@@ -245,7 +245,7 @@ func (s *Service) withReservations(ctx context.Context, model string, choose fun
 		}
 		done, failed, err := act(ctx, held)
 		if err == nil && allOrNone && len(failed) > 0 {
-			err = refusal(failed[0].Reason)
+			err = refusal(failed[0])
 		}
 		r = newLockResult(done, failed)
 		return err

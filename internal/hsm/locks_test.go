@@ -28,7 +28,7 @@ func TestLocks(t *testing.T) {
 	if got != `{"Counts":{"Total":3,"Success":1,"Failure":2},"Success":{"ComponentIDs":["x1000c0s0b0n1"]},"Failure":[{"ID":"x9c0s0b0n0","Reason":"NotFound"},{"ID":"x1000c0s0b0n0","Reason":"Locked"}]}` {
 		t.Error(got)
 	}
-	b.refused("POST", "/locks/lock", `{"ComponentIDs":["x9c0s0b0n0"]}`, 400, "Component not found")
+	b.refused("POST", "/locks/lock", `{"ComponentIDs":["x9c0s0b0n0"]}`, 400, "Component not found: x9c0s0b0n0")
 	b.refused("POST", "/locks/lock", `{"ProcessingModel":"loose"}`, 400, "ProcessingModel")
 	b.refused("POST", "/locks/unlock", `{"ComponentIDs":["x1000c0s1b0n0"]}`, 400, "Component is Unlocked")
 	b.ok("POST", "/locks/unlock", `{"Role":["Compute","Management"],"ProcessingModel":"flexible"}`)

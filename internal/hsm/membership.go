@@ -80,6 +80,25 @@ func (s *Service) insiders(ctx context.Context, k kind, names []string) (func(id
 	return func(id string) bool { return inside[id] || outsiders && !anywhere[id] }, nil
 }
 
+// absent is the first of the sorted IDs that is no component's, empty if all are.
+func (s *Service) absent(ctx context.Context, ids []string) (string, error) {
+	known, err := s.components.Count(ctx, store.Query{Keys: ids})
+	if err != nil || known == len(ids) {
+		return "", err
+	}
+	present, err := s.components.List(ctx, store.Query{Keys: ids})
+	there := make(map[string]bool, len(present))
+	for i := range present {
+		there[present[i].ID] = true
+	}
+	for _, id := range ids {
+		if err == nil && !there[id] {
+			return id, nil
+		}
+	}
+	return "", err
+}
+
 // join adds members; each must be a component and in no rival group or
 // partition. rival tells which those are.
 func (s *Service) join(ctx context.Context, k kind, owner string, ids []string, rival func(owner string) bool) error {
@@ -88,12 +107,12 @@ func (s *Service) join(ctx context.Context, k kind, owner string, ids []string, 
 	if len(ids) == 0 {
 		return nil
 	}
-	known, err := s.components.Count(ctx, store.Query{Keys: ids})
+	missing, err := s.absent(ctx, ids)
 	if err != nil {
 		return err
 	}
-	if known < len(ids) {
-		return fault.New(fault.Invalid, "linked component does not exist")
+	if missing != "" {
+		return fault.New(fault.Invalid, "linked component does not exist: %s", missing)
 	}
 	present, err := s.members.List(ctx, store.Query{Where: []store.Match{{Column: "component", In: ids}}})
 	if err != nil {

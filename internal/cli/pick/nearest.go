@@ -1,6 +1,10 @@
 package pick
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // Nearest is what the user may have meant by an unknown name: the node or word
 // that differs from it least, empty if none is near.
@@ -8,17 +12,17 @@ func (i *Inventory) Nearest(name string) string {
 	if i == nil {
 		return ""
 	}
+	return Nearest(name, slices.Concat(i.ids, slices.Collect(maps.Keys(i.words))))
+}
+
+// Nearest is the candidate that differs from the name least, empty if none is
+// near.
+func Nearest(name string, candidates []string) string {
 	best, least := "", max(len(name)/3+1, 2) // more than a third differs: something else was meant
-	consider := func(candidate string) {
+	for _, candidate := range candidates {
 		if d := distance(strings.ToLower(name), strings.ToLower(candidate)); d < least || d == least && best != "" && candidate < best {
 			best, least = candidate, d
 		}
-	}
-	for _, id := range i.ids {
-		consider(id)
-	}
-	for w := range i.words {
-		consider(w)
 	}
 	return best
 }

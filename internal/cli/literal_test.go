@@ -102,6 +102,12 @@ var literal = map[string]string{
 	"cray capmc get_power_cap create --nids [1-3,7]":                                                    `POST /apis/capmc/capmc/v1/get_power_cap {"nids":[1,2,3,7]}`,
 	"cray capmc get_power_cap_capabilities create --nids 1":                                             `POST /apis/capmc/capmc/v1/get_power_cap_capabilities {"nids":[1]}`,
 	"cray capmc set_power_cap create --nids [1-2] --control 'Node Power Limit' 410 --control accel 220": `POST /apis/capmc/capmc/v1/set_power_cap {"nids":[{"controls":[{"name":"Node Power Limit","val":410},{"name":"accel","val":220}],"nid":1},{"controls":[{"name":"Node Power Limit","val":410},{"name":"accel","val":220}],"nid":2}]}`,
+	"cray capmc set_power_cap create --nids 1,2 --node 225 --format json":                               `POST /apis/capmc/capmc/v1/set_power_cap {"nids":[{"controls":[{"name":"node","val":225}],"nid":1},{"controls":[{"name":"node","val":225}],"nid":2}]}`,
+	"cray capmc set_power_cap create --nids 1 --node 0":                                                 `POST /apis/capmc/capmc/v1/set_power_cap {"nids":[{"controls":[{"name":"node","val":0}],"nid":1}]}`,
+	"cray capmc set_power_cap create --nids 1 --accel 200 --node 400":                                   `POST /apis/capmc/capmc/v1/set_power_cap {"nids":[{"controls":[{"name":"node","val":400},{"name":"accel","val":200}],"nid":1}]}`,
+	"cray capmc set_power_cap create --nids 1":                                                          "", // without what to set
+	"cray capmc get_nid_map create --nids 100[0-1]":                                                     `POST /apis/capmc/capmc/v1/get_nid_map {"nids":[1000,1001]}`,
+	"cray capmc xname_on create --xnames x1000c0s0 --prereq true":                                       `POST /apis/capmc/capmc/v1/xname_on {"prereq":true,"xnames":["x1000c0s0"]}`,
 	"cray capmc node_off create --nids 1,2":                                                             `POST /apis/capmc/capmc/v1/node_off {"nids":[1,2]}`,
 	"cray capmc health list":                                                                            `GET /apis/capmc/capmc/v1/health`,
 

@@ -42,6 +42,8 @@ type Service struct {
 	cfg   Config
 	turns chan struct{} // one in it for each backend that runs
 
+	settling sync.Mutex // held by who writes a HEAD
+
 	mu     sync.Mutex
 	pushes map[name]int // that run
 }
@@ -235,37 +237,62 @@ func (s *Service) describe(ctx context.Context, n name) (Repository, error) {
 	return r, err
 }
 
+// heads is where branches are.
+const heads = "refs/heads/"
+
 // settleHead has HEAD name a branch that is there, if any is: a first push may
 // have brought another than main, or a later one removed it. It returns that
 // branch.
 func (s *Service) settleHead(ctx context.Context, n name) (branch string, err error) {
-	dir := s.dir(n)
-	const heads = "refs/heads/"
-	head, err := git(ctx, "-C", dir, "symbolic-ref", "HEAD") // in full: git writes the short name otherwise beside a tag of the same
+	if branch, err = s.head(ctx, n); branch != "" || err != nil {
+		return branch, err
+	}
+	// Git locks HEAD while it writes it, and leaves the lock if it is killed: one
+	// writes at a time, to the end, also for a client that leaves meanwhile.
+	s.settling.Lock()
+	defer s.settling.Unlock()
+	ctx = context.WithoutCancel(ctx)
+	if branch, err = s.head(ctx, n); branch != "" || err != nil {
+		return branch, err // somebody else did it meanwhile
+	}
+	list, err := git(ctx, "-C", s.dir(n), "for-each-ref", "--format=%(refname:lstrip=2)", heads)
 	if err != nil {
 		return "", fmt.Errorf("repository %s: %w", n, err)
 	}
-	if _, err := git(ctx, "-C", dir, "rev-parse", "--verify", "--quiet", "HEAD^{commit}"); err == nil {
-		return strings.TrimPrefix(head, heads), nil
-	}
-	list, err := git(ctx, "-C", dir, "for-each-ref", "--format=%(refname:lstrip=2)", heads)
-	if err != nil {
-		return "", fmt.Errorf("repository %s: %w", n, err)
-	}
-	branches := strings.Fields(list)
-	if len(branches) == 0 {
+	if branch = usualBranch(strings.Fields(list)); branch == "" {
 		return "", nil
 	}
-	branch = branches[0]
-	for _, usual := range []string{"master", "main"} {
-		if slices.Contains(branches, usual) {
-			branch = usual
-		}
-	}
-	if _, err := git(ctx, "-C", dir, "symbolic-ref", "HEAD", heads+branch); err != nil {
+	// A push may have the lock as well; it is done soon.
+	if _, err := git(ctx, "-C", s.dir(n), "-c", "core.filesRefLockTimeout=10000", "symbolic-ref", "HEAD", heads+branch); err != nil {
 		return "", fmt.Errorf("repository %s: %w", n, err)
 	}
 	return branch, nil
+}
+
+// head is the branch that HEAD names, empty if that is not there.
+func (s *Service) head(ctx context.Context, n name) (branch string, err error) {
+	head, err := git(ctx, "-C", s.dir(n), "symbolic-ref", "HEAD") // in full: git writes the short name otherwise beside a tag of the same
+	if err != nil {
+		return "", fmt.Errorf("repository %s: %w", n, err)
+	}
+	if _, err := git(ctx, "-C", s.dir(n), "rev-parse", "--verify", "--quiet", "HEAD^{commit}"); err != nil {
+		return "", ctx.Err()
+	}
+	return strings.TrimPrefix(head, heads), nil
+}
+
+// usualBranch is the one that is most likely meant to be checked out; empty if
+// there is none.
+func usualBranch(branches []string) string {
+	for _, usual := range []string{"main", "master"} {
+		if slices.Contains(branches, usual) {
+			return usual
+		}
+	}
+	if len(branches) == 0 {
+		return ""
+	}
+	return branches[0]
 }
 
 // git runs git on what this server keeps and returns its output.

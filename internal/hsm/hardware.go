@@ -24,6 +24,9 @@ type Hardware struct {
 	// FRU is the part, a field replaceable unit; nil if the place is empty.
 	FRU *FRU
 
+	// kind is the HWInventoryByLocationType that was sent.
+	kind string
+
 	// parts are the places inside, by the name of their list, where an answer
 	// nests them.
 	parts map[string][]Hardware
@@ -36,6 +39,9 @@ type FRU struct {
 	Subtype string // finer type, if who sent it told one
 	// Info are the Redfish properties that belong to the part.
 	Info properties
+
+	// kind is the HWInventoryByFRUType that was sent.
+	kind string
 }
 
 // properties are some of a Redfish resource, as the BMC spells them.
@@ -215,6 +221,9 @@ func (h *Hardware) settle() error {
 	if kindOf(string(typ)) == nil {
 		return fault.New(fault.Invalid, "'%s' is a %s, which is no type of hardware inventory", h.ID, typ)
 	}
+	if err := h.agrees(typ); err != nil {
+		return err
+	}
 	h.Type, h.Ordinal, h.Status = string(typ), ordinal(h.ID), stateEmpty
 	if h.FRU == nil {
 		return nil
@@ -226,6 +235,27 @@ func (h *Hardware) settle() error {
 	}
 	if h.FRU.ID != plain(h.FRU.ID) {
 		return fault.New(fault.Invalid, "%s: FRUID '%s' is not valid, expected letters, digits and - _ .", h.ID, h.FRU.ID)
+	}
+	return nil
+}
+
+// agrees tells where a Hardware that was sent contradicts its name, whose type
+// is typ. What is not said contradicts nothing.
+func (h *Hardware) agrees(typ xname.Type) error {
+	part := FRU{}
+	if h.FRU != nil {
+		part = *h.FRU
+	}
+	name := kindOf(string(typ)).name
+	for _, s := range []struct{ field, word, expected string }{
+		{"Type", h.Type, string(typ)},
+		{"HWInventoryByLocationType", h.kind, "HWInvByLoc" + name},
+		{"PopulatedFRU.Type", part.Type, string(typ)},
+		{"PopulatedFRU.HWInventoryByFRUType", part.kind, "HWInvByFRU" + name},
+	} {
+		if s.word != "" && !strings.EqualFold(s.word, s.expected) {
+			return fault.New(fault.Invalid, "'%s' is a %s, and its %s is '%s', expected '%s'", h.ID, typ, s.field, s.word, s.expected)
+		}
 	}
 	return nil
 }
@@ -288,22 +318,26 @@ func (h *Hardware) UnmarshalJSON(text []byte) error {
 	var base struct {
 		ID, Type, Status string
 		Ordinal          int
+		Kind             string `json:"HWInventoryByLocationType"`
 		PopulatedFRU     *FRU
 	}
 	if err := json.Unmarshal(text, &base); err != nil {
 		return err
 	}
-	*h = Hardware{ID: base.ID, Type: base.Type, Ordinal: base.Ordinal, Status: base.Status, FRU: base.PopulatedFRU}
+	*h = Hardware{ID: base.ID, Type: base.Type, Ordinal: base.Ordinal, Status: base.Status, FRU: base.PopulatedFRU, kind: base.Kind}
 	return infoOf(text, "LocationInfo", &h.Info)
 }
 
 // UnmarshalJSON takes any part information, whatever its type's name.
 func (f *FRU) UnmarshalJSON(text []byte) error {
-	var base struct{ FRUID, Type, FRUSubtype string }
+	var base struct {
+		FRUID, Type, FRUSubtype string
+		Kind                    string `json:"HWInventoryByFRUType"`
+	}
 	if err := json.Unmarshal(text, &base); err != nil {
 		return err
 	}
-	*f = FRU{ID: base.FRUID, Type: base.Type, Subtype: base.FRUSubtype}
+	*f = FRU{ID: base.FRUID, Type: base.Type, Subtype: base.FRUSubtype, kind: base.Kind}
 	return infoOf(text, "FRUInfo", &f.Info)
 }
 

@@ -258,6 +258,18 @@ func TestPostedHardwareIsHistoryToo(t *testing.T) {
 	b.refused("POST", hardwarePath, `{"Hardware":[{"ID":"x3000c0s23b4n4h0"},{"ID":"foo"}]}`, 400, "foo")
 	b.refused("POST", hardwarePath, `{"Hardware":[{"ID":"s0"}]}`, 400, "s0")
 	b.refused("POST", hardwarePath, `{}`, 400, "Hardware")
+	// What contradicts the name is refused, and what stands beside it with it.
+	for field, record := range map[string]string{
+		"Type":                              `"Type":"Node","HWInventoryByLocationType":"HWInvByLocHSNNIC"`,
+		"HWInventoryByLocationType":         `"HWInventoryByLocationType":"HWInvByLocProcessor"`,
+		"PopulatedFRU.Type":                 `"HWInventoryByLocationType":"HWInvByLocHSNNIC","PopulatedFRU":{"Type":"Memory","HWInventoryByFRUType":"HWInvByFRUHSNNIC"}`,
+		"PopulatedFRU.HWInventoryByFRUType": `"HWInventoryByLocationType":"HWInvByLocHSNNIC","PopulatedFRU":{"HWInventoryByFRUType":"HWInvByFRUDrive"}`,
+	} {
+		b.refused("POST", hardwarePath, `{"Hardware":[{"ID":"x3000c0s9b0n0h0","HWInventoryByLocationType":"HWInvByLocHSNNIC"},{"ID":"x3000c0s9b0n0h1",`+record+`}]}`,
+			400, "'x3000c0s9b0n0h1' is a NodeHsnNic, and its "+field+" is ")
+	}
+	b.refused("GET", hardwarePath+"/x3000c0s9b0n0h0", "", 404, "")
+	b.ok("POST", hardwarePath, `{"Hardware":[`+b.ok("GET", hardwarePath+"/x3000c0s23b4n4h0", "")+`]}`) // what is answered is taken
 	b.ok("DELETE", hardwarePath+"/x3000c0s23b4n4h0", "")
 	if got := b.ok("GET", fruPath, ""); strings.Count(got, "HG1") != 2 {
 		t.Errorf("the part of a deleted place: %s", got)

@@ -156,7 +156,7 @@ var calls = map[string][]call{
 	"IMS": {
 		{"POST", "/v3/images", `{"name":"i","arch":"x86_64","metadata":{"key":"a","value":"b"}}`, 201}, {"GET", "/v3/images", "", 200}, {"GET", "/v3/images/{id}", "", 200}, {"PATCH", "/v3/images/{id}", `{"metadata":{"operation":"set","key":"sbps-project","value":"true"}}`, 200},
 		{"GET", "/v3/images/3fa85f64-5717-4562-b3fc-2c963f66afa6", "", 404}, {"DELETE", "/v3/images/{id}", "", 204}, {"GET", "/v3/deleted/images", "", 200},
-		{"POST", "/v3/public-keys", `{"name":"k","public_key":"ssh-rsa x"}`, 201}, {"GET", "/v3/public-keys", "", 200}, {"POST", "/v3/recipes", `{"name":"r","recipe_type":"kiwi-ng","linux_distribution":"sles15"}`, 201}, {"GET", "/v3/recipes", "", 200},
+		{"POST", "/v3/public-keys", `{"name":"k","public_key":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPgZvS2uX35fmQvxxm2/NOsVraAyFglaGfu8t5vGfiT"}`, 201}, {"GET", "/v3/public-keys", "", 200}, {"POST", "/v3/recipes", `{"name":"r","recipe_type":"kiwi-ng","linux_distribution":"sles15"}`, 201}, {"GET", "/v3/recipes", "", 200},
 		{"GET", "/v3/jobs", "", 200}, {"GET", "/v2/jobs", "", 200}, {"GET", "/v3/jobs/3fa85f64-5717-4562-b3fc-2c963f66afa6", "", 404}, {"DELETE", "/v3/jobs?status=error&status=success&age=1d", "", 204},
 		{"POST", "/v3/jobs", `{"job_type":"customize","artifact_id":"3fa85f64-5717-4562-b3fc-2c963f66afa6","public_key_id":"3fa85f64-5717-4562-b3fc-2c963f66afa6","image_root_archive_name":"n"}`, 400},
 		{"DELETE", "/v3/jobs/3fa85f64-5717-4562-b3fc-2c963f66afa6", "", 404}, {"PATCH", "/v3/jobs/3fa85f64-5717-4562-b3fc-2c963f66afa6", `{"status":"error"}`, 404}, {"DELETE", "/v3/jobs?age=old", "", 400},

@@ -326,7 +326,7 @@ func TestRecipesAndPublicKeys(t *testing.T) {
 	}
 
 	var key ims.PublicKey
-	r.must("POST", "/public-keys", map[string]any{"name": "k", "public_key": "ssh-ed25519 AAAA"}, &key)
+	r.must("POST", "/public-keys", map[string]any{"name": "k", "public_key": aPublicKey}, &key)
 	r.must("DELETE", "/v3/public-keys/"+key.ID, nil, nil)
 	r.must("PATCH", "/v3/deleted/public-keys/"+key.ID, map[string]any{"operation": "undelete"}, nil)
 	r.must("DELETE", "/v2/public-keys/"+key.ID, nil, nil)

@@ -116,7 +116,7 @@ func withJobs(t *testing.T, run *runner) (r rig, n ims.NewJob) {
 	r = rig{t: t, http: c, client: ims.NewClient(c), objects: o}
 	image := r.create("base")
 	var key ims.PublicKey
-	r.must("POST", "/v3/public-keys", ims.NewPublicKey{Name: "k", PublicKey: "ssh-ed25519 AAAA me\n"}, &key)
+	r.must("POST", "/v3/public-keys", ims.NewPublicKey{Name: "k", PublicKey: aPublicKey + " me\n"}, &key)
 	service.Start(context.Background())
 	t.Cleanup(service.Stop)
 	return r, ims.NewJob{Type: ims.Customize, ArtifactID: image.ID, KeyID: key.ID, Name: "made"}
@@ -193,7 +193,7 @@ func TestStatusesFollowTheSteps(t *testing.T) {
 	r.eventually("success", func() bool { j = r.job(j.ID); return j.Status == ims.JobSuccess })
 	var i ims.Image
 	r.must("GET", "/v3/images/"+*j.ImageID, nil, &i)
-	if i.ID != order.ImageID || i.Name != "made" || i.Link == nil || order.PublicKey != "ssh-ed25519 AAAA me" {
+	if i.ID != order.ImageID || i.Name != "made" || i.Link == nil || order.PublicKey != aPublicKey+" me" {
 		t.Errorf("the image is %+v of %+v", i, order)
 	}
 	var same ims.Job

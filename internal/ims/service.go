@@ -181,6 +181,9 @@ func (s *Service) PatchRecipe(ctx context.Context, id string, p RecipePatch) (Re
 
 // CreatePublicKey adds a key.
 func (s *Service) CreatePublicKey(ctx context.Context, n NewPublicKey) (PublicKey, error) {
+	if err := n.check(); err != nil {
+		return PublicKey{}, err
+	}
 	k := PublicKey{ID: uuid.NewString(), Created: s.now(), Name: n.Name, PublicKey: n.PublicKey}
 	return k, s.keys.live.Insert(ctx, k)
 }

@@ -29,6 +29,11 @@ func (s *Service) keepImages(ctx context.Context, images []image) error {
 // patchImage sets the image's parameters, unless they are empty.
 func (s *Service) patchImage(ctx context.Context, own image) error {
 	return s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
+		if own.Params != "" { // else nothing is changed
+			if err := s.usersFit(ctx, own); err != nil {
+				return err
+			}
+		}
 		_, missing, err := s.images.Update(ctx, []string{own.key()}, func(i *image) error {
 			take(&i.Params, own.Params)
 			return nil

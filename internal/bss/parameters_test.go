@@ -200,10 +200,34 @@ func TestParametersThatDoNotArriveWholeAreRefused(t *testing.T) {
 
 	p.Params = "root=live:s3://boot-images/i/rootfs " + long(1800)
 	r.put(p) // its signature is short here
-	r.put(bss.BootParameters{Kernel: "http://k", Params: long(300)})
-	wantPart(t, "with the kernel's own parameters", r.must(400, "GET", "/boot/v1/bootscript?mac="+mac, nil), "is cut off in silence")
-	told := r.told(node)
-	wantPart(t, "journal", fmt.Sprint(told[len(told)-1]), "no boot script: "+node+": the kernel command line is ")
+}
+
+// The parameters of a kernel or an initrd count with those of the hosts that boot
+// it, whichever is said last and by whichever method.
+func TestParametersOfHostAndImageAreCountedTogether(t *testing.T) {
+	r := start(t)
+	r.hsm.node(node, "Compute", 7, mac, "")
+	long := func(n int) string { return strings.Repeat("a", n) }
+	p := bss.BootParameters{Hosts: []string{node}, Kernel: "http://k", Initrd: "http://i", Params: long(1500)}
+	r.put(p)
+	script := r.script("mac=" + mac)
+	for _, own := range []bss.BootParameters{{Kernel: "http://k", Params: long(600)}, {Initrd: "http://i", Params: long(600)}} {
+		for _, method := range []string{"POST", "PUT", "PATCH"} {
+			wantPart(t, method+" of an image", r.must(400, method, parameters, own), node+": the kernel command line is 2")
+		}
+	}
+	want(t, "still", r.script("mac="+mac), script)
+
+	r.put(bss.BootParameters{Kernel: "http://other", Params: long(600)})
+	p.Kernel = "http://other"
+	for method, hosts := range map[string][]string{"POST": {"x1c0s9b0n0"}, "PUT": {node}, "PATCH": {node}} {
+		p.Hosts = hosts
+		wantPart(t, method+" of a host", r.must(400, method, parameters, p), hosts[0]+": the kernel command line is 2")
+	}
+	want(t, "still", r.script("mac="+mac), script)
+	p.Hosts, p.Params = []string{node}, long(1200)
+	r.put(p)
+	r.script("mac=" + mac)
 }
 
 // What is said of a role is not how long the line of each node gets: a node whose
@@ -227,6 +251,8 @@ func TestScriptIsWholeForWhicheverFirmware(t *testing.T) {
 	p.Params += "a" // fits, were the NID shorter
 	r.put(p)
 	wantPart(t, "one more", r.must(400, "GET", "/boot/v1/bootscript?mac="+mac, nil), "is 2029 characters long")
+	told := r.told(node)
+	wantPart(t, "journal", fmt.Sprint(told[len(told)-1]), "no boot script: "+node+": the kernel command line is ")
 }
 
 func TestParametersOfAnImageThatCannotFitAreRefused(t *testing.T) {

@@ -205,11 +205,7 @@ func (s *Service) noteUnknown(name string, _, now *host) {
 
 // compose writes the script by which c boots h.
 func (s *Service) compose(ctx context.Context, q ScriptQuery, c client, h host) ([]byte, error) {
-	kernel, _, err := s.imageMirror.get(ctx, image{Kind: kernelImage, Path: h.Kernel}.key())
-	if err != nil {
-		return nil, err
-	}
-	initrd, _, err := s.imageMirror.get(ctx, image{Kind: initrdImage, Path: h.Initrd}.key())
+	parts, err := s.parts(ctx, h.Params, h.Kernel, h.Initrd)
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +214,7 @@ func (s *Service) compose(ctx context.Context, q ScriptQuery, c client, h host) 
 		id.NID = *c.component.NID
 	}
 	out := script{retrySleep: s.cfg.RetrySleep, chain: s.chain(c, q.Retry+1)}
-	out.params = bootline.Compose([]string{h.Params, kernel.Params, initrd.Params}, id, h.Initrd != "")
+	out.params = bootline.Compose(parts[:], id, h.Initrd != "")
 	if out.params, err = s.join(ctx, out.params, c.name()); err != nil {
 		return nil, err
 	}

@@ -1,15 +1,12 @@
 package bss
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"time"
 	"unique"
 
 	"github.com/google/uuid"
 
-	"github.com/drover-hpc/drover/internal/bootline"
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/journal"
@@ -174,7 +171,12 @@ func (s *Service) write(ctx context.Context, p BootParameters, put func(context.
 		if err != nil {
 			return "", err
 		}
-		return "", s.images.Put(ctx, own)
+		return "", s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
+			if err := s.usersFit(ctx, own); err != nil {
+				return err
+			}
+			return s.images.Put(ctx, own)
+		})
 	}
 	token = uuid.NewString()
 	if err := s.fits(ctx, names, token, p); err != nil {
@@ -299,26 +301,6 @@ func (s *Service) resolve(ctx context.Context, names []string, find func(context
 		}
 	}
 	return out, nil
-}
-
-// fits refuses parameters that do not arrive whole at a kernel. What is said
-// of the NIDs is as short as can be, so that nothing is refused that fits;
-// parameters of the kernel's or initrd's own are counted when a host boots.
-func (s *Service) fits(ctx context.Context, names []string, token string, p BootParameters) error {
-	if len(p.Params) < bootline.Limit/4 { // whatever is added, it fits
-		return nil
-	}
-	longest := slices.MaxFunc(names, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
-	id := bootline.Identity{XName: longest, NID: 1, Token: token, CloudInit: s.cfg.CloudInitBase}
-	line := bootline.Compose([]string{p.Params}, id, p.Initrd != "")
-	signed, err := signParameters(line, func(url string) (string, error) { return s.sign(ctx, url, longest) })
-	if err != nil { // without S3 nobody knows how long it gets
-		signed = line
-	}
-	if words := bootline.Excess(len(signed)); words != "" {
-		return fault.New(fault.Invalid, "%s: %s - 'params'", longest, words)
-	}
-	return nil
 }
 
 // firstMissing is the first of the names that is not among the entries.

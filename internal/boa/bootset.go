@@ -8,7 +8,8 @@ import (
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bos/bootset"
-	"github.com/drover-hpc/drover/internal/bos/v1"
+	v1 "github.com/drover-hpc/drover/internal/bos/v1"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // bootSet is a boot set under way.
@@ -61,10 +62,11 @@ func (b *bootSet) begin(ctx context.Context) error {
 	}
 	status := v1.NewBootSetStatus(a.Order.Session, b.set.Name, b.phases, c.nodes)
 	if err != nil { // nobody knows which nodes: those named one by one stand for all
-		status = v1.NewBootSetStatus(a.Order.Session, b.set.Name, b.phases, b.set.NodeList)
+		named := slices.DeleteFunc(bootset.Canonical(b.set.NodeList), func(n string) bool { return !xname.IsNode(n) })
+		status = v1.NewBootSetStatus(a.Order.Session, b.set.Name, b.phases, named)
 		for i := range status.Phases {
-			status.Phases[i].Blame(err.Error(), b.set.NodeList)
-			status.Phases[i].Move(v1.Failed, b.set.NodeList)
+			status.Phases[i].Blame(err.Error(), named)
+			status.Phases[i].Move(v1.Failed, named)
 		}
 		a.say("boot set %s: %v", b.set.Name, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/drover-hpc/drover/internal/bos/bootset"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // bareError is an error in this version's form: a JSON value alone, mostly the
@@ -210,6 +211,11 @@ func (r *BootSetRecord) status(session, name string) (BootSetStatus, error) {
 			p.Blame(message, bootset.Canonical(nodes))
 		}
 		b.Phases = append(b.Phases, p)
+	}
+	for _, n := range b.Nodes() { // each becomes a component
+		if !xname.IsNode(n) {
+			return b, fault.New(fault.Invalid, "'%s' in node_list is no node: expected xnames of nodes, such as x1000c0s0b0n0", n)
+		}
 	}
 	return b, nil
 }

@@ -418,6 +418,29 @@ func TestNothingIsLeftOfAnEndedAgentWhoseSessionIsDeleted(t *testing.T) {
 	}
 }
 
+// Each node of a status is a component: what is no node must not become one.
+func TestStatusWithWhatIsNoNodeIsRefused(t *testing.T) {
+	s := newSite(t)
+	path := "/v1/session/" + s.session("boot") + "/status/b"
+	for _, name := range []string{"gateway", "x1c0s0b0", "x1", "x1c0s0b0n0,x1c0s1b0n0"} {
+		got := s.call(400, "POST", path, `{"phases":[{"name":"boot","categories":[{"name":"not_started","node_list":["x1c0s0b0n0","`+name+`"]}]}]}`)
+		if want := "'" + name + "' in node_list is no node"; !strings.Contains(got, want) {
+			t.Errorf("%s, want %q", got, want)
+		}
+	}
+	s.call(404, "GET", path, "")
+	var all []struct{ ID string }
+	if err := json.Unmarshal([]byte(s.call(200, "GET", "/v2/components", "")), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		if c.ID == "gateway" || c.ID == "x1" || c.ID == "" {
+			t.Errorf("a component '%s' was made", c.ID)
+		}
+	}
+	s.call(201, "POST", path, `{"phases":[{"name":"boot","categories":[{"name":"not_started","node_list":["X1C0S0B0N0"]}]}]}`)
+}
+
 func TestStatusHoldsEveryNodeAndListsAlone(t *testing.T) {
 	s := newSite(t)
 	path := "/v1/session/" + s.session("boot") + "/status/b"

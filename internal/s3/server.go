@@ -45,6 +45,7 @@ type Server struct {
 	done     chan struct{}
 	err      error
 	fetches  *fetches // nil: the library answers all
+	unused   unused
 }
 
 // StartServer starts the server and returns when it answers.
@@ -61,9 +62,16 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 		return nil, fmt.Errorf("start S3 on %s: %w", c.Listen, err)
 	}
 	ready := make(chan struct{})
+	var unfollowed error // set before ready is closed
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Server{endpoint: "http://" + listen, cancel: cancel, done: make(chan struct{})}
-	options := []s3api.Option{s3api.WithOnListen(func() { close(ready) }), s3api.WithMiddleware("/", recordFetches(c.Journal))}
+	s := &Server{endpoint: "http://" + listen, cancel: cancel, done: make(chan struct{}), unused: unused{conns: map[net.Conn]bool{}}}
+	var api *s3api.S3ApiServer
+	options := []s3api.Option{func(made *s3api.S3ApiServer) { api = made },
+		s3api.WithOnListen(func() {
+			unfollowed = s.unused.follow(api)
+			close(ready)
+		}),
+		s3api.WithMiddleware("/", s.unused.use), s3api.WithMiddleware("/", recordFetches(c.Journal))}
 	if be.inFiles() {
 		s.fetches = newFetches(c.Credentials, be.dir, time.Now)
 		options = append(options, s3api.WithMiddleware("/", s.fetches.serve))
@@ -82,6 +90,10 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 	}()
 	select {
 	case <-ready:
+		if unfollowed != nil {
+			s.Stop()
+			return nil, fmt.Errorf("start S3 on %s: %w", listen, unfollowed)
+		}
 		return s, nil
 	case <-s.done:
 		cancel()
@@ -92,8 +104,10 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 // Endpoint is the server's URL.
 func (s *Server) Endpoint() string { return s.endpoint }
 
-// Stop ends the server and waits for it.
+// Stop ends the server and waits for it: until no request runs any more, for ten
+// seconds at most. Connections without one are closed at once.
 func (s *Server) Stop() {
+	s.unused.close()
 	s.cancel()
 	<-s.done
 }

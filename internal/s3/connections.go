@@ -1,0 +1,79 @@
+package s3
+
+import (
+	"errors"
+	"net"
+	"reflect"
+	"sync"
+
+	"github.com/gofiber/fiber/v3"
+	"github.com/valyala/fasthttp"
+	"github.com/versity/versitygw/s3api"
+)
+
+// unused are the connections that have not had a request. The library takes them
+// for busy from their first moment on, and a server that ends would wait for
+// them as it waits for requests: clients open more than they come to use.
+type unused struct {
+	mu    sync.Mutex
+	conns map[net.Conn]bool
+	over  bool // the server ends
+}
+
+// follow has the library's server tell of its connections. It is called before
+// that serves. The library shows its server to requests only, so it is taken
+// from where it stands; a release that has it elsewhere is an error.
+func (u *unused) follow(api *s3api.S3ApiServer) error {
+	field := reflect.ValueOf(api).Elem().FieldByName("app")
+	if !field.IsValid() || field.Type() != reflect.TypeFor[*fiber.App]() || field.IsNil() {
+		return errors.New("this release of the object store's library does not keep its server where Drover looks for it")
+	}
+	(*fiber.App)(field.UnsafePointer()).Server().ConnState = u.note
+	return nil
+}
+
+// note is told of each connection.
+func (u *unused) note(c net.Conn, is fasthttp.ConnState) {
+	if is != fasthttp.StateNew && is != fasthttp.StateClosed && is != fasthttp.StateHijacked {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case is != fasthttp.StateNew:
+		delete(u.conns, c)
+	case u.over:
+		finish(c)
+	default:
+		u.conns[c] = true
+	}
+}
+
+// use is the middleware before all others: the connection has a request.
+func (u *unused) use(c fiber.Ctx) error {
+	conn := c.RequestCtx().Conn()
+	u.mu.Lock()
+	delete(u.conns, conn)
+	u.mu.Unlock()
+	return c.Next()
+}
+
+// close ends those that there are, and those that come.
+func (u *unused) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.over = true
+	for c := range u.conns {
+		finish(c)
+	}
+}
+
+// finish has the server see the client's end of the connection, and close it in
+// silence; a connection that is closed under it would be an error in the log.
+func finish(c net.Conn) {
+	if half, is := c.(interface{ CloseRead() error }); is {
+		half.CloseRead() //nolint:errcheck // then it is closed already
+		return
+	}
+	c.Close()
+}

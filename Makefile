@@ -43,9 +43,9 @@ soak: ## SOAK_TIME (10m) of sessions, faults of BMCs and kills of the server on 
 	scripts/need.sh git ansible ssh
 	$(GO) run ./soak -time $(or $(SOAK_TIME),10m) -nodes $(or $(SOAK_NODES),200)
 
-kill-test: ## 200 kills of the server (KILLS) at any moment of reboots and shutdowns of 30 nodes, judged in the same way
+kill-test: ## 200 kills of the server (KILLS) at any moment of reboots and shutdowns of 30 nodes (NODES), judged in the same way
 	scripts/need.sh git
-	$(GO) run ./soak -kills $(or $(KILLS),200) -time 1h -nodes 30 -configured 0 -spell 6s -off-wait 5s
+	$(GO) run ./soak -kills $(or $(KILLS),200) -time 1h -nodes $(or $(NODES),30) -configured 0 -spell 6s -off-wait 5s
 
 bench: ## the table of docs/performance.md on this machine, OLD=REVISION: beside that of another build
 	scripts/need.sh git ansible ssh postgres nginx

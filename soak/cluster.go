@@ -34,6 +34,8 @@ type cluster struct {
 	server *exec.Cmd
 	ended  chan struct{} // closed when the server has
 	kills  []time.Time
+	// accepted are the sessions whose POST was answered.
+	accepted []string
 }
 
 // lastMark is what the playbook's last task writes.

@@ -10,5 +10,8 @@
 //	                          │
 //	                        judge ─► violations (exit code 1)
 //
+// A client notes besides what can never change once it was told, and asks again at
+// the end.
+//
 // The judge is pure: its rules are functions of Evidence alone.
 package main

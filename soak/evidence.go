@@ -16,6 +16,7 @@ type Evidence struct {
 	Sessions   []Session
 	Configured []Disk
 	Notes      []Note
+	Facts      []Fact
 	// OffWait is BOS's max_power_off_wait_time.
 	OffWait time.Duration
 }

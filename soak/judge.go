@@ -25,6 +25,7 @@ const (
 	Late         Rule = "off after a later transition's on"
 	Open         Rule = "a session without an end"
 	Unmarked     Rule = "configured without the playbook's last mark"
+	Forgotten    Rule = "told and not there any more"
 )
 
 // Violation is one breach of a rule.
@@ -50,6 +51,7 @@ func judge(e Evidence) (found []Violation) {
 	found = append(found, unnamed(e.Notes, e.Sessions)...)
 	found = append(found, open(e.Sessions)...)
 	found = append(found, unmarked(e.Configured)...)
+	found = append(found, forgotten(e.Facts)...)
 	slices.SortStableFunc(found, func(a, b Violation) int { return cmp.Compare(a.Rule, b.Rule) })
 	return found
 }
@@ -226,6 +228,16 @@ func unmarked(disks []Disk) (found []Violation) {
 	for _, d := range disks {
 		if d.Found != d.Wanted {
 			found = append(found, Violation{Unmarked, d.Node, fmt.Sprintf("its disk says %q instead of %q", d.Found, d.Wanted)})
+		}
+	}
+	return found
+}
+
+// forgotten: what a client was told is told to the next one.
+func forgotten(facts []Fact) (found []Violation) {
+	for _, f := range facts {
+		if f.Later != f.Told {
+			found = append(found, Violation{Forgotten, f.What, fmt.Sprintf("told %q, later %q", f.Told, f.Later)})
 		}
 	}
 	return found

@@ -32,7 +32,8 @@ func reboot() Evidence {
 	return Evidence{OffWait: wait,
 		Requests: []Request{request(1, bmc.GracefulShutdown, sim.Accepted, bmc.On), request(6, bmc.ResetOn, sim.Accepted, bmc.Off)},
 		Tasks:    []Task{task(0, "Soft-Off", 4), task(5, "On", 8)},
-		Sessions: []Session{{Service: "BOS", Name: "s", Status: "complete", End: at(9)}, {Service: "CFS", Name: "c", Status: "complete"}}, Configured: []Disk{{"n", "done", "done"}}}
+		Sessions: []Session{{Service: "BOS", Name: "s", Status: "complete", End: at(9)}, {Service: "CFS", Name: "c", Status: "complete"}}, Configured: []Disk{{"n", "done", "done"}},
+		Facts: []Fact{{"session s", "yes", "yes"}}}
 }
 
 // forced is evidence of a node that ignored the request at 11 and was forced
@@ -134,6 +135,8 @@ func TestJudgeFindsWhatIsWrong(t *testing.T) {
 		{"a session that hangs", reboot, func(e *Evidence) { e.Sessions[0].Status = "running" }, []Rule{Open}},
 		{"a configuration session that hangs", reboot, func(e *Evidence) { e.Sessions[1].Status = "pending" }, []Rule{Open}},
 		{"a playbook that broke off", reboot, func(e *Evidence) { e.Configured[0].Found = "begun" }, []Rule{Unmarked}},
+		{"a line that is gone", reboot, func(e *Evidence) { e.Facts = []Fact{{"journal: on", "yes", ""}} }, []Rule{Forgotten}},
+		{"an end that changed", reboot, func(e *Evidence) { e.Facts = []Fact{{"end of session s", "12:00:00", "12:00:01"}} }, []Rule{Forgotten}},
 		{"a playbook that never ran", reboot, func(e *Evidence) { e.Configured[0].Found = "" }, []Rule{Unmarked}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -83,6 +83,8 @@ func run(ctx context.Context, p plan) (good bool, err error) {
 	watching, blind := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() { w.watch(watching) })
+	t := newTold(c)
+	watch.Go(func() { t.watch(watching) })
 	err = storm(ctx, c)
 	if err == nil {
 		c.calm()
@@ -94,6 +96,9 @@ func run(ctx context.Context, p plan) (good bool, err error) {
 		return false, fmt.Errorf("%w (see %s)", err, p.dir)
 	}
 	evidence, err := w.testify(ctx)
+	if err == nil {
+		evidence.Facts, err = t.compare(ctx)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -117,7 +122,7 @@ func report(e Evidence, found []Violation) {
 			forced++
 		}
 	}
-	fmt.Printf("%d kills, %d sessions, %d tasks of transitions\n", len(e.Kills), len(e.Sessions), len(e.Tasks))
+	fmt.Printf("%d kills, %d sessions, %d tasks of transitions; %d facts told and asked for again\n", len(e.Kills), len(e.Sessions), len(e.Tasks), len(e.Facts))
 	fmt.Printf("%d requests to BMCs: %d accepted (%d forced off), %d busy, %d refused, %d dropped\n", len(e.Requests),
 		answers[sim.Accepted], forced, answers[sim.Busy], answers[sim.Refused], answers[sim.Dropped])
 	again := 0

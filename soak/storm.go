@@ -54,8 +54,7 @@ func (c *cluster) sessions(ctx context.Context, r *rand.Rand) {
 		for _, i := range r.Perm(len(among))[:1+r.IntN(max(1, len(among)/3))] {
 			limit = append(limit, among[i].Xname())
 		}
-		c.call(ctx, http.MethodPost, "/apis/bos/v2/sessions", fmt.Sprintf( //nolint:errcheck // killed meanwhile
-			`{"template_name":%q,"operation":%q,"limit":%q}`, template, operation, strings.Join(limit, ",")), nil)
+		c.post(ctx, fmt.Sprintf(`{"template_name":%q,"operation":%q,"limit":%q}`, template, operation, strings.Join(limit, ",")))
 	}
 }
 

@@ -178,3 +178,11 @@ func TestMerge(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestWhoGivesUpIsNotToldOfAnInternalError(t *testing.T) {
+	for _, err := range []error{context.Canceled, fmt.Errorf("read the components: %w", context.DeadlineExceeded)} {
+		if p := AsProblem(err); p.Status != http.StatusServiceUnavailable || p.Detail != err.Error() {
+			t.Errorf("%v became %d %q", err, p.Status, p.Detail)
+		}
+	}
+}

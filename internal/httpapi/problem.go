@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -52,7 +53,12 @@ func AsProblem(err error) *Problem {
 		return p
 	}
 	status := statusOf[fault.KindOf(err)]
-	if status == http.StatusInternalServerError {
+	switch {
+	case status != http.StatusInternalServerError:
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded): // who asks has no more time: nothing is wrong here
+		status = http.StatusServiceUnavailable
+		slog.Debug("given up by who asked", "error", err)
+	default:
 		slog.Error("internal error", "error", err)
 	}
 	var f *fault.Error

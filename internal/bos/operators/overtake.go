@@ -28,10 +28,14 @@ func (b *powerCall) overtake(ctx context.Context) {
 		return // the first power-on of each
 	}
 	patience := max(b.options.PowerOffWait(), b.options.PowerOnWait())
+	mine := make(map[string]bool, len(b.nodes))
+	for i := range b.nodes {
+		mine[b.nodes[i].ID] = true
+	}
 	for _, operation := range b.by.overtakes {
 		ids, err := b.by.power.Since(ctx, operation, b.by.now().Add(-2*patience-lastsLonger))
 		for i := 0; err == nil && i < len(ids); i++ {
-			err = b.abort(ctx, ids[i])
+			err = b.abort(ctx, ids[i], mine)
 		}
 		if err != nil && ctx.Err() == nil { // PCS may refuse nodes, and says so
 			b.by.log.Warn("earlier power actions not ended", "operation", operation, "error", err)
@@ -39,10 +43,11 @@ func (b *powerCall) overtake(ctx context.Context) {
 	}
 }
 
-// abort ends the transition if it drives a node of the batch, and waits for it.
-func (b *powerCall) abort(ctx context.Context, id string) error {
+// abort ends the transition if it drives one of the nodes, and waits for it.
+func (b *powerCall) abort(ctx context.Context, id string, nodes map[string]bool) error {
+	driven := func(t bos.Task) bool { return !t.Done && nodes[t.Node] }
 	t, err := b.by.power.Describe(ctx, id)
-	if err != nil || t.Done || !slices.ContainsFunc(t.Tasks, b.awaits) {
+	if err != nil || t.Done || !slices.ContainsFunc(t.Tasks, driven) {
 		return err
 	}
 	if err := b.by.power.Abort(ctx, id); err != nil {
@@ -61,8 +66,4 @@ func (b *powerCall) abort(ctx context.Context, id string) error {
 		}
 	}
 	return err
-}
-
-func (b *powerCall) awaits(t bos.Task) bool {
-	return !t.Done && slices.ContainsFunc(b.nodes, func(c bos.Component) bool { return c.ID == t.Node })
 }

@@ -97,7 +97,7 @@ func registerTemplates(api huma.API, s *Service) {
 	handle(api, op("get_v1_sessiontemplates", http.MethodGet, all, "List session templates"),
 		func(ctx context.Context, _ *NoTenant) (*templatesOutput, error) {
 			list, err := s.cfg.BOS.Templates(ctx, "")
-			return &templatesOutput{Body: list}, err
+			return &templatesOutput{Body: append([]bos.Template{}, list...)}, err // a list even of none
 		})
 	handle(api, op("get_v1_sessiontemplate", http.MethodGet, one, "Describe a session template"),
 		func(ctx context.Context, in *TemplatePath) (*templateOutput, error) {

@@ -453,3 +453,13 @@ func TestStatusHoldsEveryNodeAndListsAlone(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// What is a list stays one when there is nothing in it.
+func TestListsOfNothingAreEmptyLists(t *testing.T) {
+	s := newSite(t)
+	for _, path := range []string{"/v1/sessiontemplate", "/v1/session"} {
+		if got := s.call(200, "GET", path, ""); got != "[]" {
+			t.Errorf("GET %s: %s, expected []", path, got)
+		}
+	}
+}

@@ -59,6 +59,8 @@ type Component struct {
 	Error       string `json:"error"`
 	Session     string `json:"session"`
 	RetryPolicy *int   `json:"retry_policy"`
+	// V1Session is the session of BOS v1 that has the node, empty if none.
+	V1Session string `json:"v1_session"`
 }
 
 // State is what a node runs or should run.
@@ -191,7 +193,7 @@ func parsed(text string) (time.Time, bool) {
 func (f *Facts) attempt() []journal.Entry {
 	start := 0
 	for i, e := range f.Journal {
-		if e.Kind == "status" && begins(e.Text) {
+		if _, taken := takes(&e); taken || e.Kind == "status" && begins(e.Text) {
 			start = i
 		}
 	}

@@ -157,6 +157,10 @@ func (f *Facts) AsksForConsole() bool {
 	case "power_on_called", "power_off_gracefully_called", "power_off_forcefully_called", "failed":
 		return true
 	}
+	if s := f.first(); s != nil {
+		p := s.at()
+		return p != nil && p.name == "boot" && (p.category == inProgress || p.category == "failed")
+	}
 	return false
 }
 

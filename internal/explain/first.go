@@ -65,18 +65,32 @@ func (s *first) follow(e *journal.Entry) {
 	s.phases[at] = p
 }
 
+// order is that of the phases; a node is told to be configured before it boots,
+// so that the journal has them in another. Own are those that an operation
+// always has.
+var (
+	order = []string{"shutdown", "boot", "configure"}
+	own   = map[string][]string{"shutdown": {"shutdown"}, "boot": {"boot"}, "reboot": {"shutdown", "boot"}, "configure": {"configure"}}
+)
+
 // at is the phase that says where the node stands: the first one in which it
-// did not succeed, else the last. Nil if none was begun.
-func (s *first) at() *phase {
-	for i := range s.phases {
-		if s.phases[i].category != succeeded {
-			return &s.phases[i]
+// did not succeed, else the last. Nil if nothing is known.
+func (s *first) at() (last *phase) {
+	for _, name := range order {
+		p := &phase{name: name, category: "not started"}
+		at := slices.IndexFunc(s.phases, func(p phase) bool { return p.name == name })
+		switch {
+		case at >= 0:
+			p = &s.phases[at]
+		case !slices.Contains(own[s.operation], name):
+			continue
 		}
+		if p.category != succeeded {
+			return p
+		}
+		last = p
 	}
-	if n := len(s.phases); n > 0 {
-		return &s.phases[n-1]
-	}
-	return nil
+	return last
 }
 
 // leftOut tells whether the session did nothing to the node.
@@ -158,11 +172,8 @@ func (s *first) done() bool { p := s.at(); return p != nil && p.category == succ
 // stands is where the node is in the session.
 func (s *first) stands() string {
 	p := s.at()
-	switch {
-	case p == nil && s.operation == "":
+	if p == nil {
 		return "it is on its way"
-	case p == nil:
-		return s.operation + ", no phase has begun"
 	}
 	return s.operation + ", phase " + p.name + " " + p.category
 }
@@ -178,7 +189,7 @@ func (f *Facts) hasFirst(a *account, s *first) {
 	}
 	a.is(Moving, "is in "+s.name()+": "+s.stands()+".")
 	if !s.last.IsZero() {
-		a.say("Since %s.", span(f.Now.Sub(s.last)))
+		a.say("The last that was told of it is %s old.", span(f.Now.Sub(s.last)))
 	}
 	if p != nil && p.name == "configure" && p.category == inProgress && f.Config != nil {
 		f.run(a)
@@ -193,6 +204,9 @@ func (f *Facts) hasFirst(a *account, s *first) {
 func (f *Facts) whyFirst(a *account, s *first, p *phase) {
 	if p.why != "" {
 		a.say("%s", upperFirst(p.why))
+	}
+	if words := f.panicked(); words != "" {
+		a.say("On its console: %s", words)
 	}
 	if p.name == "configure" && f.Config != nil && f.Config.ConfigurationStatus == "failed" {
 		f.whyFailed(a)
@@ -211,16 +225,14 @@ func (f *Facts) wasFirst(a *account, s *first) {
 	p := s.at()
 	switch {
 	case p == nil:
-		a.is(Wrong, "was in "+s.name()+", which let it go before any phase had begun.")
+		a.is(Unknown, "was in "+s.name()+"; what became of it is not known.")
 	case p.category == "failed" && p.name == "configure" && f.Config != nil && f.Config.ConfigurationStatus == "configured" && f.powered("on"):
 		a.is(Good, "is as it should be: it was configured after "+s.name()+" had failed.")
 	case p.category == "failed":
 		a.is(Failed, "failed in phase "+p.name+" of "+s.name()+".")
 		f.whyFirst(a, s, p)
 	case p.category != succeeded:
-		a.is(Wrong, "was left "+strings.TrimSpace(p.category+" in phase "+p.name)+" by "+s.name()+".")
-	case s.operation == "reboot" && p.name == "shutdown":
-		a.is(Wrong, "was shut down by "+s.name()+", which let it go before it was booted.")
+		a.is(Wrong, "was left in phase "+p.name+" ("+p.category+") by "+s.name()+".")
 	case s.operation == "shutdown":
 		a.is(Good, "is off, as "+s.name()+" had it shut down.")
 		if !f.powered("off") {

@@ -43,7 +43,7 @@ func TestNodesOfSessionsOfVersion1AreToldOf(t *testing.T) {
 		verdict Verdict
 		want    []string
 	}{
-		"begun":               {facts("stable", untouched(byV1("a", "boot")...), owned("a")), Moving, []string{"is in session a of BOS v1: boot, no phase has begun."}},
+		"begun":               {facts("stable", untouched(byV1("a", "boot")...), owned("a")), Moving, []string{"is in session a of BOS v1: boot, phase boot not started."}},
 		"boots":               {facts("stable", untouched(byV1("a", "boot", booted[:1]...)...), owned("a")), Moving, []string{"is in session a of BOS v1: boot, phase boot in progress.", "What happened", "drover watch a"}},
 		"booted":              {facts("stable", untouched(byV1("a", "boot", booted[:3]...)...), owned("a")), Moving, []string{"phase configure in progress."}},
 		"the journal is gone": {facts("stable", untouched(), owned("a")), Moving, []string{"is in session a of BOS v1: it is on its way.", "stable, in session a of BOS v1"}},
@@ -58,8 +58,8 @@ func TestNodesOfSessionsOfVersion1AreToldOf(t *testing.T) {
 		"started again":   {facts("stable", untouched(append(byV1("a", "boot", booted...), entry(time.Second, "bss", "boot-script", "served"))...)), Unknown, []string{"started again 1s ago"}},
 		"off":             {facts("stable", untouched(byV1("a", "shutdown", "phase shutdown: succeeded", "session ended")...), off), Good, []string{"is off, as session a of BOS v1 had it shut down."}},
 		"on again":        {facts("stable", untouched(byV1("a", "shutdown", "phase shutdown: succeeded", "session ended")...)), Wrong, []string{"is on; session a of BOS v1 had shut it down."}},
-		"deleted midway":  {facts("stable", untouched(byV1("a", "boot", "phase boot: in progress", "the session was deleted")...)), Wrong, []string{"was left in progress in phase boot by session a of BOS v1.", "ago: the session was deleted."}},
-		"never got there": {facts("stable", untouched(byV1("a", "boot", "the session was deleted")...)), Wrong, []string{"let it go before any phase had begun."}},
+		"deleted midway":  {facts("stable", untouched(byV1("a", "boot", "phase boot: in progress", "the session was deleted")...)), Wrong, []string{"was left in phase boot (in progress) by session a of BOS v1.", "ago: the session was deleted."}},
+		"never got there": {facts("stable", untouched(byV1("a", "boot", "the session was deleted")...)), Wrong, []string{"was left in phase boot (not started) by session a of BOS v1."}},
 		"repaired": {facts("stable", untouched(byV1("a", "boot", "phase boot: succeeded", "phase configure: failed: CFS says no", "session ended")...)), Good,
 			[]string{"is as it should be: it was configured after session a of BOS v1 had failed."}},
 		"left out since": {facts("stable", untouched(append(byV1("a", "boot", booted...), out)...)), Good, []string{"was booted by session a of BOS v1", "Session z of BOS v1 left it out 1s ago: HSM does not know the node"}},
@@ -80,6 +80,19 @@ func TestNodesOfSessionsOfVersion1AreToldOf(t *testing.T) {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s: no %q in\n%s", name, want, text)
 			}
+		}
+	}
+}
+
+func TestTheConsoleOfANodeThatVersion1BootsIsAskedFor(t *testing.T) {
+	for want, last := range map[bool]string{true: "phase boot: failed: not Ready", false: "phase boot: succeeded"} {
+		f := facts("stable", untouched(byV1("a", "boot", last)...), owned("a"))
+		if f.AsksForConsole() != want {
+			t.Errorf("%s: the console is asked for: %v", last, !want)
+		}
+		f.Console = []string{"Kernel panic - not syncing: no root"}
+		if told := strings.Contains(strings.Join(Explain(f), "\n"), "On its console: Kernel panic - not syncing: no root"); told != want {
+			t.Errorf("%s: the panic is told: %v", last, told)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func (s *Service) CreateBootSet(ctx context.Context, b BootSetStatus) (BootSetSt
 		if !session.Over() {
 			out := b.leftOut()
 			wanted := slices.DeleteFunc(b.Nodes(), func(n string) bool { _, is := out[n]; return is })
-			taken := map[string][]string{}
+			var taken map[string][]string
 			if has, taken, err = s.claim(ctx, &session, wanted); err != nil {
 				return err
 			}

@@ -291,6 +291,11 @@ func TestAgentTellsWhichNodesFailedAndWhy(t *testing.T) {
 	}
 	blames(boot, words, c.nodes[0])
 	blames(boot, "is not Ready after", c.nodes[1])
+	c.saysOfV1(c.nodes[0], explain.Failed, "failed in phase boot of session ")
+	if said := c.drover("explain", c.nodes[0]); !strings.Contains(said, words) {
+		t.Errorf("explain does not say %q:\n%s", words, said)
+	}
+	c.saysOfV1(c.nodes[2], explain.Failed, "failed in phase configure of session ")
 	if got := nodesV1(set, "configure", v1.Excluded); !slices.Equal(got, c.nodes[:2]) {
 		t.Errorf("%v are excluded from the configuration", got)
 	}

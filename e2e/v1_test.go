@@ -11,6 +11,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/bos/v1"
+	"github.com/drover-hpc/drover/internal/explain"
 	"github.com/drover-hpc/drover/internal/sim"
 )
 
@@ -99,6 +100,19 @@ func (c *cluster) succeedV1(id string, phases ...string) {
 	}
 }
 
+// saysOfV1 wants explain and the node's health to say the same of it, soon.
+func (c *cluster) saysOfV1(node string, verdict explain.Verdict, words string) {
+	c.t.Helper()
+	var h explain.Health
+	c.eventually("the health of "+node+" says "+words, func() bool {
+		c.get("/apis/drover/v1/nodes/"+node+"/health", &h)
+		return h.Verdict == verdict && strings.Contains(h.Words, words)
+	})
+	if said := c.drover("explain", node); verdict != explain.Moving && !strings.Contains(said, words) {
+		c.t.Errorf("explain does not say %q:\n%s", words, said)
+	}
+}
+
 // The three workflows of the documents, and reboot, in their order.
 func TestBOSWorkflowsOfVersion1(t *testing.T) {
 	t.Parallel()
@@ -114,7 +128,12 @@ func TestBOSWorkflowsOfVersion1(t *testing.T) {
 			set := c.bootSetV1(id)
 			return set != nil && len(nodesV1(set, "boot", v1.NotStarted))+len(nodesV1(set, "boot", v1.InProgress))+len(nodesV1(set, "boot", v1.Succeeded)) == len(c.nodes)
 		})
+		c.saysOfV1(c.nodes[0], explain.Moving, "is in session "+id+" of BOS v1: boot, ")
+		if said := c.drover("watch", "--plain", id); !strings.Contains(said, "session "+id+" of BOS v1 complete in ") || !strings.HasSuffix(said, ": all 4 nodes succeeded\n") {
+			t.Errorf("watch says\n%s", said)
+		}
 		c.succeedV1(id, "boot", "configure")
+		c.saysOfV1(c.nodes[0], explain.Good, "was booted by session "+id+" of BOS v1, and is as it should be.")
 		for _, n := range c.nodes {
 			if got := c.motdOf(n); got != "first" {
 				t.Errorf("%s: motd %q, want first", n, got)
@@ -134,6 +153,17 @@ func TestBOSWorkflowsOfVersion1(t *testing.T) {
 		}
 		if got := c.motdOf(c.nodes[0]); got != "first" {
 			t.Errorf("motd %q", got)
+		}
+		c.saysOfV1(c.nodes[0], explain.Good, "was booted by session ")
+	})
+	t.Run("a limit that leaves no node", func(t *testing.T) {
+		id := c.startV1("one", "reboot", "--limit", "x9c0s0b0n0", "--allow-unknown")
+		const words = "no node is in the boot set: the limit 'x9c0s0b0n0' leaves none of the 4 that it names"
+		if s, set := c.finishV1(id); s.ErrorCount != 1 || set.Phases[0].Errors[words] == nil {
+			t.Errorf("%d errors, expected %q: %+v", s.ErrorCount, words, set)
+		}
+		if said, err := c.try("watch", "--plain", id); err == nil || !strings.Contains(said, words) {
+			t.Errorf("watch ends with %v and says\n%s", err, said)
 		}
 	})
 	t.Run("reconfigure", func(t *testing.T) {
@@ -162,10 +192,11 @@ func TestBOSWorkflowsOfVersion1(t *testing.T) {
 			if power := c.view(n).Power; power != bmc.Off {
 				t.Errorf("%s is %s", n, power)
 			}
+			c.saysOfV1(n, explain.Good, "is off, as session ")
 		}
 		var ids []string
 		c.decode(&ids, []string{"bos", "v1", "session", "list"})
-		if len(ids) != 5 {
+		if len(ids) != 6 {
 			t.Errorf("sessions %v are listed", ids)
 		}
 	})
@@ -193,6 +224,9 @@ func TestAgentOutlivesItsServerAndVersion2WaitsForIt(t *testing.T) {
 	})
 	if said := c.drover("explain", c.nodes[1]); !strings.Contains(said, words) {
 		t.Errorf("explain does not say %q:\n%s", words, said)
+	}
+	if said := c.drover("explain", c.nodes[1]); !strings.Contains(said, "Session "+id+" of BOS v1 has the node until it ends: boot, ") {
+		t.Errorf("explain does not say where the node stands in v1:\n%s", said)
 	}
 	if power := c.view(c.nodes[1]).Power; power != bmc.On {
 		t.Errorf("the agent's node is %s", power)
@@ -257,6 +291,11 @@ func TestAgentTellsWhichNodesFailedAndWhy(t *testing.T) {
 	}
 	blames(boot, words, c.nodes[0])
 	blames(boot, "is not Ready after", c.nodes[1])
+	c.saysOfV1(c.nodes[0], explain.Failed, "failed in phase boot of session ")
+	if said := c.drover("explain", c.nodes[0]); !strings.Contains(said, words) {
+		t.Errorf("explain does not say %q:\n%s", words, said)
+	}
+	c.saysOfV1(c.nodes[2], explain.Failed, "failed in phase configure of session ")
 	if got := nodesV1(set, "configure", v1.Excluded); !slices.Equal(got, c.nodes[:2]) {
 		t.Errorf("%v are excluded from the configuration", got)
 	}

@@ -73,6 +73,9 @@ func (b *bootSet) begin(ctx context.Context) error {
 	for words, nodes := range c.left {
 		status.Exclude(words, nodes)
 	}
+	if c.none != "" {
+		status.Phases[0].Blame(c.none, nil)
+	}
 	status.Times.Start = a.stamp()
 	kept, err := a.Status.CreateBootSet(ctx, status)
 	if err != nil {
@@ -80,6 +83,10 @@ func (b *bootSet) begin(ctx context.Context) error {
 	}
 	b.nodes = slices.Clone(kept.Phases[0].Categories[v1.NotStarted])
 	for words, nodes := range kept.Phases[0].Errors {
+		if len(nodes) == 0 {
+			a.say("boot set %s: %s", b.set.Name, words)
+			continue
+		}
 		a.say("boot set %s: not %v: %s", b.set.Name, nodes, words)
 	}
 	a.say("boot set %s: %d nodes", b.set.Name, len(b.nodes))

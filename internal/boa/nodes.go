@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/drover-hpc/drover/internal/bos/bootset"
 )
@@ -13,6 +14,7 @@ import (
 type chosen struct {
 	nodes []string
 	left  map[string][]string
+	none  string // why there are neither, empty if there are
 }
 
 // choose returns the nodes that the boot set names and the limit leaves. HSM
@@ -33,6 +35,7 @@ func (a *Agent) choose(ctx context.Context, b *bootset.BootSet) (chosen, error) 
 		return chosen{}, fmt.Errorf("ask HSM for groups: %w", err)
 	}
 	named := map[string]bool{}
+	var unknown []string
 	for _, n := range b.NodeList {
 		named[n] = true
 	}
@@ -44,6 +47,7 @@ func (a *Agent) choose(ctx context.Context, b *bootset.BootSet) (chosen, error) 
 		for _, name := range list.names {
 			members, is := list.of[name]
 			if !is {
+				unknown = append(unknown, list.what+" "+name)
 				a.say("HSM has no node of %s %s", list.what, name)
 			}
 			for _, n := range bootset.Canonical(members) {
@@ -51,11 +55,27 @@ func (a *Agent) choose(ctx context.Context, b *bootset.BootSet) (chosen, error) 
 			}
 		}
 	}
-	named, err = a.limited(ctx, named, roles, groups)
+	limited, err := a.limited(ctx, named, roles, groups)
 	if err != nil {
 		return chosen{}, err
 	}
-	return sorted(named, known), nil
+	c := sorted(limited, known)
+	if len(limited) == 0 {
+		c.none = noNode(len(named), a.Order.Limit, unknown)
+	}
+	return c, nil
+}
+
+// noNode says why a boot set has no node: it names so many, the limit leaves
+// none of them, and of these groups and roles HSM has none.
+func noNode(named int, limit string, unknown []string) string {
+	switch {
+	case named > 0:
+		return fmt.Sprintf("no node is in the boot set: the limit '%s' leaves none of the %d that it names", limit, named)
+	case len(unknown) > 0:
+		return "no node is in the boot set: HSM has none of " + strings.Join(unknown, ", ")
+	}
+	return "no node is in the boot set: the groups and roles that it names are empty"
 }
 
 func (a *Agent) limited(ctx context.Context, nodes map[string]bool, roles, groups map[string][]string) (map[string]bool, error) {

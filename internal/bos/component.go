@@ -21,7 +21,7 @@ type Component struct {
 	Session      string       `json:"session"`
 	RetryPolicy  *int         `json:"retry_policy,omitempty"`
 
-	// Engine is never served.
+	// Engine is not served, but for the agent.
 	Engine Engine `json:"engine,omitzero"`
 }
 

@@ -15,6 +15,7 @@ type ComponentRecord struct {
 	Error        string        `json:"error" doc:"The latest error"`
 	Session      string        `json:"session" doc:"The session that the node belongs to"`
 	RetryPolicy  *int          `json:"retry_policy,omitempty" doc:"How often each action is tried"`
+	V1Session    string        `json:"v1_session,omitempty" doc:"The session of BOS v1 whose agent moves the node; absent if there is none"`
 }
 
 // ActualRecord is an actual state as the API shows it.
@@ -63,7 +64,7 @@ func componentRecord(c *Component) ComponentRecord {
 		LastAction:   ActionRecord{c.LastAction.Action, c.LastAction.Failed, stampOrNone(c.LastAction.LastUpdated)},
 		EventStats:   c.EventStats,
 		Status:       StatusRecord{c.Status.Phase, c.Computed(), c.Status.StatusOverride},
-		Enabled:      c.Enabled, Error: c.Troubles.Newest(), Session: c.Session, RetryPolicy: c.RetryPolicy,
+		Enabled:      c.Enabled, Error: c.Troubles.Newest(), Session: c.Session, RetryPolicy: c.RetryPolicy, V1Session: c.Engine.Agent,
 	}
 }
 

@@ -31,7 +31,8 @@ func (a *app) watch() *cobra.Command {
 			defer stop()
 			return s.watch(ctx, args[0], plain)
 		})
-	cmd.Long = "Follow a boot session until it is complete, or a staged one until it waits for applystaged.\n\n" +
+	cmd.Long = "Follow a boot session until it is complete, or a staged one until it waits for applystaged. " +
+		"If no session of BOS v2 has that name, one of BOS v1 with that ID is followed, by its phases.\n\n" +
 		"The exit code tells the end: 0 if every node succeeded, 1 if any did not, 2 if there is no such session or no answer, " +
 		"3 if every node succeeded but some that were asked for had been left out. " +
 		"Without a terminal, or with --plain, a line is printed for each change."
@@ -44,7 +45,7 @@ func (s *session) watch(ctx context.Context, name string, plain bool) error {
 	if out, ok := s.app.Stdout.(*os.File); ok && !plain && term.IsTerminal(int(out.Fd())) {
 		view = &watch.Screen{W: out, Color: s.app.Getenv("NO_COLOR") == "", Size: func() (int, int) { return terminalSize(out) }}
 	}
-	t, err := watch.Follow(ctx, &bootSession{session: s, name: name, why: map[string]string{}}, view, watch.DefaultPace)
+	t, err := watch.Follow(ctx, s.watched(ctx, name), view, watch.DefaultPace)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return &ExitError{Code: 130}

@@ -78,6 +78,7 @@ func (f *Facts) account() *account {
 		return a
 	}
 	switch status := f.Component.Status.Status; {
+	case f.byFirst(a):
 	case status == "stable":
 		f.rest(a)
 	case status == "failed":
@@ -210,6 +211,9 @@ func (f *Facts) situation() []string {
 		text := strings.ReplaceAll(c.Status.Status, "_", " ")
 		if c.Session != "" {
 			text += ", session " + c.Session
+		}
+		if c.V1Session != "" {
+			text += ", in session " + c.V1Session + " of BOS v1"
 		}
 		row("boot", text)
 		if k := c.DesiredState.BootArtifacts.Kernel; k != "" {

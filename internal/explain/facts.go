@@ -59,6 +59,8 @@ type Component struct {
 	Error       string `json:"error"`
 	Session     string `json:"session"`
 	RetryPolicy *int   `json:"retry_policy"`
+	// V1Session is the session of BOS v1 that has the node, empty if none.
+	V1Session string `json:"v1_session"`
 }
 
 // State is what a node runs or should run.
@@ -155,6 +157,10 @@ func (f *Facts) AsksForConsole() bool {
 	case "power_on_called", "power_off_gracefully_called", "power_off_forcefully_called", "failed":
 		return true
 	}
+	if s := f.first(); s != nil {
+		p := s.at()
+		return p != nil && p.name == "boot" && (p.category == inProgress || p.category == "failed")
+	}
 	return false
 }
 
@@ -191,7 +197,7 @@ func parsed(text string) (time.Time, bool) {
 func (f *Facts) attempt() []journal.Entry {
 	start := 0
 	for i, e := range f.Journal {
-		if e.Kind == "status" && begins(e.Text) {
+		if _, taken := takes(&e); taken || e.Kind == "status" && begins(e.Text) {
 			start = i
 		}
 	}

@@ -23,7 +23,7 @@ type Health struct {
 	Words   string   `json:"words" doc:"The same in a sentence about the node"`
 	Held    []string `json:"held" nullable:"false" doc:"What keeps services from driving the node: disabled, locked or reserved in HSM"`
 	// Since is zero if the journal does not tell.
-	Since time.Time `json:"since,omitzero" doc:"When the boot service last took it from one status to another; absent if the journal has no such entry"`
+	Since time.Time `json:"since,omitzero" doc:"When the boot service last took it from one status to another, or a session of BOS v1 from one phase or category; absent if the journal has no such entry"`
 }
 
 // Judge is the verdict on the node.
@@ -31,7 +31,7 @@ func Judge(f *Facts) Health {
 	a := f.account()
 	h := Health{Node: f.Node, Verdict: a.verdict, Words: a.headline, Held: append([]string{}, f.holds()...)}
 	for _, e := range f.Journal {
-		if e.Kind == "status" {
+		if e.Kind == "status" || e.Kind == firstKind {
 			h.Since = e.Time
 		}
 	}

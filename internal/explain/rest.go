@@ -16,7 +16,7 @@ func (f *Facts) rest(a *account) {
 	wanted := c.DesiredState.BootArtifacts.Kernel
 	switch {
 	case c.Session == "" && wanted == "" && !f.wasMoved() && f.failsToConfigure():
-		f.configured(a, neverBooted)
+		f.configured(a, neverBooted, c.DesiredState.Configuration)
 	case c.Session == "" && wanted == "" && !f.wasMoved():
 		a.is(Idle, neverBooted+".")
 		a.advise("Start:  drover bos sessions create --template-name T --operation boot --limit %s", f.Node)
@@ -46,7 +46,7 @@ func (f *Facts) rest(a *account) {
 			a.say("Not by the boot service: it got a boot script, and nothing was heard of it after that.")
 			return
 		}
-		f.configured(a, "booted what it should")
+		f.configured(a, "booted what it should", c.DesiredState.Configuration)
 	}
 }
 
@@ -95,9 +95,10 @@ func (f *Facts) failsToConfigure() bool {
 }
 
 // configured: the node runs what it should, as far as its boot goes, of which
-// booted tells.
-func (f *Facts) configured(a *account, booted string) {
-	c, want := f.Config, f.Component.DesiredState.Configuration
+// booted tells. Want is the configuration that the boot service wants, empty if
+// it does not say.
+func (f *Facts) configured(a *account, booted, want string) {
+	c := f.Config
 	switch {
 	case want == "" && (c == nil || c.DesiredConfig == ""):
 		a.is(Good, "runs what it should.")

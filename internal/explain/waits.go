@@ -67,7 +67,11 @@ func (f *Facts) asides(a *account) {
 	list := f.attempt()
 	for i := len(list) - 1; i >= 0; i-- {
 		if _, why, found := strings.Cut(list[i].Text, "left out of the session: "); found {
-			a.say("Session %s left it out %s ago: %s", list[i].Session, span(f.Now.Sub(list[i].Time)), why)
+			session := list[i].Session
+			if list[i].Kind == firstKind {
+				session += " of BOS v1"
+			}
+			a.say("Session %s left it out %s ago: %s", session, span(f.Now.Sub(list[i].Time)), why)
 			return
 		}
 	}

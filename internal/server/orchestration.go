@@ -135,7 +135,7 @@ func (s *Server) startBOS(ctx context.Context) error {
 
 // startBOS1 adds version 1, whose sessions agents carry out.
 func (s *Server) startBOS1(ctx context.Context, api huma.API, service *bos.Service) error {
-	first := v1.NewService(v1.Config{DB: s.db, BOS: service, Now: s.now})
+	first := v1.NewService(v1.Config{DB: s.db, BOS: service, Journal: s.journal, Now: s.now})
 	v1.Register(api, first)
 	at := func(prefix, external string) string { return cmp.Or(external, s.localURL()+prefix) }
 	executor, err := boa.NewExecutor(filepath.Join(s.config.Data, "agents"), s.opts.Agent, boa.Settings{

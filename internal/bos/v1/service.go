@@ -8,6 +8,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
@@ -22,6 +23,8 @@ type Config struct {
 	DB *store.DB
 	// BOS keeps templates and components.
 	BOS *bos.Service
+	// Journal is told what sessions do with each node.
+	Journal *journal.Journal
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// NewID makes IDs of sessions; nil is a random UUID.
@@ -129,13 +132,14 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 		if len(gone) == 0 {
 			return fault.New(fault.NotFound, "Session ID '%s' does not exist", id)
 		}
-		return s.dropSets(ctx, id)
+		return s.dropSets(ctx, id, "the session was deleted")
 	})
 }
 
-// dropSets forgets the statuses of the session's boot sets.
-func (s *Service) dropSets(ctx context.Context, id string) error {
-	if err := s.letGo(ctx, id); err != nil {
+// dropSets forgets the statuses of the session's boot sets, for the reason that
+// words say.
+func (s *Service) dropSets(ctx context.Context, id, words string) error {
+	if err := s.letGo(ctx, id, words); err != nil {
 		return err
 	}
 	sets, err := s.setsOf(ctx, id)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
@@ -37,7 +38,7 @@ func (s *Service) TellTimes(ctx context.Context, id string, times Times) (sessio
 		if err != nil || !session.Over() {
 			return err
 		}
-		return s.letGo(ctx, id)
+		return s.letGo(ctx, id, ended)
 	})
 	return session, err
 }
@@ -56,7 +57,7 @@ func (s *Service) DeleteStatus(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		return s.dropSets(ctx, id)
+		return s.dropSets(ctx, id, "the session's status was deleted")
 	})
 }
 
@@ -68,14 +69,17 @@ func (s *Service) CreateBootSet(ctx context.Context, b BootSetStatus) (BootSetSt
 		if err != nil {
 			return err
 		}
-		taken := map[string][]string{}
+		var has []string
 		if !session.Over() {
-			if taken, err = s.claim(ctx, &session, b.Nodes()); err != nil {
+			out := b.leftOut()
+			wanted := slices.DeleteFunc(b.Nodes(), func(n string) bool { _, is := out[n]; return is })
+			var taken map[string][]string
+			if has, taken, err = s.claim(ctx, &session, wanted); err != nil {
 				return err
 			}
-		}
-		for message, nodes := range taken {
-			b.Exclude(message, nodes)
+			for message, nodes := range taken {
+				b.Exclude(message, nodes)
+			}
 		}
 		if !slices.Contains(session.BootSets, b.Name) {
 			if _, err := s.change(ctx, b.Session, func(session *Session) error {
@@ -85,32 +89,36 @@ func (s *Service) CreateBootSet(ctx context.Context, b BootSetStatus) (BootSetSt
 				return err
 			}
 		}
-		return s.bootSets.Insert(ctx, b)
+		if err := s.bootSets.Insert(ctx, b); err != nil {
+			return err
+		}
+		return s.tell(ctx, s.begun(&session, &b, has))
 	})
 	return b, err
 }
 
-// claim gives the session those of the nodes that nobody else moves. The rest
-// is returned by the words on who does.
-func (s *Service) claim(ctx context.Context, session *Session, nodes []string) (map[string][]string, error) {
+// claim gives the session those of the nodes that nobody else moves: has. The
+// rest is returned by the words on who does.
+func (s *Service) claim(ctx context.Context, session *Session, nodes []string) (has []string, taken map[string][]string, err error) {
 	if _, err := s.cfg.BOS.AddComponents(ctx, nodes); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	taken := map[string][]string{}
+	taken = map[string][]string{}
 	forget := session.Does() == Reboot || session.Does() == Shutdown
 	now := s.cfg.Now()
-	_, _, err := s.cfg.BOS.Change(ctx, nodes, func(c *bos.Component) error {
+	_, _, err = s.cfg.BOS.Change(ctx, nodes, func(c *bos.Component) error {
 		if who := mover(c, session.ID); who != "" {
 			taken[who] = append(taken[who], c.ID)
 			return store.ErrUnchanged
 		}
 		c.Engine.Agent = session.ID
+		has = append(has, c.ID)
 		if forget {
 			c.ForgetActual(now)
 		}
 		return nil
 	})
-	return taken, err
+	return has, taken, err
 }
 
 // mover says who moves the node, if it is not the session.
@@ -127,8 +135,8 @@ func mover(c *bos.Component, session string) string {
 	return ""
 }
 
-// letGo gives the session's nodes back.
-func (s *Service) letGo(ctx context.Context, id string) error {
+// letGo gives the session's nodes back, for the reason that words say.
+func (s *Service) letGo(ctx context.Context, id, words string) error {
 	sets, err := s.setsOf(ctx, id)
 	if err != nil {
 		return err
@@ -137,20 +145,26 @@ func (s *Service) letGo(ctx context.Context, id string) error {
 	for i := range sets {
 		nodes = append(nodes, sets[i].Nodes()...)
 	}
-	return s.giveBack(ctx, id, nodes)
+	return s.giveBack(ctx, id, words, nodes)
 }
 
-// giveBack ends the session's claim on those of the nodes that it has.
-func (s *Service) giveBack(ctx context.Context, id string, nodes []string) error {
+// giveBack ends the session's claim on those of the nodes that it has, for the
+// reason that words say.
+func (s *Service) giveBack(ctx context.Context, id, words string, nodes []string) error {
+	var lines []journal.Entry
 	_, _, err := s.cfg.BOS.Change(ctx, nodes, func(c *bos.Component) error {
 		if c.Engine.Agent != id {
 			return store.ErrUnchanged
 		}
 		c.Engine.Agent = ""
 		c.Troubles.Clear(bos.FromAgent)
+		lines = append(lines, s.line(id, c.ID, words, false))
 		return nil
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return s.tell(ctx, lines)
 }
 
 // BootSet returns the status of a boot set.
@@ -167,15 +181,23 @@ func noBootSet(err error, session, name string) error {
 }
 
 // UpdateBootSet makes all changes or none.
-func (s *Service) UpdateBootSet(ctx context.Context, session, name string, updates []Update) (BootSetStatus, error) {
+func (s *Service) UpdateBootSet(ctx context.Context, session, name string, updates []Update) (b BootSetStatus, err error) {
 	var wrong error
-	b, err := s.bootSets.UpdateOne(ctx, session+"/"+name, func(b *BootSetStatus) error {
-		for _, u := range updates {
-			if wrong = b.Apply(u); wrong != nil {
-				return wrong
+	err = s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
+		var before BootSetStatus
+		b, err = s.bootSets.UpdateOne(ctx, session+"/"+name, func(b *BootSetStatus) error {
+			before = b.copy()
+			for _, u := range updates {
+				if wrong = b.Apply(u); wrong != nil {
+					return wrong
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		return nil
+		return s.tell(ctx, s.changed(&before, &b))
 	})
 	if wrong != nil {
 		return b, wrong
@@ -190,7 +212,7 @@ func (s *Service) DeleteBootSet(ctx context.Context, session, name string) error
 		if err != nil {
 			return err
 		}
-		if err := s.giveBack(ctx, session, b.Nodes()); err != nil {
+		if err := s.giveBack(ctx, session, "the status of boot set "+name+" was deleted", b.Nodes()); err != nil {
 			return err
 		}
 		_, err = s.bootSets.Delete(ctx, session+"/"+name)
@@ -208,9 +230,12 @@ func (s *Service) Abandon(ctx context.Context, id, message string) error {
 			return err
 		}
 		have := map[string]bool{}
+		var lines []journal.Entry
 		for i := range sets {
 			have[sets[i].Name] = true
+			before := sets[i].copy()
 			sets[i].Abandon(message, at)
+			lines = append(lines, s.changed(&before, &sets[i])...)
 		}
 		for _, name := range session.BootSets {
 			if !have[name] { // the agent did not get to it
@@ -231,6 +256,9 @@ func (s *Service) Abandon(ctx context.Context, id, message string) error {
 		}); err != nil {
 			return err
 		}
-		return s.letGo(ctx, id)
+		if err := s.tell(ctx, lines); err != nil {
+			return err
+		}
+		return s.letGo(ctx, id, ended)
 	})
 }

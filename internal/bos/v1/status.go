@@ -67,6 +67,25 @@ func (b *BootSetStatus) Nodes() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
+// copy shares nothing with the boot set's status that a change alters.
+func (b *BootSetStatus) copy() BootSetStatus {
+	out := *b
+	out.Phases = slices.Clone(b.Phases)
+	for i := range out.Phases {
+		p := &out.Phases[i]
+		p.Categories, p.Errors = lists(p.Categories), lists(p.Errors)
+	}
+	return out
+}
+
+func lists(of map[string][]string) map[string][]string {
+	out := make(map[string][]string, len(of))
+	for name, list := range of {
+		out[name] = slices.Clone(list)
+	}
+	return out
+}
+
 // phase finds a phase by its name in any letter case.
 func (b *BootSetStatus) phase(name string) *Phase {
 	for i := range b.Phases {

@@ -30,6 +30,7 @@ type site struct {
 	mux     *http.ServeMux
 	hub     *events.Hub
 	bos     *bos.Service
+	journal *journal.Journal
 	service *Service
 }
 
@@ -42,9 +43,10 @@ func newSite(t *testing.T) *site {
 	}
 	t.Cleanup(func() { db.Close() })
 	now := func() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC) }
-	s.bos = bos.NewService(bos.Config{DB: db, Journal: journal.New(db, now), Hub: s.hub, Now: now})
+	s.journal = journal.New(db, now)
+	s.bos = bos.NewService(bos.Config{DB: db, Journal: s.journal, Hub: s.hub, Now: now})
 	ids := 0
-	s.service = NewService(Config{DB: db, BOS: s.bos, Now: now, NewID: func() string { ids++; return fmt.Sprintf("id-%d", ids) }})
+	s.service = NewService(Config{DB: db, BOS: s.bos, Journal: s.journal, Now: now, NewID: func() string { ids++; return fmt.Sprintf("id-%d", ids) }})
 	api := httpapi.New(s.mux, "/apis/bos", "BOS", "2")
 	bos.Register(api, s.bos)
 	Register(api, s.service)

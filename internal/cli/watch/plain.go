@@ -52,7 +52,7 @@ func (p *Plain) Close(outcome string) { fmt.Fprintln(p.W, outcome) }
 
 func (p *Plain) counts(t *Tally) string {
 	parts := []string{t.Session.Status.Status}
-	for _, ph := range phases {
+	for _, ph := range t.rows {
 		if n, detail := ph.count(t); n > 0 {
 			part := fmt.Sprintf("%s %d", ph.name, n)
 			if len(ph.statuses) > 1 {

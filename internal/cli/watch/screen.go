@@ -69,8 +69,8 @@ const (
 func (s *Screen) frame(t *Tally, now time.Time, columns, rows int) []string {
 	lines := []string{s.heading(t, now, columns), ""}
 	bar := max(min(columns-nameWidth-countWidth-detailWidth-4, maxBar), 5)
-	for i := range phases {
-		lines = append(lines, s.row(&phases[i], t, bar, columns))
+	for i := range t.rows {
+		lines = append(lines, s.row(&t.rows[i], t, bar, columns))
 	}
 	lines = append(lines, "")
 	if p := t.Problem(); p != "" {

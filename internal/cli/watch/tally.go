@@ -35,6 +35,8 @@ type Component struct {
 	Status struct {
 		Status string `json:"status"`
 	} `json:"status"`
+	// V1Session is the session of version 1 that has the node, empty if none.
+	V1Session string `json:"v1_session"`
 }
 
 // Extended is the session's status with percentages, which is kept when the
@@ -65,6 +67,8 @@ type Snapshot struct {
 	Session    Session
 	Extended   Extended
 	Components []Component
+	// First: it is one of version 1.
+	First bool
 }
 
 // phase is a row of the display: the statuses that belong to it, and how they
@@ -81,8 +85,10 @@ var phases = []phase{
 		[]string{"pending", "graceful", "forceful"}},
 	{"powering on", []string{"power_on_pending", "power_on_called"}, []string{"pending", "called"}},
 	{"configuring", []string{"configuring"}, []string{"configuring"}},
-	{"finished", []string{stable, failed}, []string{"succeeded", "failed"}},
+	finished,
 }
+
+var finished = phase{"finished", []string{stable, failed}, []string{"succeeded", "failed"}}
 
 const (
 	stable = "stable"
@@ -91,7 +97,7 @@ const (
 
 // Failure is something that went wrong and the nodes that it befell.
 type Failure struct {
-	// Kind is failed, forced off or left out.
+	// Kind is failed, forced off, left out or waiting.
 	Kind  string
 	Error string
 	Nodes []string
@@ -126,12 +132,17 @@ type Tally struct {
 	// Status counts nodes by their status.
 	Status   map[string]int
 	Failures []Failure
+
+	rows []phase
 }
 
 // Count counts. Of a complete session whose nodes belong to other sessions by
 // now, the status that was kept counts.
 func Count(s *Snapshot) *Tally {
-	t := &Tally{Session: s.Session, Nodes: len(s.Components), Status: map[string]int{}}
+	t := &Tally{Session: s.Session, Nodes: len(s.Components), Status: map[string]int{}, rows: phases}
+	if s.First {
+		t.rows = firstPhases
+	}
 	byError := map[string][]string{}
 	for _, c := range s.Components {
 		t.Status[c.Status.Status]++
@@ -152,12 +163,24 @@ func Count(s *Snapshot) *Tally {
 	if members := s.Session.Components; t.Complete() && members != "" {
 		t.Taken = max(0, len(strings.Split(members, ","))-t.Nodes-t.Staged)
 	}
+	t.add("waiting", held(s))
 	t.Waiting = waiting(s)
 	t.ForcedOff, t.LeftOut = len(s.Extended.ForcedOff), s.Extended.LeftOutCount
 	t.add("forced off", s.Extended.ForcedOff)
 	t.add("left out", s.Extended.LeftOut)
 	slices.SortFunc(t.Failures, func(a, b Failure) int { return strings.Compare(a.Nodes[0], b.Nodes[0]) })
 	return t
+}
+
+// held are the nodes that a session of version 1 has, for which this one waits.
+func held(s *Snapshot) (out []Told) {
+	for i := range s.Components {
+		c := &s.Components[i]
+		if c.V1Session != "" && c.Status.Status != stable && c.Status.Status != failed {
+			out = append(out, Told{c.ID, "session " + c.V1Session + " of BOS v1 has it until that session ends"})
+		}
+	}
+	return out
 }
 
 // waiting are the members of a staged session that do not belong to it yet.

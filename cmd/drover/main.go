@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/drover-hpc/drover/internal/cli"
+	"github.com/drover-hpc/drover/internal/measure"
 	"github.com/drover-hpc/drover/internal/server"
 	"github.com/drover-hpc/drover/internal/sim"
 	"github.com/drover-hpc/drover/internal/simulate"
@@ -22,6 +23,6 @@ func main() {
 	os.Exit(cli.Main(context.Background(), cli.Config{
 		Args0:    os.Args[0],
 		Version:  version,
-		Commands: []*cobra.Command{server.Command(), simulate.Command()},
+		Commands: []*cobra.Command{server.Command(), simulate.Command(), measure.Command()},
 	}, os.Args[1:]))
 }

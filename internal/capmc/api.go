@@ -5,14 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
 	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
 // Register adds the routes. s may be nil where only the operations are wanted.
@@ -63,14 +62,10 @@ const maxBody = 16 << 20
 // asRefusal gives every error this interface's form.
 func asRefusal(err error) error {
 	var known *Refusal
-	switch {
-	case errors.As(err, &known):
+	if errors.As(err, &known) {
 		return known
-	case fault.Is(err, fault.Unavailable):
-		return refuse(http.StatusServiceUnavailable, "Error: %v", err)
 	}
-	slog.Error("internal error", "error", err)
-	return refuse(http.StatusInternalServerError, "Error: %v", err)
+	return refuse(httpapi.AsProblem(err).Status, "Error: %v", err)
 }
 
 // refuseOthers answers the methods that a path does not have.

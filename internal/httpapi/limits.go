@@ -15,6 +15,8 @@ const MaxTenantName = 127
 type Limit struct {
 	// Pattern is a regular expression for texts.
 	Pattern string
+	// Means is the pattern in words, for who is refused: "expected string to be ...".
+	Means string
 	// Min and Max are a text's length in characters, or a number's value.
 	Min, Max int
 }
@@ -90,7 +92,7 @@ func (l Limit) apply(s *huma.Schema) {
 	} else {
 		s.Format = ""
 		if l.Pattern != "" {
-			s.Pattern = l.Pattern
+			s.Pattern, s.PatternDescription = l.Pattern, l.Means
 		}
 		if l.Min > 0 {
 			s.MinLength = &l.Min

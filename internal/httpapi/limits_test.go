@@ -29,7 +29,7 @@ type limited struct {
 func limitedAPI() (*http.ServeMux, huma.API) {
 	mux := http.NewServeMux()
 	api := New(mux, "/l", "Limited", "1")
-	Bound(api, Limits{"age": {Pattern: "^[0-9]+[hd]$", Max: 4}, "commit": {Pattern: "^[a-f0-9]{4}$"}, "tries": {Min: 1, Max: 3}, "short": {Max: 5}})
+	Bound(api, Limits{"age": {Pattern: "^[0-9]+[hd]$", Max: 4}, "commit": {Pattern: "^[a-f0-9]{4}$", Means: "four digits"}, "tries": {Min: 1, Max: 3}, "short": {Max: 5}})
 	Handle(api, huma.Operation{OperationID: "x", Method: http.MethodPost, Path: "/x", DefaultStatus: 204},
 		func(context.Context, *limited) (*struct{}, error) { return nil, nil })
 	return mux, api
@@ -41,7 +41,7 @@ func TestNamedLimitsBoundWhatIsSent(t *testing.T) {
 		{"age=12h", `{"layers":[{"commit":"abcd"}],"tries":3,"name":"abcde","tags":{"a":{"value":"12345"}},"other":"123e4567-e89b-12d3-a456-426614174000"}`, ""},
 		{"age=12", `{}`, "age"},
 		{"age=1234h", `{}`, "age"},
-		{"", `{"layers":[{"commit":"abcg"}]}`, "commit"},
+		{"", `{"layers":[{"commit":"abcg"}]}`, "expected string to be four digits - 'body.layers[0].commit'"},
 		{"", `{"tries":0}`, "tries"},
 		{"", `{"tries":4}`, "tries"},
 		{"", `{"name":"a"}`, "name"},

@@ -3,6 +3,7 @@ package v1
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,13 +16,13 @@ import (
 // limits are those of the published interface, by the name that tags give as
 // the format.
 var limits = httpapi.Limits{
-	"category":      {Pattern: anyCase(categories...)},
+	"category":      anyCase(categories...),
 	"hsm-name":      {Min: 1, Max: 127},
 	"limit":         {Max: bootset.MaxLimit},
 	"name":          {Min: 1, Max: 127},
-	"operation":     {Pattern: anyCase(string(Boot), string(Configure), string(Reboot), string(Shutdown))},
-	"phase":         {Pattern: anyCase(PhaseShutdown, PhaseBoot, PhaseConfigure)},
-	"updated-phase": {Pattern: anyCase("", PhaseShutdown, PhaseBoot, PhaseConfigure, wholeBootSet)},
+	"operation":     anyCase(string(Boot), string(Configure), string(Reboot), string(Shutdown)),
+	"phase":         anyCase(PhaseShutdown, PhaseBoot, PhaseConfigure),
+	"updated-phase": anyCase("", PhaseShutdown, PhaseBoot, PhaseConfigure, wholeBootSet),
 	"parameters":    {Max: bootset.MaxKernelParameters},
 	"path":          {Max: 4095},
 	"tenant-name":   {Max: httpapi.MaxTenantName},
@@ -29,8 +30,11 @@ var limits = httpapi.Limits{
 	"word":          {Max: 127},
 }
 
-// anyCase is a pattern of the words in any letter case.
-func anyCase(words ...string) string { return "^(?i:" + strings.Join(words, "|") + ")$" }
+// anyCase allows the words, in any letter case.
+func anyCase(words ...string) httpapi.Limit {
+	named := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "" })
+	return httpapi.Limit{Pattern: "^(?i:" + strings.Join(words, "|") + ")$", Means: "one of " + strings.Join(named, ", ")}
+}
 
 func lower(s string) string { return strings.ToLower(s) }
 

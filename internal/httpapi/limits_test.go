@@ -41,7 +41,7 @@ func TestNamedLimitsBoundWhatIsSent(t *testing.T) {
 		{"age=12h", `{"layers":[{"commit":"abcd"}],"tries":3,"name":"abcde","tags":{"a":{"value":"12345"}},"other":"123e4567-e89b-12d3-a456-426614174000"}`, ""},
 		{"age=12", `{}`, "age"},
 		{"age=1234h", `{}`, "age"},
-		{"", `{"layers":[{"commit":"abcg"}]}`, "expected string to be four digits - 'body.layers[0].commit'"},
+		{"", `{"layers":[{"commit":"abcg"}]}`, "expected string to be four digits - 'layers[0].commit'"},
 		{"", `{"tries":0}`, "tries"},
 		{"", `{"tries":4}`, "tries"},
 		{"", `{"name":"a"}`, "name"},
@@ -66,10 +66,10 @@ func TestNamedLimitsAreDescribedByWhatTheyMean(t *testing.T) {
 		t.Fatal(err)
 	}
 	for part, want := range map[string]bool{
-		`{"maxLength":4,"pattern":"^[0-9]+[hd]$","type":"string"}`:            true,
-		`"commit":{"pattern":"^[a-f0-9]{4}$","type":"string"}`:                true,
-		`"tries":{"format":"int64","maximum":3,"minimum":1,"type":"integer"}`: true,
-		`"name":{"maxLength":5,"minLength":2,"type":"string"}`:                true,
+		`{"maxLength":4,"pattern":"^[0-9]+[hd]$","type":"string"}`:                                true,
+		`"commit":{"pattern":"^[a-f0-9]{4}$","patternDescription":"four digits","type":"string"}`: true,
+		`"tries":{"format":"int64","maximum":3,"minimum":1,"type":"integer"}`:                     true,
+		`"name":{"maxLength":5,"minLength":2,"type":"string"}`:                                    true,
 		`"format":"uuid"`:   true,
 		`"format":"age"`:    false,
 		`"format":"commit"`: false,

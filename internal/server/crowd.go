@@ -23,7 +23,7 @@ const (
 // crowdLimits are those of what nodes ask. Many at a time are cheap: they wait
 // for one commit to the database. A longer queue would be no faster, but would
 // hold connections, so that administrators had to wait for one.
-var crowdLimits = admission.Limits{Running: 256, Waiting: 1024, Patience: 10 * time.Second}
+var crowdLimits = admission.Limits{Running: 128, Waiting: 1024, Patience: 10 * time.Second}
 
 // crowd lets nodes in as many as the server can answer; administrators never
 // wait for them.

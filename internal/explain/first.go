@@ -203,7 +203,8 @@ func (f *Facts) hasFirst(a *account, s *first) {
 // whyFirst says why the node failed.
 func (f *Facts) whyFirst(a *account, s *first, p *phase) {
 	if p.why != "" {
-		a.say("%s", upperFirst(p.why))
+		a.why = upperFirst(p.why)
+		a.say("%s", a.why)
 	}
 	if words := f.panicked(); words != "" {
 		a.say("On its console: %s", words)

@@ -97,6 +97,20 @@ func TestTheConsoleOfANodeThatVersion1BootsIsAskedFor(t *testing.T) {
 	}
 }
 
+// Among several nodes, too, the reason is that of the session the node failed in.
+func TestLineOfANodeHasTheReasonOfTheSessionItFailedIn(t *testing.T) {
+	inV1 := byV1("a", "boot", "phase boot: in progress", "phase boot: failed: no power", "session ended")
+	older := func(f *Facts) { f.Component.Error = "an older one" }
+	for want, f := range map[string]*Facts{
+		"failed in phase boot of session a of BOS v1. No power": facts("failed", untouched(inV1...), older),
+		"failed. an older one": facts("failed", older),
+	} {
+		if got := Line(f); got != want {
+			t.Errorf("%q, expected %q", got, want)
+		}
+	}
+}
+
 // What is said first of a node that v1 has, or had, is what the lines below it
 // and the services say.
 func TestHeadlineOfANodeOfVersion1ContradictsNoFact(t *testing.T) {

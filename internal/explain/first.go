@@ -236,6 +236,9 @@ func (f *Facts) wasFirst(a *account, s *first) {
 		a.is(Wrong, "was left in phase "+p.name+" ("+p.category+") by "+s.name()+".")
 	case s.operation == "shutdown":
 		a.is(Good, "is off, as "+s.name()+" had it shut down.")
+		if _, again := f.scriptAfter(s.last); again {
+			a.is(Good, "is off; it was started again after "+s.name()+" had shut it down.")
+		}
 		if !f.powered("off") {
 			a.is(Unknown, "was shut down by "+s.name()+"; whether it is off, the power service cannot tell.")
 		}

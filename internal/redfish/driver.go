@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/admission"
 )
 
 // Driver speaks Redfish to any number of BMCs. Its methods are safe for
@@ -42,7 +44,7 @@ func New(connections int) *Driver {
 		reach: dialer.DialContext,
 		tls: &tls.Config{InsecureSkipVerify: true, //nolint:gosec // BMCs sign their own certificates
 			ClientSessionCache: newResumptions(rememberSessions)},
-		kept:  newKeeper(OpenFiles() / 2),
+		kept:  newKeeper(admission.OpenFiles() / 2),
 		slots: make(chan struct{}, connections), now: time.Now, pause: pause,
 	}
 }

@@ -28,6 +28,9 @@ type Options struct {
 	// HTTP makes the nodes' calls: to the gateway, and to whatever the boot
 	// script names. Nil is a client of its own with a limited number of connections.
 	HTTP *http.Client
+	// AtOnce is how many nodes do something at the same moment; 0 is 128. Each
+	// may have a connection open meanwhile.
+	AtOnce int
 	// BootDelay passes between the fetched initrd and the running system,
 	// OnDelay from Off to On, OffDelay through a graceful shutdown.
 	BootDelay, OnDelay, OffDelay time.Duration
@@ -86,8 +89,11 @@ func (o *Options) complete() error {
 	if o.NodesPerBMC == 0 {
 		o.NodesPerBMC = 1
 	}
+	if o.AtOnce == 0 {
+		o.AtOnce = 128
+	}
 	if o.HTTP == nil {
-		o.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}}
+		o.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: o.AtOnce}}
 	}
 	if o.Pace == 0 {
 		o.Pace = 1

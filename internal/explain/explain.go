@@ -13,6 +13,7 @@ import (
 type account struct {
 	verdict  Verdict
 	headline string
+	why      string // the reason of whoever the node failed for
 	details  []string
 	advice   []string
 }
@@ -34,17 +35,22 @@ func (a *account) told(text string) bool {
 }
 
 // Line is what Explain says of one node among several, without its name: all
-// that is known of it in a sentence, and why the boot service gave it up.
+// that is known of it in a sentence, and why it failed.
 func Line(f *Facts) string {
 	a := f.account()
-	if c := f.Component; a.verdict == Failed && c.Status.Status == "failed" && c.Error != "" {
-		words := a.headline + " " + c.Error
-		if len(f.Tasks) > 0 {
-			words += ": " + f.Tasks[0].Words()
-		}
-		return words
+	if a.verdict == Failed && a.why != "" {
+		return a.headline + " " + a.why
 	}
 	return a.headline
+}
+
+// gaveUp is why version 2 of the boot service gave the node up.
+func (f *Facts) gaveUp() string {
+	words := f.Component.Error
+	if words != "" && len(f.Tasks) > 0 {
+		words += ": " + f.Tasks[0].Words()
+	}
+	return words
 }
 
 // Explain is the answer, as lines of text.
@@ -83,6 +89,7 @@ func (f *Facts) account() *account {
 		f.rest(a)
 	case status == "failed":
 		f.failed(a)
+		a.why = f.gaveUp()
 	case !f.Component.Enabled && status != "on_hold":
 		f.leftAlone(a, status)
 	default:

@@ -213,12 +213,20 @@ func baseURL(address string) string {
 	if Host(address) != address {
 		return address
 	}
+	if OnLoopback(address) {
+		return "http://" + address
+	}
+	return "https://" + address
+}
+
+// OnLoopback tells whether a BMC's address, with or without scheme and port, is
+// of this machine alone, as those of simulated and virtual BMCs are.
+func OnLoopback(address string) bool {
+	address = Host(address)
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		host = strings.Trim(address, "[]")
 	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() || host == "localhost" {
-		return "http://" + address
-	}
-	return "https://" + address
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback() || host == "localhost"
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -79,6 +80,12 @@ func (o *Options) complete() error {
 			return fmt.Errorf("simulated fleet: no BMC has the character %q, expected %s", name, strings.Join(bmc.CharacterNames(), ", "))
 		}
 	}
+	// A jailed command mounts its node's files from another directory.
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return fmt.Errorf("simulated fleet: %w", err)
+	}
+	o.Dir = dir
 	if o.NodesPerBMC == 0 {
 		o.NodesPerBMC = 1
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/redfish"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -17,7 +18,8 @@ import (
 const perCall = 1000
 
 // Introduce adds the BMCs that HSM does not know from an earlier start, and
-// tells it those whose address is another now.
+// tells it those whose address is another now. Where HSM has hardware under the
+// name of one of them nothing is changed: its BMC would be lost to the services.
 func Introduce(ctx context.Context, h *hsm.Client, bmcs []bmc.Account) error {
 	earlier, err := h.RedfishEndpoints(ctx)
 	if err != nil {
@@ -26,6 +28,9 @@ func Introduce(ctx context.Context, h *hsm.Client, bmcs []bmc.Account) error {
 	addresses := make(map[string]string, len(earlier))
 	for _, e := range earlier {
 		addresses[e.ID] = e.FQDN
+	}
+	if err := takeNoPlace(bmcs, addresses); err != nil {
+		return err
 	}
 	var fresh []hsm.RedfishEndpoint
 	for _, b := range bmcs {
@@ -46,6 +51,22 @@ func Introduce(ctx context.Context, h *hsm.Client, bmcs []bmc.Account) error {
 		fresh = fresh[n:]
 	}
 	return nil
+}
+
+// takeNoPlace refuses BMCs under whose names there are others, at addresses that
+// are not of this machine.
+func takeNoPlace(bmcs []bmc.Account, addresses map[string]string) error {
+	var taken []string
+	for _, b := range bmcs {
+		if address := addresses[b.Xname]; address != "" && !redfish.OnLoopback(address) {
+			taken = append(taken, b.Xname)
+		}
+	}
+	if len(taken) == 0 {
+		return nil
+	}
+	return fault.New(fault.Conflict, "%s is in HSM at %s, which is no address of a simulated BMC (%d such BMCs): simulated nodes do not take the place of hardware. "+
+		"Use an HSM without it, or take it out: drover hsm inventory redfishEndpoints delete %s", taken[0], addresses[taken[0]], len(taken), taken[0])
 }
 
 // Node is what must be known of a node to group it.

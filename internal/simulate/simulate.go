@@ -90,6 +90,7 @@ func Start(ctx context.Context, c Config) (_ *Simulation, err error) {
 		return nil, err
 	}
 	if !c.Unannounced {
+		slog.Info("making the BMCs known to HSM", "url", api.Base)
 		if err := Introduce(ctx, s.hsm, s.Fleet.BMCs()); err != nil {
 			return nil, fmt.Errorf("make the BMCs known to HSM: %w", err)
 		}

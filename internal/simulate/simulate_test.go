@@ -3,6 +3,7 @@ package simulate_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -174,6 +175,35 @@ func TestSimulatedBMCsTakeNoHardwaresPlace(t *testing.T) {
 	}
 	if err := simulate.Introduce(t.Context(), api, bmcs[:1]); err != nil || len(changes) != 1 {
 		t.Errorf("a BMC on this machine is moved: %v, %q", err, changes)
+	}
+}
+
+func TestAFleetThatRunsKeepsItsBMCs(t *testing.T) {
+	running, err := sim.New(sim.Options{Nodes: 2, Dir: t.TempDir(), Gateway: "http://127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(running.Stop)
+	if err := running.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	its := running.BMCs()
+	var changes int
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			changes++
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"RedfishEndpoints": [{"ID": %q, "FQDN": %q}]}`, its[0].Xname, its[0].Address)
+	}))
+	t.Cleanup(s.Close)
+	api := hsm.NewClient(httpapi.NewClient("HSM", s.URL, http.DefaultTransport))
+	other := []bmc.Account{{Xname: its[0].Xname, Address: "127.101.0.1:9"}}
+	if err := simulate.Introduce(t.Context(), api, other); err == nil || !strings.Contains(err.Error(), "another fleet of simulated nodes runs") || changes > 0 {
+		t.Errorf("%v, %d changes", err, changes)
+	}
+	if err := simulate.Introduce(t.Context(), api, its); err != nil {
+		t.Errorf("its own: %v", err)
 	}
 }
 

@@ -45,8 +45,10 @@ type version struct {
 type health struct {
 	DBStatus    string `json:"db_status"`
 	KafkaStatus string `json:"kafka_status" doc:"State of the queue of session events"`
-	// SessionsHeld is Drover's own.
-	SessionsHeld bool `json:"sessions_held,omitempty" doc:"Extension: sessions are accepted and stay pending, none is started"`
+	// The others are Drover's own.
+	KafkaError     string `json:"kafka_error,omitempty" doc:"Extension: why the queue of session events is not available"`
+	EventsSetAside int    `json:"events_set_aside,omitempty" doc:"Extension: session events that nobody can act on, see docs/scale-out.md"`
+	SessionsHeld   bool   `json:"sessions_held,omitempty" doc:"Extension: sessions are accepted and stay pending, none is started"`
 }
 
 type versionOutput struct{ Body version }
@@ -67,11 +69,27 @@ func registerService(api huma.API, s *Service) {
 	httpapi.Handle(api, huma.Operation{OperationID: "get_healthz", Method: http.MethodGet, Path: "/healthz",
 		Summary: "Get the health of the service", Tags: []string{"healthz"}},
 		func(ctx context.Context, _ *struct{}) (*healthOutput, error) {
-			if err := s.Ping(ctx); err != nil {
-				return &healthOutput{http.StatusServiceUnavailable, health{DBStatus: "not_available", KafkaStatus: "not_available"}}, nil
-			}
-			return &healthOutput{http.StatusOK, health{DBStatus: "ok", KafkaStatus: "ok", SessionsHeld: s.cfg.SessionsHeld}}, nil
+			status, body := s.health(ctx)
+			return &healthOutput{status, body}, nil
 		})
+}
+
+// health is 503 if the database or the queue of events cannot be used.
+func (s *Service) health(ctx context.Context) (int, health) {
+	const not = "not_available"
+	dead, err := s.CountDeadEvents(ctx)
+	if err != nil || s.Ping(ctx) != nil {
+		return http.StatusServiceUnavailable, health{DBStatus: not, KafkaStatus: not}
+	}
+	h := health{DBStatus: "ok", KafkaStatus: "ok", EventsSetAside: dead, SessionsHeld: s.cfg.SessionsHeld}
+	if s.cfg.Broker == nil {
+		return http.StatusOK, h
+	}
+	if err := s.cfg.Broker(ctx); err != nil {
+		h.KafkaStatus, h.KafkaError = not, err.Error()
+		return http.StatusServiceUnavailable, h
+	}
+	return http.StatusOK, h
 }
 
 func operation(id, method, path, summary string, status int, tags ...string) huma.Operation {

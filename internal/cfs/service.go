@@ -41,6 +41,9 @@ type Config struct {
 	Tenants Tenants
 	// Events receives session events; nil: the queue EventsTopic in DB.
 	Events Events
+	// Broker tells whether what carries events outside the database can be used;
+	// nil: they do not leave it.
+	Broker func(ctx context.Context) error
 	// SessionsHeld says that the operator starts no sessions; the health tells it.
 	SessionsHeld bool
 	// ARAHost is the host of the Ansible records, without scheme; may be empty.
@@ -65,6 +68,7 @@ type Service struct {
 	sessions       *store.Table[Session]
 	runs           *store.Table[Run]
 	options        *store.Table[Options]
+	dead           *store.Table[DeadEvent]
 }
 
 // NewService returns the service in cfg.DB.
@@ -98,6 +102,7 @@ func NewService(cfg Config) *Service {
 		sessions: store.NewTable(cfg.DB, store.Spec[Session]{Name: SessionsTable, Kind: "Session", Held: true, Key: sessionName,
 			Indexes: []store.Index[Session]{{Column: "status", Of: func(s *Session) string { return string(s.Status.Session.Status) }}}}),
 		runs: store.NewTable(cfg.DB, store.Spec[Run]{Name: "cfs_runs", Kind: "Session", Held: true, Key: func(r *Run) string { return r.Session }}),
+		dead: deadEvents(cfg.DB),
 		options: store.NewTable(cfg.DB, store.Spec[Options]{Name: OptionsTable, Kind: "Options", Held: true,
 			Key: func(*Options) string { return optionsKey }}),
 	}

@@ -145,7 +145,7 @@ func (s *Service) AcceptSessions(ctx context.Context, names []string) ([]Run, er
 	var runs []Run
 	err := s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
 		var err error
-		runs, err = s.runs.List(ctx, store.Query{Keys: append([]string{}, names...)})
+		runs, err = s.lockRuns(ctx, names)
 		if err != nil || len(runs) == 0 {
 			return err
 		}
@@ -163,6 +163,47 @@ func (s *Service) AcceptSessions(ctx context.Context, names []string) ([]Run, er
 		return err
 	})
 	return runs, err
+}
+
+// lockRuns returns those of the runs that exist; until the transaction ends
+// nobody else writes them.
+func (s *Service) lockRuns(ctx context.Context, names []string) ([]Run, error) {
+	runs, _, err := s.runs.Update(ctx, append([]string{}, names...), func(*Run) error { return store.ErrUnchanged })
+	return runs, err
+}
+
+// TakeUp notes that the operator learnt of the sessions by their events, once
+// for each, and returns the names of those that do not exist. One that has a job
+// already needs no note.
+func (s *Service) TakeUp(ctx context.Context, names []string) (missing []string, err error) {
+	err = s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
+		runs, err := s.lockRuns(ctx, names)
+		if err != nil {
+			return err
+		}
+		there := make([]string, len(runs))
+		for i := range runs {
+			there[i] = runs[i].Session
+		}
+		sessions, err := s.sessions.List(ctx, store.Query{Keys: there})
+		if err != nil {
+			return err
+		}
+		begun := map[string]bool{}
+		for i := range sessions {
+			begun[sessions[i].Name] = sessions[i].Status.Session.Job != nil
+		}
+		now := s.cfg.Now()
+		_, missing, err = s.runs.Update(ctx, append([]string{}, names...), func(r *Run) error {
+			if begun[r.Session] || !r.TakenUp.IsZero() {
+				return store.ErrUnchanged
+			}
+			r.TakenUp = now
+			return nil
+		})
+		return err
+	})
+	return missing, err
 }
 
 // SaveRuns stores what the operator learnt of jobs and moves their sessions

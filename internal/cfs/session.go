@@ -105,6 +105,9 @@ type Run struct {
 	// Job is fixed when the session is created; its ID too, so that an event
 	// handled twice cannot make two jobs.
 	Job Job `json:"job"`
+	// TakenUp is when the operator learnt of the session by its event, where
+	// events come from outside the database; there sessions wait for theirs.
+	TakenUp time.Time `json:"taken_up,omitzero"`
 	// Launched is set once Executor.Start has answered.
 	Launched bool `json:"launched"`
 	// Attempts counts failed calls of Executor.Start.

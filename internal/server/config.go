@@ -45,6 +45,8 @@ type Config struct {
 	S3AccessKey string `mapstructure:"s3-access-key"`
 	S3SecretKey string `mapstructure:"s3-secret-key"`
 
+	Kafka Kafka `mapstructure:",squash"`
+
 	SSHPort     int           `mapstructure:"ssh-port"`
 	AnsibleDir  string        `mapstructure:"ansible-config-dir"`
 	ARA         string        `mapstructure:"ara-url"`
@@ -97,6 +99,7 @@ func declare(cmd *cobra.Command) {
 	f.String("s3-endpoint", "", "`URL` of an external S3 to use instead of the embedded one")
 	f.String("s3-access-key", "", "access key of the S3 service (embedded: generated)")
 	f.String("s3-secret-key", "", "secret key of the S3 service (embedded: generated)")
+	declareKafka(f)
 	f.Int("ssh-port", 22, "`PORT` at which nodes accept SSH (with --simulate: the fleet's)")
 	f.String("ansible-config-dir", "", "`DIR` with further Ansible configurations, NAME/ansible.cfg each")
 	f.String("ara-url", "", "`URL` of ARA, such as http://ara.example.org: sessions record there as well, and their records link there")
@@ -204,6 +207,9 @@ func (c *Config) check() error {
 		return err
 	}
 	if err := c.checkListeners(); err != nil {
+		return err
+	}
+	if err := c.Kafka.check(); err != nil {
 		return err
 	}
 	switch {

@@ -24,7 +24,6 @@ import (
 	"github.com/drover-hpc/drover/internal/cfs/operator"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/pcs"
-	"github.com/drover-hpc/drover/internal/store"
 	"github.com/drover-hpc/drover/internal/virtual"
 	"github.com/drover-hpc/drover/internal/web"
 )
@@ -46,7 +45,11 @@ func (s *Server) startCFS(ctx context.Context) error {
 		}
 	}
 	records, _ := executor.(cfs.Records)
-	service = cfs.NewService(cfs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{Names: s.vcsNames()}, Records: records,
+	carried, err := s.openSessionEvents(ctx)
+	if err != nil {
+		return err
+	}
+	service = cfs.NewService(cfs.Config{DB: s.db, Events: carried.outbox, Broker: carried.health(), Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{Names: s.vcsNames()}, Records: records,
 		ARAHost: s.resultsHost(), Tenants: s.platform.tapms, SessionsHeld: s.config.HoldCFS, Stopping: s.stopping, Now: s.now})
 	api := s.api(cfsPrefix, "CFS")
 	cfs.Register(api, service)
@@ -56,8 +59,9 @@ func (s *Server) startCFS(ctx context.Context) error {
 		hints = []string{hsm.ComponentsTable}
 	}
 	agent := hwsync.New(hwsync.Config{Components: service, HSM: s.platform.hsm, Hub: s.hub, Tables: hints})
-	op := operator.New(operator.Config{Sessions: service, Queue: store.NewQueue(s.db, cfs.EventsTopic, s.now),
+	op := operator.New(operator.Config{Sessions: service, Queue: carried.queue, EventWait: carried.wait(&s.config.Kafka),
 		Executor: executor, ImageJobs: imageJobs{s.platform.ims}, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
+	s.measureEvents(carried, op, service)
 	batches := batcher.New(batcher.Config{DB: s.db, CFS: service, Journal: s.journal, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
 	batcher.Register(api, batches)
 	for _, loop := range []interface {

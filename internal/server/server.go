@@ -21,6 +21,7 @@ import (
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/metrics"
 	"github.com/drover-hpc/drover/internal/s3"
 	"github.com/drover-hpc/drover/internal/sim"
 	"github.com/drover-hpc/drover/internal/store"
@@ -56,6 +57,7 @@ type Server struct {
 	hub     *events.Hub
 	db      *store.DB
 	journal *journal.Journal
+	metrics *metrics.Metrics
 
 	platform platform
 	fleet    *sim.Fleet     // nil without one
@@ -74,6 +76,7 @@ type Server struct {
 func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	s := &Server{config: c, opts: o, now: time.Now, mux: http.NewServeMux(), hub: events.NewHub(), stopping: make(chan struct{})}
 	s.hub.NoResync = o.NoResync
+	s.registerMetrics()
 	defer func() {
 		if err != nil {
 			s.Stop()

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -66,23 +67,45 @@ func (q *Queue) Due(ctx context.Context, n int) ([]Message, error) {
 	return out, rows.Err()
 }
 
-// Done removes a handled message.
-func (q *Queue) Done(ctx context.Context, id int64) error {
-	return q.exec(ctx, "DELETE FROM queue WHERE id = $1", id)
+// Done removes handled messages; of one that is not there it does nothing.
+func (q *Queue) Done(ctx context.Context, ids ...int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	places, args := make([]string, len(ids)), make([]any, len(ids))
+	for i, id := range ids {
+		places[i], args[i] = fmt.Sprintf("$%d", i+1), id
+	}
+	return q.exec(ctx, len(ids), "DELETE FROM queue WHERE id IN ("+strings.Join(places, ", ")+")", args...)
+}
+
+// Len is how many messages there are, whether due or not.
+func (q *Queue) Len(ctx context.Context) (n int64, err error) {
+	rows, err := q.db.reader(ctx).QueryContext(ctx, "SELECT COUNT(*) FROM queue WHERE topic = $1", q.topic)
+	if err != nil {
+		return 0, fmt.Errorf("queue %s: %w", q.topic, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(&n); err != nil {
+			return 0, err
+		}
+	}
+	return n, rows.Err()
 }
 
 // Retry gives a message back, to be handled again after the delay.
 func (q *Queue) Retry(ctx context.Context, id int64, delay time.Duration) error {
-	return q.exec(ctx, "UPDATE queue SET attempts = attempts + 1, due = $2 WHERE id = $1",
+	return q.exec(ctx, 1, "UPDATE queue SET attempts = attempts + 1, due = $2 WHERE id = $1",
 		id, q.now().Add(delay).UnixMilli())
 }
 
-func (q *Queue) exec(ctx context.Context, text string, args ...any) error {
+func (q *Queue) exec(ctx context.Context, n int, text string, args ...any) error {
 	return q.db.InTx(ctx, func(ctx context.Context) error {
 		if _, err := txOf(ctx).conn.ExecContext(ctx, text, args...); err != nil {
 			return fmt.Errorf("queue %s: %w", q.topic, err)
 		}
-		q.db.counts.written.Add(1)
+		q.db.counts.written.Add(int64(n))
 		return nil
 	})
 }

@@ -77,10 +77,13 @@ func (o *Operator) read(ctx context.Context, names []string) error {
 		o.forget(name)
 	}
 	for _, s := range open {
-		if s.Session.Status.Session.Job == nil {
-			o.waiting[s.Session.Name] = s
-		} else {
+		switch until := o.awaits(&s); {
+		case s.Session.Status.Session.Job != nil:
 			o.take(s.Run)
+		case until.IsZero():
+			o.waiting[s.Session.Name] = s
+		default:
+			o.loop.At(s.Session.Name, until)
 		}
 	}
 	return nil

@@ -13,13 +13,11 @@ package operator
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/events"
-	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
@@ -29,15 +27,26 @@ type Sessions interface {
 	AcceptSessions(ctx context.Context, names []string) ([]cfs.Run, error)
 	SaveRuns(ctx context.Context, runs []cfs.Run) error
 	DeleteSessions(ctx context.Context, f cfs.SessionFilter) ([]string, error)
+	TakeUp(ctx context.Context, names []string) (missing []string, err error)
+	SetAside(ctx context.Context, payload []byte, session, reason string) error
+	ForgetDeadEvents(ctx context.Context, session string) (int, error)
 	Options(ctx context.Context) (cfs.Options, error)
 	Session(ctx context.Context, name string) (cfs.Session, error)
 }
 
-// Queue is where session events come from; store.Queue is one.
+// Queue is where session events come from: those of one session in order, each
+// at least once. store.Queue and kafka.Queue are ones.
 type Queue interface {
+	// Table is the table whose hints say that there are messages.
 	Table() string
+	// Due returns up to n messages that may be handled now, the oldest first. They
+	// stay until Done.
 	Due(ctx context.Context, n int) ([]store.Message, error)
-	Done(ctx context.Context, id int64) error
+	// Done is for those that were handled. A queue may forget that it was told if
+	// the process ends soon after; then they come again.
+	Done(ctx context.Context, ids ...int64) error
+	// Retry gives one back, to be handled again after the delay. Those behind it
+	// do not wait.
 	Retry(ctx context.Context, id int64, delay time.Duration) error
 }
 
@@ -45,7 +54,11 @@ type Queue interface {
 type Config struct {
 	Sessions Sessions
 	Queue    Queue
-	Executor cfs.Executor
+	// EventWait is how long a new session waits for its event, where events come
+	// from outside the database; then its record alone has it run. 0: events are in
+	// the same database, and a record is as good as its event.
+	EventWait time.Duration
+	Executor  cfs.Executor
 	// ImageJobs is where sessions customize images; nil: nowhere.
 	ImageJobs ImageJobs
 	Hub       *events.Hub
@@ -74,6 +87,8 @@ type Operator struct {
 	waiting map[string]cfs.OpenSession // no place yet
 	active  map[string]cfs.Run         // accepted and not complete
 	byJob   map[string]string          // job id of active ones ─► session
+
+	counts counts
 }
 
 // New returns an operator that does nothing until Start.
@@ -153,55 +168,6 @@ func (o *Operator) expire(ctx context.Context, _ events.Wake) error {
 	gone, err := o.cfg.Sessions.DeleteSessions(ctx, cfs.SessionFilter{Status: string(cfs.StageComplete), MinAge: options.SessionTTL})
 	if len(gone) > 0 {
 		slog.Info("deleted old sessions", "count", len(gone), "session_ttl", options.SessionTTL)
-	}
-	return err
-}
-
-// events handles what the queue has and returns the sessions created. A
-// session needs no event to be run: its record is enough.
-func (o *Operator) events(ctx context.Context) (created []string, err error) {
-	for {
-		messages, err := o.cfg.Queue.Due(ctx, 100)
-		if err != nil || len(messages) == 0 {
-			return created, err
-		}
-		for _, m := range messages {
-			var e cfs.Event
-			if err := json.Unmarshal(m.Payload, &e); err != nil {
-				slog.Error("dropped a session event that cannot be read", "error", err)
-			} else if e.Type == cfs.EventCreate {
-				created = append(created, e.Data.Name)
-			} else if err := o.deleted(ctx, e.Data); err != nil {
-				pause := retryPause(m.Attempts)
-				slog.Warn("could not stop the job of a deleted session; will try again", "session", e.Data.Name, "after", pause, "error", err)
-				o.loop.At("", time.Now().Add(pause))
-				if err := o.cfg.Queue.Retry(ctx, m.ID, pause); err != nil {
-					return created, err
-				}
-				continue
-			}
-			if err := o.cfg.Queue.Done(ctx, m.ID); err != nil {
-				return created, err
-			}
-		}
-	}
-}
-
-// deleted ends the job of a session whose record is gone.
-func (o *Operator) deleted(ctx context.Context, s cfs.Session) error {
-	run := s.Status.Session
-	if run.Job == nil {
-		return nil // it never had one
-	}
-	if run.Status != cfs.StageComplete {
-		slog.Info("session was deleted before its end; stopping its job", "session", s.Name, "job", *run.Job)
-	}
-	err := o.cfg.Executor.Stop(ctx, *run.Job)
-	if fault.Is(err, fault.NotFound) {
-		err = nil
-	}
-	if err == nil {
-		err = o.endImages(ctx, &s)
 	}
 	return err
 }

@@ -1,0 +1,125 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/job"
+	"github.com/drover-hpc/drover/internal/kafka/kafkatest"
+)
+
+// notes is an executor that only notes what it is to start; each job ends at
+// once.
+type notes struct {
+	mu     sync.Mutex
+	starts map[string]int // by session
+}
+
+func (n *notes) Start(_ context.Context, j cfs.Job) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.starts[j.Session]++
+	return nil
+}
+
+func (n *notes) State(context.Context, string) (cfs.JobState, error) {
+	return cfs.JobState{Phase: job.Succeeded, Ended: time.Now()}, nil
+}
+
+func (n *notes) Stop(context.Context, string) error { return nil }
+func (n *notes) Changed() <-chan string             { return make(chan string) }
+
+func (n *notes) count(session string) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.starts[session]
+}
+
+// kafkaServer is a server whose session events go through the brokers.
+type kafkaServer struct {
+	*Server
+	t *testing.T
+	*notes
+}
+
+func startWithKafka(t *testing.T, c Config, address string) *kafkaServer {
+	t.Helper()
+	c.Kafka = Kafka{Brokers: []string{address}, Topic: cfs.EventsTopic, Group: "cfs-operator", Create: true, Wait: time.Hour}
+	k := &kafkaServer{t: t, notes: &notes{starts: map[string]int{}}}
+	s, err := Start(t.Context(), c, Options{Executor: k.notes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Server = s
+	t.Cleanup(s.Stop)
+	return k
+}
+
+func (k *kafkaServer) call(method, path, body string, out any) int {
+	k.t.Helper()
+	req, err := http.NewRequestWithContext(k.t.Context(), method, k.URL()+path, strings.NewReader(body))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if out != nil {
+		if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+			k.t.Fatal(err)
+		}
+	}
+	return resp.StatusCode
+}
+
+func (k *kafkaServer) create(session string) {
+	k.t.Helper()
+	body := fmt.Sprintf(`{"name":%q,"configuration_name":"debug_noop"}`, session)
+	if status := k.call("POST", "/apis/cfs/v3/sessions", body, nil); status != http.StatusCreated {
+		k.t.Fatalf("create %s: status %d", session, status)
+	}
+}
+
+func (k *kafkaServer) health() (status int, health map[string]any) {
+	k.t.Helper()
+	status = k.call("GET", "/apis/cfs/healthz", "", &health)
+	return status, health
+}
+
+func (k *kafkaServer) until(what string, holds func() bool) {
+	k.t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for !holds() {
+		if time.Now().After(deadline) {
+			k.t.Fatalf("timed out: %s", what)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+// With an hour to wait for its event, only Kafka can have brought the session.
+func TestSessionGoesThroughKafka(t *testing.T) {
+	k := startWithKafka(t, testConfig(t), kafkatest.NewFake(t).Address())
+	k.create("s")
+	k.until("the session's end", func() bool {
+		var s cfs.Session
+		k.call("GET", "/apis/cfs/v3/sessions/s", "", &s)
+		return s.Status.Session.Status == cfs.StageComplete
+	})
+	if n := k.count("s"); n != 1 {
+		t.Errorf("started %d times", n)
+	}
+	if status, health := k.health(); status != http.StatusOK || health["kafka_status"] != "ok" {
+		t.Errorf("%d %v", status, health)
+	}
+}

@@ -1,10 +1,12 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -40,6 +42,16 @@ func (n *notes) count(session string) int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.starts[session]
+}
+
+// total is how many jobs were started.
+func (n *notes) total() (sum int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, starts := range n.starts {
+		sum += starts
+	}
+	return sum
 }
 
 // kafkaServer is a server whose session events go through the brokers.
@@ -96,9 +108,30 @@ func (k *kafkaServer) health() (status int, health map[string]any) {
 	return status, health
 }
 
+// figure is one of /metrics; -1 if it is not shown.
+func (k *kafkaServer) figure(name string) float64 {
+	k.t.Helper()
+	resp, err := http.Get(k.URL() + "/metrics")
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		if rest, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			value, err := strconv.ParseFloat(rest, 64)
+			if err != nil {
+				k.t.Fatal(err)
+			}
+			return value
+		}
+	}
+	return -1
+}
+
 func (k *kafkaServer) until(what string, holds func() bool) {
 	k.t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !holds() {
 		if time.Now().After(deadline) {
 			k.t.Fatalf("timed out: %s", what)

@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -103,6 +103,12 @@ ara-check: ## a session records itself in the real ARA of PyPI when ara-url is s
 	scripts/need.sh git ansible ssh
 	@set -e; tools=$$(scripts/need.sh ara | tail -1); \
 	ARA_TOOLS="$$tools" $(GO) test -v -count=1 -timeout 10m -run TestSessionIsRecordedInARA ./internal/aee
+
+test-kafka: ## session events through a real Apache Kafka of Maven Central: the suite of queues, SASL, 5,000 sessions with the broker killed twice
+	@libs=$$(scripts/need.sh kafka | tail -1) && test -d "$$libs" || { echo "skipped: Apache Kafka could not be had from Maven Central, see above"; exit 0; }; \
+	export KAFKA_LIBS="$$libs"; \
+	$(GO) test -v -count=1 -p 1 -timeout 30m ./internal/kafka ./internal/cfs/operator && \
+	$(GO) test -v -count=1 -timeout 30m -run Kafka ./internal/server
 
 clean:
 	rm -rf bin demo-data

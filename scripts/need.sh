@@ -4,7 +4,8 @@
 # programs is the last line of output: need.sh ansible-new (what Debian 13 has),
 # ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root);
 # likewise boto3, aws and s3cmd: need.sh s3-clients, and what checks a Redfish
-# service: need.sh redfish; kiwi-ng: need.sh kiwi; and ARA with an Ansible: need.sh ara
+# service: need.sh redfish; kiwi-ng: need.sh kiwi; ARA with an Ansible: need.sh ara;
+# and the jars of Apache Kafka, by Maven: need.sh kafka
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 others=""
@@ -12,6 +13,7 @@ redfish=""
 clients=""
 kiwi=""
 ara=""
+kafka=""
 
 missing=""
 want() { # want PACKAGE TEST...
@@ -43,6 +45,7 @@ for need in "$@"; do
 	kiwi) want python3-venv python3 -c 'import ensurepip'; want rsync command -v rsync; want debootstrap command -v debootstrap; kiwi=yes ;;
 	s3-clients) want python3-venv python3 -c 'import ensurepip'; want rclone command -v rclone; clients=yes ;;
 	ara) want python3-venv python3 -c 'import ensurepip'; ara=yes ;;
+	kafka) want default-jre-headless command -v java; want maven command -v mvn; kafka=yes ;;
 	ansible-newest) want mmdebstrap command -v mmdebstrap; others="$others newest" ;;
 	ansible-new) want python3-venv python3 -c 'import ensurepip'; others="$others 2.19" ;;
 	ansible-2.*) want python3-venv python3 -c 'import ensurepip'; others="$others ${need#ansible-}" ;;
@@ -77,3 +80,4 @@ done
 [ -z "$clients" ] || "$here/s3-clients.sh"
 [ -z "$kiwi" ] || "$here/kiwi.sh"
 [ -z "$ara" ] || "$here/ara.sh"
+[ -z "$kafka" ] || "$here/kafka.sh"

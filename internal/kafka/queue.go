@@ -19,6 +19,8 @@ const (
 	// maxOpen is how many messages may be handed out and not done; no more are
 	// read until some are.
 	maxOpen = 20_000
+	// readPause is the wait after a failure to read.
+	readPause = time.Second
 	// commitPeriod is the time between confirmations to the brokers.
 	commitPeriod = 500 * time.Millisecond
 )
@@ -38,6 +40,7 @@ type Queue struct {
 	last       int64
 	open       []*entry           // not done, in the order of arrival
 	partitions map[int32][]*entry // not confirmed, in the order of offsets
+	renewing   bool               // the topic was deleted: what was read of it stays
 	room       chan struct{}      // receives after one was done
 }
 
@@ -97,19 +100,44 @@ func (q *Queue) Table() string { return "kafka:" + q.cfg.Topic }
 
 func (q *Queue) read(ctx context.Context) {
 	defer close(q.stopped)
+	told := ""
 	for q.wait(ctx) {
 		fetches := q.client.PollRecords(ctx, pollBatch)
-		fetches.EachError(func(_ string, partition int32, err error) {
-			if ctx.Err() == nil {
-				slog.Warn("cannot read from Kafka; will try again", "topic", q.cfg.Topic, "partition", partition, "error", err)
-			}
-		})
 		q.add(fetches.Records())
 		q.client.AllowRebalance()
 		if fetches.NumRecords() > 0 {
+			told = ""
 			q.arrived(q.Table())
 		}
+		if err := fetches.Err(); err != nil && ctx.Err() == nil {
+			if told != err.Error() {
+				told = err.Error()
+				slog.Warn("cannot read from Kafka; will try again and again", "topic", q.cfg.Topic, "error", err)
+			}
+			q.recover(ctx, err)
+		}
 	}
+}
+
+// recover lets some time pass. A topic that was made anew has to be forgotten
+// before it can be read.
+func (q *Queue) recover(ctx context.Context, err error) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(readPause):
+	}
+	if !topicGone(err) {
+		return
+	}
+	q.mu.Lock()
+	q.renewing = true
+	q.mu.Unlock()
+	q.client.PurgeTopicsFromConsuming(q.cfg.Topic)
+	q.client.AddConsumeTopics(q.cfg.Topic)
+	q.mu.Lock()
+	q.renewing, q.partitions = false, map[int32][]*entry{}
+	q.mu.Unlock()
 }
 
 // wait returns once there is room; false if ctx is done.
@@ -157,6 +185,9 @@ func (q *Queue) lost(_ context.Context, _ *kgo.Client, gone map[string][]int32) 
 	defer q.mu.Unlock()
 	for _, partition := range gone[q.cfg.Topic] {
 		delete(q.partitions, partition)
+	}
+	if q.renewing {
+		return
 	}
 	q.open = slices.DeleteFunc(q.open, func(e *entry) bool { return slices.Contains(gone[q.cfg.Topic], e.record.Partition) })
 }

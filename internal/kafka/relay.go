@@ -2,12 +2,10 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/drover-hpc/drover/internal/events"
@@ -91,7 +89,7 @@ func (r *Relay) send(ctx context.Context, list []store.Message) (sent []int64, e
 	}
 	for i, record := range records {
 		if err := failed[record]; err != nil {
-			if errors.Is(err, kerr.UnknownTopicOrPartition) {
+			if topicGone(err) {
 				r.broker.gone()
 			}
 			return sent, fmt.Errorf("send to Kafka's topic %s: %w", record.Topic, err)

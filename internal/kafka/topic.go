@@ -62,6 +62,13 @@ func (b *Broker) gone() {
 	b.prepare.Lock()
 	b.ready = false
 	b.prepare.Unlock()
+	b.client.PurgeTopicsFromProducing(b.cfg.Topic) // one that is made anew has another ID
+}
+
+// topicGone tells whether the error says that there is no topic, or another one
+// by its name.
+func topicGone(err error) bool {
+	return errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.InconsistentTopicID)
 }
 
 func (b *Broker) exists(ctx context.Context) (bool, error) {

@@ -16,7 +16,7 @@ import (
 // Sessions are created while the broker is killed twice and while it is away:
 // all are accepted, none is lost, each is taken up once by its event and gets
 // one job.
-func TestNoSessionIsLostWhileTheBrokerIsKilled(t *testing.T) {
+func TestKafkaKilledTwiceLosesNoSession(t *testing.T) {
 	t.Run("kfake", func(t *testing.T) { loseNone(t, kafkatest.NewFake(t), 300) })
 	t.Run("kafka", func(t *testing.T) { loseNone(t, kafkatest.NewReal(t), 5000) })
 }

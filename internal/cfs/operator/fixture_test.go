@@ -115,7 +115,10 @@ func (f *fixture) operator(maxJobs int) *operator.Operator {
 
 func (f *fixture) start(c operator.Config) *operator.Operator {
 	f.t.Helper()
-	c.Sessions, c.Queue, c.Executor, c.Hub = f.service, store.NewQueue(f.db, cfs.EventsTopic, time.Now), f.exec, f.hub
+	if c.Queue == nil {
+		c.Queue = store.NewQueue(f.db, cfs.EventsTopic, time.Now)
+	}
+	c.Sessions, c.Executor, c.Hub = f.service, f.exec, f.hub
 	o := operator.New(c)
 	o.Start(f.t.Context())
 	f.t.Cleanup(o.Stop)

@@ -22,16 +22,19 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// brokers are the kinds that there are.
+var brokers = map[string]func(testing.TB) kafkatest.Brokers{
+	"kfake": func(t testing.TB) kafkatest.Brokers { return kafkatest.NewFake(t) },
+	"kafka": func(t testing.TB) kafkatest.Brokers { return kafkatest.NewReal(t) },
+}
+
 func TestQueueOfEvents(t *testing.T) {
 	for name, source := range map[string]func(testing.TB) string{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
 		t.Run(name, func(t *testing.T) {
 			queuetest.Run(t, func(t *testing.T) *queuetest.Subject { return inDatabase(t, source(t)) })
 		})
 	}
-	for name, start := range map[string]func(testing.TB) kafkatest.Brokers{
-		"kfake": func(t testing.TB) kafkatest.Brokers { return kafkatest.NewFake(t) },
-		"kafka": func(t testing.TB) kafkatest.Brokers { return kafkatest.NewReal(t) },
-	} {
+	for name, start := range brokers {
 		t.Run(name, func(t *testing.T) {
 			brokers := start(t)
 			queuetest.Run(t, func(t *testing.T) *queuetest.Subject { return inKafka(t, brokers.Address()) })

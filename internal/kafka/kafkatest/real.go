@@ -20,12 +20,19 @@ import (
 // scripts/kafka.sh prints it.
 const Libraries = "KAFKA_LIBS"
 
+// User may use the listener with SASL, by Password.
+const (
+	User     = "drover"
+	Password = "secret"
+)
+
 // Real is an Apache Kafka in KRaft mode, broker and controller in one process.
 type Real struct {
 	t         testing.TB
 	libraries string
 	dir       string
 	port      int
+	guarded   int
 	process   *os.Process
 	ended     chan struct{}
 }
@@ -38,14 +45,18 @@ func NewReal(t testing.TB) *Real {
 	if libraries == "" {
 		t.Skipf("%s names no directory: `make test-kafka` has a real Kafka", Libraries)
 	}
-	r := &Real{t: t, libraries: libraries, dir: t.TempDir(), port: freePort(t)}
+	r := &Real{t: t, libraries: libraries, dir: t.TempDir(), port: freePort(t), guarded: freePort(t)}
 	settings := fmt.Sprintf(`process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:%[2]d
-listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
-advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d
+listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d,GUARDED://127.0.0.1:%[4]d
+advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d,GUARDED://127.0.0.1:%[4]d
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT
+listener.name.guarded.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.guarded.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_%[5]s="%[6]s";
+listener.name.guarded.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.guarded.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 log.dirs=%[3]s
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
@@ -57,7 +68,7 @@ share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.consumer.heartbeat.interval.ms=500
 group.consumer.min.heartbeat.interval.ms=500
-`, r.port, freePort(t), filepath.Join(r.dir, "data"))
+`, r.port, freePort(t), filepath.Join(r.dir, "data"), r.guarded, User, Password)
 	if err := os.WriteFile(r.settings(), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +100,10 @@ func (r *Real) run(args ...string) string {
 
 // Address implements Brokers.
 func (r *Real) Address() string { return address(r.port) }
+
+// Guarded is the listener that asks for SASL: PLAIN, and SCRAM for whom a client
+// gives credentials.
+func (r *Real) Guarded() string { return address(r.guarded) }
 
 // Kill implements Brokers, by SIGKILL.
 func (r *Real) Kill() {

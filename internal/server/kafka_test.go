@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/kafka/kafkatest"
@@ -155,4 +157,75 @@ func TestSessionGoesThroughKafka(t *testing.T) {
 	if status, health := k.health(); status != http.StatusOK || health["kafka_status"] != "ok" {
 		t.Errorf("%d %v", status, health)
 	}
+}
+
+// Anybody can send to the topic; what makes no sense is told, and forgotten when
+// an administrator says so.
+func TestHealthAndFiguresTellOfEventsSetAsideFromKafka(t *testing.T) {
+	fake := kafkatest.NewFake(t)
+	k := startWithKafka(t, testConfig(t), fake.Address())
+	client, err := kgo.NewClient(kgo.SeedBrokers(fake.Address()), kgo.DefaultProduceTopic(cfs.EventsTopic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.ProduceSync(t.Context(), kgo.StringRecord("nonsense")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	k.until("health tells", func() bool {
+		status, health := k.health()
+		return status == http.StatusOK && health["events_set_aside"] == 1.0
+	})
+	k.until("figures tell", func() bool {
+		return k.figure("drover_cfs_events_dead") == 1 && k.figure("drover_cfs_events_set_aside_total") == 1 && k.figure("drover_cfs_events_lag") == 0
+	})
+	if up, missing := k.figure("drover_kafka_up"), k.figure("process_resident_memory_bytes"); up != 1 || missing <= 0 {
+		t.Errorf("up %g, memory %g", up, missing)
+	}
+	k.create("s")
+	k.until("the session behind it is started", func() bool { return k.count("s") == 1 })
+	const path = "/apis/drover/v1/session-events/set-aside"
+	var list []cfs.DeadEvent
+	if k.call("GET", path, "", &list); len(list) != 1 || string(list[0].Payload) != "nonsense" || list[0].Reason == "" {
+		t.Errorf("%+v", list)
+	}
+	var forgotten map[string]any
+	if k.call("DELETE", path, "", &forgotten); forgotten["forgotten"] != 1.0 {
+		t.Errorf("%v", forgotten)
+	}
+	if _, health := k.health(); health["events_set_aside"] != nil {
+		t.Errorf("%v", health)
+	}
+}
+
+// A session that was created while the broker was away is started by a later
+// server; and who turns Kafka off has a server that works without it.
+func TestEventsForKafkaOutliveServerAndBroker(t *testing.T) {
+	fake := kafkatest.NewFake(t)
+	c := testConfig(t)
+	held := c
+	held.HoldCFS = true
+	for round, config := range []Config{held, c} {
+		k := startWithKafka(t, config, fake.Address())
+		if round == 0 {
+			fake.Kill()
+			k.create("s")
+			k.Server.Stop()
+			fake.Start()
+			continue
+		}
+		k.until("the session is started", func() bool { return k.count("s") == 1 })
+		k.Server.Stop()
+	}
+	s, err := Start(t.Context(), c, Options{Executor: &notes{starts: map[string]int{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	without := &kafkaServer{Server: s, t: t, notes: s.opts.Executor.(*notes)}
+	if status, health := without.health(); status != http.StatusOK || health["kafka_status"] != "ok" {
+		t.Errorf("without Kafka: %d %v", status, health)
+	}
+	without.create("later")
+	without.until("the later session is started", func() bool { return without.count("later") == 1 })
 }

@@ -53,6 +53,7 @@ func (s *Server) startCFS(ctx context.Context) error {
 		ARAHost: s.resultsHost(), Tenants: s.platform.tapms, SessionsHeld: s.config.HoldCFS, Stopping: s.stopping, Now: s.now})
 	api := s.api(cfsPrefix, "CFS")
 	cfs.Register(api, service)
+	s.cfs = service
 	web.Register(s.mux, cfs.NewClient(s.client("CFS", cfsPrefix, "")))
 	var hints []string
 	if s.config.HSM == "" {

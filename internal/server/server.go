@@ -58,6 +58,7 @@ type Server struct {
 	db      *store.DB
 	journal *journal.Journal
 	metrics *metrics.Metrics
+	cfs     *cfs.Service
 
 	platform platform
 	fleet    *sim.Fleet     // nil without one
@@ -181,6 +182,7 @@ func (s *Server) serve(context.Context) error {
 	s.mux.HandleFunc("GET /apis/drover/v1/sessions/{name}/events", sessionEvents(s.hub, s.stopping, watched...))
 	native := s.api(nativePrefix, "Drover")
 	registerNative(native, s.journal)
+	registerDeadEvents(native, s.cfs)
 	vcs.Register(native, s.platform.repositories)
 	registerConsole(native, s.platform.consoles)
 	registerHealth(native, s.nodeServices(), s.now)

@@ -35,7 +35,7 @@ func NewFake(t testing.TB, options ...kfake.Opt) *Fake {
 	t.Helper()
 	f := &Fake{t: t, port: freePort(t)}
 	f.options = append([]kfake.Opt{kfake.NumBrokers(1), kfake.Ports(f.port), kfake.DataDir(filepath.Join(t.TempDir(), "kafka")), kfake.SyncWrites(),
-		kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "200"})}, options...)
+		kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "200", "group.consumer.session.timeout.ms": "3000"})}, options...)
 	f.Start()
 	t.Cleanup(f.Kill)
 	return f

@@ -67,6 +67,8 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.consumer.heartbeat.interval.ms=500
+group.consumer.session.timeout.ms=5000
+group.consumer.min.session.timeout.ms=5000
 group.consumer.min.heartbeat.interval.ms=500
 `, r.port, freePort(t), filepath.Join(r.dir, "data"), r.guarded, User, Password)
 	if err := os.WriteFile(r.settings(), []byte(settings), 0o600); err != nil {

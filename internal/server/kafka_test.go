@@ -159,6 +159,23 @@ func TestSessionGoesThroughKafka(t *testing.T) {
 	}
 }
 
+func TestHealthSaysWhyKafkaCannotBeUsed(t *testing.T) {
+	fake := kafkatest.NewFake(t)
+	k := startWithKafka(t, testConfig(t), fake.Address())
+	if _, health := k.health(); health["kafka_error"] != nil {
+		t.Errorf("%v", health)
+	}
+	fake.Kill()
+	k.until("health names the broker", func() bool {
+		status, health := k.health()
+		why, _ := health["kafka_error"].(string)
+		return status == http.StatusServiceUnavailable && health["db_status"] == "ok" && health["kafka_status"] == "not_available" && strings.Contains(why, fake.Address())
+	})
+	if up, lag := k.figure("drover_kafka_up"), k.figure("drover_cfs_events_lag"); up != 0 || lag != -1 {
+		t.Errorf("up %g; a lag of %g is shown that nobody knows", up, lag)
+	}
+}
+
 // Anybody can send to the topic; what makes no sense is told, and forgotten when
 // an administrator says so.
 func TestHealthAndFiguresTellOfEventsSetAsideFromKafka(t *testing.T) {

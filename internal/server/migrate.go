@@ -165,6 +165,7 @@ func (m migration) print(w io.Writer, dir string, r *transfer.Report) error {
 	if m.format == "json" {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false) // URLs have &
 		return e.Encode(r)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -152,6 +152,9 @@ func (f *Facts) byFirst(a *account) bool {
 	switch {
 	case s == nil:
 		return false
+	case s.has && f.Component.Enabled && status == "on_hold":
+		a.is(Moving, "waits for "+s.name()+", which has the node until it ends: "+s.stands()+".")
+		a.advise("All that its agent says of the session's boot sets:  drover watch %s", s.id)
 	case s.has && f.Component.Enabled && status != "stable" && status != "failed":
 		a.say("%s has the node until it ends: %s.", upperFirst(s.name()), s.stands())
 		return false

@@ -69,6 +69,8 @@ func TestNodesOfSessionsOfVersion1AreToldOf(t *testing.T) {
 		"version 2 since": {facts("stable", running, with(append(byV1("a", "boot", booted...), entry(time.Second, "bos", "status", "configuring -> stable"))...)), Good, []string{"runs what it should."}},
 		"configured since": {facts("stable", running, with(byV1("a", "configure", "phase configure: succeeded", "session ended")...)), Good,
 			[]string{"runs what it should.", "Session a of BOS v1 configured it, and ended 58s ago."}},
+		"version 2 begins": {facts("on_hold", with(byV1("a", "reboot", "phase shutdown: succeeded")...), owned("a")), Moving,
+			[]string{"waits for session a of BOS v1, which has the node until it ends: reboot, phase boot not started.", "drover watch a"}},
 		"version 2 waits": {facts("power_off_pending", with(byV1("a", "boot", booted[:1]...)...), owned("a")), Moving,
 			[]string{"is on and about to be powered off.", "Session a of BOS v1 has the node until it ends: boot, phase boot in progress."}},
 	} {

@@ -15,6 +15,8 @@ type account struct {
 	headline string
 	details  []string
 	advice   []string
+	// cause is why it failed, empty if that is not known or it did not.
+	cause string
 }
 
 func (a *account) say(format string, args ...any) {
@@ -34,17 +36,21 @@ func (a *account) told(text string) bool {
 }
 
 // Line is what Explain says of one node among several, without its name: all
-// that is known of it in a sentence, and why the boot service gave it up.
+// that is known of it in a sentence, and why it failed.
 func Line(f *Facts) string {
 	a := f.account()
-	if c := f.Component; a.verdict == Failed && c.Status.Status == "failed" && c.Error != "" {
-		words := a.headline + " " + c.Error
-		if len(f.Tasks) > 0 {
-			words += ": " + f.Tasks[0].Words()
-		}
-		return words
+	if a.verdict == Failed && a.cause != "" {
+		return a.headline + " " + a.cause
 	}
 	return a.headline
+}
+
+// because sets the cause; the first task that failed belongs to it.
+func (f *Facts) because(a *account, cause string, configuring bool) {
+	a.cause = cause
+	if cause != "" && configuring && len(f.Tasks) > 0 {
+		a.cause += ": " + f.Tasks[0].Words()
+	}
 }
 
 // Explain is the answer, as lines of text.
@@ -123,6 +129,7 @@ func (f *Facts) failed(a *account) {
 		return
 	}
 	a.is(Failed, "failed.")
+	f.because(a, f.Component.Error, true)
 	last, ok := f.lastFailure()
 	switch why := f.Component.Error; {
 	case why != "" && ok && strings.HasSuffix(last.Text, "-> failed: "+why):

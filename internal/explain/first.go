@@ -207,6 +207,7 @@ func (f *Facts) hasFirst(a *account, s *first) {
 func (f *Facts) whyFirst(a *account, s *first, p *phase) {
 	if p.why != "" {
 		a.say("%s", upperFirst(p.why))
+		f.because(a, upperFirst(p.why), p.name == "configure")
 	}
 	if words := f.panicked(); words != "" {
 		a.say("On its console: %s", words)

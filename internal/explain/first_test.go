@@ -86,6 +86,18 @@ func TestNodesOfSessionsOfVersion1AreToldOf(t *testing.T) {
 	}
 }
 
+// Among several nodes the cause is that of the session that the line is about,
+// not what version 2 once gave the node up for.
+func TestTheLineOfANodeSaysWhyVersion1FailedOnIt(t *testing.T) {
+	lines := append(byV1("a", "boot", "phase boot: failed: no power"), entry(time.Second, "bos", "v1", "session ended"))
+	for _, status := range []string{"stable", "failed"} {
+		f := facts(status, untouched(lines...), func(f *Facts) { f.Component.Error = "PCS does not answer" })
+		if got := Line(f); got != "failed in phase boot of session a of BOS v1. No power" {
+			t.Errorf("%s: %s", status, got)
+		}
+	}
+}
+
 func TestTheConsoleOfANodeThatVersion1BootsIsAskedFor(t *testing.T) {
 	for want, last := range map[bool]string{true: "phase boot: failed: not Ready", false: "phase boot: succeeded"} {
 		f := facts("stable", untouched(byV1("a", "boot", last)...), owned("a"))

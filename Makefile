@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients image-check kiwi-check arm-check ara-check cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -81,6 +81,10 @@ cloud-init-check: ## Debian's cloud-init reads what BSS has for a node
 s3-clients: ## the table of docs/s3.md: what boto3, aws, s3cmd, rclone and minio-go do on the object store
 	@set -e; clients=$$(scripts/need.sh s3-clients | tail -1); \
 	S3_CLIENTS="$$clients" S3_TABLE=$(CURDIR)/docs/s3.md $(GO) test -count=1 -timeout 10m -run TestS3ClientsTable ./internal/s3
+
+virtual-check: ## all that is tested on virtual nodes: make test has the first of them only
+	scripts/need.sh git ansible ssh qemu image
+	VIRTUAL_CHECK=yes $(GO) test -v -count=1 -timeout 40m -run Virtual ./e2e
 
 image-check: ## an image is built, customised by CFS sessions and booted on a virtual node, all by API
 	scripts/need.sh git ansible ssh qemu image sshd

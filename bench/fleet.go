@@ -69,8 +69,9 @@ func fleetRole() {
 		os.Exit(1)
 	}
 	child.Answer(s.Control(), map[string]proc.Operation{
-		"counters": func(json.RawMessage) (any, error) { return s.Fleet.Counters(), nil },
-		"bmcs":     func(json.RawMessage) (any, error) { return s.Fleet.BMCs(), nil },
+		"counters":      func(json.RawMessage) (any, error) { return s.Fleet.Counters(), nil },
+		"bmcs":          func(json.RawMessage) (any, error) { return s.Fleet.BMCs(), nil },
+		"power failure": func(json.RawMessage) (any, error) { s.Fleet.PowerFailure(); return nil, nil },
 		"resets": func(json.RawMessage) (any, error) {
 			var list []sim.ResetRecord
 			for _, n := range s.Fleet.Nodes() {

@@ -44,6 +44,7 @@ type setup struct {
 	// RealSessions has sessions run Ansible.
 	RealSessions bool `json:"real_sessions"`
 	pace         float64
+	atOnce       int // nodes
 }
 
 // startLab starts both and waits until all nodes are known.
@@ -81,7 +82,7 @@ func startLab(ctx context.Context, b build, nodes int, s setup) (_ *lab, err err
 	if nodes == 0 {
 		return l, nil
 	}
-	l.fleet, err = startFleet(ctx, simulate.Config{Nodes: nodes, Dir: filepath.Join(l.dir, "fleet"), Way: simulate.Way{Gateway: url}, Pace: s.pace})
+	l.fleet, err = startFleet(ctx, simulate.Config{Nodes: nodes, Dir: filepath.Join(l.dir, "fleet"), Way: simulate.Way{Gateway: url, AtOnce: s.atOnce}, Pace: s.pace})
 	if err != nil {
 		return nil, err
 	}

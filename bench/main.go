@@ -39,6 +39,8 @@ func init() {
 		{"reboot-1000", reboot(1_000)},
 		{"reboot-10000", reboot(10_000)},
 		{"reboot-100000", reboot(100_000)},
+		{"storm-10000", storm(10_000)},
+		{"storm-100000", storm(100_000)},
 		{"postgres", onPostgres},
 		{"idle memory", idle},
 		{"list patch", components},

@@ -11,16 +11,13 @@ import (
 
 // The whole chain on a machine that has nothing of ours inside but its image:
 // BMC, firmware, iPXE, boot script, kernel, root file system, reporters, SSH,
-// Ansible; then another image, a kill, a shutdown.
+// Ansible; then a restart, a shutdown, a kill.
 func TestVirtualNode(t *testing.T) {
 	c := newMachines(t, 1, "--virtual-memory", "1024")
 	node := c.nodes[0]
-	small, large := c.build("small", "busybox"), c.build("large", "systemd")
+	small := c.build("small", "busybox")
 	c.configure("first", motd("first"))
-	c.configure("second", "- hosts: Compute\n  gather_facts: true\n  tasks:\n"+
-		"    - ansible.builtin.copy: {dest: /etc/motd, content: \"{{ ansible_service_mgr }} on {{ ansible_hostname }}\"}\n")
 	c.boots("small", small, small.root, "first")
-	c.boots("large", large, large.root, "second")
 
 	c.act("boots, reports and is configured", func() {
 		c.succeed(c.session("small", "boot"))
@@ -40,28 +37,14 @@ func TestVirtualNode(t *testing.T) {
 		c.eventually("the node has its boot script again", func() bool { return c.bootScripts(node) > before })
 		c.eventually("Ansible wrote again what was lost", func() bool { out, err := c.ssh(node, "cat /etc/motd"); return err == nil && out == "first" })
 	})
-	c.act("reboots into a second image", func() {
-		c.succeed(c.session("large", "reboot"))
-		c.says(node, "cat /etc/motd", "systemd on "+node)
-		c.says(node, "cat /proc/1/comm", "systemd")
-		c.says(node, "cat /proc/cmdline", "boot-images/"+large.id+"/rootfs")
-		if console := c.drover("console", node, "--lines", "10000"); strings.Contains(console, small.id) || !strings.Contains(console, large.id) {
-			c.t.Errorf("the console is not that of the last boot:\n%s", console)
-		}
-	})
 	c.act("shuts down", func() {
-		c.succeed(c.session("large", "shutdown"))
+		c.succeed(c.session("small", "shutdown"))
 		if power := c.power(node); power != "off" {
 			c.t.Errorf("power is %s", power)
 		}
 		if left := machines(c.server.Process.Pid); len(left) > 0 {
 			c.t.Errorf("QEMU still runs: %v", left)
 		}
-	})
-	c.act("boots by a session of version 1", func() {
-		c.succeedV1(c.startV1("small", "Boot"), "boot", "configure")
-		c.says(node, "cat /etc/motd", "first")
-		c.succeedV1(c.startV1("small", "Shutdown"), "shutdown")
 	})
 	c.act("no machine outlives a killed server, and the boot is finished by the next", func() {
 		c.drover("bos", "v2", "options", "update", "--max-power-on-wait-time", "10") // then BOS calls again for a node that went off
@@ -87,6 +70,37 @@ func TestVirtualNode(t *testing.T) {
 	})
 }
 
+// A node boots by a session of the first version, and reboots by one of the
+// second into an image of another kind.
+func TestVirtualNodeByBothVersionsAndIntoAnotherImage(t *testing.T) {
+	takesMinutes(t)
+	c := newMachines(t, 1, "--virtual-memory", "1024")
+	node := c.nodes[0]
+	small, large := c.build("small", "busybox"), c.build("large", "systemd")
+	c.configure("first", motd("first"))
+	c.configure("second", "- hosts: Compute\n  gather_facts: true\n  tasks:\n"+
+		"    - ansible.builtin.copy: {dest: /etc/motd, content: \"{{ ansible_service_mgr }} on {{ ansible_hostname }}\"}\n")
+	c.boots("small", small, small.root, "first")
+	c.boots("large", large, large.root, "second")
+
+	c.act("boots by a session of version 1", func() {
+		c.succeedV1(c.startV1("small", "Boot"), "boot", "configure")
+		c.says(node, "cat /etc/motd", "first")
+	})
+	c.act("reboots into a second image", func() {
+		c.succeed(c.session("large", "reboot"))
+		c.says(node, "cat /etc/motd", "systemd on "+node)
+		c.says(node, "cat /proc/1/comm", "systemd")
+		c.says(node, "cat /proc/cmdline", "boot-images/"+large.id+"/rootfs")
+		if console := c.drover("console", node, "--lines", "10000"); strings.Contains(console, small.id) || !strings.Contains(console, large.id) {
+			c.t.Errorf("the console is not that of the last boot:\n%s", console)
+		}
+	})
+	c.act("shuts down by a session of version 1", func() {
+		c.succeedV1(c.startV1("large", "Shutdown"), "shutdown")
+	})
+}
+
 // bootScripts is how many the node was given so far.
 func (c *cluster) bootScripts(node string) (n int) {
 	c.t.Helper()
@@ -103,6 +117,7 @@ func (c *cluster) bootScripts(node string) (n int) {
 // Simulated and virtual nodes in one fleet, booted and configured together by
 // the same image and the same session.
 func TestVirtualBesideSimulatedNodes(t *testing.T) {
+	takesMinutes(t)
 	need.Met(t, jail.Probe(t.TempDir()))
 	c := newMachines(t, 1)
 	c.terminate()

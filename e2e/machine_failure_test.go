@@ -13,6 +13,7 @@ import (
 // Four machines, each with a trouble of its own that is real: what an
 // administrator is told of it, and what becomes of the node.
 func TestTroubledVirtualNodes(t *testing.T) {
+	takesMinutes(t)
 	c := newMachines(t, 4)
 	missing, wrong, panics, hangs := c.nodes[0], c.nodes[1], c.nodes[2], c.nodes[3]
 	image := c.build("small", "busybox")

@@ -27,6 +27,14 @@ func newMachines(t *testing.T, nodes int, flags ...string) *cluster {
 	return c
 }
 
+// takesMinutes leaves the test to make virtual-check.
+func takesMinutes(t *testing.T) {
+	t.Helper()
+	if os.Getenv("VIRTUAL_CHECK") == "" {
+		t.Skip("takes minutes of emulation: make virtual-check runs it")
+	}
+}
+
 // prepareMachines is one that was not started yet.
 func prepareMachines(t *testing.T, nodes int, flags ...string) *cluster {
 	t.Helper()

@@ -47,7 +47,7 @@ func Ansible(ctx context.Context, d Dir, out io.Writer) error {
 		cmd, err := playLayer(ctx, d, job, l, common, out)
 		if err != nil {
 			err = fmt.Errorf("layer %d %s: %w", l.Index, l.Name, err)
-			return errors.Join(err, hold(ctx, d, cmd, job.DebugWait, err, out))
+			return errors.Join(err, hold(ctx, d, cmd, job, err, out))
 		}
 	}
 	return nil

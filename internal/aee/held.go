@@ -33,10 +33,11 @@ const heldFile = "held.json"
 // error that is fs.ErrNotExist means that it is not.
 func ReadHeld(dir string) (Held, error) { return job.Read[Held](Dir(dir), heldFile) }
 
-// hold keeps a failed session's environment for a look around: for the given
-// time, or until the file "complete" appears in the job directory. cmd is what
-// failed, nil if it did not come to that.
-func hold(ctx context.Context, d Dir, cmd *exec.Cmd, wait time.Duration, why error, out io.Writer) error {
+// hold keeps a failed session's environment for a look around: for the time
+// that the job says, or until the file "complete" appears in its directory. cmd
+// is what failed, nil if it did not come to that.
+func hold(ctx context.Context, d Dir, cmd *exec.Cmd, of cfs.Job, why error, out io.Writer) error {
+	wait := of.DebugWait
 	if wait <= 0 {
 		return nil
 	}
@@ -47,6 +48,9 @@ func hold(ctx context.Context, d Dir, cmd *exec.Cmd, wait time.Duration, why err
 		defer os.Remove(d.Path(heldFile))
 	}
 	fmt.Fprintf(out, "%v\nfiles stay in %s for %v, or until the file %s exists\n", why, d, wait, d.Path("complete"))
+	if cmd != nil {
+		fmt.Fprintf(out, "to look around:  drover cfs sessions shell %s\n", of.Session)
+	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for deadline := time.Now().Add(wait); time.Now().Before(deadline) && ctx.Err() == nil; <-tick.C {

@@ -72,7 +72,7 @@ func awaitHeld(t *testing.T, d Dir, over <-chan error) Held {
 	tick, deadline := time.NewTicker(20*time.Millisecond), time.After(2*time.Minute)
 	defer tick.Stop()
 	for {
-		if held, err := ReadHeld(string(d)); err == nil && strings.Contains(readLog(d, StepAnsible), "files stay in") {
+		if held, err := ReadHeld(string(d)); err == nil && strings.Contains(readLog(d, StepAnsible), "drover cfs sessions shell s1") {
 			return held
 		}
 		select {

@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/drover-hpc/drover/internal/admission"
 )
 
 // Face answers Redfish for all controllers that Find knows, on one listener.
@@ -40,13 +40,7 @@ const (
 // keepAliveUpTo is the number of open connections beyond which answers close
 // theirs: a fleet may have more controllers than a process may have files, of
 // which a quarter is left to everything else.
-func keepAliveUpTo() int64 {
-	var limit unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
-		return 1000
-	}
-	return int64(min(limit.Cur, 1<<20)) / 4 * 3
-}
+func keepAliveUpTo() int64 { return int64(admission.OpenFiles()) / 4 * 3 }
 
 // NewFace returns a face with the account of every controller.
 func NewFace(find Find, username, password string) *Face {

@@ -12,7 +12,8 @@ import (
 	"github.com/drover-hpc/drover/internal/job"
 )
 
-// jobs are the programs that the server starts as processes of this one.
+// jobs are the programs that the server starts as processes of this one; nobody types
+// them, so help does not list them.
 func (a *app) jobs() []*cobra.Command {
 	return []*cobra.Command{
 		a.job("aee", "Run a step of a configuration session", aee.Command),
@@ -22,7 +23,7 @@ func (a *app) jobs() []*cobra.Command {
 }
 
 func (a *app) job(name, short string, of func(program []string) job.Command) *cobra.Command {
-	return &cobra.Command{Use: name + " run|" + strings.Join(of(nil).Steps, "|") + " --job DIR", Short: short, DisableFlagParsing: true,
+	return &cobra.Command{Use: name + " run|" + strings.Join(of(nil).Steps, "|") + " --job DIR", Short: short, Hidden: true, DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			self, err := os.Executable()
 			if err != nil {

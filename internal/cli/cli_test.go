@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // bench runs commands against a server that records and answers as told.
@@ -251,5 +252,15 @@ func TestDangerAsks(t *testing.T) {
 	b.stdin = ""
 	if code, _, _ := b.run(typed("cray hsm state components clear -y")...); code != 0 || len(b.calls) != 1 {
 		t.Errorf("-y: exit %d, calls %q", code, b.calls)
+	}
+}
+
+func TestDefaultsOfListsAreShownAsTheyAreTyped(t *testing.T) {
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	flags.StringSlice("hosts", []string{"a", "b"}, "`HOST`s that mean this server")
+	flags.StringSlice("roles", nil, "roles")
+	rows := flagRows(flags)
+	if len(rows) != 2 || !strings.HasSuffix(rows[0][1], " [default: a,b]") || strings.Contains(rows[1][1], "default") {
+		t.Errorf("%q", rows)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/cli/derive"
 	"github.com/drover-hpc/drover/internal/cli/pick"
+	"github.com/drover-hpc/drover/internal/fault"
 )
 
 // failure is an error that has its own code and is printed after "Error: ".
@@ -98,6 +99,9 @@ func classify(err error) *failure {
 			invalid.GetFlag().Name, strings.TrimPrefix(invalid.Unwrap().Error(), "invalid "))}
 	case errors.Is(err, context.Canceled):
 		return abort
+	}
+	if fault.Is(err, fault.Invalid) { // an option's value
+		return &failure{code: 2, message: err.Error()}
 	}
 	return &failure{code: 1, message: err.Error()}
 }

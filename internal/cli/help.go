@@ -119,11 +119,19 @@ func flagRows(flags *pflag.FlagSet) (rows [][2]string) {
 			name += " " + strings.ToUpper(kind)
 		}
 		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" && f.Value.Type() != "count" && f.DefValue != "[]" {
-			text += " [default: " + f.DefValue + "]"
+			text += " [default: " + defaultWords(f) + "]"
 		}
 		rows = append(rows, [2]string{name, text})
 	})
 	return rows
+}
+
+// defaultWords is the flag's default as it is typed.
+func defaultWords(f *pflag.Flag) string {
+	if _, list := f.Value.(pflag.SliceValue); list {
+		return strings.Trim(f.DefValue, "[]")
+	}
+	return f.DefValue
 }
 
 // width is where help texts are broken.

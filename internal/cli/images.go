@@ -82,7 +82,7 @@ func imageFiles(args []string) (map[string]string, error) {
 	paths := args
 	info, err := os.Stat(args[0])
 	if err != nil {
-		return nil, failed("%v", err)
+		return nil, usageError("%v: expected a directory with a kernel, an initrd and a rootfs, or these files", err)
 	}
 	if len(args) == 1 && info.IsDir() {
 		entries, err := os.ReadDir(args[0])

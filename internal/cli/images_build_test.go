@@ -109,7 +109,7 @@ func TestBuildOptions(t *testing.T) {
 		"drover images build --output x --mirror debian":     `mirror "debian": expected a URL`,
 		"drover images build extra":                          "Got unexpected extra argument",
 	} {
-		if code, _, stderr := b.run(typed(line)...); code == 0 || !strings.Contains(stderr, want) {
+		if code, _, stderr := b.run(typed(line)...); code != 2 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit %d, %s", line, code, stderr)
 		}
 	}

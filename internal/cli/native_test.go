@@ -276,6 +276,7 @@ func TestArtifactsAndImages(t *testing.T) {
 		if !slices.Contains(b.calls, want) || !slices.Contains(b.calls, `POST /apis/ims/v3/images {"name":"n","arch":"aarch64"}`) {
 			t.Errorf("no %s among\n%s", want, strings.Join(b.calls, "\n"))
 		}
+		run("drover images upload "+filepath.Join(dir, "nope")+" --name n", "Error: stat "+filepath.Join(dir, "nope")+": no such file or directory: expected a directory with a kernel, an initrd and a rootfs")
 		run("drover images upload "+filepath.Join(dir, "README")+" --name n", "Error: no kernel among the files")
 	})
 }

@@ -13,10 +13,9 @@ import (
 type account struct {
 	verdict  Verdict
 	headline string
+	why      string // the reason of whoever the node failed for
 	details  []string
 	advice   []string
-	// cause is why it failed, empty if that is not known or it did not.
-	cause string
 }
 
 func (a *account) say(format string, args ...any) {
@@ -39,18 +38,19 @@ func (a *account) told(text string) bool {
 // that is known of it in a sentence, and why it failed.
 func Line(f *Facts) string {
 	a := f.account()
-	if a.verdict == Failed && a.cause != "" {
-		return a.headline + " " + a.cause
+	if a.verdict == Failed && a.why != "" {
+		return a.headline + " " + a.why
 	}
 	return a.headline
 }
 
-// because sets the cause; the first task that failed belongs to it.
-func (f *Facts) because(a *account, cause string, configuring bool) {
-	a.cause = cause
-	if cause != "" && configuring && len(f.Tasks) > 0 {
-		a.cause += ": " + f.Tasks[0].Words()
+// gaveUp is why version 2 of the boot service gave the node up.
+func (f *Facts) gaveUp() string {
+	words := f.Component.Error
+	if words != "" && len(f.Tasks) > 0 {
+		words += ": " + f.Tasks[0].Words()
 	}
+	return words
 }
 
 // Explain is the answer, as lines of text.
@@ -89,6 +89,7 @@ func (f *Facts) account() *account {
 		f.rest(a)
 	case status == "failed":
 		f.failed(a)
+		a.why = f.gaveUp()
 	case !f.Component.Enabled && status != "on_hold":
 		f.leftAlone(a, status)
 	default:
@@ -129,7 +130,6 @@ func (f *Facts) failed(a *account) {
 		return
 	}
 	a.is(Failed, "failed.")
-	f.because(a, f.Component.Error, true)
 	last, ok := f.lastFailure()
 	switch why := f.Component.Error; {
 	case why != "" && ok && strings.HasSuffix(last.Text, "-> failed: "+why):

@@ -209,8 +209,8 @@ func (f *Facts) hasFirst(a *account, s *first) {
 // whyFirst says why the node failed.
 func (f *Facts) whyFirst(a *account, s *first, p *phase) {
 	if p.why != "" {
-		a.say("%s", upperFirst(p.why))
-		f.because(a, upperFirst(p.why), p.name == "configure")
+		a.why = upperFirst(p.why)
+		a.say("%s", a.why)
 	}
 	if words := f.panicked(); words != "" {
 		a.say("On its console: %s", words)
@@ -242,6 +242,9 @@ func (f *Facts) wasFirst(a *account, s *first) {
 		a.is(Wrong, "was left in phase "+p.name+" ("+p.category+") by "+s.name()+".")
 	case s.operation == "shutdown":
 		a.is(Good, "is off, as "+s.name()+" had it shut down.")
+		if _, again := f.scriptAfter(s.last); again {
+			a.is(Good, "is off; it was started again after "+s.name()+" had shut it down.")
+		}
 		if !f.powered("off") {
 			a.is(Unknown, "was shut down by "+s.name()+"; whether it is off, the power service cannot tell.")
 		}

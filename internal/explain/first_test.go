@@ -61,9 +61,11 @@ func TestNodesOfSessionsOfVersion1AreToldOf(t *testing.T) {
 		"good":         {facts("stable", untouched(byV1("a", "boot", booted...)...)), Good, []string{"was booted by session a of BOS v1, and is as it should be.", "let it go 55s ago: session ended."}},
 		"pending again": {facts("stable", untouched(byV1("a", "boot", booted...)...), func(f *Facts) { f.Config.ConfigurationStatus = "pending" }), Pending,
 			[]string{"was booted by session a of BOS v1; its configuration is pending"}},
-		"went off":        {facts("stable", untouched(byV1("a", "boot", booted...)...), off), Wrong, []string{"is off; it was booted by session a of BOS v1."}},
-		"started again":   {facts("stable", untouched(append(byV1("a", "boot", booted...), entry(time.Second, "bss", "boot-script", "served"))...)), Unknown, []string{"started again 1s ago"}},
-		"off":             {facts("stable", untouched(byV1("a", "shutdown", "phase shutdown: succeeded", "session ended")...), off), Good, []string{"is off, as session a of BOS v1 had it shut down."}},
+		"went off":      {facts("stable", untouched(byV1("a", "boot", booted...)...), off), Wrong, []string{"is off; it was booted by session a of BOS v1."}},
+		"started again": {facts("stable", untouched(append(byV1("a", "boot", booted...), entry(time.Second, "bss", "boot-script", "served"))...)), Unknown, []string{"started again 1s ago"}},
+		"off":           {facts("stable", untouched(byV1("a", "shutdown", "phase shutdown: succeeded", "session ended")...), off), Good, []string{"is off, as session a of BOS v1 had it shut down."}},
+		"off again": {facts("stable", untouched(append(byV1("a", "shutdown", "phase shutdown: succeeded", "session ended"), entry(time.Second, "bss", "boot-script", "served"))...), off), Good,
+			[]string{"is off; it was started again after session a of BOS v1 had shut it down."}},
 		"on again":        {facts("stable", untouched(byV1("a", "shutdown", "phase shutdown: succeeded", "session ended")...)), Wrong, []string{"is on; session a of BOS v1 had shut it down."}},
 		"deleted midway":  {facts("stable", untouched(byV1("a", "boot", "phase boot: in progress", "the session was deleted")...)), Wrong, []string{"was left in phase boot (in progress) by session a of BOS v1.", "ago: the session was deleted."}},
 		"never got there": {facts("stable", untouched(byV1("a", "boot", "the session was deleted")...)), Wrong, []string{"was left in phase boot (not started) by session a of BOS v1."}},
@@ -95,18 +97,6 @@ func TestNodesOfSessionsOfVersion1AreToldOf(t *testing.T) {
 	}
 }
 
-// Among several nodes the cause is that of the session that the line is about,
-// not what version 2 once gave the node up for.
-func TestTheLineOfANodeSaysWhyVersion1FailedOnIt(t *testing.T) {
-	lines := append(byV1("a", "boot", "phase boot: failed: no power"), entry(time.Second, "bos", "v1", "session ended"))
-	for _, status := range []string{"stable", "failed"} {
-		f := facts(status, untouched(lines...), func(f *Facts) { f.Component.Error = "PCS does not answer" })
-		if got := Line(f); got != "failed in phase boot of session a of BOS v1. No power" {
-			t.Errorf("%s: %s", status, got)
-		}
-	}
-}
-
 func TestTheConsoleOfANodeThatVersion1BootsIsAskedFor(t *testing.T) {
 	for want, last := range map[bool]string{true: "phase boot: failed: not Ready", false: "phase boot: succeeded"} {
 		f := facts("stable", untouched(byV1("a", "boot", last)...), owned("a"))
@@ -116,6 +106,20 @@ func TestTheConsoleOfANodeThatVersion1BootsIsAskedFor(t *testing.T) {
 		f.Console = []string{"Kernel panic - not syncing: no root"}
 		if told := strings.Contains(strings.Join(Explain(f), "\n"), "On its console: Kernel panic - not syncing: no root"); told != want {
 			t.Errorf("%s: the panic is told: %v", last, told)
+		}
+	}
+}
+
+// Among several nodes, too, the reason is that of the session the node failed in.
+func TestLineOfANodeHasTheReasonOfTheSessionItFailedIn(t *testing.T) {
+	inV1 := byV1("a", "boot", "phase boot: in progress", "phase boot: failed: no power", "session ended")
+	older := func(f *Facts) { f.Component.Error = "an older one" }
+	for want, f := range map[string]*Facts{
+		"failed in phase boot of session a of BOS v1. No power": facts("failed", untouched(inV1...), older),
+		"failed. an older one": facts("failed", older),
+	} {
+		if got := Line(f); got != want {
+			t.Errorf("%q, expected %q", got, want)
 		}
 	}
 }

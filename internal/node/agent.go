@@ -3,10 +3,12 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -90,6 +92,29 @@ const callTimeout = 30 * time.Second
 type statusError struct {
 	status int
 	text   string
+	after  time.Duration // of a service that names the time to come back
+}
+
+// ComeBack is the pause that the service asked for whose refusal err is, 0 if it
+// asked for none.
+func ComeBack(err error) time.Duration {
+	if e, ok := errors.AsType[*statusError](err); ok {
+		return e.after
+	}
+	return 0
+}
+
+// RetryAfter is the pause that an answer asks for: 429 or 503 with seconds in
+// Retry-After, of which five minutes are believed.
+func RetryAfter(resp *http.Response) time.Duration {
+	if resp.StatusCode != http.StatusServiceUnavailable && resp.StatusCode != http.StatusTooManyRequests {
+		return 0
+	}
+	seconds, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31)
+	if err != nil {
+		return 0
+	}
+	return min(time.Duration(seconds)*time.Second, 5*time.Minute)
 }
 
 func (e *statusError) Error() string {
@@ -131,7 +156,7 @@ func (a *Agent) do(ctx context.Context, method, path string, body any) ([]byte, 
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if resp.StatusCode >= 400 {
-		return nil, &statusError{resp.StatusCode, strings.TrimSpace(string(text[:min(len(text), 512)]))}
+		return nil, &statusError{resp.StatusCode, strings.TrimSpace(string(text[:min(len(text), 512)])), RetryAfter(resp)}
 	}
 	return text, err
 }

@@ -67,10 +67,12 @@ func (d *Daemon) configure(ctx context.Context) {
 }
 
 // insist tries until it works, which is logged as done unless that is empty,
-// or ctx is done, whose error it returns.
+// or ctx is done, whose error it returns. A service that names a longer pause
+// gets it.
 func (d *Daemon) insist(ctx context.Context, pause func(try int) time.Duration, done string, try func(context.Context) error) error {
+	next := pause(0)
 	for n := 0; ; n++ {
-		if err := d.wait(ctx, pause(n)); err != nil {
+		if err := d.wait(ctx, next); err != nil {
 			return err
 		}
 		err := try(ctx)
@@ -80,7 +82,8 @@ func (d *Daemon) insist(ctx context.Context, pause func(try int) time.Duration, 
 			}
 			return nil
 		}
-		d.log().Warn(fmt.Sprintf("%v; again in %v", err, pause(n+1)))
+		next = max(pause(n+1), ComeBack(err))
+		d.log().Warn(fmt.Sprintf("%v; again in %v", err, next))
 	}
 }
 

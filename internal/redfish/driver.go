@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/admission"
 )
 
 // Driver speaks Redfish to any number of BMCs. Its methods are safe for
@@ -42,7 +44,7 @@ func New(connections int) *Driver {
 		reach: dialer.DialContext,
 		tls: &tls.Config{InsecureSkipVerify: true, //nolint:gosec // BMCs sign their own certificates
 			ClientSessionCache: newResumptions(rememberSessions)},
-		kept:  newKeeper(OpenFiles() / 2),
+		kept:  newKeeper(admission.OpenFiles() / 2),
 		slots: make(chan struct{}, connections), now: time.Now, pause: pause,
 	}
 }
@@ -211,12 +213,20 @@ func baseURL(address string) string {
 	if Host(address) != address {
 		return address
 	}
+	if OnLoopback(address) {
+		return "http://" + address
+	}
+	return "https://" + address
+}
+
+// OnLoopback tells whether a BMC's address, with or without scheme and port, is
+// of this machine alone, as those of simulated and virtual BMCs are.
+func OnLoopback(address string) bool {
+	address = Host(address)
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		host = strings.Trim(address, "[]")
 	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() || host == "localhost" {
-		return "http://" + address
-	}
-	return "https://" + address
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback() || host == "localhost"
 }

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -29,15 +27,6 @@ type keeper struct {
 
 func newKeeper(most int) *keeper {
 	return &keeper{most: most, lasts: keepFor, order: list.New(), byBMC: map[string][]*list.Element{}}
-}
-
-// OpenFiles is how many files and connections this process may have open.
-func OpenFiles() int {
-	var limit unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
-		return 1024
-	}
-	return int(min(limit.Cur, 1<<20))
 }
 
 // take returns a kept connection to the BMC that seems to be alive, nil if

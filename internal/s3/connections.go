@@ -11,6 +11,22 @@ import (
 	"github.com/versity/versitygw/s3api"
 )
 
+// follow has the library's server tell of its connections. It is called before
+// that serves. The library shows its server to requests only, so it is taken
+// from where it stands; a release that has it elsewhere is an error.
+func follow(api *s3api.S3ApiServer, notes ...func(net.Conn, fasthttp.ConnState)) error {
+	field := reflect.ValueOf(api).Elem().FieldByName("app")
+	if !field.IsValid() || field.Type() != reflect.TypeFor[*fiber.App]() || field.IsNil() {
+		return errors.New("this release of the object store's library does not keep its server where Drover looks for it")
+	}
+	(*fiber.App)(field.UnsafePointer()).Server().ConnState = func(c net.Conn, is fasthttp.ConnState) {
+		for _, note := range notes {
+			note(c, is)
+		}
+	}
+	return nil
+}
+
 // unused are the connections that have not had a request. The library takes them
 // for busy from their first moment on, and a server that ends would wait for
 // them as it waits for requests: clients open more than they come to use.
@@ -18,18 +34,6 @@ type unused struct {
 	mu    sync.Mutex
 	conns map[net.Conn]bool
 	over  bool // the server ends
-}
-
-// follow has the library's server tell of its connections. It is called before
-// that serves. The library shows its server to requests only, so it is taken
-// from where it stands; a release that has it elsewhere is an error.
-func (u *unused) follow(api *s3api.S3ApiServer) error {
-	field := reflect.ValueOf(api).Elem().FieldByName("app")
-	if !field.IsValid() || field.Type() != reflect.TypeFor[*fiber.App]() || field.IsNil() {
-		return errors.New("this release of the object store's library does not keep its server where Drover looks for it")
-	}
-	(*fiber.App)(field.UnsafePointer()).Server().ConnState = u.note
-	return nil
 }
 
 // note is told of each connection.

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -19,6 +20,7 @@ import (
 	"github.com/versity/versitygw/s3api"
 	"github.com/versity/versitygw/s3api/controllers"
 
+	"github.com/drover-hpc/drover/internal/admission"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/xname"
 )
@@ -36,6 +38,9 @@ type ServerConfig struct {
 	Listen      string
 	Credentials Credentials
 	Journal     *journal.Journal
+	// Connections is how many there may be; beyond three quarters of them clients
+	// are told to come back. 0 is a quarter of this process's files, 16384 at most.
+	Connections int
 }
 
 // Server is an embedded S3 service. One process can run one.
@@ -46,6 +51,7 @@ type Server struct {
 	err      error
 	fetches  *fetches // nil: the library answers all
 	unused   unused
+	crowd    crowd
 }
 
 // StartServer starts the server and returns when it answers.
@@ -65,13 +71,16 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 	var unfollowed error // set before ready is closed
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Server{endpoint: "http://" + listen, cancel: cancel, done: make(chan struct{}), unused: unused{conns: map[net.Conn]bool{}}}
+	most := cmp.Or(c.Connections, min(admission.OpenFiles()/4, 16384))
+	s.crowd.most, s.crowd.returns = int64(most)*3/4, admission.NewReturns(time.Now)
 	var api *s3api.S3ApiServer
 	options := []s3api.Option{func(made *s3api.S3ApiServer) { api = made },
 		s3api.WithOnListen(func() {
-			unfollowed = s.unused.follow(api)
+			unfollowed = follow(api, s.unused.note, s.crowd.note)
 			close(ready)
 		}),
-		s3api.WithMiddleware("/", s.unused.use), s3api.WithMiddleware("/", recordFetches(c.Journal))}
+		s3api.WithMiddleware("/", s.unused.use), s3api.WithMiddleware("/", s.crowd.use),
+		s3api.WithMiddleware("/", recordFetches(c.Journal))}
 	if be.inFiles() {
 		s.fetches = newFetches(c.Credentials, be.dir, time.Now)
 		options = append(options, s3api.WithMiddleware("/", s.fetches.serve))
@@ -83,7 +92,7 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 			RootUserAccess: c.Credentials.AccessKey, RootUserSecret: c.Credentials.SecretKey,
 			// What the gateway takes by itself when none is given, after a line about it on standard output.
 			IAMService: auth.NewIAMServiceSingle(auth.Account{Access: c.Credentials.AccessKey, Secret: c.Credentials.SecretKey, Role: auth.RoleAdmin}),
-			Ports:      []string{listen}, MaxConnections: 16384, MaxRequests: 8192, MultipartMaxParts: 10000,
+			Ports:      []string{listen}, MaxConnections: most, MaxRequests: most, MultipartMaxParts: 10000,
 			Quiet: true, KeepAlive: true, DisableACLs: true,
 			S3Options: options,
 		})

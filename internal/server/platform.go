@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/drover-hpc/drover/internal/admission"
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bss"
 	"github.com/drover-hpc/drover/internal/capmc"
@@ -111,7 +112,7 @@ func (s *Server) startHardware(ctx context.Context) error {
 	c, p := &s.config, &s.platform
 	bmcs := redfish.New(bmcConnections)
 	if c.Simulate > 0 {
-		bmcs.Keep(redfish.OpenFiles() / simulatedShare)
+		bmcs.Keep(admission.OpenFiles() / simulatedShare)
 	}
 	s.onStop(bmcs.Close)
 	hardware := hsm.NewService(s.db, s.journal, bmcs, s.now)

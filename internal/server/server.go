@@ -181,11 +181,13 @@ func (s *Server) serve(context.Context) error {
 	vcs.Register(native, s.platform.repositories)
 	registerConsole(native, s.platform.consoles)
 	registerHealth(native, s.nodeServices(), s.now)
-	s.http = &http.Server{Handler: httpapi.DotNames(s.mux), ReadHeaderTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
+	door := newCrowd(crowdLimits, httpapi.DotNames(s.mux), s.now)
+	s.http = &http.Server{Handler: door, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: unusedConnection, ConnState: door.connections.Note,
+		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(door.connections.Listen(s.listener)); !errors.Is(err, http.ErrServerClosed) {
 			slog.Error("listener failed", "error", err)
 		}
 	}()

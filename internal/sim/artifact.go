@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/node"
 )
 
 var plainMD5 = regexp.MustCompile(`^[0-9a-f]{32}$`)
@@ -29,6 +31,9 @@ func fetchArtifact(ctx context.Context, client *http.Client, address string) err
 		return err
 	}
 	defer resp.Body.Close()
+	if after := node.RetryAfter(resp); after > 0 {
+		return &busyError{withoutQuery(address), after}
+	}
 	if resp.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 512))
 		return fmt.Errorf("%s answered %s: %s", withoutQuery(address), resp.Status, strings.TrimSpace(string(text)))

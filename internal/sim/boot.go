@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -54,7 +55,7 @@ func (n *Node) lease(l *life, try int) {
 	err := n.agent(node.Identity{}).LeaseAddress(l.ctx, n.MAC(), n.Address())
 	if err != nil && l.ctx.Err() == nil {
 		n.remark("will try again: " + err.Error())
-		n.later(l, n.paced(node.RetryWait(try+1)), func() { n.lease(l, try+1) })
+		n.later(l, max(n.paced(node.RetryWait(try+1)), node.ComeBack(err)), func() { n.lease(l, try+1) })
 	}
 }
 
@@ -63,11 +64,16 @@ func (n *Node) firstScript() string {
 }
 
 // netboot fetches and follows the boot script at the address, and the scripts
-// that it chains to, until one boots.
+// that it chains to, until one boots. As iPXE does, it heeds a 503 that names
+// the time to come back; it begins with the script again.
 func (n *Node) netboot(l *life, address string) {
 	out, err := n.follow(l.ctx, address)
+	busy, sentAway := errors.AsType[*busyError](err)
 	switch {
 	case l.ctx.Err() != nil:
+	case sentAway:
+		n.remark(busy.Error())
+		n.later(l, busy.after, func() { n.netboot(l, address) })
 	case err != nil:
 		n.remark("network boot failed: " + err.Error())
 		n.later(l, n.paced(firmwareRetry), func() { n.netboot(l, n.firstScript()) })
@@ -80,6 +86,16 @@ func (n *Node) netboot(l *life, address string) {
 	}
 }
 
+// busyError says that what was fetched can be had later.
+type busyError struct {
+	what  string
+	after time.Duration
+}
+
+func (e *busyError) Error() string {
+	return fmt.Sprintf("%s: too many ask at this moment; again in %v", e.what, e.after)
+}
+
 func (n *Node) follow(ctx context.Context, address string) (outcome, error) {
 	text, err := n.fetchText(ctx, address)
 	if err != nil {
@@ -89,12 +105,19 @@ func (n *Node) follow(ctx context.Context, address string) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	out, err := s.run(func(artifact string) error {
+	var busy *busyError // iPXE comes back by itself; its script does not see that
+	out, err := s.run(func(artifact string) (err error) {
 		if n.fleet.opts.ShareArtifacts {
-			return n.fleet.artifacts.fetch(ctx, n.fleet.opts.HTTP, artifact)
+			err = n.fleet.artifacts.fetch(ctx, n.fleet.opts.HTTP, artifact)
+		} else {
+			err = fetchArtifact(ctx, n.fleet.opts.HTTP, artifact)
 		}
-		return fetchArtifact(ctx, n.fleet.opts.HTTP, artifact)
+		errors.As(err, &busy)
+		return err
 	})
+	if busy != nil {
+		return outcome{}, busy
+	}
 	if out.chain != "" {
 		out.chain, err = resolve(address, out.chain)
 	}
@@ -136,6 +159,9 @@ func (n *Node) fetchText(ctx context.Context, address string) (string, error) {
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxScript))
 	if err != nil {
 		return "", fmt.Errorf("boot script: %w", err)
+	}
+	if after := node.RetryAfter(resp); after > 0 {
+		return "", &busyError{"boot script", after}
 	}
 	if resp.StatusCode != http.StatusOK {
 		return "", fmt.Errorf("boot script: answered %s: %s", resp.Status, strings.TrimSpace(string(text)))

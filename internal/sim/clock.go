@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// workers is how many nodes do something at the same moment.
-const workers = 128
-
 // clock runs functions now or later, on a fixed number of goroutines. That a
 // function's time has passed by is for the function to find out: it asks its
 // node whether it is still the same life.
@@ -21,18 +18,20 @@ type clock struct {
 	nudge  chan struct{}
 	closed bool
 	done   sync.WaitGroup
+
+	workers int
 }
 
-func newClock() *clock {
-	c := &clock{nudge: make(chan struct{}, 1)}
+func newClock(workers int) *clock {
+	c := &clock{nudge: make(chan struct{}, 1), workers: workers}
 	c.work = sync.NewCond(&c.mu)
 	return c
 }
 
 // start begins to run what was and will be handed over, until ctx is done.
 func (c *clock) start(ctx context.Context) {
-	c.done.Add(workers + 1)
-	for range workers {
+	c.done.Add(c.workers + 1)
+	for range c.workers {
 		go c.worker()
 	}
 	go c.tick(ctx)

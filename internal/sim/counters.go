@@ -12,6 +12,8 @@ type Counters struct {
 	Requests int64 `json:"requests"`
 	Refused  int64 `json:"refused"`
 	Failed   int64 `json:"failed"`
+	// Reported is how many nodes run that have told HSM, BOS and CFS.
+	Reported int `json:"reported"`
 	// BMCRequests and BMCConnections are what the BMCs were asked.
 	BMCRequests    int64 `json:"bmc_requests"`
 	BMCConnections int64 `json:"bmc_connections"`
@@ -20,6 +22,11 @@ type Counters struct {
 // Counters counts on while they are read.
 func (f *Fleet) Counters() Counters {
 	c := Counters{Requests: f.calls.requests.Load(), Refused: f.calls.refused.Load(), Failed: f.calls.failed.Load()}
+	for i := range f.nodes {
+		if f.nodes[i].reported() {
+			c.Reported++
+		}
+	}
 	c.BMCConnections, c.BMCRequests = f.bmcs.Counts()
 	return c
 }

@@ -52,7 +52,7 @@ func New(opts Options) (*Fleet, error) {
 		return nil, fmt.Errorf("simulated fleet: %w", err)
 	}
 	f := &Fleet{opts: opts, nodes: make([]Node, opts.Nodes), index: make(map[string]int, opts.Nodes),
-		clock: newClock(), rand: rand.New(rand.NewPCG(opts.Seed, opts.Seed))}
+		clock: newClock(opts.AtOnce), rand: rand.New(rand.NewPCG(opts.Seed, opts.Seed))}
 	f.artifacts.now = opts.Now
 	f.opts.HTTP = f.calls.counted(opts.HTTP)
 	for i := range f.nodes {

@@ -34,6 +34,7 @@ type NodeView struct {
 //	PATCH /nodes          {"xnames": [...], "faults": {...}}; no xnames means all
 //	GET   /nodes/{xname}  one node
 //	PATCH /nodes/{xname}  {"faults": {...}}
+//	POST  /power-failure  all nodes that are on boot again, at once
 //	GET   /bmcs           all BMCs: character, address and account
 //	GET   /counters       what the nodes asked, and the BMCs were asked
 //
@@ -53,6 +54,10 @@ func Handler(f *Fleet) http.Handler {
 	}
 	handle("GET /nodes", func(*http.Request) (any, error) { return views(f.Nodes()), nil })
 	handle("PATCH /nodes", f.patchNodes)
+	handle("POST /power-failure", func(*http.Request) (any, error) {
+		f.PowerFailure()
+		return f.Counters(), nil
+	})
 	handle("GET /bmcs", func(*http.Request) (any, error) { return f.bmcViews(), nil })
 	handle("GET /counters", func(*http.Request) (any, error) { return f.Counters(), nil })
 	handle("GET /nodes/{xname}", func(r *http.Request) (any, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -27,6 +28,9 @@ type Options struct {
 	// HTTP makes the nodes' calls: to the gateway, and to whatever the boot
 	// script names. Nil is a client of its own with a limited number of connections.
 	HTTP *http.Client
+	// AtOnce is how many nodes do something at the same moment; 0 is 128. Each
+	// may have a connection open meanwhile.
+	AtOnce int
 	// BootDelay passes between the fetched initrd and the running system,
 	// OnDelay from Off to On, OffDelay through a graceful shutdown.
 	BootDelay, OnDelay, OffDelay time.Duration
@@ -76,11 +80,20 @@ func (o *Options) complete() error {
 			return fmt.Errorf("simulated fleet: no BMC has the character %q, expected %s", name, strings.Join(bmc.CharacterNames(), ", "))
 		}
 	}
+	// A jailed command mounts its node's files from another directory.
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return fmt.Errorf("simulated fleet: %w", err)
+	}
+	o.Dir = dir
 	if o.NodesPerBMC == 0 {
 		o.NodesPerBMC = 1
 	}
+	if o.AtOnce == 0 {
+		o.AtOnce = 128
+	}
 	if o.HTTP == nil {
-		o.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}}
+		o.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: o.AtOnce}}
 	}
 	if o.Pace == 0 {
 		o.Pace = 1

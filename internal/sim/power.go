@@ -57,6 +57,21 @@ func (n *Node) setPower(p bmc.PowerState) {
 	n.save()
 }
 
+// PowerFailure cuts the power of the fleet for a moment: whatever was on boots
+// again, all at once, and no BMC had a part in it.
+func (f *Fleet) PowerFailure() {
+	for i := range f.nodes {
+		n := &f.nodes[i]
+		n.mu.Lock()
+		if n.state.Power == bmc.On || n.state.Power == bmc.PoweringOn {
+			n.note("the power failed")
+			n.state.Restart = true
+			n.powerOff()
+		}
+		n.mu.Unlock()
+	}
+}
+
 // inTurn runs do (with n.mu held) after d, unless the power changed meanwhile.
 // What takes no time waits for no worker: those may all be busy with booting.
 func (n *Node) inTurn(d time.Duration, do func()) {

@@ -46,6 +46,14 @@ func (n *Node) report(l *life, sys *system) {
 	}
 }
 
+// reported tells whether all who are to be told have been.
+func (n *Node) reported() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	sys, without := n.state.System, n.fleet.opts.Without
+	return sys != nil && sys.Told.HSM && (sys.Told.BOS || slices.Contains(without, "bos")) && (sys.Told.CFS || slices.Contains(without, "cfs"))
+}
+
 // reporter is the reporting of one life.
 type reporter struct {
 	n     *Node
@@ -68,7 +76,7 @@ func (r *reporter) insist(try int, what string, pause func(int) time.Duration, c
 		if try == 0 {
 			r.n.remark("will try again: " + err.Error())
 		}
-		r.n.later(r.l, r.n.paced(pause(try+1)), func() { r.insist(try+1, what, pause, call, then) })
+		r.n.later(r.l, max(r.n.paced(pause(try+1)), node.ComeBack(err)), func() { r.insist(try+1, what, pause, call, then) })
 	}
 }
 

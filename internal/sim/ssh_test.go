@@ -19,6 +19,7 @@ import (
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/drover-hpc/drover/internal/jail"
 	"github.com/drover-hpc/drover/internal/need"
 	"github.com/drover-hpc/drover/internal/sim"
 )
@@ -78,6 +79,22 @@ func bootedFleet(t testing.TB, ca authority, commands bool) (*sim.Fleet, *sim.No
 	n := f.Nodes()[0]
 	eventually(t, "trust", func() bool { return g.count("PATCH /apis/cfs/v3/components/"+n.Xname()) > 0 })
 	return f, n
+}
+
+// A directory that is named from the one that the program runs in, as the
+// default of drover simulate is, does for commands, too.
+func TestCommandsRunBelowARelativeDirectory(t *testing.T) {
+	need.Met(t, jail.Probe(filepath.Join(t.TempDir(), "probe")))
+	t.Chdir(t.TempDir())
+	ca, g := newAuthority(t), newGateway()
+	g.trust = strings.TrimSpace(ca.public())
+	f := fleet(t, g, func(o *sim.Options) { o.RunCommands, o.Dir = true, "fleet" })
+	reset(t, f, 0, "On")
+	n := f.Nodes()[0]
+	eventually(t, "trust", func() bool { return g.count("PATCH /apis/cfs/v3/components/"+n.Xname()) > 0 })
+	if out, errs, err := command(t, login(t, f, n, ca), "hostname", ""); err != nil || strings.TrimSpace(out) != n.Xname() {
+		t.Errorf("hostname: %q, %q, %v", out, errs, err)
+	}
 }
 
 func login(t testing.TB, f *sim.Fleet, n *sim.Node, ca authority) *ssh.Client {

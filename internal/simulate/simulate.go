@@ -68,7 +68,7 @@ func Start(ctx context.Context, c Config) (_ *Simulation, err error) {
 	s := &Simulation{hsm: hsm.NewClient(api)}
 	s.Fleet, err = sim.New(sim.Options{Nodes: c.Nodes, ARMHalf: c.ARM, Dir: filepath.Join(c.Dir, "sim"), Gateway: c.Gateway,
 		HTTP: &http.Client{Transport: transport}, RunCommands: c.RunCommands, BootDelay: c.BootDelay, OnDelay: c.OnDelay, OffDelay: c.OffDelay,
-		TLS: true, Characters: characters(c.Characters), Pace: c.Pace, Without: c.Without})
+		TLS: true, Characters: characters(c.Characters), Pace: c.Pace, Without: c.Without, AtOnce: c.AtOnce})
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +90,7 @@ func Start(ctx context.Context, c Config) (_ *Simulation, err error) {
 		return nil, err
 	}
 	if !c.Unannounced {
+		slog.Info("making the BMCs known to HSM", "url", api.Base)
 		if err := Introduce(ctx, s.hsm, s.Fleet.BMCs()); err != nil {
 			return nil, fmt.Errorf("make the BMCs known to HSM: %w", err)
 		}
@@ -102,6 +103,8 @@ func (c *Config) check() error {
 	switch {
 	case c.Nodes < 1 || c.Nodes > 100_000:
 		return fault.New(fault.Invalid, "nodes: expected 1 to 100000, got %d", c.Nodes)
+	case c.AtOnce < 0:
+		return fault.New(fault.Invalid, "at-once: expected a number of nodes from 1 on, got %d", c.AtOnce)
 	case c.Failures < 0 || c.Failures > 1:
 		return fault.New(fault.Invalid, "boot-failures: expected a share from 0 to 1, got %g", c.Failures)
 	}

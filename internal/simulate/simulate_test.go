@@ -3,6 +3,7 @@ package simulate_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/bmc"
+	"github.com/drover-hpc/drover/internal/hsm"
+	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/server"
 	"github.com/drover-hpc/drover/internal/sim"
 	"github.com/drover-hpc/drover/internal/simulate"
@@ -148,6 +152,58 @@ func TestServicesAreReachedWhereTheyAre(t *testing.T) {
 		if !s.has(want) {
 			t.Errorf("no %q among %q", want, s.calls)
 		}
+	}
+}
+
+// Hardware that HSM knows under the name of a simulated BMC keeps its address,
+// and nothing else is written either.
+func TestSimulatedBMCsTakeNoHardwaresPlace(t *testing.T) {
+	var changes []string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			changes = append(changes, r.Method+" "+r.URL.Path)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Write([]byte(`{"RedfishEndpoints": [{"ID": "x1000c0s0b0", "FQDN": "127.101.0.1:9"}, {"ID": "x1000c0s1b0", "FQDN": "https://10.2.0.2"}]}`))
+	}))
+	t.Cleanup(s.Close)
+	api := hsm.NewClient(httpapi.NewClient("HSM", s.URL, http.DefaultTransport))
+	bmcs := []bmc.Account{{Xname: "x1000c0s0b0", Address: "127.101.0.1:10"}, {Xname: "x1000c0s1b0", Address: "127.101.0.2:10"}, {Xname: "x1000c0s2b0", Address: "127.101.0.3:10"}}
+	err := simulate.Introduce(t.Context(), api, bmcs)
+	if err == nil || !strings.Contains(err.Error(), "x1000c0s1b0 is in HSM at https://10.2.0.2") || len(changes) > 0 {
+		t.Errorf("%v, and HSM was asked for %q", err, changes)
+	}
+	if err := simulate.Introduce(t.Context(), api, bmcs[:1]); err != nil || len(changes) != 1 {
+		t.Errorf("a BMC on this machine is moved: %v, %q", err, changes)
+	}
+}
+
+func TestAFleetThatRunsKeepsItsBMCs(t *testing.T) {
+	running, err := sim.New(sim.Options{Nodes: 2, Dir: t.TempDir(), Gateway: "http://127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(running.Stop)
+	if err := running.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	its := running.BMCs()
+	var changes int
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			changes++
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"RedfishEndpoints": [{"ID": %q, "FQDN": %q}]}`, its[0].Xname, its[0].Address)
+	}))
+	t.Cleanup(s.Close)
+	api := hsm.NewClient(httpapi.NewClient("HSM", s.URL, http.DefaultTransport))
+	other := []bmc.Account{{Xname: its[0].Xname, Address: "127.101.0.1:9"}}
+	if err := simulate.Introduce(t.Context(), api, other); err == nil || !strings.Contains(err.Error(), "another fleet of simulated nodes runs") || changes > 0 {
+		t.Errorf("%v, %d changes", err, changes)
+	}
+	if err := simulate.Introduce(t.Context(), api, its); err != nil {
+		t.Errorf("its own: %v", err)
 	}
 }
 

@@ -32,6 +32,9 @@ type Way struct {
 	Insecure bool
 	// Without names services that nodes do not report to: bos, cfs.
 	Without []string
+	// AtOnce is how many nodes do something at the same moment, each on a
+	// connection of its own; 0 is 128.
+	AtOnce int
 }
 
 // The paths by which nodes know the services.
@@ -61,10 +64,6 @@ func (w *Way) check() error {
 	return nil
 }
 
-// connections is how many stay open to one host: as many as nodes do
-// something at the same moment.
-const connections = 128
-
 // Client makes calls in this way.
 func (w *Way) Client() (*http.Client, error) {
 	if err := w.check(); err != nil {
@@ -80,7 +79,7 @@ func (w *Way) transport(now func() time.Time) (http.RoundTripper, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &http.Transport{MaxIdleConnsPerHost: connections}
+	t := &http.Transport{MaxIdleConnsPerHost: cmp.Or(w.AtOnce, 128)}
 	if w.Insecure {
 		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // asked for
 	}

@@ -83,6 +83,9 @@ func TestPageOfASessionNamesWhatFailed(t *testing.T) {
 			t.Errorf("%s: %d\n%s", path, status, text)
 		}
 	}
+	if _, text, _ := get(t, &site{hosts: 1, stage: cfs.StageComplete}, "/?label=s1"); !strings.Contains(text, "1 host,") {
+		t.Errorf("of a session with one host:\n%s", text)
+	}
 	if _, text, _ := get(t, &site{stage: cfs.StageRunning}, "/?label=s1"); !strings.Contains(text, `http-equiv="refresh"`) || !strings.Contains(text, "log?follow=true") {
 		t.Errorf("of a session that runs:\n%s", text)
 	}

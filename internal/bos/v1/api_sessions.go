@@ -13,7 +13,7 @@ import (
 type SessionCreate struct {
 	Operation    string        `json:"operation" format:"operation" doc:"boot, configure, reboot or shutdown, in any letter case"`
 	TemplateName string        `json:"templateName,omitempty" format:"name" doc:"Name of the session template"`
-	TemplateUUID string        `json:"templateUuid,omitempty" format:"name" deprecated:"true" doc:"Old: the same as templateName, which wins"`
+	TemplateUUID string        `json:"templateUuid,omitempty" format:"name" deprecated:"true" doc:"Name of the session template, as it was given before templateName, which wins"`
 	Job          string        `json:"job,omitempty" readOnly:"true" doc:"Means nothing here"`
 	Limit        string        `json:"limit,omitempty" format:"limit" doc:"Nodes, groups and roles to which the session is limited, comma-separated; & before a name means and, ! not"`
 	Links        []SessionLink `json:"links,omitempty" readOnly:"true" nullable:"false" doc:"Mean nothing here"`

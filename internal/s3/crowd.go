@@ -1,0 +1,49 @@
+package s3
+
+import (
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/fiber/v3"
+	"github.com/valyala/fasthttp"
+
+	"github.com/drover-hpc/drover/internal/admission"
+)
+
+// crowd has clients come back later when too many fetch at once: large objects
+// hold their connections for long. Who is sent away is told so with S3's own
+// error, which its clients know, and with the time, which iPXE and curl heed.
+type crowd struct {
+	most    int64 // connections
+	open    atomic.Int64
+	returns *admission.Returns
+}
+
+// note is told of each connection.
+func (c *crowd) note(_ net.Conn, is fasthttp.ConnState) {
+	switch is {
+	case fasthttp.StateNew:
+		c.open.Add(1)
+	case fasthttp.StateClosed, fasthttp.StateHijacked:
+		c.open.Add(-1)
+	}
+}
+
+const slowDown = `<?xml version="1.0" encoding="UTF-8"?>` + "\n" +
+	`<Error><Code>SlowDown</Code><Message>More clients fetch at this moment than can be served; ask again later.</Message></Error>`
+
+// use is a middleware.
+func (c *crowd) use(ctx fiber.Ctx) error {
+	if c.open.Load() <= c.most {
+		err := ctx.Next()
+		c.returns.Answered()
+		return err
+	}
+	ctx.Set("Retry-After", strconv.Itoa(int(c.returns.Next()/time.Second)))
+	ctx.RequestCtx().SetConnectionClose()
+	ctx.Set("Content-Type", "application/xml")
+	return ctx.Status(http.StatusServiceUnavailable).SendString(slowDown)
+}

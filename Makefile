@@ -110,11 +110,12 @@ container: ## bin/container: an image of Drover on a small Debian as docker arch
 	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(GO) -C packaging/container run . -binary $(CURDIR)/bin/drover \
 		-version $(VERSION) -revision $$(git rev-parse HEAD) -out $(CURDIR)/$(or $(CONTAINER),bin/container)
 
+container-check: VERSION := $(VERSION)
 container-check: ## the image is built twice, compared, and run by a containerd of its own, as root: drover version, drover serve --simulate 2
 	scripts/need.sh containerd
 	cd packaging/container && $(GO) vet ./... && $(GO) test ./...
-	$(MAKE) --no-print-directory container
-	$(MAKE) --no-print-directory container CONTAINER=bin/container-again
+	$(MAKE) --no-print-directory container VERSION=$(VERSION)
+	$(MAKE) --no-print-directory container VERSION=$(VERSION) CONTAINER=bin/container-again
 	diff -r bin/container bin/container-again
 	rm -rf bin/container-again
 	packaging/container/check.sh bin/container/drover.tar drover.local/drover:$(VERSION) $(VERSION)

@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka container container-check cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -109,6 +109,22 @@ test-kafka: ## session events through a real Apache Kafka of Maven Central: the 
 	export KAFKA_LIBS="$$libs"; \
 	$(GO) test -v -count=1 -p 1 -timeout 30m ./internal/kafka ./internal/cfs/operator && \
 	$(GO) test -v -count=1 -timeout 30m -run Kafka ./internal/server
+
+container: ## bin/container: an image of Drover on a small Debian as docker archive and OCI layout, and its SBOM; the same commit makes the same bytes
+	scripts/need.sh image
+	$(MAKE) --no-print-directory build
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(GO) -C packaging/container run . -binary $(CURDIR)/bin/drover \
+		-version $(VERSION) -revision $$(git rev-parse HEAD) -out $(CURDIR)/$(or $(CONTAINER),bin/container)
+
+container-check: VERSION := $(VERSION)
+container-check: ## the image is built twice, compared, and run by a containerd of its own, as root: drover version, drover serve --simulate 2
+	scripts/need.sh containerd
+	cd packaging/container && $(GO) vet ./... && $(GO) test ./...
+	$(MAKE) --no-print-directory container VERSION=$(VERSION)
+	$(MAKE) --no-print-directory container VERSION=$(VERSION) CONTAINER=bin/container-again
+	diff -r bin/container bin/container-again
+	rm -rf bin/container-again
+	packaging/container/check.sh bin/container/drover.tar drover.local/drover:$(VERSION) $(VERSION)
 
 clean:
 	rm -rf bin demo-data

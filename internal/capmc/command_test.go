@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -156,18 +157,57 @@ func TestComponentsThatCannotBeReserved(t *testing.T) {
 	}
 }
 
-// A command that takes long is answered when PCS has begun with everything. The
-// components stay reserved until it is over.
+// A command that takes long is answered when PCS has begun with everything. A
+// component stays reserved until the command is over for it, and no longer.
 func TestALongCommandIsAnsweredEarly(t *testing.T) {
 	w := newWorld(t)
 	w.pcs.slow[pcs.Off] = true
 	w.pcs.fails[n1] = pcs.Task{TaskStatus: pcs.TaskFailed, Error: "no route"}
-	w.does("/xname_off", fmt.Sprintf(`{"xnames":[%q,%q]}`, n0, n1), 200, `"xnames":[{"e":-1,"err_msg":"no route","xname":"x1c0s0b0n1"}]`)
-	if got := strings.Join(w.hsm.reserved(), " "); got != n0+" "+n1 {
-		t.Errorf("reserved %q", got)
+	w.does("/xname_off", fmt.Sprintf(`{"xnames":[%q,%q,%q]}`, n0, n1, n2), 200, `"xnames":[{"e":-1,"err_msg":"no route","xname":"x1c0s0b0n1"}]`)
+	reserved := func(want ...string) {
+		t.Helper()
+		w.eventually("reserved "+strings.Join(want, " "), func() bool { return slices.Equal(w.hsm.reserved(), want) })
+	}
+	reserved(n0, n2)
+	w.pcs.settle("1", n2)
+	reserved(n0)
+	w.service.Stop()
+	w.start() // what it let go it does not take again
+	reserved(n0)
+	w.pcs.end("1", pcs.TransitionCompleted, pcs.TaskSucceeded)
+	reserved()
+}
+
+// What is below a component stays reserved with it, and all of it between the
+// steps of a command.
+func TestReservationsThatACommandStillNeedsStay(t *testing.T) {
+	w := newWorld(t)
+	w.pcs.slow[pcs.Off] = true
+	w.pcs.slow[pcs.On] = true
+	w.pcs.fails[n2] = pcs.Task{TaskStatus: pcs.TaskSucceeded}
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		w.ask("POST", "/xname_reinit", fmt.Sprintf(`{"xnames":[%q,%q]}`, slot0, n2))
+	}()
+	w.eventually("it goes off", func() bool { return w.pcs.was() != "" })
+	all := strings.Join(w.hsm.reserved(), " ")
+	if !strings.Contains(all, n0) || !strings.Contains(all, n2) {
+		t.Fatalf("reserved %s", all)
+	}
+	looks := w.pcs.looks("1")
+	w.eventually("it is looked at again and again", func() bool { return w.pcs.looks("1") > looks+2 })
+	if got := strings.Join(w.hsm.reserved(), " "); got != all {
+		t.Errorf("in the first of two steps reserved %s, expected %s", got, all)
 	}
 	w.pcs.end("1", pcs.TransitionCompleted, pcs.TaskSucceeded)
-	w.eventually("the reservations are released", func() bool { return len(w.hsm.reserved()) == 0 })
+	w.eventually("what came on is let go", func() bool { return !slices.Contains(w.hsm.reserved(), n2) })
+	if got := strings.Join(w.hsm.reserved(), " "); !strings.Contains(got, slot0) || !strings.Contains(got, n0) {
+		t.Errorf("in the last step reserved %s, expected %s and what is below", got, slot0)
+	}
+	w.pcs.end("2", pcs.TransitionCompleted, pcs.TaskSucceeded)
+	w.eventually("no reservation is left", func() bool { return len(w.hsm.reserved()) == 0 })
+	<-answered
 }
 
 // What PCS still does gently does not keep a forced command from being carried

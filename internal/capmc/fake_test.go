@@ -120,6 +120,7 @@ type power struct {
 	slow   map[pcs.Operation]bool
 	sent   []string // "On x1,x2 keys"
 	trs    map[string]*pcs.Transition
+	asked  map[string]int // how often for the transition
 	caps   map[string]pcs.CappedComponent
 	orders []pcs.CapOrder
 	away   bool
@@ -176,12 +177,30 @@ func (p *power) Begin(_ context.Context, op pcs.Operation, locations []pcs.Locat
 func (p *power) Describe(_ context.Context, id string) (pcs.Transition, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.asked[id]++
 	if t := p.trs[id]; t != nil {
 		out := *t
 		out.Tasks = slices.Clone(t.Tasks)
 		return out, p.answer()
 	}
 	return pcs.Transition{}, fault.New(fault.NotFound, "no transition %s", id)
+}
+
+func (p *power) looks(id string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked[id]
+}
+
+// settle has the transition succeed with one of its components.
+func (p *power) settle(id, x string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.trs[id].Tasks {
+		if task := &p.trs[id].Tasks[i]; task.Xname == x {
+			task.TaskStatus = pcs.TaskSucceeded
+		}
+	}
 }
 
 // end lets the transition end, its tasks as they are to.
@@ -257,7 +276,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, hsm: &hardware{locked: map[string]bool{}, keys: map[string]string{}},
 		pcs: &power{states: map[string]pcs.PowerStatus{}, fails: map[string]pcs.Task{}, slow: map[pcs.Operation]bool{},
-			trs: map[string]*pcs.Transition{}, caps: map[string]pcs.CappedComponent{}}}
+			trs: map[string]*pcs.Transition{}, asked: map[string]int{}, caps: map[string]pcs.CappedComponent{}}}
 	off := false
 	for i, x := range []string{n0, n1, n2, "x1c0s1b0n1", slot0, "x1c0s1", chassis, "x1c0s0b0", "x1"} {
 		c := hsm.Component{ID: x, State: "Ready", Role: "Compute", Flag: "OK"}

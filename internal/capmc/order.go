@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/pcs"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // Command is what is done to components.
@@ -43,7 +44,8 @@ type order struct {
 	Steps []pcs.Operation `json:"steps"`
 	// Names are those for which there are steps left.
 	Names []string `json:"names"`
-	// Keys are of the reservations, of descendants too.
+	// Keys are of the reservations that the order still needs, of descendants
+	// too.
 	Keys map[string]Keys `json:"keys"`
 	// Transition is PCS's for the first step; empty until PCS was told.
 	Transition string       `json:"transition,omitempty"`
@@ -54,6 +56,26 @@ type order struct {
 // order's too.
 func (o *order) own(tasks []pcs.Task) []pcs.Task {
 	return slices.DeleteFunc(slices.Clone(tasks), func(t pcs.Task) bool { return !slices.Contains(o.Names, t.Xname) })
+}
+
+// over are the keys that nothing needs any more that is left to do: in the last
+// step, those of what is not, and is not below, a component under way.
+func (o *order) over(tasks []pcs.Task) map[string]Keys {
+	if len(o.Steps) > 1 {
+		return nil
+	}
+	done := map[string]bool{}
+	for i := range tasks {
+		done[tasks[i].Xname] = tasks[i].TaskStatus.Done()
+	}
+	busy := slices.DeleteFunc(slices.Clone(o.Names), func(n string) bool { return done[n] })
+	over := map[string]Keys{}
+	for k, keys := range o.Keys {
+		if !slices.ContainsFunc(busy, func(n string) bool { return xname.Within(k, n) }) {
+			over[k] = keys
+		}
+	}
+	return over
 }
 
 // outcome takes what became of a transition: who failed is left out of the

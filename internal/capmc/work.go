@@ -123,11 +123,33 @@ func (w *work) watch(ctx context.Context) bool {
 			return true
 		default:
 			w.tellBegun(o.own(t.Tasks))
+			if !w.letGo(ctx, t.Tasks) {
+				return false
+			}
 		}
 		if !pause(ctx, wait) {
 			return false
 		}
 	}
+}
+
+// letGo ends the reservations of what the last step is done with: who wants
+// those components next need not wait for the slowest of the others.
+func (w *work) letGo(ctx context.Context, tasks []pcs.Task) bool {
+	over := w.order.over(tasks)
+	if len(over) == 0 {
+		return true
+	}
+	for n := range over {
+		delete(w.order.Keys, n)
+	}
+	if !w.save(ctx) {
+		return false
+	}
+	if err := w.s.leases.drop(ctx, over); err != nil && ctx.Err() == nil {
+		slog.Warn("reservations not released; they end by themselves", "error", err)
+	}
+	return true
 }
 
 // tellBegun tells what is known of the last step before its end.

@@ -144,9 +144,8 @@ func decodeStrict(raw []byte, out any) error {
 	if err == nil {
 		return nil
 	}
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		return fault.New(fault.Invalid, "expected %s, not %s - '%s'", wrong.Type, wrong.Value, wrong.Field)
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+		return fault.New(fault.Invalid, "%w", httpapi.Mistyped(err))
 	}
 	if field, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
 		return fault.New(fault.Invalid, "unexpected property - '%s'", strings.Trim(field, `"`))

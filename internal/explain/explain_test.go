@@ -174,12 +174,12 @@ func TestExplain(t *testing.T) {
 		"pending":       {facts("stable", running, func(f *Facts) { f.Config.ConfigurationStatus = "pending" }), []string{"booted what it should; its configuration is pending."}, nil},
 		"repaired by CFS": {facts("failed", running, func(f *Facts) {
 			f.Component.Error = "cfs configuration failed"
-			f.Config.State = []Layer{{"a.yml", "applied", "batcher-2"}}
+			f.Config.State = []Layer{{Playbook: "a.yml", Status: "applied", SessionName: "batcher-2"}}
 		}), []string{"x1c0s0b0n0 runs what it should: it was configured after", "By CFS session batcher-2."}, []string{"x1c0s0b0n0 failed."}},
 		"failed by a playbook": {facts("failed", func(f *Facts) {
 			f.Component.Error = "cfs configuration failed"
 			f.Config.ConfigurationStatus, f.Config.ErrorCount = "failed", 3
-			f.Config.State = []Layer{{"a.yml", "applied", "s0"}, {"b.yml", "failed", "batcher-1"}}
+			f.Config.State = []Layer{{Playbook: "a.yml", Status: "applied", SessionName: "s0"}, {Playbook: "b.yml", Status: "failed", SessionName: "batcher-1"}}
 			f.Tasks = []FailedTask{{Host: f.Node, Task: "mount", Status: "failed", Message: "no such device\non " + f.Node}}
 		}), []string{"x1c0s0b0n0 failed.", "cfs configuration failed", "site failed, 1 of 2 layers that ran are applied, failed 3 times",
 			"All that playbook b.yml said:  drover logs batcher-1\n", "Task 'mount' failed: no such device on this node", "--operation reboot --limit x1c0s0b0n0"}, nil},

@@ -138,6 +138,7 @@ type Layer struct {
 	Playbook    string `json:"playbook"`
 	Status      string `json:"status"`
 	SessionName string `json:"session_name"`
+	LastUpdated string `json:"last_updated"`
 }
 
 const (
@@ -182,7 +183,7 @@ func (f *Facts) since() (time.Time, bool) {
 	return parsed(f.Component.LastAction.LastUpdated)
 }
 
-// parsed is a time as BOS writes it, whatever BOS it is.
+// parsed is a time as BOS or CFS write it, whichever it is.
 func parsed(text string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
 		if t, err := time.Parse(layout, text); err == nil {

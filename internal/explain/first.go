@@ -24,7 +24,10 @@ type first struct {
 }
 
 // phase is where the node stands in a part of the session, and why.
-type phase struct{ name, category, why string }
+type phase struct {
+	name, category, why string
+	since               time.Time
+}
 
 // The categories of a phase that are told apart.
 const (
@@ -53,7 +56,7 @@ func (s *first) follow(e *journal.Entry) {
 	for len(parts) < 3 {
 		parts = append(parts, "")
 	}
-	p := phase{parts[0], parts[1], parts[2]}
+	p := phase{parts[0], parts[1], parts[2], e.Time}
 	at := slices.IndexFunc(s.phases, func(o phase) bool { return o.name == p.name })
 	if at < 0 {
 		s.phases = append(s.phases, p)
@@ -152,6 +155,9 @@ func (f *Facts) byFirst(a *account) bool {
 	switch {
 	case s == nil:
 		return false
+	case s.has && f.Component.Enabled && status == "on_hold":
+		a.is(Moving, "waits for "+s.name()+", which has the node until it ends: "+s.stands()+".")
+		a.advise("All that its agent says of the session's boot sets:  drover watch %s", s.id)
 	case s.has && f.Component.Enabled && status != "stable" && status != "failed":
 		a.say("%s has the node until it ends: %s.", upperFirst(s.name()), s.stands())
 		return false
@@ -227,7 +233,7 @@ func (f *Facts) wasFirst(a *account, s *first) {
 	switch {
 	case p == nil:
 		a.is(Unknown, "was in "+s.name()+"; what became of it is not known.")
-	case p.category == "failed" && p.name == "configure" && f.Config != nil && f.Config.ConfigurationStatus == "configured" && f.powered("on"):
+	case p.category == "failed" && p.name == "configure" && f.configuredSince(p.since) && f.powered("on"):
 		a.is(Good, "is as it should be: it was configured after "+s.name()+" had failed.")
 	case p.category == "failed":
 		a.is(Failed, "failed in phase "+p.name+" of "+s.name()+".")
@@ -248,6 +254,15 @@ func (f *Facts) wasFirst(a *account, s *first) {
 	default:
 		f.bootedFirst(a, s)
 	}
+}
+
+// configuredSince tells whether the node is configured, and was not yet at the
+// time: CFS tells when a layer was applied to the second.
+func (f *Facts) configuredSince(t time.Time) bool {
+	return f.Config != nil && f.Config.ConfigurationStatus == "configured" && slices.ContainsFunc(f.Config.State, func(l Layer) bool {
+		at, is := parsed(l.LastUpdated)
+		return is && !at.Before(t.Truncate(time.Second))
+	})
 }
 
 // bootedFirst tells of a node that a session booted, or configured: that may

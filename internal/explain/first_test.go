@@ -32,6 +32,13 @@ func untouched(list ...journal.Entry) func(*Facts) {
 
 func owned(id string) func(*Facts) { return func(f *Facts) { f.Component.V1Session = id } }
 
+// applied: the node's configuration was applied so long ago.
+func applied(before time.Duration) func(*Facts) {
+	return func(f *Facts) {
+		f.Config.State = []Layer{{Playbook: "site.yml", Status: "applied", LastUpdated: ago(before)}}
+	}
+}
+
 func TestNodesOfSessionsOfVersion1AreToldOf(t *testing.T) {
 	off := power("off", "available")
 	booted := []string{"phase boot: in progress", "phase boot: succeeded", "phase configure: in progress", "phase configure: succeeded", "session ended"}
@@ -62,8 +69,10 @@ func TestNodesOfSessionsOfVersion1AreToldOf(t *testing.T) {
 		"on again":        {facts("stable", untouched(byV1("a", "shutdown", "phase shutdown: succeeded", "session ended")...)), Wrong, []string{"is on; session a of BOS v1 had shut it down."}},
 		"deleted midway":  {facts("stable", untouched(byV1("a", "boot", "phase boot: in progress", "the session was deleted")...)), Wrong, []string{"was left in phase boot (in progress) by session a of BOS v1.", "ago: the session was deleted."}},
 		"never got there": {facts("stable", untouched(byV1("a", "boot", "the session was deleted")...)), Wrong, []string{"was left in phase boot (not started) by session a of BOS v1."}},
-		"repaired": {facts("stable", untouched(byV1("a", "boot", "phase boot: succeeded", "phase configure: failed: CFS says no", "session ended")...)), Good,
+		"repaired": {facts("stable", untouched(byV1("a", "boot", "phase boot: succeeded", "phase configure: failed: CFS says no", "session ended")...), applied(10*time.Second)), Good,
 			[]string{"is as it should be: it was configured after session a of BOS v1 had failed."}},
+		"configured before it failed": {facts("stable", untouched(byV1("a", "configure", "phase configure: failed: the session template names no configuration", "session ended")...), applied(time.Hour)), Failed,
+			[]string{"failed in phase configure of session a of BOS v1.", "The session template names no configuration"}},
 		"left out since": {facts("stable", untouched(append(byV1("a", "boot", booted...), out)...)), Good, []string{"was booted by session a of BOS v1", "Session z of BOS v1 left it out 1s ago: HSM does not know the node"}},
 		"left out only":  {facts("stable", untouched(out)), Idle, []string{"was never booted by the boot service.", "Session z of BOS v1 left it out"}},
 		"excluded as it is on": {facts("stable", untouched(append(byV1("a", "boot", booted...), byV1("b", "boot", "phase boot: excluded: the node is on", "session ended")...)...)), Good,
@@ -71,6 +80,8 @@ func TestNodesOfSessionsOfVersion1AreToldOf(t *testing.T) {
 		"version 2 since": {facts("stable", running, with(append(byV1("a", "boot", booted...), entry(time.Second, "bos", "status", "configuring -> stable"))...)), Good, []string{"runs what it should."}},
 		"configured since": {facts("stable", running, with(byV1("a", "configure", "phase configure: succeeded", "session ended")...)), Good,
 			[]string{"runs what it should.", "Session a of BOS v1 configured it, and ended 58s ago."}},
+		"version 2 begins": {facts("on_hold", with(byV1("a", "reboot", "phase shutdown: succeeded")...), owned("a")), Moving,
+			[]string{"waits for session a of BOS v1, which has the node until it ends: reboot, phase boot not started.", "drover watch a"}},
 		"version 2 waits": {facts("power_off_pending", with(byV1("a", "boot", booted[:1]...)...), owned("a")), Moving,
 			[]string{"is on and about to be powered off.", "Session a of BOS v1 has the node until it ends: boot, phase boot in progress."}},
 	} {

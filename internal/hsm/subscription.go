@@ -3,6 +3,7 @@ package hsm
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/drover-hpc/drover/internal/fault"
@@ -60,10 +61,19 @@ func (s *Subscription) settle(known *Values) error {
 		return fault.New(fault.Invalid, "Missing Url")
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return fault.New(fault.Invalid, "Url is '%s', expected one that begins with http:// or https:// and a host", s.URL)
+	case !isPort(u.Port()):
+		return fault.New(fault.Invalid, "Url is '%s', expected a port from 1 to 65535", s.URL)
 	case s.isNothing():
 		return fault.New(fault.Invalid, "nothing to notify of, expected one of Enabled, Roles, SubRoles, SoftwareStatus, States")
 	}
 	return s.SubscriptionWishes.settle(known)
+}
+
+// isPort tells whether something can listen at the port of a URL, empty for
+// the scheme's.
+func isPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 // The operations of a patch.

@@ -183,14 +183,16 @@ func TestADiscoveryTellsOfWhatChanged(t *testing.T) {
 func TestSubscriptionsAreChecked(t *testing.T) {
 	b := newBench(t, nil)
 	for body, part := range map[string]string{
-		`{"Url":"http://a","States":["On"]}`:                       "Subscriber",
-		`{"Subscriber":"s","States":["On"]}`:                       "Url",
-		`{"Subscriber":"s","Url":"ftp://a","States":["On"]}`:       "ftp",
-		`{"Subscriber":"s","Url":"http://a"}`:                      "nothing",
-		`{"Subscriber":"s","Url":"http://a","States":["Asleep"]}`:  "Asleep",
-		`{"Subscriber":"s","Url":"http://a","Roles":["Baker"]}`:    "Baker",
-		`{"Subscriber":"s","Url":"http://a","SubRoles":["Baker"]}`: "Baker",
-		`{"Subscriber":"s","Url":"http://a","Enabled":false}`:      "nothing",
+		`{"Url":"http://a","States":["On"]}`:                        "Subscriber",
+		`{"Subscriber":"s","States":["On"]}`:                        "Url",
+		`{"Subscriber":"s","Url":"ftp://a","States":["On"]}`:        "ftp",
+		`{"Subscriber":"s","Url":"http://a:99999","States":["On"]}`: "port from 1 to 65535",
+		`{"Subscriber":"s","Url":"http://a:0/scn","States":["On"]}`: "port from 1 to 65535",
+		`{"Subscriber":"s","Url":"http://a"}`:                       "nothing",
+		`{"Subscriber":"s","Url":"http://a","States":["Asleep"]}`:   "Asleep",
+		`{"Subscriber":"s","Url":"http://a","Roles":["Baker"]}`:     "Baker",
+		`{"Subscriber":"s","Url":"http://a","SubRoles":["Baker"]}`:  "Baker",
+		`{"Subscriber":"s","Url":"http://a","Enabled":false}`:       "nothing",
 	} {
 		b.refused("POST", scnPath, body, 400, part)
 	}

@@ -118,7 +118,7 @@ func (b *localBody) Close() error { return nil }
 func (b *localBody) into(out any) bool { return b.value != nil && carry.Into(out, b.value) }
 
 // jsonFormat is huma's, but that a value goes to a client in this process as
-// it is.
+// it is, and that what is not as expected is said in the words of JSON.
 var jsonFormat = huma.Format{
 	Marshal: func(w io.Writer, value any) error {
 		if r, is := w.(*recorder); is && r.hold(value) {
@@ -126,5 +126,5 @@ var jsonFormat = huma.Format{
 		}
 		return huma.DefaultJSONFormat.Marshal(w, value)
 	},
-	Unmarshal: huma.DefaultJSONFormat.Unmarshal,
+	Unmarshal: func(text []byte, into any) error { return Mistyped(huma.DefaultJSONFormat.Unmarshal(text, into)) },
 }

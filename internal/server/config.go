@@ -299,7 +299,7 @@ func (c *Config) database() string {
 	if c.Database != "" {
 		return c.Database
 	}
-	return filepath.Join(c.Data, "drover.db")
+	return filepath.Join(c.Data, databaseFile)
 }
 
 // ownAddress tells whether the text can be an address of this machine by which

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"golang.org/x/sys/unix"
 
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/events"
@@ -86,9 +85,11 @@ func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil { // it holds passwords of BMCs and keys
 		return nil, fault.New(fault.Invalid, "data directory: %w", err)
 	}
-	if err := s.lockData(); err != nil {
+	unlock, err := lockData(c.Data)
+	if err != nil {
 		return nil, err
 	}
+	s.onStop(unlock)
 	os.Remove(filepath.Join(c.Data, "url")) //nolint:errcheck // usually not there
 	if s.listener, err = net.Listen("tcp", c.Listen); err != nil {
 		return nil, fault.New(fault.Unavailable, "listen on %s: %w", c.Listen, err)
@@ -122,21 +123,6 @@ func (s *Server) Stop() {
 		stop()
 	}
 	s.stops = nil
-}
-
-// lockData keeps a second server off the data directory: two would drive the
-// same nodes. The lock ends with the process, however that ends.
-func (s *Server) lockData() error {
-	f, err := os.OpenFile(filepath.Join(s.config.Data, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return fault.New(fault.Invalid, "data directory: %w", err)
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		return fault.New(fault.Conflict, "data directory %s is in use by another server", s.config.Data)
-	}
-	s.onStop(func() { f.Close() })
-	return nil
 }
 
 func (s *Server) onStop(stop func()) { s.stops = append(s.stops, stop) }

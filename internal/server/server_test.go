@@ -18,11 +18,14 @@ import (
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/s3"
 	"github.com/drover-hpc/drover/internal/sim"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) {
 	sim.ReexecIfChild()
-	os.Exit(m.Run())
+	code := m.Run()
+	storetest.StopPostgres()
+	os.Exit(code)
 }
 
 func testConfig(t *testing.T) Config {

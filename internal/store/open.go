@@ -3,13 +3,15 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
 	"sync"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver
-	_ "modernc.org/sqlite"             // the "sqlite" driver
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib" // also the "pgx" driver
+	_ "modernc.org/sqlite"           // the "sqlite" driver
 )
 
 // DB is one database. Its methods are safe for concurrent use.
@@ -33,7 +35,7 @@ func Open(ctx context.Context, source string, changed func(table string, keys []
 		changed = func(string, []string) {}
 	}
 	open := openSQLite
-	if strings.HasPrefix(source, "postgres://") || strings.HasPrefix(source, "postgresql://") {
+	if IsPostgres(source) {
 		open = openPostgres
 	}
 	db, err := open(source)
@@ -46,6 +48,25 @@ func Open(ctx context.Context, source string, changed func(table string, keys []
 		return nil, err
 	}
 	return db, nil
+}
+
+// IsPostgres tells whether source names a database of PostgreSQL.
+func IsPostgres(source string) bool {
+	return strings.HasPrefix(source, "postgres://") || strings.HasPrefix(source, "postgresql://")
+}
+
+// Prepare brings the schema of the database that source names up to date, as
+// Open does, and leaves the database. The caller may be Alone with it.
+func Prepare(ctx context.Context, source string) error {
+	open := openSQLite
+	if IsPostgres(source) {
+		open = openPostgresUnnoticed
+	}
+	db, err := open(source)
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	return errors.Join(db.migrate(ctx), db.Close())
 }
 
 // SQLite runs in WAL mode with synchronous=normal: a killed process loses
@@ -75,10 +96,18 @@ func openSQLite(path string) (*DB, error) {
 }
 
 func openPostgres(url string) (*DB, error) {
-	db, err := sql.Open("pgx", url)
+	return openPostgresWith(url, stdlib.OptionAfterConnect(use))
+}
+
+// openPostgresUnnoticed is openPostgres for who is Alone.
+func openPostgresUnnoticed(url string) (*DB, error) { return openPostgresWith(url) }
+
+func openPostgresWith(url string, options ...stdlib.OptionOpenDB) (*DB, error) {
+	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, err
 	}
+	db := stdlib.OpenDB(*config, options...)
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)
 	return &DB{dialect: postgresDialect{}, read: db, write: db, readers: readers{db: db}}, nil

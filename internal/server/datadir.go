@@ -1,0 +1,42 @@
+package server
+
+import (
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/drover-hpc/drover/internal/fault"
+)
+
+// databaseFile is what a data directory's database of SQLite is called.
+const databaseFile = "drover.db"
+
+// lockData keeps a second process off the data directory: two servers would drive
+// the same nodes. The lock ends with unlock, or with the process, however that ends.
+func lockData(dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "data directory: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fault.New(fault.Conflict, "data directory %s is in use by another server", dir)
+	}
+	return func() { f.Close() }, nil
+}
+
+// dataHolds is what there may be in a data directory besides the database.
+var dataHolds = map[string]string{
+	"s3":                  "artifacts",
+	"s3-credentials.json": "keys of the object store",
+	"jobs":                "CFS sessions that run, logs and results",
+	"agents":              "agents of BOS v1, logs",
+	"image-jobs":          "IMS jobs, logs",
+	"image-cache":         "what recipes were built of",
+	"repositories":        "mirrors of git repositories",
+	"vcs":                 "git repositories",
+	"trust":               "the SSH certificate authority",
+	"sim":                 "the simulated fleet",
+	"virtual":             "the virtual fleet",
+}

@@ -1,0 +1,82 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/drover-hpc/drover/internal/fault"
+)
+
+// Each connection of a DB to PostgreSQL holds a lock, shared with all others,
+// for as long as it lasts: who copies a whole database takes it alone, and so
+// finds out who uses the database, and keeps everybody off it. The lock goes with
+// its connection, however that ends. It is of the schema that the connection works in.
+const (
+	lockSpace = 0x44726f76 // "Drov"
+	lockName  = "hashtext(coalesce(current_schema(), ''))"
+)
+
+// use is what each connection begins with.
+func use(ctx context.Context, conn *pgx.Conn) error {
+	got := false
+	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock_shared($1, "+lockName+")", lockSpace).Scan(&got); err != nil {
+		return fmt.Errorf("lock the database: %w", err)
+	}
+	if !got {
+		return fault.New(fault.Conflict, "the database is being copied by `drover migrate`: start again when that has ended")
+	}
+	return nil
+}
+
+// leaves is how long the connections of a process that was killed may take to
+// be noticed.
+const leaves = 3 * time.Second
+
+// Alone makes conn the only user of the database until it is closed: Open fails
+// meanwhile. While others use it, it returns a fault.Conflict that names them.
+func Alone(ctx context.Context, conn *pgx.Conn) error {
+	for deadline := time.Now().Add(leaves); ; {
+		got := false
+		// Tried again and again: to wait in the server would keep new connections of who uses the database waiting too.
+		if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, "+lockName+")", lockSpace).Scan(&got); err != nil {
+			return fmt.Errorf("lock the database: %w", err)
+		}
+		if got {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fault.New(fault.Conflict, "the database is in use: stop every server on it first (%s)", users(ctx, conn))
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// users says from where the database is used.
+func users(ctx context.Context, conn *pgx.Conn) string {
+	rows, err := conn.Query(ctx, `SELECT coalesce(host(a.client_addr), 'a local socket'), count(*)
+		FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+		WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = $1 AND a.datname = current_database() AND l.pid <> pg_backend_pid()
+		GROUP BY 1 ORDER BY 1`, int64(lockSpace))
+	if err != nil {
+		return "by whom, the database does not say"
+	}
+	var from []string
+	var address string
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&address, &n}, func() error {
+		from = append(from, fmt.Sprintf("%d connections from %s", n, address))
+		return nil
+	})
+	if err != nil || len(from) == 0 {
+		return "by whom, the database does not say"
+	}
+	return strings.Join(from, ", ")
+}

@@ -1,0 +1,536 @@
+package transfer
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"fmt"
+	"iter"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(stopAt) != "" {
+		copyUntilKilled()
+	}
+	code := m.Run()
+	storetest.StopPostgres()
+	os.Exit(code)
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copyOf is a copy between the two that tells nobody.
+func copyOf(sqlite, postgres string) *Copy {
+	return &Copy{SQLite: sqlite, Postgres: postgres, Progress: func(Step) {}, Say: func(string) {}}
+}
+
+// onFile runs statements on a file of SQLite.
+func onFile(t testing.TB, path string, do func(db *sql.DB)) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	must(t, err)
+	defer db.Close()
+	do(db)
+}
+
+// generated is a database of SQLite with rows in every table.
+func generated(t testing.TB, rows int) string {
+	t.Helper()
+	path := storetest.SQLite(t)
+	must(t, store.Prepare(t.Context(), path))
+	r := rand.New(rand.NewPCG(1, 2))
+	onFile(t, path, func(db *sql.DB) {
+		tx, err := db.Begin()
+		must(t, err)
+		for _, tb := range tablesOf(t, path) {
+			marks := strings.TrimSuffix(strings.Repeat("?,", len(tb.columns)), ",")
+			for i := range rows {
+				row := make([]any, len(tb.columns))
+				for j, c := range tb.columns {
+					row[j] = value(r, c.kind)
+				}
+				row[0] = fmt.Sprintf("%s-%d", row[0], i)
+				if tb.serial {
+					row[0] = int64(i*3 + 1)
+				}
+				if at := slices.Index(tb.names(), "nid"); at > 0 {
+					row[at] = fmt.Sprint(i) // unique
+				}
+				_, err := tx.Exec("INSERT INTO "+tb.name+" ("+tb.list()+") VALUES ("+marks+")", row...)
+				must(t, err)
+			}
+		}
+		must(t, tx.Commit())
+	})
+	return path
+}
+
+func value(r *rand.Rand, k kind) any {
+	switch k {
+	case integer:
+		return []int64{0, 1, -1, math.MaxInt64, math.MinInt64, r.Int64()}[r.IntN(6)]
+	case octets:
+		b := make([]byte, r.IntN(300))
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		return b
+	}
+	return []string{"", "x1000c0s0b0n0", "\\N", "a\tb\nc\\", "Zürich ☃ 𝄞", "A", "a", `{"a":"\u0000"}`, strings.Repeat("ä", r.IntN(400)), "\u007f\u0001"}[r.IntN(10)]
+}
+
+func tablesOf(t testing.TB, path string) []table {
+	t.Helper()
+	l, err := openLite(t.Context(), path)
+	must(t, err)
+	defer l.close()
+	tables, err := l.tables(t.Context())
+	must(t, err)
+	return tables
+}
+
+// contents are all rows of a file of SQLite, and the counters.
+func contents(t testing.TB, path string) map[string][][]any {
+	t.Helper()
+	l, err := openLite(t.Context(), path)
+	must(t, err)
+	defer l.close()
+	out := map[string][][]any{}
+	tables, err := l.tables(t.Context())
+	must(t, err)
+	for _, tb := range tables {
+		for row, err := range l.rows(t.Context(), tb) {
+			must(t, err)
+			out[tb.name] = append(out[tb.name], slices.Clone(row))
+		}
+		if tb.serial {
+			next, err := l.next(t.Context(), tb)
+			must(t, err)
+			out["next of "+tb.name] = [][]any{{next}}
+		}
+	}
+	return out
+}
+
+func TestEveryTableGoesOverAndBack(t *testing.T) {
+	path, url := generated(t, 50), storetest.Postgres(t)
+	onFile(t, path, func(db *sql.DB) { // the last message is done: its number must not come again
+		_, err := db.Exec("DELETE FROM queue WHERE id = (SELECT max(id) FROM queue)")
+		must(t, err)
+	})
+	before := contents(t, path)
+	there, err := copyOf(path, url).ToPostgres(t.Context())
+	must(t, err)
+	if there.Result != Copied || int(there.Rows) != 50*len(there.Tables)-1 {
+		t.Errorf("to PostgreSQL: %s, %d rows of %d tables", there.Result, there.Rows, len(there.Tables))
+	}
+	if diff := cmp.Diff(before, contents(t, path)); diff != "" {
+		t.Errorf("the source changed: %s", diff)
+	}
+	home := storetest.SQLite(t)
+	back, err := copyOf(home, url).ToSQLite(t.Context())
+	must(t, err)
+	if diff := cmp.Diff(there, back, cmpopts.IgnoreFields(Report{}, "From", "To")); diff != "" {
+		t.Errorf("the reports differ: %s", diff)
+	}
+	if diff := cmp.Diff(before, contents(t, home)); diff != "" {
+		t.Error(diff)
+	}
+	if left, _ := filepath.Glob(home + ".*"); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+type doc struct {
+	ID    string `json:"id"`
+	Color string `json:"color"`
+}
+
+func sessions(db *store.DB) *store.Table[doc] {
+	return store.NewTable(db, store.Spec[doc]{Name: "cfs_sessions", Kind: "Session", Held: true,
+		Key:     func(d *doc) string { return d.ID },
+		Indexes: []store.Index[doc]{{Column: "status", Of: func(d *doc) string { return d.Color }}}})
+}
+
+// seen is what readers find in a database.
+type seen struct {
+	All, Red, After []doc
+	Due             []store.Message
+	Found           []string
+	Data            map[string]string
+	Journal         []journal.Entry
+}
+
+func look(t *testing.T, source string, now func() time.Time) (s seen) {
+	t.Helper()
+	db, err := store.Open(t.Context(), source, nil)
+	must(t, err)
+	defer db.Close()
+	table := sessions(db)
+	s.All, err = table.List(t.Context(), store.Query{})
+	must(t, err)
+	s.Red, err = table.List(t.Context(), store.Query{Where: []store.Match{store.Is("status", "red")}})
+	must(t, err)
+	s.After, err = table.List(t.Context(), store.Query{After: "b", Limit: 2})
+	must(t, err)
+	s.Due, err = store.NewQueue(db, "cfs", now).Due(t.Context(), 10)
+	must(t, err)
+	segments := store.NewSegments(db, "bss_endpoint_accesses")
+	s.Found, err = segments.Find(t.Context(), "", "~", store.MayHave("x1"))
+	must(t, err)
+	s.Data = map[string]string{}
+	must(t, segments.Read(t.Context(), s.Found, func(key string, data []byte) error { s.Data[key] = string(data); return nil }))
+	s.Journal, err = journal.New(db, now).List(t.Context(), "x1", "", 10)
+	must(t, err)
+	return s
+}
+
+// What services read is the same on SQLite, PostgreSQL, and SQLite again; and
+// they can go on writing.
+func TestReadersSeeTheSame(t *testing.T) {
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	now := func() time.Time { return start }
+	path, url, home := storetest.SQLite(t), storetest.Postgres(t), storetest.SQLite(t)
+	db, err := store.Open(t.Context(), path, nil)
+	must(t, err)
+	must(t, sessions(db).Put(t.Context(), doc{"a", "red"}, doc{"B", "red"}, doc{"ä", "blue"}, doc{"c", ""}, doc{"d", "red"}))
+	must(t, sessions(db).Put(t.Context(), doc{"a", "blue"}))
+	q := store.NewQueue(db, "cfs", now)
+	for _, text := range []string{"one", "two", "three"} {
+		must(t, q.Put(t.Context(), []byte(text)))
+	}
+	must(t, q.Retry(t.Context(), 2, -time.Second))
+	must(t, q.Done(t.Context(), 3))
+	must(t, store.NewSegments(db, "bss_endpoint_accesses").Append(t.Context(),
+		store.Segment{Key: "k1", Newest: 5, Index: store.NameIndex([]string{"x1"}), Data: []byte{0, 1, 255}},
+		store.Segment{Key: "k2", Newest: 6, Index: store.NameIndex([]string{"x2"}), Data: []byte("y")}))
+	must(t, journal.New(db, now).Append(t.Context(), journal.Entry{Node: "x1", Time: start, Source: "bos", Kind: "status", Text: "happened"}))
+	must(t, db.Close())
+
+	want := look(t, path, now)
+	if len(want.Journal) != 1 || len(want.Due) != 2 || len(want.Found) != 1 {
+		t.Fatalf("expected something of everything, got %+v", want)
+	}
+	_, err = copyOf(path, url).ToPostgres(t.Context())
+	must(t, err)
+	if diff := cmp.Diff(want, look(t, url, now)); diff != "" {
+		t.Errorf("on PostgreSQL: %s", diff)
+	}
+	_, err = copyOf(home, url).ToSQLite(t.Context())
+	must(t, err)
+	if diff := cmp.Diff(want, look(t, home, now)); diff != "" {
+		t.Errorf("back on SQLite: %s", diff)
+	}
+	for _, source := range []string{url, home} {
+		db, err := store.Open(t.Context(), source, nil)
+		must(t, err)
+		must(t, store.NewQueue(db, "cfs", now).Put(t.Context(), []byte("four")))
+		due, err := store.NewQueue(db, "cfs", now).Due(t.Context(), 10)
+		must(t, err)
+		if last := due[len(due)-1]; last.ID != 4 || string(last.Payload) != "four" {
+			t.Errorf("expected message 4 after 3, which is done, got %d %q", last.ID, last.Payload)
+		}
+		must(t, db.Close())
+	}
+}
+
+// Each value is named by table and key, and the database does not even get tables.
+func TestWhatPostgresCannotHoldIsNamedBeforeAnythingIsWritten(t *testing.T) {
+	path, url := storetest.SQLite(t), storetest.Postgres(t)
+	must(t, store.Prepare(t.Context(), path))
+	onFile(t, path, func(db *sql.DB) {
+		for _, statement := range []string{
+			`INSERT INTO cfs_options (key, rev, doc) VALUES ('fine', 1, '{"a":"\u0000"}')`,
+			`INSERT INTO cfs_options (key, rev, doc) VALUES ('zero', 1, 'ab' || char(0) || 'c')`,
+			`INSERT INTO journal (key, rev, doc) VALUES ('k' || char(0), 1, '{}')`,
+			`INSERT INTO bos_templates (key, rev, doc, tenant) VALUES ('torn', 1, '{}', CAST(x'ff' AS TEXT))`,
+			`INSERT INTO bos_options (key, rev, doc) VALUES ('bytes', 1, x'00')`,
+		} {
+			_, err := db.Exec(statement)
+			must(t, err)
+		}
+	})
+	_, err := copyOf(path, url).ToPostgres(t.Context())
+	if !fault.Is(err, fault.Invalid) {
+		t.Fatalf("expected a refusal, got %v", err)
+	}
+	for _, want := range []string{
+		`cfs_options, key "zero": doc has a zero byte (byte 2)`, `journal, key "k\x00": key has a zero byte (byte 1)`,
+		`bos_templates, key "torn": tenant is not UTF-8`, `bos_options, key "bytes": doc is bytes, expected text`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("expected %s in: %v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "fine") {
+		t.Errorf("an escaped zero byte is only text: %v", err)
+	}
+	conn, err := pgx.Connect(t.Context(), url)
+	must(t, err)
+	defer conn.Close(t.Context())
+	n := 0
+	must(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'").Scan(&n))
+	if n != 0 {
+		t.Errorf("PostgreSQL got %d tables", n)
+	}
+}
+
+func TestTargetThatHoldsSomethingElseIsLeft(t *testing.T) {
+	path, url := generated(t, 3), storetest.Postgres(t)
+	db, err := store.Open(t.Context(), url, nil)
+	must(t, err)
+	must(t, sessions(db).Put(t.Context(), doc{"other", "red"}))
+	must(t, db.Close())
+	if _, err := copyOf(path, url).ToPostgres(t.Context()); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "cfs_sessions 1") {
+		t.Errorf("expected a refusal that names the table, got %v", err)
+	}
+	before := contents(t, path)
+	if _, err := copyOf(path, url).ToSQLite(t.Context()); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "bos_components 3") {
+		t.Errorf("expected a refusal that names the table, got %v", err)
+	}
+	if diff := cmp.Diff(before, contents(t, path)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Who does not know whether a copy ended asks for it again.
+func TestCopyThatIsThereIsNotMadeAgain(t *testing.T) {
+	path, url := generated(t, 3), storetest.Postgres(t)
+	for _, want := range []Result{Copied, Already} {
+		r, err := copyOf(path, url).ToPostgres(t.Context())
+		must(t, err)
+		if r.Result != want {
+			t.Errorf("expected %s, got %s", want, r.Result)
+		}
+	}
+	r, err := copyOf(path, url).ToSQLite(t.Context())
+	must(t, err)
+	if r.Result != Already {
+		t.Errorf("expected that the file has everything, got %s", r.Result)
+	}
+}
+
+// A file without rows, as a server leaves that was started once too often, is replaced
+// with all that belongs to it.
+func TestEmptyFileIsReplaced(t *testing.T) {
+	path, url, home := generated(t, 3), storetest.Postgres(t), storetest.SQLite(t)
+	_, err := copyOf(path, url).ToPostgres(t.Context())
+	must(t, err)
+	must(t, store.Prepare(t.Context(), home))
+	must(t, os.WriteFile(home+"-wal", nil, 0o600))
+	_, err = copyOf(home, url).ToSQLite(t.Context())
+	must(t, err)
+	if diff := cmp.Diff(contents(t, path), contents(t, home)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSourceWithoutASiteIsRefused(t *testing.T) {
+	path, url := storetest.SQLite(t), storetest.Postgres(t)
+	if _, err := copyOf(path, url).ToPostgres(t.Context()); !fault.Is(err, fault.NotFound) {
+		t.Errorf("expected that there is no file, got %v", err)
+	}
+	if _, err := copyOf(path, url).ToSQLite(t.Context()); !fault.Is(err, fault.NotFound) {
+		t.Errorf("expected that there is no site, got %v", err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("a file was made")
+	}
+	onFile(t, path, func(db *sql.DB) {
+		_, err := db.Exec("CREATE TABLE somebody (x TEXT)")
+		must(t, err)
+	})
+	if _, err := copyOf(path, url).ToPostgres(t.Context()); !fault.Is(err, fault.NotFound) {
+		t.Errorf("expected that the file holds no site, got %v", err)
+	}
+}
+
+// While a server has the database nothing is copied, and the other way round.
+func TestServerAndCopyKeepEachOtherOff(t *testing.T) {
+	path, url := generated(t, 1), storetest.Postgres(t)
+	db, err := store.Open(t.Context(), url, nil)
+	must(t, err)
+	if _, err := copyOf(path, url).ToPostgres(t.Context()); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "a local socket") {
+		t.Errorf("expected that the database is in use, got %v", err)
+	}
+	must(t, db.Close())
+	c := copyOf(path, url)
+	tried := false
+	c.Progress = func(s Step) {
+		if s.Doing != "copy" || tried {
+			return
+		}
+		tried = true
+		if _, err := store.Open(t.Context(), url, nil); err == nil || !strings.Contains(err.Error(), "drover migrate") {
+			t.Errorf("expected that a server cannot start, got %v", err)
+		}
+	}
+	_, err = c.ToPostgres(t.Context())
+	must(t, err)
+	if !tried {
+		t.Error("nothing was copied")
+	}
+	db, err = store.Open(t.Context(), url, nil)
+	must(t, err)
+	must(t, db.Close())
+}
+
+// damaged is a target that loses something of what it is given.
+type damaged struct{ target }
+
+func (d damaged) write(ctx context.Context, t table, rows iter.Seq2[[]any, error]) error {
+	return d.target.write(ctx, t, func(yield func([]any, error) bool) {
+		for row, err := range rows {
+			if row != nil && t.name == "cfs_options" {
+				row = slices.Clone(row)
+				row[2] = row[2].(string) + " "
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	})
+}
+
+func TestCopyThatDiffersIsNotShown(t *testing.T) {
+	path, home := generated(t, 2), storetest.SQLite(t)
+	c := copyOf(home, "")
+	from, err := openLite(t.Context(), path)
+	must(t, err)
+	defer from.close()
+	to, err := c.incoming(t.Context())
+	must(t, err)
+	defer to.drop()
+	tables := tablesOf(t, path)
+	was, err := c.sums(t.Context(), "read", from, tables, nil, nil)
+	must(t, err)
+	r, err := c.carry(t.Context(), from, damaged{to}, pair{tables: tables, was: was})
+	if err == nil || r == nil || r.Result != Differs {
+		t.Fatalf("expected that the copy differs, got %+v, %v", r, err)
+	}
+	for _, line := range r.Tables {
+		if line.Equal != (line.Name != "cfs_options") {
+			t.Errorf("%s: equal is %t", line.Name, line.Equal)
+		}
+	}
+	if _, err := os.Stat(home); err == nil {
+		t.Error("the copy is shown")
+	}
+}
+
+const stopAt = "TRANSFER_TEST_STOP_AT"
+
+// copyUntilKilled is a process of its own that stands still in the step that
+// its environment names.
+func copyUntilKilled() {
+	c := copyOf(os.Getenv("TRANSFER_TEST_SQLITE"), os.Getenv("TRANSFER_TEST_POSTGRES"))
+	c.Progress = func(s Step) {
+		if s.Doing == os.Getenv(stopAt) && s.Table == "hsm_components" && s.Rows == 500 {
+			fmt.Println("there")
+			select {}
+		}
+	}
+	do := c.ToPostgres
+	if os.Getenv("TRANSFER_TEST_BACK") != "" {
+		do = c.ToSQLite
+	}
+	_, err := do(context.Background())
+	fmt.Println("ended:", err)
+	os.Exit(3)
+}
+
+func killed(t *testing.T, at, sqlite, postgres, back string) {
+	t.Helper()
+	cmd := itself(t, stopAt+"="+at, "TRANSFER_TEST_SQLITE="+sqlite, "TRANSFER_TEST_POSTGRES="+postgres, "TRANSFER_TEST_BACK="+back)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || line != "there\n" {
+		t.Errorf("expected that the copy stands still, got %q, %v", line, err)
+	}
+	must(t, cmd.Process.Kill())
+	cmd.Wait() //nolint:errcheck // it was killed
+}
+
+func itself(t *testing.T, env ...string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// A kill leaves nothing on PostgreSQL, and nothing that a server would take for a
+// site on SQLite; the next copy goes through.
+func TestCopyThatIsKilledHasNotHappened(t *testing.T) {
+	path, url, home := generated(t, 600), storetest.Postgres(t), storetest.SQLite(t)
+	for _, at := range []string{"copy", "compare"} {
+		killed(t, at, path, url, "")
+		db, err := store.Open(t.Context(), url, nil)
+		must(t, err)
+		n, err := sessions(db).Count(t.Context(), store.Query{})
+		must(t, err)
+		if n != 0 {
+			t.Errorf("killed at %s: PostgreSQL has %d rows", at, n)
+		}
+		must(t, db.Close())
+	}
+	r, err := copyOf(path, url).ToPostgres(t.Context())
+	must(t, err)
+	if r.Result != Copied {
+		t.Errorf("expected a copy, got %s", r.Result)
+	}
+	for _, at := range []string{"copy", "compare"} {
+		killed(t, at, home, url, "yes")
+		if _, err := os.Stat(home); err == nil {
+			t.Errorf("killed at %s: there is a file", at)
+		}
+	}
+	c := copyOf(home, url)
+	said := ""
+	c.Say = func(line string) { said = line }
+	if r, err = c.ToSQLite(t.Context()); err != nil || r.Result != Copied {
+		t.Fatalf("expected a copy, got %v, %v", r, err)
+	}
+	if !strings.Contains(said, "broken off") {
+		t.Errorf("expected that the rest of the broken copy is told, got %q", said)
+	}
+	if diff := cmp.Diff(contents(t, path), contents(t, home)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPasswordIsNotShown(t *testing.T) {
+	for url, want := range map[string]string{
+		"postgres://d:secret@db/drover":              "postgres://d:xxxxx@db/drover",
+		"postgres:///drover?host=/s&password=secret": "postgres:///drover?host=%2Fs&password=xxxxx",
+		"postgres://d:sec%ret@db/drover":             "postgres://...",
+	} {
+		if got := redacted(url); got != want {
+			t.Errorf("%s: got %s", url, got)
+		}
+	}
+}

@@ -40,6 +40,8 @@ var knownDifferences = map[string]known{
 	},
 	"CFS": {
 		"* /v3/sessions*: answer*.status.session.waiting added":           "Drover's own, and only while the session's job waits",
+		"GET /healthz: answer.kafka_error added":                          "Drover's own, and only while Kafka cannot be used",
+		"GET /healthz: answer.events_set_aside added":                     "Drover's own, and only if there are any",
 		"GET /healthz: answer.sessions_held added":                        "Drover's own, and only while sessions are held",
 		"* /v2/sessions: query * value '' added":                          "being no filter, as in version 3",
 		"* /v3/components*: answer*.desired_state[].name added":           "the service answers it, the file forgets it",

@@ -51,7 +51,7 @@ func Open(ctx context.Context, c Config) (*Broker, error) {
 	}
 	client, err := kgo.NewClient(append(options, kgo.ProducerBatchCompression(kgo.NoCompression()))...)
 	if err != nil {
-		return nil, fmt.Errorf("Kafka: %w", err)
+		return nil, fmt.Errorf("kafka: %w", err)
 	}
 	b := &Broker{cfg: c, client: client, admin: kadm.NewClient(client), done: make(chan struct{})}
 	asking, cancel := context.WithTimeout(ctx, startTime)
@@ -99,18 +99,18 @@ func (b *Broker) learn(state error) {
 func (b *Broker) look(ctx context.Context) error {
 	found, err := b.admin.Metadata(ctx, b.cfg.Topic)
 	if err != nil {
-		return fmt.Errorf("Kafka does not answer (%s): %w", &b.cfg, err)
+		return fmt.Errorf("kafka does not answer (%s): %w", &b.cfg, err)
 	}
 	topic := found.Topics[b.cfg.Topic]
 	if errors.Is(topic.Err, kerr.UnknownTopicOrPartition) {
-		return fmt.Errorf("Kafka has no topic %s", b.cfg.Topic)
+		return fmt.Errorf("kafka has no topic %s", b.cfg.Topic)
 	}
 	if topic.Err != nil {
-		return fmt.Errorf("Kafka, topic %s: %w", b.cfg.Topic, topic.Err)
+		return fmt.Errorf("kafka, topic %s: %w", b.cfg.Topic, topic.Err)
 	}
 	for _, p := range topic.Partitions.Sorted() {
 		if p.Leader < 0 {
-			return fmt.Errorf("Kafka, topic %s: partition %d has no leader", b.cfg.Topic, p.Partition)
+			return fmt.Errorf("kafka, topic %s: partition %d has no leader", b.cfg.Topic, p.Partition)
 		}
 	}
 	return nil
@@ -154,18 +154,18 @@ func (b *Broker) Lag(ctx context.Context) (int64, error) {
 		err = starts.Error()
 	}
 	if err != nil {
-		return 0, fmt.Errorf("Kafka: first messages of topic %s: %w", b.cfg.Topic, err)
+		return 0, fmt.Errorf("kafka: first messages of topic %s: %w", b.cfg.Topic, err)
 	}
 	ends, err := b.admin.ListEndOffsets(ctx, b.cfg.Topic)
 	if err == nil {
 		err = ends.Error()
 	}
 	if err != nil {
-		return 0, fmt.Errorf("Kafka: last messages of topic %s: %w", b.cfg.Topic, err)
+		return 0, fmt.Errorf("kafka: last messages of topic %s: %w", b.cfg.Topic, err)
 	}
 	confirmed, err := b.admin.FetchOffsets(ctx, b.cfg.Group)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return 0, fmt.Errorf("Kafka: offsets of group %s: %w", b.cfg.Group, err)
+		return 0, fmt.Errorf("kafka: offsets of group %s: %w", b.cfg.Group, err)
 	}
 	lag := int64(0)
 	ends.Each(func(end kadm.ListedOffset) {

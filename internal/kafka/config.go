@@ -42,21 +42,13 @@ type Config struct {
 	SASL         string
 	User         string
 	PasswordFile string // read anew for each connection
-
-	Log Logger
 }
-
-// Logger receives the client's own messages; nil in Config: none.
-type Logger = kgo.Logger
 
 // options are those of every client.
 func (c *Config) options() ([]kgo.Opt, error) {
 	out := []kgo.Opt{kgo.SeedBrokers(c.Brokers...), kgo.ClientID("drover"),
 		// A broker that comes back is found soon: the defaults are 5 s and 5 min.
 		kgo.MetadataMinAge(250 * time.Millisecond), kgo.MetadataMaxAge(30 * time.Second)}
-	if c.Log != nil {
-		out = append(out, kgo.WithLogger(c.Log))
-	}
 	if c.TLS {
 		settings := &tls.Config{MinVersion: tls.VersionTLS12}
 		if c.CA != "" {

@@ -68,7 +68,7 @@ func (b *Broker) NewQueue(ctx context.Context, arrived func(table string), now f
 		kgo.AutoCommitMarks(), kgo.AutoCommitInterval(commitPeriod), kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsRevoked(q.revoked), kgo.OnPartitionsLost(q.lost))
 	if q.client, err = kgo.NewClient(options...); err != nil {
-		return nil, fmt.Errorf("Kafka: %w", err)
+		return nil, fmt.Errorf("kafka: %w", err)
 	}
 	ctx, q.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go q.read(ctx)

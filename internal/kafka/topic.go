@@ -75,23 +75,23 @@ func (b *Broker) exists(ctx context.Context) (bool, error) {
 	found, err := b.admin.Metadata(ctx, b.cfg.Topic)
 	switch {
 	case refusedForGood(err):
-		return false, refuse("Kafka refuses this server (%s): %w", &b.cfg, err)
+		return false, refuse("kafka refuses this server (%s): %w", &b.cfg, err)
 	case err != nil:
-		return false, fmt.Errorf("Kafka does not answer (%s): %w", &b.cfg, err)
+		return false, fmt.Errorf("kafka does not answer (%s): %w", &b.cfg, err)
 	}
 	err = found.Topics[b.cfg.Topic].Err
 	switch {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		return false, nil
 	case refusedForGood(err):
-		return false, refuse("Kafka, topic %s: %w", b.cfg.Topic, err)
+		return false, refuse("kafka, topic %s: %w", b.cfg.Topic, err)
 	}
 	return true, err
 }
 
 func (b *Broker) create(ctx context.Context) error {
 	if !b.cfg.Create {
-		return refuse("Kafka has no topic %s, and it may not be created: create it with a retention of at least %s, or allow it", b.cfg.Topic, leastKeep)
+		return refuse("kafka has no topic %s, and it may not be created: create it with a retention of at least %s, or allow it", b.cfg.Topic, leastKeep)
 	}
 	retention, policy := strconv.FormatInt(keep.Milliseconds(), 10), "delete"
 	made, err := b.admin.CreateTopic(ctx, partitions, -1, map[string]*string{"retention.ms": &retention, "cleanup.policy": &policy}, b.cfg.Topic)
@@ -102,9 +102,9 @@ func (b *Broker) create(ctx context.Context) error {
 	case errors.Is(err, kerr.TopicAlreadyExists): // another server was faster
 		return nil
 	case refusedForGood(err):
-		return refuse("Kafka has no topic %s, and creating it is refused: create it with a retention of at least %s: %w", b.cfg.Topic, leastKeep, err)
+		return refuse("kafka has no topic %s, and creating it is refused: create it with a retention of at least %s: %w", b.cfg.Topic, leastKeep, err)
 	case err != nil:
-		return fmt.Errorf("Kafka: create topic %s: %w", b.cfg.Topic, err)
+		return fmt.Errorf("kafka: create topic %s: %w", b.cfg.Topic, err)
 	}
 	slog.Info("created a topic of Kafka", "topic", b.cfg.Topic, "partitions", partitions, "retention", keep)
 	return nil
@@ -115,7 +115,7 @@ func (b *Broker) create(ctx context.Context) error {
 func (b *Broker) fit(ctx context.Context) error {
 	all, err := b.admin.DescribeTopicConfigs(ctx, b.cfg.Topic)
 	if err != nil {
-		return fmt.Errorf("Kafka: settings of topic %s: %w", b.cfg.Topic, err)
+		return fmt.Errorf("kafka: settings of topic %s: %w", b.cfg.Topic, err)
 	}
 	settings, err := all.On(b.cfg.Topic, nil)
 	if err == nil {
@@ -128,7 +128,7 @@ func (b *Broker) fit(ctx context.Context) error {
 	for _, s := range settings.Configs {
 		ms, err := strconv.ParseInt(s.MaybeValue(), 10, 64)
 		if s.Key == "retention.ms" && err == nil && ms >= 0 && ms < leastKeep.Milliseconds() {
-			return refuse("Kafka keeps messages of topic %s for %s (retention.ms=%d): expected at least %s, else they are lost while no server reads them",
+			return refuse("kafka keeps messages of topic %s for %s (retention.ms=%d): expected at least %s, else they are lost while no server reads them",
 				b.cfg.Topic, time.Duration(ms)*time.Millisecond, ms, leastKeep)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/drover-hpc/drover/internal/bmc"
-	"github.com/drover-hpc/drover/internal/bos/v1"
+	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 	"github.com/drover-hpc/drover/internal/explain"
 	"github.com/drover-hpc/drover/internal/sim"
 )
@@ -225,7 +225,7 @@ func TestAgentOutlivesItsServerAndVersion2WaitsForIt(t *testing.T) {
 	if said := c.drover("explain", c.nodes[1]); !strings.Contains(said, words) {
 		t.Errorf("explain does not say %q:\n%s", words, said)
 	}
-	if said := c.drover("explain", c.nodes[1]); !strings.Contains(said, "Session "+id+" of BOS v1 has the node until it ends: boot, ") {
+	if said := c.drover("explain", c.nodes[1]); !strings.Contains(said, "waits for session "+id+" of BOS v1, which has the node until it ends: boot, ") {
 		t.Errorf("explain does not say where the node stands in v1:\n%s", said)
 	}
 	if power := c.view(c.nodes[1]).Power; power != bmc.On {

@@ -108,7 +108,7 @@ test-kafka: ## session events through a real Apache Kafka of Maven Central: the 
 	@libs=$$(scripts/need.sh kafka | tail -1) && test -d "$$libs" || { echo "skipped: Apache Kafka could not be had from Maven Central, see above"; exit 0; }; \
 	export KAFKA_LIBS="$$libs"; \
 	$(GO) test -v -count=1 -p 1 -timeout 30m ./internal/kafka ./internal/cfs/operator && \
-	$(GO) test -v -count=1 -timeout 30m -run Kafka ./internal/server ./e2e
+	$(GO) test -v -count=1 -timeout 30m -run Kafka ./internal/server
 
 container: ## bin/container: an image of Drover on a small Debian as docker archive and OCI layout, and its SBOM; the same commit makes the same bytes
 	scripts/need.sh image

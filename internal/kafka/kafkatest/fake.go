@@ -22,6 +22,9 @@ type Brokers interface {
 	Start()
 }
 
+// sessionTimeout is how long a member of a group may be silent, in milliseconds.
+const sessionTimeout = "10000"
+
 // Fake is a broker of kfake.
 type Fake struct {
 	t       testing.TB
@@ -30,12 +33,15 @@ type Fake struct {
 	cluster *kfake.Cluster
 }
 
-// NewFake starts one; it ends with the test.
+// NewFake starts one; it ends with the test. It must not be down for longer than
+// sessionTimeout while it has a group of KIP-848: kfake (of 2026-09-18) forgets
+// members whose time is over by then, but not that their partitions are theirs, and
+// gives these to nobody any more. Groups of brokers before Kafka 4 have no such limit.
 func NewFake(t testing.TB, options ...kfake.Opt) *Fake {
 	t.Helper()
 	f := &Fake{t: t, port: freePort(t)}
 	f.options = append([]kfake.Opt{kfake.NumBrokers(1), kfake.Ports(f.port), kfake.DataDir(filepath.Join(t.TempDir(), "kafka")), kfake.SyncWrites(),
-		kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "200", "group.consumer.session.timeout.ms": "3000"})}, options...)
+		kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "200", "group.consumer.session.timeout.ms": sessionTimeout})}, options...)
 	f.Start()
 	t.Cleanup(f.Kill)
 	return f

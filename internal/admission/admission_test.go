@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,36 +12,32 @@ import (
 func TestThoseBeyondTheQueueAreSentAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(Limits{Running: 2, Waiting: 3, Patience: time.Minute}, time.Now)
-		var mu sync.Mutex
-		var order []int
+		entered := make(chan int, 5)
 		for i := range 5 {
 			go func() {
 				if ok, _ := g.Enter(t.Context()); !ok {
 					t.Errorf("no. %d was sent away", i)
 				}
-				mu.Lock()
-				order = append(order, i)
-				mu.Unlock()
-				time.Sleep(time.Second)
-				g.Leave()
+				entered <- i
 			}()
 			synctest.Wait()
 		}
 		if ok, back := g.Enter(t.Context()); ok || back < time.Second {
 			t.Errorf("admitted %v, back in %v", ok, back)
 		}
-		time.Sleep(10 * time.Second)
-		synctest.Wait()
-		for i, who := range order {
-			if i/2 != who/2 { // two at a time
-				t.Errorf("order %v", order)
-				break
+		for want := range 5 {
+			if len(entered) == 0 { // two are inside; one goes, the next comes
+				g.Leave()
+				synctest.Wait()
+			}
+			if got := <-entered; got != want {
+				t.Errorf("no. %d entered before no. %d", got, want)
 			}
 		}
-		if ok, _ := g.Enter(t.Context()); !ok {
-			t.Error("sent away with nobody inside")
-		}
 		g.Leave()
+		if ok, _ := g.Enter(t.Context()); !ok {
+			t.Error("sent away with one inside")
+		}
 	})
 }
 
@@ -70,34 +65,33 @@ func TestWhoWaitsTooLongIsSentAwayAndLeavesNoTrace(t *testing.T) {
 }
 
 func TestReturnsAreSpreadAtThePaceOfAnswers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := NewReturns(time.Now)
-		if got := r.Next(); got != time.Second {
-			t.Errorf("the first comes back in %v", got)
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	r := NewReturns(func() time.Time { return now })
+	if got := r.Next(); got != time.Second {
+		t.Errorf("the first comes back in %v", got)
+	}
+	for range 200 {
+		r.Answered()
+	}
+	now = now.Add(time.Second)
+	in := map[time.Duration]int{}
+	for range 2000 { // at 200 a second
+		in[r.Next()]++
+	}
+	for s := 2; s < 10; s++ {
+		if n := in[time.Duration(s)*time.Second]; n < 195 || n > 205 {
+			t.Errorf("%d come back in second %d, expected 200: %v", n, s, in)
 		}
-		for range 200 {
-			r.Answered()
+	}
+	for range 100_000 {
+		if got := r.Next(); got < time.Second || got > 2*time.Minute {
+			t.Fatalf("back in %v", got)
 		}
-		time.Sleep(time.Second)
-		in := map[time.Duration]int{}
-		for range 2000 { // at 200 a second
-			in[r.Next()]++
-		}
-		for s := 2; s < 10; s++ {
-			if n := in[time.Duration(s)*time.Second]; n < 195 || n > 205 {
-				t.Errorf("%d come back in second %d, expected 200: %v", n, s, in)
-			}
-		}
-		for range 100_000 {
-			if got := r.Next(); got < time.Second || got > 2*time.Minute {
-				t.Fatalf("back in %v", got)
-			}
-		}
-		time.Sleep(time.Hour)
-		if got := r.Next(); got != time.Second {
-			t.Errorf("after a calm the first comes back in %v", got)
-		}
-	})
+	}
+	now = now.Add(time.Hour)
+	if got := r.Next(); got != time.Second {
+		t.Errorf("after a calm the first comes back in %v", got)
+	}
 }
 
 func TestConnectionsBeyondTheMostWait(t *testing.T) {

@@ -18,6 +18,10 @@ func OpenFiles() int {
 	return int(min(limit.Cur, 1<<20))
 }
 
+// PerListener is how many connections a listener may have: a quarter of this
+// process's files, and 16,384 where there is no such limit.
+func PerListener() int { return min(OpenFiles()/4, 16384) }
+
 // Connections counts those that a listener has open.
 type Connections struct {
 	most int64
@@ -32,16 +36,20 @@ func (c *Connections) Listen(l net.Listener) net.Listener {
 	return netutil.LimitListener(l, int(c.most))
 }
 
+// Opened and Closed count.
+func (c *Connections) Opened() { c.open.Add(1) }
+func (c *Connections) Closed() { c.open.Add(-1) }
+
 // Note is for http.Server.ConnState.
 func (c *Connections) Note(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
-		c.open.Add(1)
+		c.Opened()
 	case http.StateClosed, http.StateHijacked:
-		c.open.Add(-1)
+		c.Closed()
 	}
 }
 
-// Crowded tells whether three quarters of them are open: then an answer should
-// be the last one on its connection.
+// Crowded tells whether more than three quarters of them are open: then an answer
+// should be the last one on its connection.
 func (c *Connections) Crowded() bool { return c.open.Load() > c.most*3/4 }

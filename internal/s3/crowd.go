@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v3"
@@ -17,18 +16,17 @@ import (
 // hold their connections for long. Who is sent away is told so with S3's own
 // error, which its clients know, and with the time, which iPXE and curl heed.
 type crowd struct {
-	most    int64 // connections
-	open    atomic.Int64
-	returns *admission.Returns
+	connections *admission.Connections
+	returns     *admission.Returns
 }
 
 // note is told of each connection.
 func (c *crowd) note(_ net.Conn, is fasthttp.ConnState) {
 	switch is {
 	case fasthttp.StateNew:
-		c.open.Add(1)
+		c.connections.Opened()
 	case fasthttp.StateClosed, fasthttp.StateHijacked:
-		c.open.Add(-1)
+		c.connections.Closed()
 	}
 }
 
@@ -37,7 +35,7 @@ const slowDown = `<?xml version="1.0" encoding="UTF-8"?>` + "\n" +
 
 // use is a middleware.
 func (c *crowd) use(ctx fiber.Ctx) error {
-	if c.open.Load() <= c.most {
+	if !c.connections.Crowded() {
 		err := ctx.Next()
 		c.returns.Answered()
 		return err

@@ -39,7 +39,7 @@ type ServerConfig struct {
 	Credentials Credentials
 	Journal     *journal.Journal
 	// Connections is how many there may be; beyond three quarters of them clients
-	// are told to come back. 0 is a quarter of this process's files, 16384 at most.
+	// are told to come back. 0 is admission.PerListener.
 	Connections int
 }
 
@@ -71,8 +71,8 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 	var unfollowed error // set before ready is closed
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Server{endpoint: "http://" + listen, cancel: cancel, done: make(chan struct{}), unused: unused{conns: map[net.Conn]bool{}}}
-	most := cmp.Or(c.Connections, min(admission.OpenFiles()/4, 16384))
-	s.crowd.most, s.crowd.returns = int64(most)*3/4, admission.NewReturns(time.Now)
+	most := cmp.Or(c.Connections, admission.PerListener())
+	s.crowd = crowd{admission.NewConnections(most), admission.NewReturns(time.Now)}
 	var api *s3api.S3ApiServer
 	options := []s3api.Option{func(made *s3api.S3ApiServer) { api = made },
 		s3api.WithOnListen(func() {

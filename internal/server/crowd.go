@@ -11,14 +11,8 @@ import (
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
-const (
-	// connectionShare is the part of this process's files that may be connections
-	// of the listener, connectionsAtMost how many they are on machines without such a limit.
-	connectionShare   = 4
-	connectionsAtMost = 16384
-	// unusedConnection is how long one stays open that nobody uses.
-	unusedConnection = 3 * time.Minute
-)
+// unusedConnection is how long one stays open that nobody uses.
+const unusedConnection = 3 * time.Minute
 
 // crowdLimits are those of what nodes ask. Many at a time are cheap: they wait
 // for one commit to the database. A longer queue would be no faster, but would
@@ -35,7 +29,7 @@ type crowd struct {
 
 func newCrowd(l admission.Limits, next http.Handler, now func() time.Time) *crowd {
 	return &crowd{gate: admission.NewGate(l, now), next: next,
-		connections: admission.NewConnections(min(admission.OpenFiles()/connectionShare, connectionsAtMost))}
+		connections: admission.NewConnections(admission.PerListener())}
 }
 
 func (c *crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -64,10 +58,10 @@ func asNodesDo(r *http.Request) bool {
 	path := r.URL.Path
 	if rest, is := strings.CutPrefix(path, bssPrefix+"/"); is {
 		switch strings.TrimPrefix(rest, "boot/v1/") {
-		case "bootscript", "meta-data", "user-data", "vendor-data", "phone-home":
+		case "bootscript", "meta-data", "user-data", "phone-home":
 			return true
 		}
-		return strings.HasPrefix(rest, "cloud-init/")
+		return false
 	}
 	if r.Method != http.MethodPatch {
 		return false

@@ -28,30 +28,19 @@ const (
 // meanwhile are compared with the same at rest.
 func storm(n int) func(context.Context, *bench) error {
 	return func(ctx context.Context, b *bench) error {
-		for _, build := range b.builds {
-			d := &droverSide{build: build, nodes: n, name: fmt.Sprintf("storm-%d", n), setup: setup{atOnce: stormAtOnce}}
-			if err := d.start(ctx); err != nil {
-				return err
-			}
-			r, err := d.storm(ctx)
-			d.stop()
-			if err != nil {
-				return err
-			}
-			if err := b.print(r); err != nil {
-				return err
-			}
-		}
-		return nil
+		return b.onEach(ctx, n, setup{atOnce: stormAtOnce}, func(l *lab) (row, error) { return l.storm(ctx) })
 	}
 }
 
-func (d *droverSide) storm(ctx context.Context) (r row, err error) {
-	r = row{name: d.name, build: d.build.name, goal: "p99 of an administrator's calls at most 10x of at rest"}
-	if err := d.boot(ctx); err != nil {
+func (l *lab) storm(ctx context.Context) (row, error) {
+	r := row{name: fmt.Sprintf("storm-%d", l.nodes), build: l.build.name, goal: "p99 of an administrator's calls at most 10x of at rest"}
+	if err := l.prepare(ctx); err != nil {
 		return r, err
 	}
-	if err := d.until(ctx, "all nodes are configured", func() (bool, error) { return d.allReported() }); err != nil {
+	if _, err := l.session(ctx, "boot"); err != nil {
+		return r, err
+	}
+	if err := l.until(ctx, "all nodes have reported", l.allReported); err != nil {
 		return r, err
 	}
 	select {
@@ -59,7 +48,7 @@ func (d *droverSide) storm(ctx context.Context) (r row, err error) {
 		return r, ctx.Err()
 	case <-time.After(bmcsForget):
 	}
-	a, err := newAdministrator(ctx, d.api.Base)
+	a, err := newAdministrator(ctx, l.api.Base)
 	if err != nil {
 		return r, err
 	}
@@ -69,25 +58,25 @@ func (d *droverSide) storm(ctx context.Context) (r row, err error) {
 			return r, err
 		}
 	}
-	return d.stormy(ctx, r, a, calm)
+	return l.stormy(ctx, r, a, calm)
 }
 
 // stormy is the storm itself.
-func (d *droverSide) stormy(ctx context.Context, r row, a *administrator, calm looks) (row, error) {
-	stop, err := d.profile(d.name)
+func (l *lab) stormy(ctx context.Context, r row, a *administrator, calm looks) (row, error) {
+	stop, err := l.profile(r.name)
 	if err != nil {
 		return r, err
 	}
-	before, err := d.look()
+	before, err := l.look()
 	if err != nil {
 		return r, err
 	}
-	first, err := d.fleet.counters()
+	first, err := l.fleet.counters()
 	if err != nil {
 		return r, err
 	}
 	began := time.Now()
-	if err := d.fleet.Ask("power failure", nil, nil); err != nil {
+	if err := l.fleet.Ask("power failure", nil, nil); err != nil {
 		return r, err
 	}
 	busy := looks{}
@@ -97,18 +86,18 @@ func (d *droverSide) stormy(ctx context.Context, r row, a *administrator, calm l
 		if err := a.look(ctx, busy); err != nil {
 			return r, err
 		}
-		now, err := d.server.Resident()
+		now, err := l.server.Resident()
 		if err != nil {
 			return r, err
 		}
 		most = max(most, now)
-		if last, err = d.fleet.counters(); err != nil {
+		if last, err = l.fleet.counters(); err != nil {
 			return r, err
 		}
-		over = last.Reported == d.nodes
+		over = last.Reported == l.nodes
 	}
 	took := time.Since(began)
-	after, err := d.look()
+	after, err := l.look()
 	if err != nil {
 		return r, err
 	}
@@ -116,9 +105,9 @@ func (d *droverSide) stormy(ctx context.Context, r row, a *administrator, calm l
 		return r, err
 	}
 	r.add("seconds", took.Seconds())
-	r.add("own_cpu_ms_per_node", after.minus(before).own.CPU.Seconds()*1000/float64(d.nodes))
-	r.add("requests_per_node", float64(last.Requests-first.Requests)/float64(d.nodes))
-	r.add("sent_away_per_node", float64(last.Refused-first.Refused)/float64(d.nodes))
+	r.add("own_cpu_ms_per_node", after.minus(before).own.CPU.Seconds()*1000/float64(l.nodes))
+	r.add("requests_per_node", float64(last.Requests-first.Requests)/float64(l.nodes))
+	r.add("sent_away_per_node", float64(last.Refused-first.Refused)/float64(l.nodes))
 	r.add("failed", float64(last.Failed-first.Failed))
 	for _, name := range slices.Sorted(maps.Keys(calm)) {
 		r.add(name+"_p99_ms_at_rest", calm.p99(name))
@@ -130,9 +119,9 @@ func (d *droverSide) stormy(ctx context.Context, r row, a *administrator, calm l
 	return r, nil
 }
 
-func (d *droverSide) allReported() (bool, error) {
-	c, err := d.fleet.counters()
-	return c.Reported == d.nodes, err
+func (l *lab) allReported() (bool, error) {
+	c, err := l.fleet.counters()
+	return c.Reported == l.nodes, err
 }
 
 // looks are the times that calls took, by their names.

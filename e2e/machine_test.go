@@ -27,11 +27,11 @@ func newMachines(t *testing.T, nodes int, flags ...string) *cluster {
 	return c
 }
 
-// takesMinutes leaves the test to make virtual-check.
+// takesMinutes leaves the test to make virtual-check, which sets VIRTUAL_CHECK.
 func takesMinutes(t *testing.T) {
 	t.Helper()
 	if os.Getenv("VIRTUAL_CHECK") == "" {
-		t.Skip("takes minutes of emulation: make virtual-check runs it")
+		t.Skip("VIRTUAL_CHECK is not set, for this takes minutes of emulation: make virtual-check sets it, and installs QEMU")
 	}
 }
 

@@ -12,6 +12,10 @@ import (
 	"github.com/drover-hpc/drover/internal/bmc"
 )
 
+// AtOnce is how many nodes do something at the same moment, where nothing else is
+// said.
+const AtOnce = 128
+
 // Options describe a fleet. Nodes, Dir and Gateway are required.
 type Options struct {
 	// Nodes is the number of nodes, x1000c0s0b0n0 and on: 8 slots a chassis, 8
@@ -28,8 +32,8 @@ type Options struct {
 	// HTTP makes the nodes' calls: to the gateway, and to whatever the boot
 	// script names. Nil is a client of its own with a limited number of connections.
 	HTTP *http.Client
-	// AtOnce is how many nodes do something at the same moment; 0 is 128. Each
-	// may have a connection open meanwhile.
+	// AtOnce is how many nodes do something at the same moment, each on a
+	// connection of its own; 0 is the constant.
 	AtOnce int
 	// BootDelay passes between the fetched initrd and the running system,
 	// OnDelay from Off to On, OffDelay through a graceful shutdown.
@@ -90,7 +94,7 @@ func (o *Options) complete() error {
 		o.NodesPerBMC = 1
 	}
 	if o.AtOnce == 0 {
-		o.AtOnce = 128
+		o.AtOnce = AtOnce
 	}
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: o.AtOnce}}

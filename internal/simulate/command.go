@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/drover-hpc/drover/internal/bmc"
+	"github.com/drover-hpc/drover/internal/sim"
 )
 
 // Command is `drover simulate`.
@@ -48,7 +49,7 @@ func Command() *cobra.Command {
 	f.DurationVar(&c.OnDelay, "on-delay", 200*time.Millisecond, "time from PoweringOn to On")
 	f.DurationVar(&c.OffDelay, "off-delay", 500*time.Millisecond, "time of a graceful shutdown")
 	f.Float64Var(&c.Failures, "boot-failures", 0, "share of boots that hang, 0 to 1")
-	f.IntVar(&c.AtOnce, "at-once", 128, "let `N` nodes do something at the same moment, each on a connection of its own")
+	f.IntVar(&c.AtOnce, "at-once", sim.AtOnce, "let `N` nodes do something at the same moment, each on a connection of its own")
 	f.StringSliceVar(&c.Characters, "bmcs", nil, "`CHARACTER`s of the BMCs, one after another: all, or some of "+strings.Join(bmc.CharacterNames(), ", "))
 	return cmd
 }

@@ -104,7 +104,7 @@ func (c *Config) check() error {
 	case c.Nodes < 1 || c.Nodes > 100_000:
 		return fault.New(fault.Invalid, "nodes: expected 1 to 100000, got %d", c.Nodes)
 	case c.AtOnce < 0:
-		return fault.New(fault.Invalid, "at-once: expected a number of nodes from 1 on, got %d", c.AtOnce)
+		return fault.New(fault.Invalid, "at-once: expected a number of nodes, 0 for as many as without it, got %d", c.AtOnce)
 	case c.Failures < 0 || c.Failures > 1:
 		return fault.New(fault.Invalid, "boot-failures: expected a share from 0 to 1, got %g", c.Failures)
 	}

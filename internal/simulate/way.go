@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/sim"
 )
 
 // Way is how the services are reached.
@@ -33,7 +34,7 @@ type Way struct {
 	// Without names services that nodes do not report to: bos, cfs.
 	Without []string
 	// AtOnce is how many nodes do something at the same moment, each on a
-	// connection of its own; 0 is 128.
+	// connection of its own; 0 is sim.AtOnce.
 	AtOnce int
 }
 
@@ -79,7 +80,7 @@ func (w *Way) transport(now func() time.Time) (http.RoundTripper, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &http.Transport{MaxIdleConnsPerHost: cmp.Or(w.AtOnce, 128)}
+	t := &http.Transport{MaxIdleConnsPerHost: cmp.Or(w.AtOnce, sim.AtOnce)}
 	if w.Insecure {
 		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // asked for
 	}

@@ -13,6 +13,7 @@ import (
 	_ "modernc.org/sqlite" // the "sqlite" driver
 
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/store"
 )
 
 // lite is a database of SQLite, on one connection.
@@ -27,7 +28,7 @@ func openLite(ctx context.Context, path string) (_ *lite, err error) {
 		return nil, err
 	}
 	l := &lite{}
-	if l.db, err = sql.Open("sqlite", "file:"+strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)+"?_pragma=busy_timeout(10000)"); err != nil {
+	if l.db, err = sql.Open("sqlite", store.FileURL(path)+"?_pragma=busy_timeout(10000)"); err != nil {
 		return nil, err
 	}
 	if l.conn, err = l.db.Conn(ctx); err != nil {

@@ -20,8 +20,9 @@ const (
 	lockName  = "hashtext(coalesce(current_schema(), ''))"
 )
 
-// use is what each connection begins with.
-func use(ctx context.Context, conn *pgx.Conn) error {
+// Use is what each connection begins with, those of a DB and others that work
+// beside it. It fails while somebody is Alone with the database.
+func Use(ctx context.Context, conn *pgx.Conn) error {
 	got := false
 	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock_shared($1, "+lockName+")", lockSpace).Scan(&got); err != nil {
 		return fmt.Errorf("lock the database: %w", err)

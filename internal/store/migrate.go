@@ -5,8 +5,11 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"strconv"
+	"strings"
 	"testing/fstest"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3"
 )
 
@@ -43,4 +46,27 @@ func (db *DB) dialectMigrations() (fs.FS, error) {
 		return err
 	})
 	return out, err
+}
+
+// Schema is the number of the newest migration that this program knows.
+func Schema() (newest int64) {
+	files, _ := migrations.ReadDir("migrations") // it is embedded
+	for _, f := range files {
+		number, _, _ := strings.Cut(f.Name(), "_")
+		n, _ := strconv.ParseInt(number, 10, 64) // store's tests apply them all
+		newest = max(newest, n)
+	}
+	return newest
+}
+
+// SchemaOf is the number of the newest migration that the database has; 0 if it
+// has none.
+func SchemaOf(ctx context.Context, conn *pgx.Conn) (version int64, err error) {
+	table := goose.DefaultTablename
+	there := false
+	if err := conn.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", table).Scan(&there); err != nil || !there {
+		return 0, err
+	}
+	err = conn.QueryRow(ctx, "SELECT coalesce(max(version_id), 0) FROM "+table).Scan(&version)
+	return version, err
 }

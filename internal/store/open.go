@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib" // also the "pgx" driver
@@ -20,6 +22,7 @@ type DB struct {
 	read    *sql.DB
 	write   *sql.DB // the same as read on PostgreSQL; a single connection on SQLite
 	changed func(table string, keys []string)
+	guard   func(context.Context) error
 	group   *group // nil on PostgreSQL
 	readers readers
 	commits sync.RWMutex // held to write while a commit of SQLite becomes visible
@@ -42,13 +45,19 @@ func Open(ctx context.Context, source string, changed func(table string, keys []
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db.changed = changed
+	db.changed, db.guard = changed, func(context.Context) error { return nil }
 	if err := db.migrate(ctx); err != nil {
 		db.Close()
 		return nil, err
 	}
 	return db, nil
 }
+
+// Guard has may asked before each commit on PostgreSQL: an error of it rolls the
+// transaction back. It is called before the DB is used. PostgreSQL ends a
+// transaction that waits longer than MaxPause for its next statement, so that a
+// process that stood still in between does not commit by an answer of before.
+func (db *DB) Guard(may func(context.Context) error) { db.guard = may }
 
 // IsPostgres tells whether source names a database of PostgreSQL.
 func IsPostgres(source string) bool {
@@ -101,17 +110,22 @@ func openSQLite(path string) (*DB, error) {
 }
 
 func openPostgres(url string) (*DB, error) {
-	return openPostgresWith(url, stdlib.OptionAfterConnect(use))
+	return openPostgresWith(url, stdlib.OptionAfterConnect(Use))
 }
 
 // openPostgresUnnoticed is openPostgres for who is Alone.
 func openPostgresUnnoticed(url string) (*DB, error) { return openPostgresWith(url) }
+
+// MaxPause is the longest that a transaction on PostgreSQL may wait for its next
+// statement.
+const MaxPause = 2 * time.Second
 
 func openPostgresWith(url string, options ...stdlib.OptionOpenDB) (*DB, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, err
 	}
+	config.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(MaxPause.Milliseconds(), 10)
 	db := stdlib.OpenDB(*config, options...)
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)

@@ -47,6 +47,9 @@ func (db *DB) InTx(ctx context.Context, do func(ctx context.Context) error) (err
 	if err := do(context.WithValue(ctx, txKey{}, t)); err != nil {
 		return err
 	}
+	if err := db.guard(ctx); err != nil {
+		return err
+	}
 	if err := begun.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}

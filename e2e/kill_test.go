@@ -289,7 +289,7 @@ func (c *cluster) supervisors() (list []job.Supervisor) {
 	c.t.Helper()
 	var files []string
 	for _, kind := range []string{"jobs", "agents", "image-jobs"} {
-		found, _ := filepath.Glob(filepath.Join(c.dir, "data", kind, "*/supervisor.json"))
+		found, _ := filepath.Glob(filepath.Join(c.dir, "data*", kind, "*/supervisor.json"))
 		files = append(files, found...)
 	}
 	for _, file := range files {

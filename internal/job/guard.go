@@ -19,6 +19,38 @@ import (
 // locked. It is no job's name.
 const serverLock = ".server"
 
+// untilFile is the file in the directory of jobs that says to when they may go
+// on; without it there is no such time. It is no job's name.
+const untilFile = ".until"
+
+// Limit has the jobs in the directory end at a time, unless a later one is told
+// before; zero: there is none. A server that drives by a lease tells it again and
+// again: jobs must not outlast the lease, whatever becomes of the server.
+func Limit(jobs string, until time.Time) error {
+	path := filepath.Join(jobs, untilFile)
+	if until.IsZero() {
+		err := os.Remove(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	if err := os.WriteFile(path+".new", []byte(until.UTC().Format(time.RFC3339Nano)), 0o600); err != nil {
+		return fmt.Errorf("tell jobs to when they may go on: %w", err)
+	}
+	return os.Rename(path+".new", path)
+}
+
+// overdue tells whether the time that Limit told has come.
+func overdue(jobs string, now time.Time) bool {
+	text, err := os.ReadFile(filepath.Join(jobs, untilFile))
+	if err != nil {
+		return false
+	}
+	until, err := time.Parse(time.RFC3339Nano, string(text))
+	return err == nil && !now.Before(until)
+}
+
 // lookAfter is the period in which a supervisor looks after its directory and
 // its server.
 const lookAfter = time.Second
@@ -73,29 +105,31 @@ func (g *guard) start(ctx context.Context) (guarded context.Context, release fun
 	})
 }
 
-// watch returns why the job has to end: it has no directory, or had no server
-// for the timeout. It returns nil when stop closes or ctx is done.
+// watch returns why the job has to end: it has no directory, had no server for
+// the timeout, or may go on no longer. It returns nil when stop closes or ctx is done.
 func (g *guard) watch(ctx context.Context, stop <-chan struct{}) error {
 	tick := time.NewTicker(min(lookAfter, g.Orphan/4))
 	defer tick.Stop()
 	for seen := time.Now(); ; {
-		select {
-		case <-stop:
-			return nil
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
 		if g.Outside != nil {
 			g.outside = cmp.Or(g.Outside(), g.outside)
 		}
 		switch jobs := g.Dir.jobs(); {
 		case g.gone():
 			return fmt.Errorf("the job's directory %s is gone", g.Dir)
+		case overdue(jobs, time.Now()):
+			return errors.New("the job's server no longer leads, or has gone: another server on the database may have its place")
 		case attended(jobs):
 			seen = time.Now()
 		case time.Since(seen) >= g.Orphan:
 			return fmt.Errorf("no server came for the jobs in %s for %v (job-orphan-timeout)", jobs, g.Orphan)
+		}
+		select {
+		case <-stop:
+			return nil
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
 		}
 	}
 }

@@ -26,6 +26,7 @@ type Driver struct {
 	sessions sessions
 	now      func() time.Time
 	pause    func(context.Context, time.Duration) error
+	may      func(context.Context) error
 }
 
 const (
@@ -46,12 +47,17 @@ func New(connections int) *Driver {
 			ClientSessionCache: newResumptions(rememberSessions)},
 		kept:  newKeeper(admission.OpenFiles() / 2),
 		slots: make(chan struct{}, connections), now: time.Now, pause: pause,
+		may: func(context.Context) error { return nil },
 	}
 }
 
 // Keep bounds the connections that are kept for later, over all BMCs; those of
 // the BMCs used longest ago go first.
 func (d *Driver) Keep(most int) { d.kept.setMost(most) }
+
+// Guard has may asked immediately before each request; with an error of it, which
+// may take its time, nothing is sent. It is called before the driver is used.
+func (d *Driver) Guard(may func(context.Context) error) { d.may = may }
 
 // pause waits for so long, or until the context ends.
 func pause(ctx context.Context, d time.Duration) error {
@@ -181,6 +187,10 @@ func (d *Driver) attempt(ctx context.Context, address string, r *request) (a ans
 		if err := w.compose(c.at, r); err != nil {
 			d.kept.put(c)
 			return a, err
+		}
+		if err := d.may(ctx); err != nil {
+			d.kept.put(c)
+			return a, silence(address, r, unsent, err)
 		}
 		a, o, reusable, err := c.exchange(ctx, w)
 		again := err != nil && c.kept && repeatable(r.method, o, err)

@@ -43,14 +43,32 @@ func run(ctx context.Context, c Config) error {
 	defer stop()
 	defer KeepMemory(c.Memory())()
 	s, err := Start(ctx, c, Options{})
+	if err != nil && ctx.Err() != nil {
+		return nil // it was told to stop while it stood by
+	}
 	if err != nil {
 		return err
 	}
 	slog.Info("ready", "url", s.URL(), "s3", s.platform.s3Endpoint, "data", c.Data)
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case <-s.Lost():
+		return again()
+	}
 	slog.Info("stopping")
 	s.Stop()
 	return nil
+}
+
+// again starts this program anew in the same process, to stand by. Another server
+// leads: nothing of what this one was at may go on, wherever it stands.
+func again() error {
+	slog.Error("another server on the database leads now: starting again, to stand by")
+	program, err := os.Executable()
+	if err == nil {
+		err = syscall.Exec(program, os.Args, os.Environ())
+	}
+	return fault.New(fault.Unavailable, "another server on the database leads now, and this one cannot start again: %w", err)
 }
 
 func setLog(level string) error {

@@ -28,6 +28,7 @@ type Config struct {
 	S3Listen    string `mapstructure:"s3-listen"`
 	Data        string `mapstructure:"data"`
 	Database    string `mapstructure:"database"`
+	PeerURL     string `mapstructure:"peer-url"`
 	Advertise   string `mapstructure:"advertise"`
 	S3Advertise string `mapstructure:"s3-advertise"`
 	LogLevel    string `mapstructure:"log-level"`
@@ -90,6 +91,7 @@ func declare(cmd *cobra.Command) {
 	f.String("s3-listen", "127.0.0.1:8081", "`HOST:PORT` of the embedded S3")
 	f.String("data", "drover-data", "`DIR` for everything that is kept")
 	f.String("database", "", "`URL` of a PostgreSQL database (postgres://...); without it SQLite in the data directory")
+	f.String("peer-url", "", "`URL` by which other servers on the same PostgreSQL database reach this one (default: http:// and --listen)")
 	f.String("advertise", "", "`URL` by which nodes reach this server (default: http:// and --listen)")
 	f.String("s3-advertise", "", "`URL` by which nodes reach the embedded S3 (default: http:// and --s3-listen)")
 	f.String("log-level", "info", "least that is logged: debug, info, warn or error")
@@ -206,6 +208,9 @@ func (c *Config) check() error {
 	if err := c.settleOwn(); err != nil {
 		return err
 	}
+	if err := c.checkPeers(); err != nil {
+		return err
+	}
 	if err := c.checkListeners(); err != nil {
 		return err
 	}
@@ -245,6 +250,15 @@ func (c *Config) check() error {
 		return fault.New(fault.Invalid, "s3-endpoint: s3-access-key and s3-secret-key are needed with it")
 	}
 	return nil
+}
+
+// checkPeers refuses what other servers could not use.
+func (c *Config) checkPeers() (err error) {
+	c.PeerURL, err = baseURL("peer-url", c.PeerURL, "http://drover1.example.org:8080")
+	if err == nil && c.PeerURL != "" && c.Database == "" {
+		return fault.New(fault.Invalid, "peer-url: only servers on one PostgreSQL database have peers: expected database with it")
+	}
+	return err
 }
 
 // checkListeners refuses what nobody can listen on, and what nodes could not
@@ -292,6 +306,15 @@ func anyAddress(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
 	addr, bad := netip.ParseAddr(host)
 	return err == nil && (host == "" || bad == nil && addr.IsUnspecified())
+}
+
+// peerURL is where other servers reach this one, which listens at the address;
+// empty if that is not known.
+func (c *Config) peerURL(listens string) string {
+	if c.PeerURL == "" && !anyAddress(listens) {
+		return "http://" + listens
+	}
+	return c.PeerURL
 }
 
 // database is the source that store.Open takes.

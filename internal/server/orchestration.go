@@ -12,8 +12,6 @@ import (
 	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 
 	"github.com/drover-hpc/drover/internal/aee"
-	"github.com/drover-hpc/drover/internal/aee/trust"
-	"github.com/drover-hpc/drover/internal/aee/trust/publish"
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bos/clients"
 	"github.com/drover-hpc/drover/internal/bos/operators"
@@ -73,20 +71,6 @@ func (s *Server) startCFS(ctx context.Context) error {
 		s.onStop(loop.Stop)
 	}
 	return nil
-}
-
-// startTrust keeps the SSH authority's public key where nodes look for it, and
-// returns the authority's directory.
-func (s *Server) startTrust(ctx context.Context) (dir string, err error) {
-	dir = filepath.Join(s.config.Data, "trust")
-	authority, err := trust.Open(dir, s.now)
-	if err != nil {
-		return "", err
-	}
-	published := publish.NewLoop(s.hub, authority.PublicKey(), s.platform.bss)
-	published.Start(context.WithoutCancel(ctx))
-	s.onStop(published.Stop)
-	return dir, nil
 }
 
 // startExecutor sets up what runs sessions as local child processes.

@@ -111,6 +111,7 @@ func (s *Server) startPlatform(ctx context.Context) error {
 func (s *Server) startHardware(ctx context.Context) error {
 	c, p := &s.config, &s.platform
 	bmcs := redfish.New(bmcConnections)
+	bmcs.Guard(s.may)
 	if c.Simulate > 0 {
 		bmcs.Keep(admission.OpenFiles() / simulatedShare)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/drover-hpc/drover/internal/s3"
 	"github.com/drover-hpc/drover/internal/sim"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/lead"
 	"github.com/drover-hpc/drover/internal/vcs"
 	"github.com/drover-hpc/drover/internal/virtual"
 )
@@ -65,7 +66,10 @@ type Server struct {
 	grouped  bool           // the fleets' HSM groups exist
 
 	listener net.Listener
+	door     *door
+	lease    *lead.Lease // nil on a database of its own
 	http     *http.Server
+	served   chan struct{} // closed when http has ended
 	stopping chan struct{}
 	ready    atomic.Bool
 	stops    []func() // in the order of starting; Stop runs them backwards
@@ -74,7 +78,7 @@ type Server struct {
 // Start assembles and starts everything and returns when it answers. Whoever
 // called Start calls Stop; a failed Start has stopped what it started.
 func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
-	s := &Server{config: c, opts: o, now: time.Now, mux: http.NewServeMux(), hub: events.NewHub(), stopping: make(chan struct{})}
+	s := &Server{config: c, opts: o, now: time.Now, mux: http.NewServeMux(), hub: events.NewHub(), door: newDoor(), stopping: make(chan struct{})}
 	s.hub.NoResync = o.NoResync
 	s.registerMetrics()
 	defer func() {
@@ -96,7 +100,7 @@ func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	}
 	s.onStop(func() { s.listener.Close() })
 	for _, step := range []func(context.Context) error{
-		s.openFleet, s.openVirtual, s.openStore, s.startPlatform, s.startCFS, s.startBOS, s.serve, s.startFleets, s.announce,
+		s.join, s.openFleet, s.openVirtual, s.openStore, s.startPlatform, s.startCFS, s.startBOS, s.serve, s.startFleets, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -133,6 +137,7 @@ func (s *Server) openStore(ctx context.Context) error {
 		return err
 	}
 	s.db = db
+	db.Guard(s.may)
 	s.onStop(func() { db.Close() })
 	s.journal = journal.New(db, s.now)
 	s.journal.Limits = journal.Limits{Age: s.config.JournalKeep, Size: s.config.JournalSize << 20}
@@ -155,7 +160,7 @@ func (s *Server) api(prefix, title string) huma.API {
 // memory, or the one at the external URL.
 func (s *Server) client(service, prefix, external string) *httpapi.Client {
 	if external != "" {
-		return httpapi.NewClient(service, external, nil)
+		return httpapi.NewClient(service, external, leading{s.may, http.DefaultTransport})
 	}
 	c := httpapi.NewClient(service, "http://drover"+prefix, httpapi.Local(s.mux))
 	c.HTTP.Timeout = 0 // in memory nothing gets lost; bulk calls take their time
@@ -172,26 +177,41 @@ func (s *Server) serve(context.Context) error {
 	vcs.Register(native, s.platform.repositories)
 	registerConsole(native, s.platform.consoles)
 	registerHealth(native, s.nodeServices(), s.now)
-	door := newCrowd(crowdLimits, httpapi.DotNames(s.mux), s.now)
-	s.http = &http.Server{Handler: door, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: unusedConnection, ConnState: door.connections.Note,
+	s.door.open(httpapi.DotNames(s.mux))
+	s.listen()
+	s.onStop(func() {
+		close(s.stopping)
+		s.closeListener()
+	})
+	return nil
+}
+
+// listen has the door answer, if it does not yet.
+func (s *Server) listen() {
+	if s.http != nil {
+		return
+	}
+	crowd := newCrowd(crowdLimits, s.door, s.now)
+	s.http = &http.Server{Handler: crowd, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: unusedConnection, ConnState: crowd.connections.Note,
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
-	done := make(chan struct{})
+	s.served = make(chan struct{})
 	go func() {
-		defer close(done)
-		if err := s.http.Serve(door.connections.Listen(s.listener)); !errors.Is(err, http.ErrServerClosed) {
+		defer close(s.served)
+		if err := s.http.Serve(crowd.connections.Listen(seeing{s.listener})); !errors.Is(err, http.ErrServerClosed) {
 			slog.Error("listener failed", "error", err)
 		}
 	}()
-	s.onStop(func() {
-		close(s.stopping)
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if s.http.Shutdown(ctx) != nil {
-			s.http.Close()
-		}
-		<-done
-	})
-	return nil
+	s.onStop(s.closeListener)
+}
+
+// closeListener ends what the door leads to; it may be called again.
+func (s *Server) closeListener() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		s.http.Close()
+	}
+	<-s.served
 }
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
@@ -212,6 +232,11 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 // announce says that everything answers, and where.
 func (s *Server) announce(context.Context) error {
 	s.ready.Store(true)
+	return s.tellURL()
+}
+
+// tellURL tells the command line of this machine where this server is.
+func (s *Server) tellURL() error {
 	file := filepath.Join(s.config.Data, "url")
 	if err := os.WriteFile(file+".new", []byte(s.URL()+"\n"), 0o644); err != nil {
 		return err

@@ -1,0 +1,330 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/s3"
+	"github.com/drover-hpc/drover/internal/sim"
+	"github.com/drover-hpc/drover/internal/store/storetest"
+)
+
+// member is one of several servers on a database.
+type member struct {
+	listen, data string
+	flags        []string
+	log          *os.File
+	cmd          *exec.Cmd
+	ended        chan struct{}
+}
+
+// members are servers on one database, behind a balancer that each call goes
+// through, to one after another.
+type members struct {
+	*cluster
+	each  []*member
+	turn  atomic.Int64
+	cable *cable // to the database
+}
+
+// newMembers has n servers and a fleet whose nodes know the balancer alone.
+func newMembers(t *testing.T, n, nodes int) *members {
+	t.Helper()
+	c := prepare(t, nil)
+	m := &members{cluster: c}
+	c.ended = make(chan struct{}) // a server that ends is looked for where it matters
+	keys := s3.Credentials{AccessKey: "drover", SecretKey: "of-the-test"}
+	objects, err := s3.StartServer(t.Context(), s3.ServerConfig{Dir: filepath.Join(c.dir, "s3"), Listen: "127.0.0.1:0", Credentials: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(objects.Stop)
+	front := httptest.NewServer(m)
+	t.Cleanup(front.Close)
+	c.listen = strings.TrimPrefix(front.URL, "http://")
+	if c.fleet, err = sim.New(sim.Options{Nodes: nodes, Dir: filepath.Join(c.dir, "fleet"), Gateway: c.url(), RunCommands: true,
+		BootDelay: 100 * time.Millisecond, OnDelay: 50 * time.Millisecond, OffDelay: 100 * time.Millisecond, Pace: 0.1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.fleet.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range c.fleet.Nodes() {
+		c.nodes = append(c.nodes, n.Xname())
+	}
+	t.Cleanup(func() {
+		for _, one := range m.each {
+			one.signal(syscall.SIGKILL)
+		}
+	})
+	m.cable = newCable(t, storetest.Postgres(t))
+	for i := range n {
+		m.each = append(m.each, &member{listen: freeAddress(t), data: filepath.Join(c.dir, fmt.Sprint("data", i)), log: c.log,
+			flags: []string{"--database", m.cable.url, "--advertise", c.url(), "--s3-endpoint", objects.Endpoint(), "--s3-access-key", keys.AccessKey,
+				"--s3-secret-key", keys.SecretKey, "--ssh-port", fmt.Sprint(c.fleet.SSHPort()), "--poll-power", "2s"}})
+		m.start(i)
+	}
+	c.discover()
+	return m
+}
+
+// start starts a member and waits until it answers.
+func (m *members) start(i int) {
+	m.t.Helper()
+	one := m.each[i]
+	one.cmd = exec.Command(m.binary, append([]string{"serve", "--listen", one.listen, "--data", one.data}, one.flags...)...)
+	one.cmd.Stdout, one.cmd.Stderr = one.log, one.log
+	if err := one.cmd.Start(); err != nil {
+		m.t.Fatal(err)
+	}
+	one.ended = make(chan struct{})
+	go func() {
+		one.cmd.Wait()
+		close(one.ended)
+	}()
+	m.wait(fmt.Sprintf("server %d answers", i), one.ended, func() bool { return m.ready(i) != "" })
+}
+
+func (one *member) signal(s syscall.Signal) {
+	one.cmd.Process.Signal(s)
+	if s == syscall.SIGKILL || s == syscall.SIGTERM {
+		<-one.ended
+	}
+}
+
+// ready is what a member says of itself; empty: it answers nothing, or that it
+// is not ready.
+func (m *members) ready(i int) string {
+	client := http.Client{Timeout: time.Second}
+	resp, err := client.Get("http://" + m.each[i].listen + "/readyz")
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusOK {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// leader is the member that answers without another.
+func (m *members) leader() (leader int) {
+	m.t.Helper()
+	m.eventually("a server leads", func() bool {
+		for i := range m.each {
+			if m.ready(i) == "ok" {
+				leader = i
+				return true
+			}
+		}
+		return false
+	})
+	return leader
+}
+
+// ServeHTTP passes a call to the next member. One that cannot be reached is left
+// out; what changes nothing is asked of the next one as well if there is no answer.
+func (m *members) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	for range 2 * len(m.each) {
+		if err != nil {
+			break
+		}
+		to := m.each[int(m.turn.Add(1))%len(m.each)].listen
+		ctx, cancel := context.WithTimeout(r.Context(), 15*time.Second)
+		defer cancel()
+		out := r.Clone(ctx)
+		out.RequestURI, out.URL.Scheme, out.URL.Host, out.Body = "", "http", to, io.NopCloser(bytes.NewReader(body))
+		var resp *http.Response
+		resp, err = http.DefaultTransport.RoundTrip(out)
+		if err == nil {
+			defer resp.Body.Close()
+			for name, values := range resp.Header {
+				w.Header()[name] = values
+			}
+			w.WriteHeader(resp.StatusCode)
+			io.Copy(w, resp.Body)
+			return
+		}
+		if r.Method == http.MethodGet || strings.Contains(err.Error(), "connection refused") {
+			err = nil
+		}
+	}
+	http.Error(w, fmt.Sprint("no server answers: ", err), http.StatusBadGateway)
+}
+
+// cable is the way to a database, which can be cut.
+type cable struct {
+	url    string
+	socket string
+	mu     sync.Mutex
+	is     bool // cut
+	ends   map[net.Conn]bool
+}
+
+func newCable(t *testing.T, url string) *cable {
+	t.Helper()
+	name, rest, _ := strings.Cut(strings.TrimPrefix(url, "postgres:///"), "?host=")
+	dir, user, _ := strings.Cut(rest, "&")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	found, err := filepath.Glob(filepath.Join(dir, ".s.PGSQL.*[0-9]"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("socket of PostgreSQL: %v, %v", found, err)
+	}
+	c := &cable{url: fmt.Sprintf("postgres://%s/%s?%s&sslmode=disable", l.Addr(), name, user), socket: found[0], ends: map[net.Conn]bool{}}
+	go func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.connect(near)
+		}
+	}()
+	return c
+}
+
+func (c *cable) connect(near net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.is {
+		near.Close()
+		return
+	}
+	far, err := net.Dial("unix", c.socket)
+	if err != nil {
+		near.Close()
+		return
+	}
+	c.ends[near], c.ends[far] = true, true
+	for _, way := range [][2]net.Conn{{near, far}, {far, near}} {
+		go func() {
+			io.Copy(way[0], way[1])
+			near.Close()
+			far.Close()
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			delete(c.ends, way[1])
+		}()
+	}
+}
+
+// cut ends all connections and lets no others come about; or does again.
+func (c *cable) cut(is bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.is = is
+	for end := range c.ends {
+		end.Close()
+	}
+}
+
+// takesOver waits until another member than the one leads and answers, and
+// tells how long that took.
+func (m *members) takesOver(from int) {
+	m.t.Helper()
+	begun := time.Now()
+	m.eventually("another server leads", func() bool {
+		for i := range m.each {
+			if i != from && m.ready(i) == "ok" {
+				return true
+			}
+		}
+		return false
+	})
+	m.t.Logf("another server led after %v", time.Since(begun).Round(100*time.Millisecond))
+}
+
+// size is how many nodes there are, and how long outages are.
+func size() (nodes int, outage time.Duration) {
+	if os.Getenv("REPLICAS_CHECK") != "" {
+		return 200, 30 * time.Second
+	}
+	return 3, 7 * time.Second
+}
+
+// Whatever ends or stands still, at whatever moment of a reboot: another server
+// goes on, each node is driven once, and is configured to the end.
+func TestAnotherServerTakesThePlaceOfTheOneThatLeads(t *testing.T) {
+	t.Parallel()
+	nodes, outage := size()
+	m := newMembers(t, 2, nodes)
+	gate := m.gated()
+	m.succeed(m.session("one", "boot"))
+	reboot := func(name string, moment moment, do func()) {
+		m.act(name, func() {
+			before := m.allResets()
+			m.write(gate, "")
+			session := m.session("one", "reboot")
+			m.eventually("the moment has come", func() bool { return moment(m.cluster, m.nodes[0]) })
+			do()
+			m.remove(gate)
+			m.succeed(session)
+			m.resetOnce(before, "GracefulShutdown", "On")
+		})
+	}
+	for name, moment := range map[string]moment{
+		"right after the request": atOnce,
+		"as nodes go off":         status("power_off_gracefully_called"),
+		"as nodes go on":          status("power_on_called"),
+		"as nodes are configured": status("configuring"),
+		"while Ansible runs":      ansibleRuns,
+	} {
+		reboot("the leader dies "+name, moment, func() {
+			leader := m.leader()
+			m.each[leader].signal(syscall.SIGKILL)
+			m.takesOver(leader)
+			m.start(leader)
+		})
+	}
+	reboot("the other one dies", status("power_on_called"), func() {
+		other := 1 - m.leader()
+		m.each[other].signal(syscall.SIGKILL)
+		m.start(other)
+	})
+	reboot("the leader stops as it is told to", ansibleRuns, func() {
+		leader := m.leader()
+		m.each[leader].signal(syscall.SIGTERM)
+		m.takesOver(leader)
+		m.start(leader)
+	})
+	reboot("the leader stands still while nodes go off", status("power_off_gracefully_called"), func() { m.standsStill(outage) })
+	reboot("the leader stands still while Ansible runs", ansibleRuns, func() { m.standsStill(outage) })
+	reboot("the database is away", status("power_on_called"), func() {
+		m.cable.cut(true)
+		<-time.After(outage)
+		m.cable.cut(false)
+		m.leader()
+	})
+}
+
+// standsStill stops the leader for so long, and has it go on.
+func (m *members) standsStill(outage time.Duration) {
+	m.t.Helper()
+	leader := m.leader()
+	m.each[leader].signal(syscall.SIGSTOP)
+	over := time.After(outage)
+	m.takesOver(leader)
+	<-over
+	m.each[leader].signal(syscall.SIGCONT)
+	m.eventually("it stands by", func() bool { return strings.HasPrefix(m.ready(leader), "ok, by way of") })
+}

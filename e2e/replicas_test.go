@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -257,7 +258,11 @@ func (m *members) takesOver(from int) {
 // size is how many nodes there are, and how long outages are.
 func size() (nodes int, outage time.Duration) {
 	if os.Getenv("REPLICAS_CHECK") != "" {
-		return 200, 30 * time.Second
+		n, err := strconv.Atoi(os.Getenv("REPLICAS_NODES"))
+		if err != nil {
+			n = 200
+		}
+		return n, 30 * time.Second
 	}
 	return 3, 7 * time.Second
 }

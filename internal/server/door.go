@@ -155,7 +155,8 @@ func (d *door) pass(w http.ResponseWriter, r *http.Request, base string) (answer
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			var op *net.OpError
-			if unsent := errors.As(err, &op) && op.Op == "dial"; unsent || r.Method == http.MethodGet || r.Method == http.MethodHead {
+			unsent, harmless := errors.As(err, &op) && op.Op == "dial", r.Method == http.MethodGet || r.Method == http.MethodHead
+			if unsent || harmless && r.ContentLength == 0 {
 				answered = false
 				return
 			}

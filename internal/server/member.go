@@ -21,6 +21,12 @@ import (
 const (
 	// attendEvery is how often jobs are told how long they may go on.
 	attendEvery = 500 * time.Millisecond
+	// jobsOutlast is how long jobs go on after the lease, so that a busy machine
+	// that renews it late loses none.
+	jobsOutlast = 10 * time.Second
+	// quiet is how long a server that takes another's place starts no job: those
+	// of the other one are looked at every second, and have to be ended.
+	quiet = jobsOutlast + 5*time.Second
 	// aloneFor is how long jobs go on without a server that knew of no other one.
 	// Nobody takes its place within lead.Unknown.
 	aloneFor = lead.Unknown - 15*time.Second
@@ -58,6 +64,7 @@ func (s *Server) join(ctx context.Context) error {
 	if err := s.waitForLead(ctx); err != nil {
 		return err
 	}
+	s.leads = s.now()
 	if err := s.attend(); err != nil {
 		return err
 	}
@@ -121,16 +128,27 @@ func (s *Server) keepAttending(stop <-chan struct{}) {
 }
 
 // attend tells the jobs of this machine how long they may go on: as long as
-// nobody else can lead.
+// nobody else starts any.
 func (s *Server) attend() error {
 	if state, _ := s.lease.State(); state.Alone {
 		return s.limitJobs(time.Now().Add(aloneFor))
 	}
-	left := s.lease.Left() - lead.Margin/2
-	if left <= 0 {
+	left := s.lease.Left()
+	if left == 0 {
 		return nil
 	}
-	return s.limitJobs(time.Now().Add(left))
+	return s.limitJobs(time.Now().Add(left + jobsOutlast))
+}
+
+// quietUntil is when no jobs of another server run any more.
+func (s *Server) quietUntil() time.Time {
+	if s.lease == nil {
+		return time.Time{}
+	}
+	if state, _ := s.lease.State(); !state.TookOver {
+		return time.Time{}
+	}
+	return s.leads.Add(quiet)
 }
 
 func (s *Server) limitJobs(until time.Time) error {

@@ -82,6 +82,7 @@ func (s *Server) startExecutor(trusted string, source func(context.Context, stri
 		return nil, err
 	}
 	s.onStop(executor.Close)
+	executor.QuietUntil(s.quietUntil())
 	return executor, executor.Open()
 }
 
@@ -134,6 +135,7 @@ func (s *Server) startBOS1(ctx context.Context, api huma.API, service *bos.Servi
 		return err
 	}
 	s.onStop(executor.Close)
+	executor.QuietUntil(s.quietUntil())
 	if err := executor.Open(); err != nil {
 		return err
 	}

@@ -68,6 +68,7 @@ type Server struct {
 	listener net.Listener
 	door     *door
 	lease    *lead.Lease // nil on a database of its own
+	leads    time.Time   // since when
 	http     *http.Server
 	served   chan struct{} // closed when http has ended
 	stopping chan struct{}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,6 +58,8 @@ type Executor struct {
 	mu      sync.Mutex
 	waiting []waiting
 	running map[string]*process
+	quiet   time.Time       // zero once it has come
+	missed  map[string]bool // asked for while it was quiet, without a trace
 }
 
 // waiting is a job without a process.
@@ -100,7 +103,7 @@ func New(cfg Config) (*Executor, error) {
 		return nil, fmt.Errorf("create directory of jobs: %w", err)
 	}
 	return &Executor{cfg: cfg, changed: make(chan string, 4096), closed: make(chan struct{}),
-		followers: followers{job: map[string]map[chan struct{}]bool{}}, running: map[string]*process{}}, nil
+		followers: followers{job: map[string]map[chan struct{}]bool{}}, running: map[string]*process{}, missed: map[string]bool{}}, nil
 }
 
 // Open takes up the jobs that an earlier executor left: it watches those that
@@ -144,7 +147,48 @@ func (e *Executor) Open() error {
 		e.enqueue(info.Name())
 	}
 	e.dispatch()
+	if !e.quiet.IsZero() {
+		left := e.quiet.Sub(e.cfg.Now())
+		e.watches.Go(func() { e.keepQuiet(left) })
+	}
 	return nil
+}
+
+// QuietUntil is for before Open: to that time jobs may run that another machine
+// has started, and that are to go on here if they left no trace. Until then none
+// is started, and none is lost.
+func (e *Executor) QuietUntil(t time.Time) { e.quiet = t }
+
+// keepQuiet starts what waits, and tells what is lost, once jobs of another
+// machine have ended.
+func (e *Executor) keepQuiet(left time.Duration) {
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-e.closed:
+		return
+	}
+	e.mu.Lock()
+	e.quiet = time.Time{}
+	missed := slices.Collect(maps.Keys(e.missed))
+	clear(e.missed)
+	e.mu.Unlock()
+	e.dispatch()
+	for _, id := range missed {
+		e.tell(id)
+	}
+}
+
+// missing is the state of a job that left no trace here.
+func (e *Executor) missing(id string) job.State {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.quiet.IsZero() {
+		return job.State{Phase: job.Lost, Message: "no trace of the job"}
+	}
+	e.missed[id] = true
+	return job.State{Phase: job.Running}
 }
 
 // Close ends watching. The jobs go on, for as long as jobs do without a server.
@@ -256,6 +300,9 @@ func (e *Executor) enqueue(id string) {
 func (e *Executor) dispatch() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if !e.quiet.IsZero() {
+		return
+	}
 	busy := 0
 	for id, p := range e.running {
 		if !p.free && (len(e.waiting) == 0 || !e.stuck(id)) {

@@ -105,3 +105,76 @@ func TestJobEndsWhenItsDirectoryIsGone(t *testing.T) {
 	nothingLeft(t, id)
 	b.until(id, job.Lost)
 }
+
+// A job that may go on to a time only ends then, though its server is there and
+// it would go on by itself.
+func TestJobEndsAtTheTimeThatItIsTold(t *testing.T) {
+	b := newBench(t, nil)
+	id := fmt.Sprintf("job-limit-%d", os.Getpid())
+	if err := job.Limit(b.cfg.Dir, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Start(job.Spec{ID: id}, how("daemon")); err != nil {
+		t.Fatal(err)
+	}
+	b.file(id, "daemon")
+	if err := job.Limit(b.cfg.Dir, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	nothingLeft(t, id)
+	if s := b.until(id, job.Failed); !strings.Contains(s.Message, "no longer leads") {
+		t.Errorf("%+v", s)
+	}
+	late := id + "-late"
+	if err := b.Start(job.Spec{ID: late}, how("daemon")); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.until(late, job.Failed); !strings.Contains(s.Message, "no longer leads") {
+		t.Errorf("a job that starts too late: %+v", s)
+	}
+	if err := job.Limit(b.cfg.Dir, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	free := id + "-free"
+	if err := b.Start(job.Spec{ID: free}, how("ok")); err != nil {
+		t.Fatal(err)
+	}
+	b.until(free, job.Succeeded)
+}
+
+// Who takes another machine's place starts nothing, and gives nothing up, while
+// jobs of that machine may run.
+func TestNothingIsLostOrStartedWhileItIsQuiet(t *testing.T) {
+	b := newBench(t, nil)
+	b.Close()
+	e, err := New(b.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Executor = e
+	e.QuietUntil(time.Now().Add(500 * time.Millisecond))
+	if err := e.Open(); err != nil {
+		t.Fatal(err)
+	}
+	if s := e.State("elsewhere"); s.Phase != job.Running {
+		t.Errorf("a job of another machine: %+v", s)
+	}
+	if err := e.Start(job.Spec{ID: "new"}, how("ok")); err != nil {
+		t.Fatal(err)
+	}
+	if s := e.State("new"); s.Phase != job.Waiting {
+		t.Errorf("a job of now: %+v", s)
+	}
+	told := map[string]bool{}
+	for limit := time.After(30 * time.Second); !told["elsewhere"] || e.State("new").Phase != job.Succeeded; {
+		select {
+		case id := <-e.Changed():
+			told[id] = true
+		case <-limit:
+			t.Fatalf("told of %v, the new one is %+v", told, e.State("new"))
+		}
+	}
+	if s := e.State("elsewhere"); s.Phase != job.Lost {
+		t.Errorf("%+v", s)
+	}
+}

@@ -123,7 +123,7 @@ func (e *Executor) state(id string) job.State {
 	if r, err := d.Result(); err == nil { // it ended while we looked
 		return ended(r)
 	}
-	return job.State{Phase: job.Lost, Message: "no trace of the job"}
+	return e.missing(id)
 }
 
 func ended(r job.Result) job.State {

@@ -45,6 +45,8 @@ type State struct {
 	Leader Member
 	// Alone: no other member was here of late.
 	Alone bool
+	// TookOver: the lease was another member's, who did not give it up.
+	TookOver bool
 	// Err is why nothing is known, or why this member does not claim.
 	Err error
 }
@@ -179,7 +181,7 @@ func (l *Lease) note(asked time.Time, found answer, heard bool) {
 	defer l.mu.Unlock()
 	switch {
 	case !heard:
-		found.State.Leading, found.State.Alone = l.term != 0, l.state.Alone
+		found.State.Leading, found.State.Alone, found.State.TookOver = l.term != 0, l.state.Alone, l.state.TookOver
 		if l.term != 0 {
 			found.State.Leader = l.self
 		}
@@ -192,8 +194,11 @@ func (l *Lease) note(asked time.Time, found answer, heard bool) {
 			close(l.lost)
 		}
 	case found.term != 0 && !l.isLost():
+		found.State.Leading, found.State.TookOver = true, l.state.TookOver
+		if l.term == 0 {
+			found.State.TookOver = found.before != "" && found.before != l.self.ID
+		}
 		l.term, l.until = found.term, asked.Add(Length)
-		found.State.Leading = true
 	}
 	l.state = found.State
 	close(l.changed)

@@ -89,7 +89,7 @@ func TestOneLeadsAndTheOtherTakesOver(t *testing.T) {
 	}
 	one.Stop(0)
 	s := until(t, two, "the lease that was given up", leads)
-	if s.Leader.ID != "two" {
+	if s.Leader.ID != "two" || s.TookOver {
 		t.Errorf("%+v", s)
 	}
 }
@@ -115,7 +115,9 @@ func TestHolderIsNotSureOnceAnotherCanHaveTheLease(t *testing.T) {
 	if left := one.Left(); left != 0 {
 		t.Errorf("%v left of what it has lost", left)
 	}
-	until(t, two, "the lease", leads)
+	if s := until(t, two, "the lease", leads); !s.TookOver {
+		t.Errorf("it has been given up: %+v", s)
+	}
 }
 
 // While the database does not answer the holder is not sure; when it does again,
@@ -171,7 +173,7 @@ func TestServerTakesUpItsOwnLease(t *testing.T) {
 	d.exec("UPDATE drover_lead SET holder = 'one', renewed = now(), expires = now() + interval '1 hour'")
 	again := d.join("one", 1)
 	defer again.Stop(0)
-	if s, _ := again.State(); !s.Leading {
+	if s, _ := again.State(); !s.Leading || s.TookOver {
 		t.Errorf("%+v", s)
 	}
 }

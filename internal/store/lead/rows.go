@@ -53,7 +53,8 @@ func (l *Lease) connect(ctx context.Context) error {
 // it does not.
 type answer struct {
 	State
-	term int64
+	term   int64
+	before string // who held the lease until then
 }
 
 const (
@@ -66,10 +67,10 @@ const (
 	// first claim on.
 	claim = `UPDATE drover_lead AS l SET holder = $1, url = $2, renewed = now(), expires = now() + make_interval(secs => $3),
 			term = CASE WHEN l.holder = $1 AND l.term = $4 THEN l.term ELSE l.term + 1 END
-		FROM drover_members AS me
+		FROM drover_members AS me, (SELECT holder FROM drover_lead FOR UPDATE) AS before
 		WHERE me.id = $1 AND (l.holder = $1 OR l.expires < now()
 			AND (l.holder = '' OR l.renewed > me.joined OR l.expires < now() - make_interval(secs => $5)))
-		RETURNING l.term`
+		RETURNING l.term, before.holder`
 
 	leader = `SELECT holder, url, expires > now(), NOT EXISTS
 		(SELECT FROM drover_members WHERE id <> $1 AND seen > now() - make_interval(secs => $2)) FROM drover_lead`
@@ -98,7 +99,7 @@ func (l *Lease) exchange(ctx context.Context) (answer, error) {
 	b.Queue(present, l.self.ID, l.self.URL, l.self.Schema, missed.Seconds())
 	if newer == nil && !l.isLost() {
 		b.Queue(claim, l.self.ID, l.self.URL, Length.Seconds(), term, Unknown.Seconds()).QueryRow(func(row pgx.Row) error {
-			if err := row.Scan(&a.term); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			if err := row.Scan(&a.term, &a.before); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 				return err
 			}
 			return nil

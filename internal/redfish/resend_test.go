@@ -179,3 +179,39 @@ func TestABMCThatIsGoneDoesNotAnswerOnAKeptConnection(t *testing.T) {
 		t.Errorf("a reset of a BMC that is gone: %v", err)
 	}
 }
+
+// What may not be sent is not, on a new connection or on a kept one, and is told
+// not to have been.
+func TestNothingIsSentThatMayNotBe(t *testing.T) {
+	s := &script{bodies: map[string]int{}}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go s.serve(l)
+	d := redfish.New(2)
+	defer d.Close()
+	refused := errors.New("another server leads")
+	allowed := true
+	d.Guard(func(context.Context) error {
+		if allowed {
+			return nil
+		}
+		return refused
+	})
+	for i := range 4 {
+		allowed = i%2 == 1
+		kind := fmt.Sprint("Reset", i)
+		err := d.Reset(t.Context(), l.Addr().String(), login, resetPath, kind)
+		s.mu.Lock()
+		sent := s.bodies[`{"ResetType":"`+kind+`"}`]
+		s.mu.Unlock()
+		switch {
+		case allowed && (err != nil || sent != 1):
+			t.Errorf("%s: %v, sent %d times", kind, err, sent)
+		case !allowed && (!errors.Is(err, refused) || !redfish.NotTaken(err) || sent != 0):
+			t.Errorf("%s: %v, sent %d times", kind, err, sent)
+		}
+	}
+}

@@ -122,6 +122,8 @@ func TestRefusedConfigurationsNameTheKey(t *testing.T) {
 		"listen: expected":                      {"--listen", "127.0.0.1:http"},
 		"s3-endpoint: ":                         {"--s3-endpoint", "s3.example.org", "--s3-access-key", "a", "--s3-secret-key", "b"},
 		"advertise: ":                           {"--advertise", "10.1.0.1:8080"},
+		"peer-url: only servers":                {"--peer-url", "http://10.1.0.1:8080"},
+		"peer-url: ":                            {"--peer-url", "10.1.0.1:8080", "--database", "postgres://x"},
 		"kafka: expected":                       {"--kafka", "kafka.example.org"},
 		"kafka: expected HOST:PORT of a broker": {"--kafka-tls"},
 		"kafka-wait":                            {"--kafka", "k:9092", "--kafka-wait", "0s"},

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/store"
 	"github.com/drover-hpc/drover/internal/store/lead"
@@ -84,6 +86,10 @@ func (s *Server) waitForLead(ctx context.Context) error {
 		if state.Leading {
 			slog.Info("this server leads", "member", state.Leader.ID)
 			return nil
+		}
+		if state.Leader.ID != "" && s.config.S3Endpoint == "" {
+			return fault.New(fault.Invalid, "s3-endpoint: another server, %s, leads on this database and keeps artifacts where this one cannot read them: "+
+				"expected an object store that all use, or a database of its own", cmp.Or(state.Leader.URL, state.Leader.ID))
 		}
 		if text := standing(state); text != told {
 			slog.Info("standing by", "state", text)

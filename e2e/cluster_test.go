@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -58,17 +59,18 @@ func run(m *testing.M) int {
 
 // cluster is a server, its fleet, and what the main job needs.
 type cluster struct {
-	t      *testing.T
-	dir    string
-	listen string
-	s3     string
-	flags  []string   // of the server, besides those that all have
-	binary string     // of the server
-	fleet  *sim.Fleet // nil: the server simulates one itself
-	nodes  []string
-	server *exec.Cmd
-	ended  <-chan struct{} // closed when the server has
-	log    *os.File
+	t       *testing.T
+	dir     string
+	listen  string
+	s3      string
+	flags   []string   // of the server, besides those that all have
+	binary  string     // of the server
+	fleet   *sim.Fleet // nil: the server simulates one itself
+	nodes   []string
+	members *members // nil: there is one server
+	server  *exec.Cmd
+	ended   <-chan struct{} // closed when the server has
+	log     *os.File
 
 	patience time.Duration // bounds every wait
 	pause    time.Duration // between two looks
@@ -84,21 +86,42 @@ const patience = 3 * time.Minute
 // stopsWithin is what SIGTERM may take; a service manager gives no more.
 const stopsWithin = 30 * time.Second
 
-// newCluster is a cluster whose fleet lives in the test; flags go to the server.
+// newCluster is a cluster whose fleet lives in the test; flags go to the server,
+// or to each of two on one database.
 func newCluster(t *testing.T, nodes int, flags ...string) *cluster {
 	t.Helper()
 	c := prepare(t, flags)
+	if twoServers && !slices.Contains(flags, "--database") {
+		c.withMembers(2)
+	}
+	c.withFleet(nodes)
+	return c
+}
+
+// twoServers has each cluster of nodes be driven by two servers on PostgreSQL.
+var twoServers = os.Getenv("TWO_SERVERS") != ""
+
+// alone skips a test of what is otherwise where there are two servers.
+func alone(t *testing.T, why string) {
+	if twoServers {
+		t.Skip("with two servers: " + why)
+	}
+}
+
+// withFleet starts the cluster with nodes that live in the test.
+func (c *cluster) withFleet(nodes int) {
+	c.t.Helper()
 	var err error
 	c.fleet, err = sim.New(sim.Options{Nodes: nodes, Dir: filepath.Join(c.dir, "fleet"), Gateway: c.url(), RunCommands: true,
 		BootDelay: 100 * time.Millisecond, OnDelay: 50 * time.Millisecond, OffDelay: 100 * time.Millisecond, Pace: 0.1})
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	if err := c.fleet.Start(context.Background()); err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	if why := c.fleet.CommandsRefused(); why != "" {
-		need.Met(t, errors.New(why))
+		need.Met(c.t, errors.New(why))
 	}
 	for _, n := range c.fleet.Nodes() {
 		c.nodes = append(c.nodes, n.Xname())
@@ -106,7 +129,6 @@ func newCluster(t *testing.T, nodes int, flags ...string) *cluster {
 	c.flags = append(c.flags, "--ssh-port", fmt.Sprint(c.fleet.SSHPort()))
 	c.start()
 	c.discover()
-	return c
 }
 
 // newSimulation is a cluster whose server simulates the fleet itself.
@@ -149,6 +171,10 @@ func (c *cluster) url() string { return "http://" + c.listen }
 
 func (c *cluster) start() {
 	c.t.Helper()
+	if c.members != nil {
+		c.members.start()
+		return
+	}
 	data := filepath.Join(c.dir, "data")
 	c.server = exec.Command(c.binary, append([]string{"serve", "--listen", c.listen, "--s3-listen", c.s3, "--data", data,
 		"--poll-power", "2s"}, c.flags...)...)
@@ -174,6 +200,10 @@ func (c *cluster) start() {
 
 // kill ends the server as a power cut would.
 func (c *cluster) kill() {
+	if c.members != nil {
+		c.members.kill()
+		return
+	}
 	c.server.Process.Kill()
 	<-c.ended
 }
@@ -182,6 +212,10 @@ func (c *cluster) kill() {
 // well, and soon.
 func (c *cluster) terminate() {
 	c.t.Helper()
+	if c.members != nil {
+		c.members.terminate()
+		return
+	}
 	c.server.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-c.ended:
@@ -196,6 +230,9 @@ func (c *cluster) terminate() {
 }
 
 func (c *cluster) stop() {
+	if c.members != nil {
+		c.terminate()
+	}
 	if c.server != nil {
 		select {
 		case <-c.ended: // killed

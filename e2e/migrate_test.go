@@ -18,6 +18,7 @@ import (
 // comes back with what happened there.
 func TestSiteMovesToPostgreSQLAndBack(t *testing.T) {
 	t.Parallel()
+	alone(t, "the site is on PostgreSQL")
 	c := newCluster(t, 3)
 	c.gated()
 	before := c.allResets()

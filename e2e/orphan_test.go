@@ -12,6 +12,7 @@ import (
 // server comes in time.
 func TestPlaybookEndsWhenTheServerStaysAway(t *testing.T) {
 	t.Parallel()
+	alone(t, "jobs end with the server that started them")
 	c := newCluster(t, 1, "--job-orphan-timeout", "3s")
 	gate := c.gated()
 	c.write(gate, "")
@@ -33,6 +34,7 @@ func TestPlaybookEndsWhenTheServerStaysAway(t *testing.T) {
 // Nothing of a job goes on without the data it belongs to.
 func TestPlaybookEndsWhenTheDataIsGone(t *testing.T) {
 	t.Parallel()
+	alone(t, "jobs end with the server that started them")
 	c := newCluster(t, 1)
 	c.write(c.gated(), "")
 	c.session("one", "boot")

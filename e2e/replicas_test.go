@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,8 +21,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/drover-hpc/drover/internal/s3"
-	"github.com/drover-hpc/drover/internal/sim"
 	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
@@ -29,7 +28,6 @@ import (
 type member struct {
 	listen, data string
 	flags        []string
-	log          *os.File
 	cmd          *exec.Cmd
 	ended        chan struct{}
 }
@@ -37,68 +35,111 @@ type member struct {
 // members are servers on one database, behind a balancer that each call goes
 // through, to one after another.
 type members struct {
-	*cluster
+	c     *cluster
 	each  []*member
 	turn  atomic.Int64
 	cable *cable // to the database
 }
 
-// newMembers has n servers and a fleet whose nodes know the balancer alone.
-func newMembers(t *testing.T, n, nodes int) *members {
-	t.Helper()
-	c := prepare(t, nil)
-	m := &members{cluster: c}
+// withMembers has the cluster, which has not begun, be n servers, whose clients
+// know the balancer alone.
+func (c *cluster) withMembers(n int) *members {
+	c.t.Helper()
+	m := &members{c: c}
+	c.members = m
 	c.ended = make(chan struct{}) // a server that ends is looked for where it matters
-	keys := s3.Credentials{AccessKey: "drover", SecretKey: "of-the-test"}
-	objects, err := s3.StartServer(t.Context(), s3.ServerConfig{Dir: filepath.Join(c.dir, "s3"), Listen: "127.0.0.1:0", Credentials: keys})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(objects.Stop)
+	m.startObjects()
 	front := httptest.NewServer(m)
-	t.Cleanup(front.Close)
+	c.t.Cleanup(front.Close)
 	c.listen = strings.TrimPrefix(front.URL, "http://")
-	if c.fleet, err = sim.New(sim.Options{Nodes: nodes, Dir: filepath.Join(c.dir, "fleet"), Gateway: c.url(), RunCommands: true,
-		BootDelay: 100 * time.Millisecond, OnDelay: 50 * time.Millisecond, OffDelay: 100 * time.Millisecond, Pace: 0.1}); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.fleet.Start(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	for _, n := range c.fleet.Nodes() {
-		c.nodes = append(c.nodes, n.Xname())
-	}
-	t.Cleanup(func() {
-		for _, one := range m.each {
-			one.signal(syscall.SIGKILL)
-		}
-	})
-	m.cable = newCable(t, storetest.Postgres(t))
+	m.cable = newCable(c.t, storetest.Postgres(c.t))
 	for i := range n {
-		m.each = append(m.each, &member{listen: freeAddress(t), data: filepath.Join(c.dir, fmt.Sprint("data", i)), log: c.log,
-			flags: []string{"--database", m.cable.url, "--advertise", c.url(), "--s3-endpoint", objects.Endpoint(), "--s3-access-key", keys.AccessKey,
-				"--s3-secret-key", keys.SecretKey, "--ssh-port", fmt.Sprint(c.fleet.SSHPort()), "--poll-power", "2s", "--max-sessions", "2"}})
-		m.start(i)
+		m.each = append(m.each, &member{listen: freeAddress(c.t), data: filepath.Join(c.dir, fmt.Sprint("data", i)),
+			flags: []string{"--database", m.cable.url, "--advertise", c.url(), "--poll-power", "2s",
+				"--s3-endpoint", "http://" + c.s3, "--s3-access-key", objectKey, "--s3-secret-key", objectKey}})
 	}
-	c.discover()
 	return m
 }
 
-// start starts a member and waits until it answers.
-func (m *members) start(i int) {
-	m.t.Helper()
-	one := m.each[i]
-	one.cmd = exec.Command(m.binary, append([]string{"serve", "--listen", one.listen, "--data", one.data}, one.flags...)...)
-	one.cmd.Stdout, one.cmd.Stderr = one.log, one.log
+// objectKey is both keys of the object store.
+const objectKey = "drover-of-the-test"
+
+// startObjects starts the object store that all use: that of a server that does
+// nothing else.
+func (m *members) startObjects() {
+	m.c.t.Helper()
+	store := &member{listen: freeAddress(m.c.t), data: filepath.Join(m.c.dir, "objects")}
+	store.cmd = exec.Command(m.c.binary, "serve", "--listen", store.listen, "--s3-listen", m.c.s3, "--data", store.data,
+		"--s3-access-key", objectKey, "--s3-secret-key", objectKey)
+	m.c.t.Cleanup(func() { store.signal(syscall.SIGKILL) })
+	m.launch("the object store", store)
+}
+
+// newMembers is a cluster of two servers.
+func newMembers(t *testing.T, nodes int, flags ...string) *members {
+	t.Helper()
+	c := prepare(t, flags)
+	m := c.withMembers(2)
+	c.withFleet(nodes)
+	return m
+}
+
+// start starts the members that do not run, and waits until they answer.
+func (m *members) start() {
+	m.c.t.Helper()
+	for i, one := range m.each {
+		if one.runs() {
+			continue
+		}
+		one.cmd = exec.Command(m.c.binary, slices.Concat([]string{"serve", "--listen", one.listen, "--data", one.data}, one.flags, m.c.flags)...)
+		m.launch(fmt.Sprint("server ", i), one)
+	}
+}
+
+// launch starts a server and waits until it answers.
+func (m *members) launch(name string, one *member) {
+	m.c.t.Helper()
+	one.cmd.Stdout, one.cmd.Stderr = m.c.log, m.c.log
 	if err := one.cmd.Start(); err != nil {
-		m.t.Fatal(err)
+		m.c.t.Fatal(err)
 	}
 	one.ended = make(chan struct{})
 	go func() {
 		one.cmd.Wait()
 		close(one.ended)
 	}()
-	m.wait(fmt.Sprintf("server %d answers", i), one.ended, func() bool { return m.ready(i) != "" })
+	m.c.wait(name+" answers", one.ended, func() bool { return one.ready() != "" })
+}
+
+// kill ends the one that leads as a power cut would.
+func (m *members) kill() {
+	m.c.t.Helper()
+	m.each[m.leader()].signal(syscall.SIGKILL)
+}
+
+// terminate ends all as an administrator does.
+func (m *members) terminate() {
+	m.c.t.Helper()
+	for _, one := range m.each {
+		if one.runs() {
+			one.signal(syscall.SIGTERM)
+			if !one.cmd.ProcessState.Success() {
+				m.c.t.Errorf("a server stopped with: %v", one.cmd.ProcessState)
+			}
+		}
+	}
+}
+
+func (one *member) runs() bool {
+	if one.cmd == nil {
+		return false
+	}
+	select {
+	case <-one.ended:
+		return false
+	default:
+		return true
+	}
 }
 
 func (one *member) signal(s syscall.Signal) {
@@ -110,9 +151,9 @@ func (one *member) signal(s syscall.Signal) {
 
 // ready is what a member says of itself; empty: it answers nothing, or that it
 // is not ready.
-func (m *members) ready(i int) string {
+func (one *member) ready() string {
 	client := http.Client{Timeout: time.Second}
-	resp, err := client.Get("http://" + m.each[i].listen + "/readyz")
+	resp, err := client.Get("http://" + one.listen + "/readyz")
 	if err != nil {
 		return ""
 	}
@@ -126,10 +167,10 @@ func (m *members) ready(i int) string {
 
 // leader is the member that answers without another.
 func (m *members) leader() (leader int) {
-	m.t.Helper()
-	m.eventually("a server leads", func() bool {
+	m.c.t.Helper()
+	m.c.eventually("a server leads", func() bool {
 		for i := range m.each {
-			if m.ready(i) == "ok" {
+			if m.each[i].ready() == "ok" {
 				leader = i
 				return true
 			}
@@ -243,17 +284,17 @@ func (c *cable) cut(is bool) {
 // takesOver waits until another member than the one leads and answers, and
 // tells how long that took.
 func (m *members) takesOver(from int) {
-	m.t.Helper()
+	m.c.t.Helper()
 	begun := time.Now()
-	m.eventually("another server leads", func() bool {
+	m.c.eventually("another server leads", func() bool {
 		for i := range m.each {
-			if i != from && m.ready(i) == "ok" {
+			if i != from && m.each[i].ready() == "ok" {
 				return true
 			}
 		}
 		return false
 	})
-	m.t.Logf("another server led after %v", time.Since(begun).Round(100*time.Millisecond))
+	m.c.t.Logf("another server led after %v", time.Since(begun).Round(100*time.Millisecond))
 }
 
 // whole: all that can be tried of several servers, with 200 nodes, or so many.
@@ -271,19 +312,21 @@ func TestAnotherServerTakesThePlaceOfTheOneThatLeads(t *testing.T) {
 	if all {
 		outage = 30 * time.Second
 	}
-	m := newMembers(t, 2, nodes)
-	gate := m.gated()
-	m.succeed(m.session("one", "boot"))
+	m := newMembers(t, nodes, "--max-sessions", "2")
+	c := m.c
+	c.patience *= time.Duration(1 + nodes/50) // Ansible takes its time
+	gate := c.gated()
+	c.succeed(c.session("one", "boot"))
 	reboot := func(name string, moment moment, do func()) {
-		m.act(name, func() {
-			before := m.allResets()
-			m.write(gate, "")
-			session := m.session("one", "reboot")
-			m.eventually("the moment has come", func() bool { return moment(m.cluster, m.nodes[0]) })
+		c.act(name, func() {
+			before := c.allResets()
+			c.write(gate, "")
+			session := c.session("one", "reboot")
+			c.eventually("the moment has come", func() bool { return moment(c, c.nodes[0]) })
 			do()
-			m.remove(gate)
-			m.succeed(session)
-			m.resetOnce(before, "GracefulShutdown", "On")
+			c.remove(gate)
+			c.succeed(session)
+			c.resetOnce(before, "GracefulShutdown", "On")
 		})
 	}
 	for _, dies := range []struct {
@@ -304,19 +347,19 @@ func TestAnotherServerTakesThePlaceOfTheOneThatLeads(t *testing.T) {
 			leader := m.leader()
 			m.each[leader].signal(syscall.SIGKILL)
 			m.takesOver(leader)
-			m.start(leader)
+			m.start()
 		})
 	}
 	reboot("the other one dies", status("power_on_called"), func() {
 		other := 1 - m.leader()
 		m.each[other].signal(syscall.SIGKILL)
-		m.start(other)
+		m.start()
 	})
 	reboot("the leader stops as it is told to", ansibleRuns, func() {
 		leader := m.leader()
 		m.each[leader].signal(syscall.SIGTERM)
 		m.takesOver(leader)
-		m.start(leader)
+		m.start()
 	})
 	reboot("the leader stands still while nodes go off", status("power_off_gracefully_called"), func() { m.standsStill(outage) })
 	if all {
@@ -332,12 +375,12 @@ func TestAnotherServerTakesThePlaceOfTheOneThatLeads(t *testing.T) {
 
 // standsStill stops the leader for so long, and has it go on.
 func (m *members) standsStill(outage time.Duration) {
-	m.t.Helper()
+	m.c.t.Helper()
 	leader := m.leader()
 	m.each[leader].signal(syscall.SIGSTOP)
 	over := time.After(outage)
 	m.takesOver(leader)
 	<-over
 	m.each[leader].signal(syscall.SIGCONT)
-	m.eventually("it stands by", func() bool { return strings.HasPrefix(m.ready(leader), "ok, by way of") })
+	m.c.eventually("it stands by", func() bool { return strings.HasPrefix(m.each[leader].ready(), "ok, by way of") })
 }

@@ -17,6 +17,7 @@ import (
 // log, results and the page behind the record's link tell of every host.
 func TestSessionIsFollowedAndItsResultsAreKept(t *testing.T) {
 	t.Parallel()
+	alone(t, "what a job wrote is on its server's machine")
 	c := newCluster(t, 2)
 	gate := c.write("gate/closed", "")
 	c.configure("first", fmt.Sprintf("- hosts: Compute\n  connection: local\n  gather_facts: false\n  tasks:\n"+

@@ -222,6 +222,13 @@ func (c *cluster) drivenOnce(session string, before map[string]map[string]int, r
 // and that each node was configured to the end.
 func (c *cluster) resetOnce(before map[string]map[string]int, resets ...string) {
 	c.t.Helper()
+	c.resetsAre(before, resets...)
+	c.configured()
+}
+
+// resetsAre wants that each BMC got these resets and no others since before.
+func (c *cluster) resetsAre(before map[string]map[string]int, resets ...string) {
+	c.t.Helper()
 	want := map[string]int{}
 	for _, r := range resets {
 		want[r] = 1
@@ -231,7 +238,6 @@ func (c *cluster) resetOnce(before map[string]map[string]int, resets ...string) 
 			c.t.Errorf("%s: resets %v since the session began, want %v", n, got, want)
 		}
 	}
-	c.configured()
 }
 
 // configured wants that the playbook came to its end on each node.

@@ -153,6 +153,10 @@ func (d *door) pass(w http.ResponseWriter, r *http.Request, base string) (answer
 			p.SetXForwarded()
 			p.Out.Header.Set(passed, "drover")
 		},
+		ModifyResponse: func(resp *http.Response) error {
+			resp.Header.Del(requestID) // it is there already
+			return nil
+		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			var op *net.OpError
 			unsent, harmless := errors.As(err, &op) && op.Op == "dial", r.Method == http.MethodGet || r.Method == http.MethodHead

@@ -193,7 +193,7 @@ func (s *Server) listen() {
 		return
 	}
 	crowd := newCrowd(crowdLimits, s.door, s.now)
-	s.http = &http.Server{Handler: crowd, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: unusedConnection, ConnState: crowd.connections.Note,
+	s.http = &http.Server{Handler: named{next: crowd, log: slog.Default(), now: s.now}, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: unusedConnection, ConnState: crowd.connections.Note,
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
 	s.served = make(chan struct{})
 	go func() {

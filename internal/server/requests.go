@@ -1,0 +1,96 @@
+package server
+
+import (
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// requestID is the header that names a request, in its answer and in the logs of
+// all who deal with it.
+const requestID = "X-Request-Id"
+
+// maxRequestID is the longest name that a client's is taken over with.
+const maxRequestID = 128
+
+// named gives each request a name, unless its client has, and logs how it was
+// answered: what failed as an error, all else for who debugs.
+type named struct {
+	next http.Handler
+	log  *slog.Logger
+	now  func() time.Time
+}
+
+func (n named) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a := &noted{ResponseWriter: w}
+	a.id[0] = r.Header.Get(requestID)
+	if !plain(a.id[0]) {
+		a.id[0] = strconv.FormatUint(rand.Uint64(), 36)
+		r.Header[requestID] = a.id[:]
+	}
+	w.Header()[requestID] = a.id[:]
+	begun := n.now()
+	n.next.ServeHTTP(a, r)
+	level := slog.LevelDebug
+	if a.status >= http.StatusInternalServerError && a.status != http.StatusServiceUnavailable { // which says so itself, and in crowds
+		level = slog.LevelError
+	}
+	if n.log.Enabled(r.Context(), level) {
+		n.log.Log(r.Context(), level, "request", "id", a.id[0], "method", r.Method, "path", r.URL.Path, "from", r.RemoteAddr,
+			"status", a.status, "took", n.now().Sub(begun), "problem", string(a.problem))
+	}
+}
+
+// plain tells whether a client's name for a request can be logged and answered
+// as it is.
+func plain(id string) bool {
+	if id == "" || len(id) > maxRequestID {
+		return false
+	}
+	for i := range len(id) {
+		if c := id[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// noted is an answer of which is known how it began.
+type noted struct {
+	http.ResponseWriter
+	id      [1]string
+	status  int
+	problem []byte // the beginning of an answer that tells of a failure
+}
+
+// keptProblem is how much is kept of such an answer, in bytes.
+const keptProblem = 300
+
+func (a *noted) WriteHeader(status int) {
+	if a.status < http.StatusOK { // not yet, or one that only announces the answer
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *noted) Write(p []byte) (int, error) {
+	if a.status < http.StatusOK {
+		a.status = http.StatusOK
+	}
+	if a.status >= http.StatusInternalServerError && len(a.problem) < keptProblem {
+		a.problem = append(a.problem, p[:min(len(p), keptProblem-len(a.problem))]...)
+	}
+	return a.ResponseWriter.Write(p)
+}
+
+// Flush is asked for by who streams.
+func (a *noted) Flush() {
+	if f, ok := a.ResponseWriter.(http.Flusher); ok {
+		f.Flush()
+	}
+}
+
+// Unwrap is for http.ResponseController.
+func (a *noted) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -2,15 +2,12 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
 
@@ -96,32 +93,39 @@ func (postgresDialect) anyOf(column string, n int, values []string) (string, any
 
 func (postgresDialect) lockRows() string { return " FOR UPDATE" }
 
-// Few rows go as one statement each; many by COPY into a temporary table and
-// one INSERT ... SELECT.
-func (d postgresDialect) insert(ctx context.Context, conn connection, table string, columns []string, rows [][]any, onConflict string) error {
-	if len(rows) <= 8 {
-		return sqliteDialect{}.insert(ctx, conn, table, columns, rows, onConflict)
+// All rows go as one statement with an array for each column: one exchange,
+// however many there are.
+func (postgresDialect) insert(ctx context.Context, conn connection, table string, columns []string, rows [][]any, onConflict string) error {
+	if len(rows) == 0 {
+		return nil
 	}
-	tmp := "incoming_" + table
-	if _, err := conn.ExecContext(ctx, fmt.Sprintf(
-		"CREATE TEMPORARY TABLE IF NOT EXISTS %s (LIKE %s) ON COMMIT DELETE ROWS", tmp, table)); err != nil {
-		return err
+	arrays, marks := make([]any, len(columns)), make([]string, len(columns))
+	for i := range columns {
+		var kind string
+		switch rows[0][i].(type) {
+		case string:
+			arrays[i], kind = column[string](rows, i), "text"
+		case int64:
+			arrays[i], kind = column[int64](rows, i), "bigint"
+		case []byte:
+			arrays[i], kind = column[[]byte](rows, i), "bytea"
+		default:
+			return fmt.Errorf("column %s of %s: no array of %T", columns[i], table, rows[0][i])
+		}
+		marks[i] = fmt.Sprintf("$%d::%s[]", i+1, kind)
 	}
-	err := conn.(*sql.Conn).Raw(func(c any) error {
-		_, err := c.(*stdlib.Conn).Conn().CopyFrom(ctx, pgx.Identifier{tmp}, columns, pgx.CopyFromRows(rows))
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	list := strings.Join(columns, ",")
-	_, err = conn.ExecContext(ctx, fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s %s",
-		table, list, list, tmp, onConflict))
-	if err != nil {
-		return err
-	}
-	_, err = conn.ExecContext(ctx, "DELETE FROM "+tmp) // a second bulk write in the same transaction
+	_, err := conn.ExecContext(ctx, fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM unnest(%s) %s",
+		table, strings.Join(columns, ","), strings.Join(marks, ","), onConflict), arrays...)
 	return err
+}
+
+// column is the i-th value of each row.
+func column[T any](rows [][]any, i int) []T {
+	values := make([]T, len(rows))
+	for j, row := range rows {
+		values[j] = row[i].(T)
+	}
+	return values
 }
 
 // replaceExisting is the clause that replaces everything but the key, the first column, and counts the

@@ -53,22 +53,24 @@ func run(ctx context.Context, c Config) error {
 	select {
 	case <-ctx.Done():
 	case <-s.Lost():
-		return again()
+		return again("another server on the database leads now")
+	case <-s.db.Unsure():
+		return again("the database broke off in the middle of a commit, and nobody knows whether it happened")
 	}
 	slog.Info("stopping")
 	s.Stop()
 	return nil
 }
 
-// again starts this program anew in the same process, to stand by. Another server
-// leads: nothing of what this one was at may go on, wherever it stands.
-func again() error {
-	slog.Error("another server on the database leads now: starting again, to stand by")
+// again starts this program anew in the same process: nothing of what it was at
+// may go on, wherever it stands, and nothing of what it remembers may be used.
+func again(why string) error {
+	slog.Error("starting again", "reason", why)
 	program, err := os.Executable()
 	if err == nil {
 		err = syscall.Exec(program, os.Args, os.Environ())
 	}
-	return fault.New(fault.Unavailable, "another server on the database leads now, and this one cannot start again: %w", err)
+	return fault.New(fault.Unavailable, "%s, and this one cannot start again: %w", why, err)
 }
 
 func setLog(level string) error {

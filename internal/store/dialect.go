@@ -2,11 +2,14 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
 )
@@ -27,6 +30,14 @@ type dialect interface {
 	duplicate(err error) bool
 	// refused tells whether err says that a value can never be stored.
 	refused(err error) bool
+	// fits tells whether a key or the value of a column can be stored.
+	fits(value string) bool
+	// prepares tells whether statements have to be prepared to be cheap.
+	prepares() bool
+	// ready is what the writer's connection begins with.
+	ready(ctx context.Context, conn *sql.Conn) error
+	// unsure tells whether, by the error of a commit, it may have happened.
+	unsure(err error) bool
 }
 
 type sqliteDialect struct{}
@@ -65,6 +76,11 @@ func (sqliteDialect) duplicate(error) bool { return false }
 
 // Any string will do.
 func (sqliteDialect) refused(error) bool { return false }
+func (sqliteDialect) fits(string) bool   { return true }
+
+func (sqliteDialect) prepares() bool                         { return true }
+func (sqliteDialect) ready(context.Context, *sql.Conn) error { return nil }
+func (sqliteDialect) unsure(error) bool                      { return false }
 
 type postgresDialect struct{}
 
@@ -77,6 +93,29 @@ func (postgresDialect) duplicate(err error) bool {
 func (postgresDialect) refused(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && strings.HasPrefix(pg.Code, "22") // class 22, data exception
+}
+
+// maxIndexed is what an entry of an index may have; PostgreSQL takes a little more.
+const maxIndexed = 2500
+
+func (postgresDialect) fits(value string) bool {
+	return len(value) <= maxIndexed && utf8.ValidString(value) && !strings.Contains(value, "\x00")
+}
+
+// pgx keeps statements prepared by itself.
+func (postgresDialect) prepares() bool { return false }
+
+// All transactions wait for one: none of its statements may take for ever.
+func (postgresDialect) ready(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "SET statement_timeout = '60s'")
+	return err
+}
+
+// Only what PostgreSQL itself says is sure: of a connection that broke, pgx 5.12
+// has pgconn.SafeToRetry tell that nothing was sent, though the commit was.
+func (postgresDialect) unsure(err error) bool {
+	var said *pgconn.PgError
+	return !errors.As(err, &said) && !errors.Is(err, pgx.ErrTxCommitRollback)
 }
 
 func (postgresDialect) goose() goose.Dialect { return goose.DialectPostgres }

@@ -4,12 +4,12 @@
 // indexed columns; bulk reads and writes are single statements or single
 // transactions, and lists page by key in byte order.
 //
-//	operation ──► Table[T] ──► DB ──► SQLite (one writer, many readers) or PostgreSQL
+//	operation ──► Table[T] ──► DB ──► SQLite or PostgreSQL (one writer, many readers)
 //	                            │
 //	                            └──► after commit: hint (table, keys) to whoever Open was given
 //
-// A table whose Spec says Held is in memory as well where SQLite is the engine:
-// reads cost no SQL and no decoding, and what a transaction changed is written,
+// One process at a time has the database. A table whose Spec says Held is in
+// memory as well: reads cost no SQL and no decoding, and what a transaction changed is written,
 // then published, at its commit.
 //
 // A transaction travels in the context: an operation on a table joins the

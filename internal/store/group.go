@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -8,10 +9,12 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
 )
 
-// group lets the transactions of concurrent callers share one transaction of
-// SQLite, which has one writer: begin, commit and the pages that all of them
+// group lets the transactions of concurrent callers share one transaction of the
+// database, which has one writer: begin, commit and the pages that all of them
 // touch are then paid once. Each caller works in a savepoint of its own, in its
 // own goroutine, so that its error or panic undoes its part only; its hints
 // leave, and its call returns, after the common commit.
@@ -29,13 +32,19 @@ type group struct {
 	waiting []*member
 
 	// What follows belongs to who has the turn.
-	conn  *sql.Conn // open from the first transaction to close
+	conn  *sql.Conn // open from the first transaction to close, or until it breaks
 	stmts map[string]*sql.Stmt
 	begun *sql.Tx
 	saved bool // the present part has a savepoint
 	since time.Time
 	done  []*member       // whose parts wait for the commit
 	held  map[holder]bool // tables with documents that wait for the commit
+
+	unsure chan struct{} // closed when it is not known whether a commit happened
+}
+
+func newGroup(db *DB) *group {
+	return &group{db: db, stmts: map[string]*sql.Stmt{}, held: map[holder]bool{}, unsure: make(chan struct{})}
 }
 
 // member is a caller's part in a group.
@@ -53,14 +62,14 @@ const (
 	maxStatements = 500
 )
 
-// run is InTx on SQLite. A context that ends while do runs does not interrupt
-// it: SQLite would roll the other members' parts back as well.
+// run is InTx. A context that ends while do runs does not interrupt it: the
+// database would roll the other members' parts back as well.
 func (g *group) run(ctx context.Context, do func(ctx context.Context) error) error {
 	m := &member{turn: make(chan struct{}, 1), ended: make(chan error, 1)}
 	if err := g.wait(ctx, m); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), g.isUnsure()); err != nil {
 		g.pass()
 		return err
 	}
@@ -68,6 +77,15 @@ func (g *group) run(ctx context.Context, do func(ctx context.Context) error) err
 		return err
 	}
 	return <-m.ended
+}
+
+func (g *group) isUnsure() error {
+	select {
+	case <-g.unsure:
+		return fault.New(fault.Unavailable, "the database broke off in the middle of a commit: nothing is written until this process has begun anew")
+	default:
+		return nil
+	}
 }
 
 // wait returns when m has the turn, or with an error when ctx ends before.
@@ -176,20 +194,49 @@ func (g *group) save(ctx context.Context) error {
 	return nil
 }
 
-func (g *group) begin(ctx context.Context) (err error) {
+// begin begins the transaction, if it has not. A connection that broke while
+// nobody used it is replaced.
+func (g *group) begin(ctx context.Context) error {
 	if g.begun != nil {
 		return nil
 	}
+	used := g.conn != nil
+	err := g.beginOnce(ctx)
+	if err != nil && used {
+		err = g.beginOnce(ctx)
+	}
+	return err
+}
+
+func (g *group) beginOnce(ctx context.Context) (err error) {
 	if g.conn == nil {
 		if g.conn, err = g.db.write.Conn(ctx); err != nil {
 			return fmt.Errorf("connect to database: %w", err)
 		}
-		g.stmts = map[string]*sql.Stmt{}
+		if err := g.db.dialect.ready(ctx, g.conn); err != nil {
+			g.drop() //nolint:errcheck // the error says more
+			return fmt.Errorf("connect to database: %w", err)
+		}
 	}
 	if g.begun, err = g.conn.BeginTx(ctx, nil); err != nil {
+		g.drop() //nolint:errcheck // the error says more
 		return fmt.Errorf("begin transaction: %w", err)
 	}
 	return nil
+}
+
+// drop gives the connection back.
+func (g *group) drop() error {
+	var errs []error
+	for _, stmt := range g.stmts {
+		errs = append(errs, stmt.Close())
+	}
+	clear(g.stmts)
+	if g.conn != nil {
+		errs = append(errs, g.conn.Close())
+	}
+	g.conn, g.begun = nil, nil
+	return errors.Join(errs...)
 }
 
 // pass gives the turn to who waits, after the commit if it is time for it.
@@ -260,9 +307,15 @@ func (g *group) write(ctx context.Context) error {
 	if g.begun == nil {
 		return nil
 	}
+	if err := g.db.guard(ctx); err != nil {
+		return err
+	}
 	g.db.commits.Lock()
 	defer g.db.commits.Unlock()
 	if err := g.begun.Commit(); err != nil {
+		if g.db.dialect.unsure(err) && g.isUnsure() == nil {
+			close(g.unsure)
+		}
 		return fmt.Errorf("commit: %w", err)
 	}
 	for h := range g.held {
@@ -275,6 +328,7 @@ func (g *group) write(ctx context.Context) error {
 func (g *group) fail(err error) {
 	if g.begun != nil {
 		g.begun.Rollback() //nolint:errcheck // what could be done about it
+		g.drop()           //nolint:errcheck // it may be broken
 	}
 	for h := range g.held {
 		h.discard()
@@ -287,8 +341,12 @@ func (g *group) fail(err error) {
 }
 
 // ExecContext and QueryContext run statements on the writer's connection, each
-// prepared once: rows must be closed before the same statement runs again.
+// prepared once: rows must be closed before the same statement runs again, on
+// PostgreSQL before any does.
 func (g *group) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if !g.db.dialect.prepares() {
+		return g.conn.ExecContext(ctx, query, args...)
+	}
 	stmt, err := g.prepare(ctx, query)
 	if err != nil {
 		return nil, err
@@ -297,6 +355,9 @@ func (g *group) ExecContext(ctx context.Context, query string, args ...any) (sql
 }
 
 func (g *group) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if !g.db.dialect.prepares() {
+		return g.conn.QueryContext(ctx, query, args...)
+	}
 	stmt, err := g.prepare(ctx, query)
 	if err != nil {
 		return nil, err
@@ -332,14 +393,5 @@ func (g *group) close() error {
 	if g.open() {
 		g.commit()
 	}
-	if g.conn == nil {
-		return nil
-	}
-	var errs []error
-	for _, stmt := range g.stmts {
-		errs = append(errs, stmt.Close())
-	}
-	errs = append(errs, g.conn.Close())
-	g.conn, g.stmts = nil, nil
-	return errors.Join(errs...)
+	return g.drop()
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/drover-hpc/drover/internal/fault"
 )
 
-// held are a table's documents in memory, beside SQLite, which has the same
-// ones: a document is published, for readers to see, once its transaction is
+// held are a table's documents in memory, beside the database, which has the
+// same ones: a document is published, for readers to see, once its transaction is
 // committed, so that nobody sees what a kill can lose.
 //
 //	Update ──► staged (the caller's part) ──► pending (parts done) ──► COMMIT ──► docs
@@ -171,8 +171,22 @@ func (h *held[T]) stage(ctx context.Context, docs []T) error {
 			}
 		}
 		key := h.table.spec.Key(&k.doc)
+		if err := h.fits(key, k.columns); err != nil {
+			return err
+		}
 		staged[key] = k
 		tx.note(h.table.spec.Name, key)
+	}
+	return nil
+}
+
+// fits refuses what the database could not store: at the commit, that would undo
+// what others wrote.
+func (h *held[T]) fits(key string, columns []string) error {
+	fits := h.table.db.dialect.fits
+	if !fits(key) || slices.ContainsFunc(columns, func(v string) bool { return !fits(v) }) {
+		return fault.New(fault.Invalid, "write to %s: %.100q cannot be stored: expected UTF-8 without zero bytes, of at most %d bytes",
+			h.table.spec.Name, key, maxIndexed)
 	}
 	return nil
 }

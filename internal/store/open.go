@@ -5,34 +5,39 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib" // also the "pgx" driver
-	_ "modernc.org/sqlite"           // the "sqlite" driver
+	"golang.org/x/sys/unix"
+	_ "modernc.org/sqlite" // the "sqlite" driver
 )
 
 // DB is one database. Its methods are safe for concurrent use.
 type DB struct {
 	dialect dialect
 	read    *sql.DB
-	write   *sql.DB // the same as read on PostgreSQL; a single connection on SQLite
+	write   *sql.DB // one connection of it is used, for all transactions; the same as read on PostgreSQL
 	changed func(table string, keys []string)
 	guard   func(context.Context) error
-	group   *group // nil on PostgreSQL
+	group   *group
 	readers readers
-	commits sync.RWMutex // held to write while a commit of SQLite becomes visible
+	commits sync.RWMutex // held to write while a commit becomes visible
 	counts  counts
 }
 
 // Open opens the database that source names and brings its schema up to date:
 // "postgres://..." or the path of an SQLite file, which is created when absent.
 // changed, which may be nil, is called after each commit, once per table, with
-// the keys written or deleted; it must not block.
+// the keys written or deleted; it must not block. The caller is the only one who
+// writes to the database: on SQLite by the data directory's lock, on PostgreSQL
+// as long as its Guard says so.
 func Open(ctx context.Context, source string, changed func(table string, keys []string)) (*DB, error) {
 	if changed == nil {
 		changed = func(string, []string) {}
@@ -103,10 +108,7 @@ func openSQLite(path string) (*DB, error) {
 	}
 	read.SetMaxOpenConns(max(4, runtime.NumCPU()))
 	read.SetMaxIdleConns(max(4, runtime.NumCPU()))
-	db := &DB{dialect: sqliteDialect{}, read: read, write: write}
-	db.group = &group{db: db, held: map[holder]bool{}}
-	db.readers = readers{db: read, prepare: true, commits: &db.commits}
-	return db, nil
+	return newDB(sqliteDialect{}, read, write), nil
 }
 
 func openPostgres(url string) (*DB, error) {
@@ -115,6 +117,20 @@ func openPostgres(url string) (*DB, error) {
 
 // openPostgresUnnoticed is openPostgres for who is Alone.
 func openPostgresUnnoticed(url string) (*DB, error) { return openPostgresWith(url) }
+
+// dialer has a server that is no more given up after a while.
+var dialer = net.Dialer{Timeout: silence, Control: func(_, _ string, c syscall.RawConn) (err error) {
+	ctl := c.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(silence/time.Millisecond))
+		if errors.Is(err, unix.ENOPROTOOPT) || errors.Is(err, unix.EOPNOTSUPP) { // a socket of this machine
+			err = nil
+		}
+	})
+	return errors.Join(ctl, err)
+}}
+
+// silence is how long a server of PostgreSQL may leave unacknowledged what it is sent.
+const silence = 10 * time.Second
 
 // MaxPause is the longest that a transaction on PostgreSQL may wait for its next
 // statement.
@@ -125,12 +141,25 @@ func openPostgresWith(url string, options ...stdlib.OptionOpenDB) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	config.DialFunc = dialer.DialContext
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(MaxPause.Milliseconds(), 10)
 	db := stdlib.OpenDB(*config, options...)
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)
-	return &DB{dialect: postgresDialect{}, read: db, write: db, readers: readers{db: db}}, nil
+	return newDB(postgresDialect{}, db, db), nil
 }
+
+func newDB(d dialect, read, write *sql.DB) *DB {
+	db := &DB{dialect: d, read: read, write: write}
+	db.group = newGroup(db)
+	db.readers = readers{db: read, prepare: d.prepares(), commits: &db.commits}
+	return db
+}
+
+// Unsure closes when a connection broke in the middle of a commit, so that nobody
+// knows what the database holds: it is not written to any more, and what is in
+// memory may differ from it. The process has to begin anew.
+func (db *DB) Unsure() <-chan struct{} { return db.group.unsure }
 
 // Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.read.PingContext(ctx) }
@@ -138,10 +167,8 @@ func (db *DB) Ping(ctx context.Context) error { return db.read.PingContext(ctx) 
 // Close releases the connections.
 func (db *DB) Close() error {
 	err := db.read.Close()
-	if db.group != nil {
-		if gerr := db.group.close(); err == nil {
-			err = gerr
-		}
+	if gerr := db.group.close(); err == nil {
+		err = gerr
 	}
 	if db.write != db.read {
 		if werr := db.write.Close(); err == nil {

@@ -11,18 +11,18 @@ import (
 type readers struct {
 	db      *sql.DB
 	prepare bool
-	commits *sync.RWMutex // nil on PostgreSQL
+	commits *sync.RWMutex // the database's
 
 	mu    sync.Mutex
 	stmts map[string]*sql.Stmt
 }
 
 func (r *readers) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	r.commits.RLock() // what is read is fixed with the first row
+	defer r.commits.RUnlock()
 	if !r.prepare {
 		return r.db.QueryContext(ctx, query, args...)
 	}
-	r.commits.RLock() // what is read is fixed with the first row
-	defer r.commits.RUnlock()
 	stmt, err := r.statement(ctx, query)
 	if err != nil {
 		return nil, err

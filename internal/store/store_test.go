@@ -32,7 +32,7 @@ func TestSQLite(t *testing.T) { conformance(t, sqlite, false) }
 func TestSQLiteHeldInMemory(t *testing.T) { conformance(t, sqlite, true) }
 
 func TestPostgres(t *testing.T) {
-	conformance(t, func(t *testing.T) string { return storetest.Postgres(t) }, true) // to no effect
+	conformance(t, func(t *testing.T) string { return storetest.Postgres(t) }, false)
 }
 
 type doc struct {
@@ -385,4 +385,8 @@ func parallel(n int, do func(i int) error) int {
 		}
 	}
 	return ok
+}
+
+func TestPostgresHeldInMemory(t *testing.T) {
+	conformance(t, func(t *testing.T) string { return storetest.Postgres(t) }, true)
 }

@@ -31,8 +31,7 @@ type Spec[T any] struct {
 	Key func(*T) string
 	// Indexes are the columns that a Query can match on.
 	Indexes []Index[T]
-	// Held has the documents kept in memory where one process has the database
-	// for itself (SQLite): reading then costs neither SQL nor decoding. For
+	// Held has the documents kept in memory: reading then costs neither SQL nor decoding. For
 	// tables that are read all the time and whose size the fleet bounds.
 	Held bool
 	// Shared, which may be nil, are the strings of a document that many have in
@@ -53,7 +52,7 @@ func NewTable[T any](db *DB, spec Spec[T]) *Table[T] {
 		columns = append(columns, ix.Column)
 	}
 	t := &Table[T]{db: db, spec: spec, columns: columns, replace: replaceExisting(spec.Name, columns)}
-	if spec.Held && db.group != nil {
+	if spec.Held {
 		t.held = newHeld(t)
 	}
 	return t

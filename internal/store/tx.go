@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
 )
 
 // tx is a write transaction and what it changed so far.
@@ -24,37 +23,12 @@ func txOf(ctx context.Context) *tx {
 // with do's context joins. An error or panic rolls everything back and no hint
 // is posted. A call inside a transaction joins it.
 //
-// On SQLite there is one writer at a time: do must not wait for anything but
-// the database. Calls that come at the same time are committed together.
+// There is one writer at a time: do must not wait for anything but the database. Calls that come at the same time are committed together.
 func (db *DB) InTx(ctx context.Context, do func(ctx context.Context) error) (err error) {
 	if txOf(ctx) != nil {
 		return do(ctx)
 	}
-	if db.group != nil {
-		return db.group.run(ctx, do)
-	}
-	conn, err := db.write.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("connect to database: %w", err)
-	}
-	defer conn.Close()
-	begun, err := conn.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin transaction: %w", err)
-	}
-	defer begun.Rollback() //nolint:errcheck // after a commit it has nothing to do
-	t := &tx{conn: conn, changed: map[string]map[string]bool{}}
-	if err := do(context.WithValue(ctx, txKey{}, t)); err != nil {
-		return err
-	}
-	if err := db.guard(ctx); err != nil {
-		return err
-	}
-	if err := begun.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	db.post(t.changed)
-	return nil
+	return db.group.run(ctx, do)
 }
 
 // post hints at what was committed.

@@ -1,0 +1,171 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
+)
+
+// wire is the way to a PostgreSQL server, which breaks at the next commit that
+// comes by once it is told to.
+type wire struct {
+	url    string
+	breaks atomic.Bool
+}
+
+func newWire(t *testing.T, url string) *wire {
+	t.Helper()
+	name, rest, _ := strings.Cut(strings.TrimPrefix(url, "postgres:///"), "?host=")
+	dir, user, _ := strings.Cut(rest, "&")
+	found, err := filepath.Glob(filepath.Join(dir, ".s.PGSQL.*[0-9]"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("socket of PostgreSQL: %v, %v", found, err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	w := &wire{url: fmt.Sprintf("postgres://%s/%s?%s&sslmode=disable", l.Addr(), name, user)}
+	go func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("unix", found[0])
+			if err != nil {
+				near.Close()
+				continue
+			}
+			go func() {
+				io.Copy(near, far)
+				near.Close()
+			}()
+			go w.carry(near, far)
+		}
+	}()
+	return w
+}
+
+func (w *wire) carry(near, far net.Conn) {
+	defer near.Close()
+	defer far.Close()
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := near.Read(buf)
+		if err != nil || w.breaks.Load() && bytes.Contains(bytes.ToLower(buf[:n]), []byte("commit")) {
+			return
+		}
+		if _, err := far.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// A connection that breaks in the middle of a commit leaves it open what the
+// database holds: nothing is written any more.
+func TestNothingIsWrittenAfterACommitThatMayHaveHappened(t *testing.T) {
+	w := newWire(t, storetest.Postgres(t))
+	f := newFixture(t, w.url, true)
+	if err := storetest.CreateTable(t.Context(), f.db, "conformance", "color"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.docs.Insert(t.Context(), doc{Key: "a", N: 1}); err != nil {
+		t.Fatal(err)
+	}
+	w.breaks.Store(true)
+	if err := f.docs.Put(t.Context(), doc{Key: "a", N: 2}); err == nil {
+		t.Error("a commit without an answer succeeded")
+	}
+	w.breaks.Store(false)
+	select {
+	case <-f.db.Unsure():
+	case <-time.After(10 * time.Second):
+		t.Fatal("the database is taken for known")
+	}
+	if err := f.docs.Put(t.Context(), doc{Key: "a", N: 3}); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("it is written to: %v", err)
+	}
+}
+
+// A connection that broke while nobody used it is replaced, and nobody notices.
+func TestBrokenConnectionIsReplaced(t *testing.T) {
+	url := storetest.Postgres(t)
+	f := newFixture(t, url, true)
+	if err := storetest.CreateTable(t.Context(), f.db, "conformance", "color"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.docs.Insert(t.Context(), doc{Key: "a", N: 1}); err != nil {
+		t.Fatal(err)
+	}
+	admin, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(t.Context())
+	if _, err := admin.Exec(t.Context(), "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.docs.Put(t.Context(), doc{Key: "a", N: 2}); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-f.db.Unsure():
+		t.Error("nothing was lost")
+	default:
+	}
+}
+
+// What may not be committed is not, and memory does not have it either.
+func TestGuardKeepsACommitFromHappening(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, db *store.DB) {
+		if err := storetest.CreateTable(t.Context(), db, "guarded"); err != nil {
+			t.Fatal(err)
+		}
+		for _, held := range []bool{true, false} {
+			docs := store.NewTable(db, store.Spec[doc]{Name: "guarded", Kind: "Doc", Held: held, Key: func(d *doc) string { return d.Key }})
+			key := fmt.Sprint(held)
+			refused := errors.New("another leads")
+			db.Guard(func(context.Context) error { return refused })
+			if err := docs.Put(t.Context(), doc{Key: key}); !errors.Is(err, refused) {
+				t.Errorf("held %v: %v", held, err)
+			}
+			db.Guard(func(context.Context) error { return nil })
+			if _, err := docs.Get(t.Context(), key); !fault.Is(err, fault.NotFound) {
+				t.Errorf("held %v: it is there: %v", held, err)
+			}
+			if err := docs.Put(t.Context(), doc{Key: key}); err != nil {
+				t.Errorf("held %v: %v", held, err)
+			}
+		}
+	})
+}
+
+// A key that the database cannot have is refused before others' parts could be
+// undone for it.
+func TestKeysThatPostgreSQLCannotHave(t *testing.T) {
+	f := newFixture(t, storetest.Postgres(t), true)
+	if err := storetest.CreateTable(t.Context(), f.db, "conformance", "color"); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []doc{{Key: "zero\x00byte"}, {Key: "a", Color: "zero\x00byte"}, {Key: strings.Repeat("long", 1000)}} {
+		if err := f.docs.Put(t.Context(), d); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%.20q: %v", d.Key, err)
+		}
+	}
+}

@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka replicas-check container container-check cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka test-kubernetes replicas-check container container-check cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -113,6 +113,14 @@ test-kafka: ## session events through a real Apache Kafka of Maven Central: the 
 replicas-check: ## two servers on one PostgreSQL database, 200 nodes: either is killed, or stands still, at every stage of a reboot, and the database is away
 	scripts/need.sh git ansible ssh postgres
 	REPLICAS_CHECK=200 $(GO) test -v -count=1 -timeout 60m -run TestAnotherServerTakesThePlace ./e2e
+
+test-kubernetes: VERSION := $(VERSION)
+test-kubernetes: ## sessions as Jobs of a real Kubernetes that is built once (minutes) and run here, as root: outcomes, kills, outages
+	scripts/need.sh git ansible ssh image
+	$(MAKE) --no-print-directory container VERSION=$(VERSION)
+	@set -e; export KUBERNETES_PROGRAMS=$$(scripts/need.sh kubernetes | tail -1) KUBERNETES_IMAGE=drover.local/drover:$(VERSION) \
+		KUBERNETES_ARCHIVE=$(CURDIR)/bin/container/drover.tar; \
+	$(GO) test -v -count=1 -timeout 20m -run Kubernetes ./e2e
 
 container: ## bin/container: an image of Drover on a small Debian as docker archive and OCI layout, and its SBOM; the same commit makes the same bytes
 	scripts/need.sh image

@@ -111,6 +111,14 @@ func alone(t *testing.T, why string) {
 // withFleet starts the cluster with nodes that live in the test.
 func (c *cluster) withFleet(nodes int) {
 	c.t.Helper()
+	c.fleetOf(nodes)
+	c.start()
+	c.discover()
+}
+
+// fleetOf starts the nodes alone.
+func (c *cluster) fleetOf(nodes int) {
+	c.t.Helper()
 	var err error
 	c.fleet, err = sim.New(sim.Options{Nodes: nodes, Dir: filepath.Join(c.dir, "fleet"), Gateway: c.url(), RunCommands: true,
 		BootDelay: 100 * time.Millisecond, OnDelay: 50 * time.Millisecond, OffDelay: 100 * time.Millisecond, Pace: 0.1})
@@ -127,8 +135,6 @@ func (c *cluster) withFleet(nodes int) {
 		c.nodes = append(c.nodes, n.Xname())
 	}
 	c.flags = append(c.flags, "--ssh-port", fmt.Sprint(c.fleet.SSHPort()))
-	c.start()
-	c.discover()
 }
 
 // newSimulation is a cluster whose server simulates the fleet itself.

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Installs what is missing, on Debian and its kin: need.sh git git-lfs ansible ssh sshd postgres cc qemu qemu-user image venv redfish nginx containerd
+# Installs what is missing, on Debian and its kin: need.sh git git-lfs ansible ssh sshd postgres cc qemu qemu-user image venv redfish nginx containerd kubernetes
 # An Ansible beside the system's goes to the user's cache; the directory of its
 # programs is the last line of output: need.sh ansible-new (what Debian 13 has),
 # ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root);
 # likewise boto3, aws and s3cmd: need.sh s3-clients, and what checks a Redfish
 # service: need.sh redfish; kiwi-ng: need.sh kiwi; ARA with an Ansible: need.sh ara;
-# and the jars of Apache Kafka, by Maven: need.sh kafka
+# the jars of Apache Kafka, by Maven: need.sh kafka; and the programs of
+# Kubernetes, which are built: need.sh kubernetes
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 others=""
@@ -14,6 +15,7 @@ clients=""
 kiwi=""
 ara=""
 kafka=""
+kubernetes=""
 
 missing=""
 want() { # want PACKAGE TEST...
@@ -47,6 +49,11 @@ for need in "$@"; do
 	s3-clients) want python3-venv python3 -c 'import ensurepip'; want rclone command -v rclone; clients=yes ;;
 	ara) want python3-venv python3 -c 'import ensurepip'; ara=yes ;;
 	kafka) want default-jre-headless command -v java; want maven command -v mvn; kafka=yes ;;
+	kubernetes)
+		want containerd command -v containerd; want runc command -v runc; want etcd-server command -v etcd
+		want containernetworking-plugins test -x /usr/lib/cni/bridge
+		kubernetes=yes
+		;;
 	ansible-newest) want mmdebstrap command -v mmdebstrap; others="$others newest" ;;
 	ansible-new) want python3-venv python3 -c 'import ensurepip'; others="$others 2.19" ;;
 	ansible-2.*) want python3-venv python3 -c 'import ensurepip'; others="$others ${need#ansible-}" ;;
@@ -82,3 +89,4 @@ done
 [ -z "$kiwi" ] || "$here/kiwi.sh"
 [ -z "$ara" ] || "$here/ara.sh"
 [ -z "$kafka" ] || "$here/kafka.sh"
+[ -z "$kubernetes" ] || "$here/kubernetes.sh"

@@ -143,7 +143,7 @@ func commonEnv(ctx context.Context, d Dir, job cfs.Job, settings Settings, out i
 	if settings.SSHPort != 0 {
 		env = append(env, "ANSIBLE_REMOTE_PORT="+strconv.Itoa(settings.SSHPort))
 	}
-	if settings.TrustDir != "" {
+	if settings.TrustDir != "" || settings.KeyDir != "" {
 		env = append(env, "ANSIBLE_PRIVATE_KEY_FILE="+key(d), "ANSIBLE_REMOTE_USER=root")
 	}
 	ara, araPlugins := araEnv(ctx, settings.ARA, job.Session, out)
@@ -171,11 +171,12 @@ func ansibleArgs(job cfs.Job) (args []string) {
 // keepCertificate renews the session's certificate while it runs.
 func keepCertificate(ctx context.Context, d Dir, job cfs.Job, settings Settings, out io.Writer) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	if settings.TrustDir == "" {
+	renew, every := renewal(d, job, settings)
+	if renew == nil {
 		return cancel
 	}
 	go func() {
-		tick := time.NewTicker(trust.Renewal)
+		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
 			select {
@@ -183,16 +184,30 @@ func keepCertificate(ctx context.Context, d Dir, job cfs.Job, settings Settings,
 				return
 			case <-tick.C:
 			}
-			ca, err := trust.Open(settings.TrustDir, nil)
-			if err == nil {
-				err = ca.Renew(key(d), job.Session)
-			}
-			if err != nil {
+			if err := renew(); err != nil {
 				fmt.Fprintln(out, err)
 			}
 		}
 	}()
 	return cancel
+}
+
+// renewal is how the certificate is renewed, and how often; nil: the session has
+// none.
+func renewal(d Dir, job cfs.Job, settings Settings) (renew func() error, every time.Duration) {
+	switch {
+	case settings.CertDir != "":
+		return func() error { return takeCertificate(d, settings) }, time.Minute
+	case settings.TrustDir != "":
+		return func() error {
+			ca, err := trust.Open(settings.TrustDir, nil)
+			if err != nil {
+				return err
+			}
+			return ca.Renew(key(d), job.Session)
+		}, trust.Renewal
+	}
+	return nil, 0
 }
 
 // isDebug reports whether the layer is one of the pseudo-layers debug_fail,

@@ -33,6 +33,9 @@ func ansibleConfig(dir, name string) ([]byte, error) {
 	if name == plugin.DefaultConfigName {
 		return plugin.DefaultConfig, nil
 	}
+	if dir == podConfigs {
+		return nil, fmt.Errorf("there is no Ansible configuration %q: expected a ConfigMap of this name with the key ansible.cfg", name)
+	}
 	return nil, fmt.Errorf("there is no Ansible configuration %q: expected the file %s",
 		name, filepath.Join(dir, name, "ansible.cfg"))
 }

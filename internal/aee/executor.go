@@ -33,21 +33,40 @@ type ExecutorConfig struct {
 	// KeepFinished is how many finished jobs keep their records, logs and results.
 	// 0: 1,000.
 	KeepFinished int
+	// QuietUntil is that of local.Executor; zero: jobs begin at once.
+	QuietUntil time.Time
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Log is where trouble goes; nil is slog.Default.
 	Log *slog.Logger
 }
 
-// Executor is a cfs.Executor on processes of this machine.
+// jobs is what runs the jobs of sessions: processes of this machine, or Jobs of
+// Kubernetes. Their directories are on this machine.
+type jobs interface {
+	State(id string) job.State
+	Started(id string) bool
+	Dir(id string) (d job.Dir, ok bool)
+	Follow(id string) (changed <-chan struct{}, stop func())
+	Changed() <-chan string
+	Stop(ctx context.Context, id string) error
+	Open() error
+	Close()
+}
+
+// Executor is a cfs.Executor.
 type Executor struct {
-	*local.Executor
-	cfg ExecutorConfig
+	jobs
+	cfg   ExecutorConfig
+	start func(context.Context, cfs.Job, map[string]Login) error
+	// heldIn is where the environment of a failed session is.
+	heldIn func(id string) string
 }
 
 var _ cfs.Executor = (*Executor)(nil)
 
-// NewExecutor returns an executor; Open sets it to work.
+// NewExecutor returns an executor on processes of this machine; Open sets it to
+// work.
 func NewExecutor(cfg ExecutorConfig) (*Executor, error) {
 	if len(cfg.Program) == 0 {
 		self, err := os.Executable()
@@ -69,7 +88,19 @@ func NewExecutor(cfg ExecutorConfig) (*Executor, error) {
 	}
 	jobs, err := local.New(local.Config{Dir: cfg.Dir, Program: cfg.Program, Clean: Clean, Parallel: cfg.Parallel,
 		KeepFinished: cmp.Or(cfg.KeepFinished, 1000), Now: cfg.Now, Log: cfg.Log})
-	return &Executor{jobs, cfg}, err
+	if err != nil {
+		return nil, err
+	}
+	jobs.QuietUntil(cfg.QuietUntil)
+	e := &Executor{jobs: jobs, cfg: cfg}
+	e.start = func(_ context.Context, j cfs.Job, logins map[string]Login) error {
+		return jobs.Start(spec(j), files(j, cfg.Settings, logins))
+	}
+	e.heldIn = func(id string) string {
+		d, _ := jobs.Dir(id)
+		return string(d)
+	}
+	return e, nil
 }
 
 // Start implements cfs.Executor.
@@ -81,7 +112,7 @@ func (e *Executor) Start(ctx context.Context, j cfs.Job) error {
 	if err != nil {
 		return err
 	}
-	return e.Executor.Start(spec(j), files(j, e.cfg.Settings, logins))
+	return e.start(ctx, j, logins)
 }
 
 // logins are the credentials of the job's sources.
@@ -108,7 +139,7 @@ func (e *Executor) logins(ctx context.Context, j cfs.Job) (map[string]Login, err
 
 // State implements cfs.Executor.
 func (e *Executor) State(_ context.Context, id string) (cfs.JobState, error) {
-	s := e.Executor.State(id)
+	s := e.jobs.State(id)
 	return cfs.JobState{Phase: s.Phase, Step: s.Step, Message: s.Message, Waiting: waitingFor(s.Waits),
 		Started: s.Started, Ended: s.Ended}, nil
 }
@@ -123,7 +154,10 @@ func waitingFor(waits []job.Wait) *cfs.Waiting {
 	words := make([]string, len(waits))
 	for i, one := range waits {
 		why := strings.Join(strings.Fields(one.Why), " ")
-		words[i] = fmt.Sprintf("%s: %s (try %d of %d)", one.What, why, one.Tries, one.Of)
+		words[i] = one.What + ": " + why
+		if one.Of > 0 {
+			words[i] += fmt.Sprintf(" (try %d of %d)", one.Tries, one.Of)
+		}
 		if one.Next.Before(w.Until) {
 			w.Until = one.Next
 		}

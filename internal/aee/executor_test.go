@@ -129,7 +129,7 @@ func TestJobThatIsOverIsNotHeld(t *testing.T) {
 	if err := d.Write(heldFile, Held{Dir: string(d), Until: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	if held, err := e.Held(t.Context(), "cfs-gone"); held != nil || err != nil || !e.Executor.State("cfs-gone").Over() {
+	if held, err := e.Held(t.Context(), "cfs-gone"); held != nil || err != nil || !e.jobs.State("cfs-gone").Over() {
 		t.Errorf("%+v, %v", held, err)
 	}
 }

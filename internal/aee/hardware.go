@@ -3,10 +3,13 @@ package aee
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -29,7 +32,22 @@ const (
 func (s *Settings) client(service, own, path string) *httpapi.Client {
 	direct := http.DefaultTransport.(*http.Transport).Clone()
 	direct.Proxy = nil
+	direct.TLSClientConfig = s.trusted()
 	return httpapi.NewClient(service, cmp.Or(own, strings.TrimSuffix(s.Gateway, "/")+path), direct)
+}
+
+// trusted has the site's certificates beside the system's; nil: there are none.
+func (s *Settings) trusted() *tls.Config {
+	text, err := os.ReadFile(s.CAFile)
+	if err != nil {
+		return nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	pool.AppendCertsFromPEM(text)
+	return &tls.Config{RootCAs: pool}
 }
 
 func (s *Settings) hardware() *hsm.Client { return hsm.NewClient(s.client("HSM", s.HSM, hsmPath)) }

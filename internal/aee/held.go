@@ -1,6 +1,7 @@
 package aee
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,15 +47,24 @@ func hold(ctx context.Context, d Dir, cmd *exec.Cmd, of cfs.Job, why error, out 
 			return fmt.Errorf("hold the session: %w", err)
 		}
 		defer os.Remove(d.Path(heldFile))
+		if err := d.Write(podHeld, Held{Until: time.Now().Add(wait).UTC()}); err != nil {
+			return fmt.Errorf("hold the session: %w", err)
+		}
+		defer os.Remove(d.Path(podHeld))
 	}
-	fmt.Fprintf(out, "%v\nfiles stay in %s for %v, or until the file %s exists\n", why, d, wait, d.Path("complete"))
+	settings, err := readSettings(d)
+	if err != nil {
+		return err
+	}
+	release := cmp.Or(settings.Release, d.Path("complete"))
+	fmt.Fprintf(out, "%v\nfiles stay in %s for %v, or until the file %s exists\n", why, d, wait, release)
 	if cmd != nil {
-		fmt.Fprintf(out, "to look around:  drover cfs sessions shell %s\n", of.Session)
+		fmt.Fprintf(out, "to look around:  %s\n", cmp.Or(settings.Enter, "drover cfs sessions shell "+of.Session))
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for deadline := time.Now().Add(wait); time.Now().Before(deadline) && ctx.Err() == nil; <-tick.C {
-		if _, err := os.Stat(d.Path("complete")); err == nil {
+		if _, err := os.Stat(release); err == nil {
 			return nil
 		}
 	}
@@ -78,12 +88,12 @@ func (e *Executor) Held(_ context.Context, id string) (*cfs.Held, error) {
 	if !ok {
 		return nil, nil
 	}
-	if e.Executor.State(id).Over() {
+	if e.jobs.State(id).Over() {
 		return nil, nil // who was killed left the file
 	}
-	h, err := ReadHeld(string(d))
+	h, err := job.Read[Held](d, podHeld)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return &cfs.Held{Directory: string(d), Until: h.Until}, err
+	return &cfs.Held{Directory: e.heldIn(id), Until: h.Until}, err
 }

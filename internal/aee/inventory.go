@@ -54,6 +54,9 @@ func Inventory(ctx context.Context, d Dir, out io.Writer) error {
 }
 
 func issueKey(d Dir, job cfs.Job, settings Settings) error {
+	if settings.KeyDir != "" {
+		return takeKey(d, settings)
+	}
 	if settings.TrustDir == "" {
 		return nil
 	}

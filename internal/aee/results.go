@@ -88,7 +88,7 @@ func (r *results) parse(line []byte, end int64) (cfs.TaskResult, bool) {
 	layer, _, _ := strings.Cut(id, ".")
 	out.Layer, _ = strconv.Atoi(layer)
 	out.Play, out.Task, out.Duration = t.Play, t.Task, took
-	out.Path = strings.TrimPrefix(t.Path, layerDir(r.dir, out.Layer)+"/")
+	out.Path = strings.TrimPrefix(strings.TrimPrefix(t.Path, layerDir(r.dir, out.Layer)+"/"), layerDir(podDir, out.Layer)+"/")
 	out.Time = time.UnixMilli(int64(math.Round(ended * 1000))).UTC()
 	return out, true
 }

@@ -22,7 +22,10 @@ const (
 func Command(program []string) job.Command {
 	return job.Command{Name: "drover aee", Steps: []string{StepClone, StepInventory, StepAnsible, StepTeardown},
 		Run:  func(ctx context.Context, d Dir) error { return supervise(ctx, d, program) },
-		Step: step}
+		Step: step,
+		Pod: func(ctx context.Context, name string, d Dir, out, errs io.Writer) (int, error) {
+			return inPod(ctx, name, d, program, out, errs)
+		}}
 }
 
 func supervise(ctx context.Context, d Dir, program []string) error {

@@ -26,6 +26,14 @@ type Settings struct {
 	MaxMirrors int `json:"max_mirrors,omitempty"`
 	// TrustDir is the directory of trust.Open; empty: sessions get no SSH key.
 	TrustDir string `json:"trust_dir,omitempty"`
+	// KeyDir and CertDir hold the session's SSH key and its certificate, where it
+	// is issued by the server; TrustDir is empty then. The certificate is renewed.
+	KeyDir  string `json:"key_dir,omitempty"`
+	CertDir string `json:"cert_dir,omitempty"`
+	// Release is a further file that ends the hold of a failed session.
+	Release string `json:"release,omitempty"`
+	// Enter is the command by which a held session is looked at; empty: drover's own.
+	Enter string `json:"enter,omitempty"`
 	// ConfigDir holds the site's Ansible configurations as NAME/ansible.cfg.
 	ConfigDir string `json:"config_dir,omitempty"`
 	// ARA is the base URL of ARA's server; empty: sessions record nothing there.

@@ -31,6 +31,10 @@ type Executor interface {
 type Job struct {
 	ID      string `json:"id"`      // "cfs-<uuid>"
 	Session string `json:"session"` // name of the CFS session
+	// Configuration is the name of its configuration, Selection the limit by which
+	// Layers were selected of it.
+	Configuration string `json:"configuration,omitempty"`
+	Selection     string `json:"selection,omitempty"`
 	// Target is the definition (dynamic, spec, repo, image) with its groups.
 	Target TargetDefinition `json:"target"`
 	Groups []TargetGroup    `json:"groups,omitempty"`

@@ -1,6 +1,9 @@
 package cfs
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Options is the one document of settings. The JSON form is that of v3; a stored
 // document without a newer option gets its default.
@@ -41,4 +44,13 @@ func (o *Options) UnmarshalJSON(text []byte) error {
 	err := json.Unmarshal(text, &p)
 	*o = Options(p)
 	return err
+}
+
+// KeepSessions is how long sessions are kept by session_ttl; negative: for ever.
+func (o Options) KeepSessions() time.Duration {
+	age, given, err := parseAge(o.SessionTTL)
+	if err != nil || !given { // only what is legal is stored
+		return -1
+	}
+	return age
 }

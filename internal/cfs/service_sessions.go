@@ -69,7 +69,7 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession, o CreateOptio
 
 // pin fixes what the session will run.
 func (s *Service) pin(ctx context.Context, n NewSession, o CreateOptions, options Options) (Job, error) {
-	job := Job{ID: "cfs-" + s.cfg.NewID(), Session: n.Name, Target: n.Target.Definition, Groups: n.Target.named(), Images: n.Target.images(),
+	job := Job{ID: "cfs-" + s.cfg.NewID(), Session: n.Name, Configuration: n.ConfigurationName, Selection: n.ConfigurationLimit, Target: n.Target.Definition, Groups: n.Target.named(), Images: n.Target.images(),
 		AnsibleConfig: orDefault(n.AnsibleConfig, options.DefaultAnsibleConfig), Limit: deref(n.AnsibleLimit),
 		Passthrough: deref(n.AnsiblePassthrough), Verbosity: n.AnsibleVerbosity}
 	if n.DebugOnFailure {

@@ -159,7 +159,7 @@ func TestJobIsPinned(t *testing.T) {
 	layer := func(i int, p string) cfs.JobLayer {
 		return cfs.JobLayer{Index: i, Name: p, CloneURL: "https://git/repo", Commit: commitOf("main"), Playbook: p + ".yml"}
 	}
-	want := cfs.Job{ID: job.ID, Session: "s0", Target: "dynamic", Layers: []cfs.JobLayer{layer(0, "a"), layer(2, "c")},
+	want := cfs.Job{ID: job.ID, Session: "s0", Configuration: "cfg", Selection: "2,0,9", Target: "dynamic", Layers: []cfs.JobLayer{layer(0, "a"), layer(2, "c")},
 		Inventory:     &cfs.JobLayer{CloneURL: "https://git/inv", Source: "inv"},
 		AnsibleConfig: "cfs-default-ansible-cfg", Limit: "Compute:!dev", DebugWait: 7 * time.Second, RecordState: true}
 	if diff := cmp.Diff(want, after.Job); diff != "" {

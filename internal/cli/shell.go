@@ -46,6 +46,9 @@ func (a *app) shell() *cobra.Command {
 
 // enter runs a shell where the session's playbook ran.
 func (a *app) enter(session, dir string) error {
+	if strings.HasPrefix(dir, aee.InPod) {
+		return failed("session %s is held in its pod, which drover does not enter: %s", session, dir)
+	}
 	held, err := aee.ReadHeld(dir)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return failed("session %s is held in %s, which is not to be read from here: run this on the server's machine, as the user that the server runs as", session, dir)

@@ -18,6 +18,9 @@ type Command struct {
 	Steps []string
 	Run   func(ctx context.Context, d Dir) error
 	Step  func(ctx context.Context, step string, d Dir, out io.Writer) error
+	// Pod runs a step as a container and returns its exit status: "NAME pod STEP
+	// --job DIR". nil: there is no such command.
+	Pod func(ctx context.Context, step string, d Dir, out, errs io.Writer) (int, error)
 }
 
 // Main carries out the arguments after the name. The result is the exit
@@ -29,6 +32,10 @@ func (c Command) Main(ctx context.Context, args []string, stdout, stderr io.Writ
 		fmt.Fprintln(stdout, usage)
 		return 0
 	}
+	inPod := c.Pod != nil && len(args) == 4 && args[0] == "pod" && slices.Contains(c.Steps, args[1])
+	if inPod {
+		args = args[1:]
+	}
 	if len(args) != 3 || args[1] != "--job" {
 		fmt.Fprintln(stderr, usage)
 		return 2
@@ -39,6 +46,12 @@ func (c Command) Main(ctx context.Context, args []string, stdout, stderr io.Writ
 	}
 	var err error
 	switch {
+	case inPod:
+		exit, err := c.Pod(ctx, args[0], Dir(args[2]), stdout, stderr)
+		if err != nil {
+			fmt.Fprintln(stderr, err)
+		}
+		return exit
 	case args[0] == "run":
 		err = c.Run(ctx, Dir(args[2]))
 	case slices.Contains(c.Steps, args[0]):

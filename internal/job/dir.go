@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 )
 
@@ -18,6 +19,12 @@ type Spec struct {
 	// Free jobs count to no limit of how many run at a time.
 	Free bool `json:"free,omitempty"`
 }
+
+var validID = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
+
+// ValidID reports whether the text can be a job's id, and so the name of its
+// directory.
+func ValidID(text string) bool { return validID.MatchString(text) }
 
 // Step is a finished or running step, as steps.json has it.
 type Step struct {

@@ -84,7 +84,7 @@ const supervisorLog = "run"
 // lostText stands where the writer was so far ahead that what it wrote is gone.
 const lostText = "\n[a part of this log is gone: it grew beyond its bound]\n"
 
-// logReader reads a boundedLog while it is written.
+// logReader reads a Log while it is written.
 type logReader struct {
 	path string
 	f    *os.File

@@ -49,7 +49,7 @@ func setSteps(t *testing.T, d Dir, names ...string) {
 	}
 }
 
-func stepLog(t *testing.T, d Dir, step string, bound int64) *boundedLog {
+func stepLog(t *testing.T, d Dir, step string, bound int64) *Log {
 	t.Helper()
 	l, err := openLog(d.Log(step), bound)
 	if err != nil {

@@ -28,3 +28,8 @@ type State struct {
 
 // Over reports whether the job has ended.
 func (s State) Over() bool { return s.Phase != Waiting && s.Phase != Running }
+
+// State is that of a job that ended so.
+func (r Result) State() State {
+	return State{Phase: r.Phase, Step: r.Step, Message: r.Message, Started: r.Started, Ended: r.Ended}
+}

@@ -128,7 +128,7 @@ func (s *supervisor) step(ctx context.Context, name string) (exit int, err error
 func (s *supervisor) begin(name string) (io.WriteCloser, error) {
 	err := s.Dir.Write("steps.json", s.steps)
 	if err == nil {
-		var out *boundedLog
+		var out *Log
 		if out, err = openLog(s.Dir.Log(name), s.maxLog); err == nil {
 			return out, nil
 		}
@@ -146,17 +146,21 @@ func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 func (nowhere) Close() error                { return nil }
 
 // message says why the step failed.
-func (s *supervisor) message(step string, err error) string {
-	text := Tail(s.Dir.Log(step), 256<<10)
-	if s.Tell != nil {
-		if words := s.Tell(step, text); words != "" {
-			return fmt.Sprintf("%s (%v): %s", step, err, words)
+func (s *supervisor) message(step string, err error) string { return s.Dir.Why(step, err, s.Tell) }
+
+// Why says why the step failed: how it ended, and what Plan.Tell or else the end
+// of its output says.
+func (d Dir) Why(step string, how error, tell func(step, output string) string) string {
+	text := Tail(d.Log(step), 256<<10)
+	if tell != nil {
+		if words := tell(step, text); words != "" {
+			return fmt.Sprintf("%s (%v): %s", step, how, words)
 		}
 	}
 	if len(text) > messageTail {
 		text = text[len(text)-messageTail:]
 	}
-	return fmt.Sprintf("%s (%v): %s", step, err, Clean(text))
+	return fmt.Sprintf("%s (%v): %s", step, how, Clean(text))
 }
 
 // claim makes this process the job's only supervisor, for ever. It reports

@@ -48,6 +48,9 @@ type Config struct {
 
 	Kafka Kafka `mapstructure:",squash"`
 
+	Executor   string     `mapstructure:"executor"`
+	Kubernetes Kubernetes `mapstructure:",squash"`
+
 	SSHPort     int           `mapstructure:"ssh-port"`
 	AnsibleDir  string        `mapstructure:"ansible-config-dir"`
 	ARA         string        `mapstructure:"ara-url"`
@@ -102,6 +105,7 @@ func declare(cmd *cobra.Command) {
 	f.String("s3-access-key", "", "access key of the S3 service (embedded: generated)")
 	f.String("s3-secret-key", "", "secret key of the S3 service (embedded: generated)")
 	declareKafka(f)
+	declareKubernetes(f)
 	f.Int("ssh-port", 22, "`PORT` at which nodes accept SSH (with --simulate: the fleet's)")
 	f.String("ansible-config-dir", "", "`DIR` with further Ansible configurations, NAME/ansible.cfg each")
 	f.String("ara-url", "", "`URL` of ARA, such as http://ara.example.org: sessions record there as well, and their records link there")
@@ -215,6 +219,9 @@ func (c *Config) check() error {
 		return err
 	}
 	if err := c.Kafka.check(); err != nil {
+		return err
+	}
+	if err := c.Kubernetes.check(c); err != nil {
 		return err
 	}
 	switch {

@@ -38,7 +38,8 @@ func (s *Server) startCFS(ctx context.Context) error {
 	executor := s.opts.Executor
 	if executor == nil {
 		source := func(ctx context.Context, name string) (cfs.Repository, error) { return service.Repository(ctx, name) }
-		if executor, err = s.startExecutor(trusted, source); err != nil {
+		options := func(ctx context.Context) (cfs.Options, error) { return service.Options(ctx) }
+		if executor, err = s.startExecutor(trusted, source, options); err != nil {
 			return err
 		}
 	}
@@ -73,16 +74,18 @@ func (s *Server) startCFS(ctx context.Context) error {
 	return nil
 }
 
-// startExecutor sets up what runs sessions as local child processes.
-func (s *Server) startExecutor(trusted string, source func(context.Context, string) (cfs.Repository, error)) (cfs.Executor, error) {
+// startExecutor sets up what runs sessions: local child processes, or Jobs.
+func (s *Server) startExecutor(trusted string, source func(context.Context, string) (cfs.Repository, error), options func(context.Context) (cfs.Options, error)) (cfs.Executor, error) {
+	if s.config.Executor == executorKubernetes {
+		return s.startKubernetes(trusted, source, options)
+	}
 	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
-		Repository: source, Parallel: s.config.MaxSessions, Now: s.now, Settings: aee.Settings{ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
+		Repository: source, Parallel: s.config.MaxSessions, QuietUntil: s.quietUntil(), Now: s.now, Settings: aee.Settings{ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
 			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
 	if err != nil {
 		return nil, err
 	}
 	s.onStop(executor.Close)
-	executor.QuietUntil(s.quietUntil())
 	return executor, executor.Open()
 }
 
@@ -135,7 +138,6 @@ func (s *Server) startBOS1(ctx context.Context, api huma.API, service *bos.Servi
 		return err
 	}
 	s.onStop(executor.Close)
-	executor.QuietUntil(s.quietUntil())
 	if err := executor.Open(); err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"sync"
@@ -53,7 +52,7 @@ type Executor struct {
 	notices *fsnotify.Watcher
 	watches sync.WaitGroup
 
-	followers followers
+	followers job.Followers
 
 	mu      sync.Mutex
 	waiting []waiting
@@ -75,8 +74,6 @@ type process struct {
 	cmd  *exec.Cmd     // nil if another server started it
 	gone chan struct{} // closed when its end has been dealt with
 }
-
-var validID = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
 // New returns an executor; Open sets it to work.
 func New(cfg Config) (*Executor, error) {
@@ -103,7 +100,7 @@ func New(cfg Config) (*Executor, error) {
 		return nil, fmt.Errorf("create directory of jobs: %w", err)
 	}
 	return &Executor{cfg: cfg, changed: make(chan string, 4096), closed: make(chan struct{}),
-		followers: followers{job: map[string]map[chan struct{}]bool{}}, running: map[string]*process{}, missed: map[string]bool{}}, nil
+		running: map[string]*process{}, missed: map[string]bool{}}, nil
 }
 
 // Open takes up the jobs that an earlier executor left: it watches those that
@@ -123,7 +120,7 @@ func (e *Executor) Open() error {
 		if !entry.IsDir() {
 			continue
 		}
-		if !validID.MatchString(id) {
+		if !job.ValidID(id) {
 			os.RemoveAll(filepath.Join(e.cfg.Dir, id)) // half made
 			continue
 		}
@@ -204,7 +201,7 @@ func (e *Executor) Close() {
 // that was started before, by this process or an earlier one, changes nothing:
 // a job never runs twice.
 func (e *Executor) Start(spec job.Spec, files map[string]any) error {
-	if !validID.MatchString(spec.ID) {
+	if !job.ValidID(spec.ID) {
 		return fault.New(fault.Invalid, "job id %q: expected lower-case letters, digits, '-' and '.'", spec.ID)
 	}
 	err := job.Create(string(e.dir(spec.ID)), spec, files)
@@ -228,7 +225,7 @@ func (e *Executor) Started(id string) bool {
 // State tells where the job stands. An ID that was never started, or whose
 // traces are gone, is lost: never a guess.
 func (e *Executor) State(id string) job.State {
-	if !validID.MatchString(id) {
+	if !job.ValidID(id) {
 		return job.State{Phase: job.Lost}
 	}
 	return e.state(id)
@@ -236,7 +233,7 @@ func (e *Executor) State(id string) job.State {
 
 // Dir is the job's directory, which is not there before it starts and after its
 // traces are gone; ok: it may be a job's id.
-func (e *Executor) Dir(id string) (d job.Dir, ok bool) { return e.dir(id), validID.MatchString(id) }
+func (e *Executor) Dir(id string) (d job.Dir, ok bool) { return e.dir(id), job.ValidID(id) }
 
 func (e *Executor) dir(id string) job.Dir { return job.Dir(filepath.Join(e.cfg.Dir, id)) }
 
@@ -247,7 +244,7 @@ func (e *Executor) Changed() <-chan string { return e.changed }
 // End ends the job if it runs, which makes it lost; its traces stay. Unknown
 // IDs are fine.
 func (e *Executor) End(ctx context.Context, id string) error {
-	if !validID.MatchString(id) {
+	if !job.ValidID(id) {
 		return nil
 	}
 	e.mu.Lock()
@@ -276,7 +273,7 @@ func (e *Executor) End(ctx context.Context, id string) error {
 
 // Stop ends the job if it runs and removes its traces. Unknown IDs are fine.
 func (e *Executor) Stop(ctx context.Context, id string) error {
-	if err := e.End(ctx, id); err != nil || !validID.MatchString(id) {
+	if err := e.End(ctx, id); err != nil || !job.ValidID(id) {
 		return err
 	}
 	if err := errors.Join(e.cfg.Clean(e.dir(id)), os.RemoveAll(string(e.dir(id)))); err != nil {

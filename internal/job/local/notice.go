@@ -26,7 +26,7 @@ func (e *Executor) notice() {
 				return
 			case event := <-notices.Events:
 				if id, ok := ofLogs(event.Name); ok {
-					e.wake(id)
+					e.followers.Wake(id)
 				} else if job.Records(event.Name) {
 					e.tell(filepath.Base(filepath.Dir(event.Name)))
 					e.dispatch() // a job that begins to wait leaves its room to others

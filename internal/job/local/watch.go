@@ -3,10 +3,7 @@ package local
 import (
 	"errors"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/drover-hpc/drover/internal/job"
 )
@@ -88,7 +85,7 @@ func (e *Executor) record(id string, r job.Result) {
 // tell hints that the job changed. When nobody reads, hints are dropped:
 // whoever comes asks State.
 func (e *Executor) tell(id string) {
-	e.wake(id)
+	e.followers.Wake(id)
 	select {
 	case e.changed <- id:
 	default:
@@ -98,7 +95,7 @@ func (e *Executor) tell(id string) {
 func (e *Executor) state(id string) job.State {
 	d := e.dir(id)
 	if r, err := d.Result(); err == nil {
-		return ended(r)
+		return r.State()
 	}
 	e.mu.Lock()
 	p := e.running[id]
@@ -121,33 +118,19 @@ func (e *Executor) state(id string) job.State {
 		return s
 	}
 	if r, err := d.Result(); err == nil { // it ended while we looked
-		return ended(r)
+		return r.State()
 	}
 	return e.missing(id)
-}
-
-func ended(r job.Result) job.State {
-	return job.State{Phase: r.Phase, Step: r.Step, Message: r.Message, Started: r.Started, Ended: r.Ended}
 }
 
 // prune removes the records of the jobs that finished first, so that
 // KeepFinished stay.
 func (e *Executor) prune() {
-	results, err := filepath.Glob(filepath.Join(e.cfg.Dir, "*", "result.json"))
-	if err != nil || len(results) <= e.cfg.KeepFinished {
-		return
+	gone, err := job.Prune(e.cfg.Dir, e.cfg.KeepFinished)
+	if err != nil {
+		e.cfg.Log.Error("cannot remove an old job", "error", err)
 	}
-	when := make(map[string]time.Time, len(results))
-	for _, path := range results {
-		if info, err := os.Stat(path); err == nil {
-			when[path] = info.ModTime()
-		}
-	}
-	slices.SortFunc(results, func(a, b string) int { return when[a].Compare(when[b]) })
-	for _, path := range results[:len(results)-e.cfg.KeepFinished] {
-		if err := os.RemoveAll(filepath.Dir(path)); err != nil {
-			e.cfg.Log.Error("cannot remove an old job", "dir", filepath.Dir(path), "error", err)
-		}
-		e.tell(filepath.Base(filepath.Dir(path)))
+	for _, id := range gone {
+		e.tell(id)
 	}
 }

@@ -1,0 +1,253 @@
+package kubernetes
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/drover-hpc/drover/internal/job"
+	"github.com/drover-hpc/drover/internal/job/pod"
+)
+
+// imitation is a Cluster in memory, for what a real one cannot be made to do:
+// it has no controllers, so that the test is the one who tells how a Job stands.
+type imitation struct {
+	kubernetes.Interface
+	logs map[string]string // by container
+}
+
+const ns = "services"
+
+func (c *imitation) CreateJob(ctx context.Context, j *batchv1.Job) (*batchv1.Job, error) {
+	return c.BatchV1().Jobs(ns).Create(ctx, j, metav1.CreateOptions{})
+}
+
+func (c *imitation) Job(ctx context.Context, name string) (*batchv1.Job, error) {
+	return c.BatchV1().Jobs(ns).Get(ctx, name, metav1.GetOptions{})
+}
+
+func (c *imitation) DeleteJob(ctx context.Context, name string) error {
+	return c.BatchV1().Jobs(ns).Delete(ctx, name, metav1.DeleteOptions{})
+}
+
+func (c *imitation) CreateSecret(ctx context.Context, s *corev1.Secret) error {
+	_, err := c.CoreV1().Secrets(ns).Create(ctx, s, metav1.CreateOptions{})
+	return err
+}
+
+func (c *imitation) PatchSecret(ctx context.Context, name string, patch any) error {
+	text, err := json.Marshal(patch)
+	if err == nil {
+		_, err = c.CoreV1().Secrets(ns).Patch(ctx, name, types.MergePatchType, text, metav1.PatchOptions{})
+	}
+	return err
+}
+
+func (c *imitation) DeleteSecret(ctx context.Context, name string) error {
+	return c.CoreV1().Secrets(ns).Delete(ctx, name, metav1.DeleteOptions{})
+}
+
+func (c *imitation) Log(_ context.Context, _, container string, _ time.Time) (io.ReadCloser, error) {
+	return io.NopCloser(strings.NewReader(c.logs[container])), nil
+}
+
+func (c *imitation) Jobs() cache.ListerWatcher {
+	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
+		ListFunc:  func(o metav1.ListOptions) (runtime.Object, error) { return c.BatchV1().Jobs(ns).List(context.Background(), o) },
+		WatchFunc: func(o metav1.ListOptions) (watch.Interface, error) { return c.BatchV1().Jobs(ns).Watch(context.Background(), o) }}, c.Interface)
+}
+
+func (c *imitation) Pods() cache.ListerWatcher {
+	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
+		ListFunc:  func(o metav1.ListOptions) (runtime.Object, error) { return c.CoreV1().Pods(ns).List(context.Background(), o) },
+		WatchFunc: func(o metav1.ListOptions) (watch.Interface, error) { return c.CoreV1().Pods(ns).Watch(context.Background(), o) }}, c.Interface)
+}
+
+// begun is an open executor with a job of which there is a pod.
+func begun(t *testing.T) (*Executor, *imitation, *corev1.Pod) {
+	t.Helper()
+	c := &imitation{Interface: fake.NewClientset(), logs: map[string]string{}}
+	e, err := New(Config{Dir: filepath.Join(t.TempDir(), "jobs"), Site: Site{Namespace: ns}, ReportURL: "http://server/jobs/",
+		Grown: []string{"results/results.jsonl"}, Replaced: []string{"waits.json"}, MaxReported: 20}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Open(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	if err := e.Start(t.Context(), someWork()); err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.CoreV1().Pods(ns).Create(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "cfs-1-abcde", Namespace: ns,
+		Labels: map[string]string{AppLabel: App, jobLabel: "cfs-1"}}, Spec: corev1.PodSpec{NodeName: "worker-3"}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e, c, p
+}
+
+// becomes has the pod and the Job stand so.
+func (c *imitation) becomes(t *testing.T, p *corev1.Pod, condition batchv1.JobConditionType) {
+	t.Helper()
+	if _, err := c.CoreV1().Pods(ns).Update(t.Context(), p, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	j, err := c.Job(t.Context(), "cfs-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Status.StartTime = &metav1.Time{Time: at}
+	j.Status.Conditions = []batchv1.JobCondition{{Type: condition, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", LastTransitionTime: metav1.NewTime(at)}}
+	if _, err := c.BatchV1().Jobs(ns).UpdateStatus(t.Context(), j, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// over waits for the job's end.
+func over(t *testing.T, e *Executor) job.State {
+	t.Helper()
+	for deadline := time.After(20 * time.Second); ; {
+		if s := e.State("cfs-1"); s.Over() {
+			return s
+		}
+		select {
+		case <-e.Changed():
+		case <-deadline:
+			t.Fatalf("it does not end: %+v", e.State("cfs-1"))
+		}
+	}
+}
+
+func terminated(name string, exit int32, reason, message string) corev1.ContainerStatus {
+	return corev1.ContainerStatus{Name: name, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: exit,
+		Reason: reason, Message: message, StartedAt: metav1.NewTime(at), FinishedAt: metav1.NewTime(at.Add(time.Minute))}}}
+}
+
+func TestAnEvictedPodIsAFailure(t *testing.T) {
+	e, c, p := begun(t)
+	p.Status.Phase, p.Status.Reason, p.Status.Message = corev1.PodFailed, "Evicted", "The node was low on resource: memory."
+	c.becomes(t, p, batchv1.JobFailed)
+	s := over(t, e)
+	if s.Phase != job.Failed || !strings.Contains(s.Message, "pod cfs-1-abcde on node worker-3: Evicted: The node was low on resource: memory.") || !s.Ended.Equal(at) {
+		t.Errorf("%+v", s)
+	}
+	e.leave("cfs-1") // returns when it is done with it
+	if _, err := c.CoreV1().Secrets(ns).Get(t.Context(), "cfs-1", metav1.GetOptions{}); err == nil {
+		t.Error("the Secret is still there")
+	}
+}
+
+// The pod of a node that is lost is told to go and never does.
+func TestALostNodeIsAFailure(t *testing.T) {
+	e, c, p := begun(t)
+	long := metav1.NewTime(time.Now().Add(-time.Hour))
+	p.Finalizers, p.DeletionTimestamp, p.Status.Phase = []string{"test/keep"}, &long, corev1.PodRunning
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "DeletionByTaintManager",
+		Message: "Taint manager: deleting due to NoExecute taint"}}
+	c.becomes(t, p, batchv1.JobFailureTarget)
+	if s := over(t, e); s.Phase != job.Failed || !strings.Contains(s.Message, "on node worker-3: DeletionByTaintManager") {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestAContainerThatNeededTooMuchMemory(t *testing.T) {
+	e, c, p := begun(t)
+	c.logs["ansible"] = "2030-01-02T03:04:05.000000001Z PLAY [all]\n2030-01-02T03:04:05.000000002Z TASK [one]\n"
+	p.Status.Phase = corev1.PodFailed
+	p.Status.InitContainerStatuses = []corev1.ContainerStatus{terminated("git-clone", 0, "Completed", "")}
+	p.Status.ContainerStatuses = []corev1.ContainerStatus{terminated("inventory", 0, "Completed", ""), terminated("ansible", 137, "OOMKilled", "")}
+	c.becomes(t, p, batchv1.JobFailed)
+	s := over(t, e)
+	if s.Phase != job.Failed || s.Step != "ansible" || !strings.Contains(s.Message, "OOMKilled") || !strings.HasSuffix(s.Message, "PLAY [all]\nTASK [one]") {
+		t.Errorf("%+v", s)
+	}
+	d, _ := e.Dir("cfs-1")
+	steps, err := d.Steps()
+	if err != nil || len(steps) != 3 || steps[2].Exit != 137 || !steps[2].Started.Equal(at.Add(time.Minute)) {
+		t.Errorf("%+v, %v", steps, err)
+	}
+}
+
+// The Job's own server says that it is gone, not what was last seen of it.
+func TestAJobThatIsGoneIsLost(t *testing.T) {
+	e, c, _ := begun(t)
+	if err := c.DeleteJob(t.Context(), "cfs-1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CoreV1().Pods(ns).Delete(t.Context(), "cfs-1-abcde", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if s := over(t, e); s.Phase != job.Lost || !strings.Contains(s.Message, "was deleted") {
+		t.Errorf("%+v", s)
+	}
+	if err := e.Start(t.Context(), someWork()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Job(t.Context(), "cfs-1"); err == nil {
+		t.Error("it was started a second time")
+	}
+}
+
+func TestReportsOfAJob(t *testing.T) {
+	e, _, _ := begun(t)
+	d, _ := e.Dir("cfs-1")
+	report, err := job.Read[pod.Report](d, pod.ReportFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := func(method, name, offset, token, body string) (int, string) {
+		r := httptest.NewRequest(method, "/?offset="+offset, strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		e.Reports(w, r, "cfs-1", name)
+		return w.Code, w.Header().Get(pod.OffsetHeader)
+	}
+	const grown = "results/results.jsonl"
+	for _, c := range []struct {
+		method, name, offset, token, body string
+		status                            int
+		has                               string
+	}{
+		{"PATCH", grown, "0", "wrong", "x", 403, ""},
+		{"PATCH", grown, "0", report.Token, "line 1\n", 200, ""},
+		{"PATCH", grown, "0", report.Token, "line 1\n", 409, "7"}, // its answer was lost
+		{"PATCH", grown, "7", report.Token, "line 2\n", 200, ""},
+		{"PATCH", grown, "14", report.Token, "line 3\n", 413, ""},
+		{"PUT", grown, "", report.Token, "x", 400, ""},
+		{"PUT", "waits.json", "", report.Token, "[]", 200, ""},
+		{"PUT", "../other", "", report.Token, "[]", 400, ""},
+		{"PUT", "job.json", "", report.Token, "{}", 400, ""},
+	} {
+		if status, has := call(c.method, c.name, c.offset, c.token, c.body); status != c.status || has != c.has {
+			t.Errorf("%s %s at %s: %d, %q", c.method, c.name, c.offset, status, has)
+		}
+	}
+	if text, err := os.ReadFile(d.Path(grown)); string(text) != "line 1\nline 2\n" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	if waits, err := os.ReadFile(d.Path("waits.json")); string(waits) != "[]" || err != nil {
+		t.Errorf("%q, %v", waits, err)
+	}
+	call(http.MethodDelete, "waits.json", "", report.Token, "")
+	if _, err := os.Stat(d.Path("waits.json")); !os.IsNotExist(err) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,207 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/drover-hpc/drover/internal/aee"
+	"github.com/drover-hpc/drover/internal/aee/trust"
+	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/job/kubernetes"
+)
+
+// The values of --executor.
+const (
+	executorLocal      = "local"
+	executorKubernetes = "kubernetes"
+)
+
+// Kubernetes is how CFS sessions run as Jobs, if they do.
+type Kubernetes struct {
+	Kubeconfig     string        `mapstructure:"kubernetes-kubeconfig"`
+	Namespace      string        `mapstructure:"kubernetes-namespace"`
+	Image          string        `mapstructure:"kubernetes-image"`
+	PullPolicy     string        `mapstructure:"kubernetes-image-pull-policy"`
+	PullSecret     string        `mapstructure:"kubernetes-image-pull-secret"`
+	ServiceAccount string        `mapstructure:"kubernetes-service-account"`
+	Gateway        string        `mapstructure:"kubernetes-gateway"`
+	HostNetwork    bool          `mapstructure:"kubernetes-host-network"`
+	Requests       []string      `mapstructure:"kubernetes-requests"`
+	Limits         []string      `mapstructure:"kubernetes-limits"`
+	NodeSelector   []string      `mapstructure:"kubernetes-node-selector"`
+	Tolerations    []string      `mapstructure:"kubernetes-tolerations"`
+	CAConfigMap    string        `mapstructure:"kubernetes-ca-configmap"`
+	VCSSecret      string        `mapstructure:"kubernetes-vcs-secret"`
+	StartTimeout   time.Duration `mapstructure:"kubernetes-start-timeout"`
+}
+
+func declareKubernetes(f *pflag.FlagSet) {
+	f.String("executor", executorLocal, "what runs CFS sessions: `local` (processes beside this one) or kubernetes (a Job each)")
+	f.String("kubernetes-kubeconfig", "", "`FILE` that says how to reach the cluster (without it: as the pod that this server runs in)")
+	f.String("kubernetes-namespace", "", "`NAMESPACE` of the Jobs (default: that of the kubeconfig's context, or of this server's pod)")
+	f.String("kubernetes-image", "", "`IMAGE` of the Jobs' containers, with this version of drover in it (see make container)")
+	f.String("kubernetes-image-pull-policy", "", "`POLICY` by which nodes pull it: Always, IfNotPresent or Never (default: the cluster's)")
+	f.String("kubernetes-image-pull-secret", "", "`NAME` of the Secret with which they do")
+	f.String("kubernetes-service-account", "drover-sessions", "`NAME` of the Jobs' service account, which needs no rights")
+	f.String("kubernetes-gateway", "", "`URL` by which pods reach this server (default: --advertise)")
+	f.Bool("kubernetes-host-network", false, "have the Jobs' pods use the network of the machine they run on, where only that leads to the nodes")
+	f.StringSlice("kubernetes-requests", []string{"cpu=500m", "memory=4Gi"}, "what Ansible's container asks for, as `RESOURCE=QUANTITY` with commas between them")
+	f.StringSlice("kubernetes-limits", []string{"cpu=8", "memory=6Gi"}, "most that it may use, as `RESOURCE=QUANTITY`; checkouts and inventory are in memory and count")
+	f.StringSlice("kubernetes-node-selector", nil, "`LABEL=VALUE`s of the machines on which the Jobs may run")
+	f.StringSlice("kubernetes-tolerations", nil, "taints of machines that the Jobs bear, as `KEY[=VALUE]:EFFECT`")
+	f.String("kubernetes-ca-configmap", "", "`NAME` of a ConfigMap with the key certificate_authority.crt: certificates that sessions trust beside the system's")
+	f.String("kubernetes-vcs-secret", "vcs-user-credentials", "`NAME` of a Secret with the keys vcs_username and vcs_password: git's login where a source has none; it need not exist")
+	f.Duration("kubernetes-start-timeout", 5*time.Minute, "`TIME` for which a pod may fail to start, such as for an image that cannot be pulled, before its session fails")
+}
+
+// check refuses what cannot work together.
+func (k *Kubernetes) check(c *Config) error {
+	switch c.Executor {
+	case "", executorLocal:
+		return nil
+	case executorKubernetes:
+	default:
+		return fault.New(fault.Invalid, "executor: expected %s or %s, got %q", executorLocal, executorKubernetes, c.Executor)
+	}
+	var err error
+	if k.Kubeconfig, err = absolute(k.Kubeconfig); err != nil {
+		return fault.New(fault.Invalid, "kubernetes-kubeconfig: %w", err)
+	}
+	if _, err := k.site(""); err != nil {
+		return err
+	}
+	switch {
+	case k.Image == "":
+		return fault.New(fault.Invalid, "kubernetes-image: expected the image of sessions, such as registry.example.org/drover:%s", Version)
+	case k.Gateway == "" && c.Advertise == "":
+		return fault.New(fault.Invalid, "kubernetes-gateway: expected the URL by which pods reach this server, here or as advertise")
+	case k.StartTimeout < time.Second:
+		return fault.New(fault.Invalid, "kubernetes-start-timeout: expected at least 1s, got %s", k.StartTimeout)
+	case c.AnsibleDir != "":
+		return fault.New(fault.Invalid, "ansible-config-dir: sessions in Kubernetes have their Ansible configurations in ConfigMaps of those names, with the key ansible.cfg")
+	case c.Virtual.Nodes > 0:
+		return fault.New(fault.Invalid, "virtual: pods do not reach virtual nodes: expected executor %s", executorLocal)
+	}
+	return nil
+}
+
+// site is what all Jobs have in common.
+func (k *Kubernetes) site(namespace string) (kubernetes.Site, error) {
+	s := kubernetes.Site{Namespace: namespace, Image: k.Image, PullPolicy: corev1.PullPolicy(k.PullPolicy), PullSecret: k.PullSecret,
+		ServiceAccount: k.ServiceAccount, HostNetwork: k.HostNetwork}
+	switch s.PullPolicy {
+	case "", corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever:
+	default:
+		return s, fault.New(fault.Invalid, "kubernetes-image-pull-policy: expected Always, IfNotPresent or Never, got %q", k.PullPolicy)
+	}
+	var err error
+	if s.Resources.Requests, err = quantities("kubernetes-requests", k.Requests); err != nil {
+		return s, err
+	}
+	if s.Resources.Limits, err = quantities("kubernetes-limits", k.Limits); err != nil {
+		return s, err
+	}
+	for _, text := range k.NodeSelector {
+		label, value, ok := strings.Cut(text, "=")
+		if !ok || label == "" {
+			return s, fault.New(fault.Invalid, "kubernetes-node-selector: expected LABEL=VALUE, got %q", text)
+		}
+		if s.NodeSelector == nil {
+			s.NodeSelector = map[string]string{}
+		}
+		s.NodeSelector[label] = value
+	}
+	for _, text := range k.Tolerations {
+		t, err := toleration(text)
+		if err != nil {
+			return s, err
+		}
+		s.Tolerations = append(s.Tolerations, t)
+	}
+	return s, nil
+}
+
+func quantities(flag string, list []string) (corev1.ResourceList, error) {
+	out := corev1.ResourceList{}
+	for _, text := range list {
+		name, amount, _ := strings.Cut(text, "=")
+		q, err := resource.ParseQuantity(amount)
+		if err != nil || name == "" {
+			return nil, fault.New(fault.Invalid, "%s: expected RESOURCE=QUANTITY such as memory=4Gi, got %q", flag, text)
+		}
+		out[corev1.ResourceName(name)] = q
+	}
+	return out, nil
+}
+
+func toleration(text string) (corev1.Toleration, error) {
+	taint, effect, ok := strings.Cut(text, ":")
+	key, value, equal := strings.Cut(taint, "=")
+	t := corev1.Toleration{Key: key, Value: value, Effect: corev1.TaintEffect(effect), Operator: corev1.TolerationOpExists}
+	if equal {
+		t.Operator = corev1.TolerationOpEqual
+	}
+	switch t.Effect {
+	case corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute:
+	default:
+		ok = false
+	}
+	if !ok || key == "" {
+		return t, fault.New(fault.Invalid, "kubernetes-tolerations: expected KEY[=VALUE]:NoSchedule, :PreferNoSchedule or :NoExecute, got %q", text)
+	}
+	return t, nil
+}
+
+// startKubernetes sets up what runs sessions as Jobs.
+func (s *Server) startKubernetes(trusted string, source func(context.Context, string) (cfs.Repository, error), options func(context.Context) (cfs.Options, error)) (cfs.Executor, error) {
+	k := &s.config.Kubernetes
+	cluster, namespace, err := kubernetes.Connection{Kubeconfig: k.Kubeconfig, Namespace: k.Namespace}.Connect()
+	if err != nil {
+		return nil, err
+	}
+	site, err := k.site(namespace)
+	if err != nil {
+		return nil, err
+	}
+	authority, err := trust.Open(trusted, s.now)
+	if err != nil {
+		return nil, err
+	}
+	gateway := strings.TrimRight(cmp.Or(k.Gateway, s.config.Advertise), "/")
+	names := s.vcsNames()
+	names.Listener = gateway
+	c := aee.KubernetesConfig{Cluster: cluster, Site: site, ReportURL: gateway + jobsPath, StartTimeout: k.StartTimeout,
+		CAConfigMap: k.CAConfigMap, VCSSecret: k.VCSSecret, Authority: authority,
+		TTL: func(ctx context.Context) (time.Duration, error) {
+			o, err := options(ctx)
+			if err != nil {
+				return 0, err
+			}
+			return o.KeepSessions(), nil
+		}}
+	c.ExecutorConfig = aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Repository: source, Now: s.now,
+		Settings: aee.Settings{ARA: s.config.ARA, Gateway: gateway, VCS: names, HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort}}
+	e, err := aee.NewKubernetesExecutor(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		s.mux.HandleFunc(method+" "+jobsPath+"{job}/files/{name...}", func(w http.ResponseWriter, r *http.Request) {
+			e.Jobs.Reports(w, r, r.PathValue("job"), r.PathValue("name"))
+		})
+	}
+	s.onStop(e.Close)
+	return e, e.Open()
+}
+
+// jobsPath is where pods report what their steps recorded.
+const jobsPath = nativePrefix + "/v1/jobs/"

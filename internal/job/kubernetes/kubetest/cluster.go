@@ -30,7 +30,6 @@ type Cluster struct {
 	starter  *starter
 	ca       *authority
 	ports    struct{ etcd, peer, api, kubelet int }
-	failed   bool
 }
 
 // Patience bounds each wait: machines under load are slow.

@@ -20,11 +20,11 @@ import (
 	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
-// wire is the way to a PostgreSQL server, which breaks at the next commit that
-// comes by once it is told to.
+// wire is the way to a PostgreSQL server, which breaks when the word comes by, if
+// there is one.
 type wire struct {
-	url    string
-	breaks atomic.Bool
+	url  string
+	word atomic.Value // string, in lower case
 }
 
 func newWire(t *testing.T, url string) *wire {
@@ -68,7 +68,8 @@ func (w *wire) carry(near, far net.Conn) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := near.Read(buf)
-		if err != nil || w.breaks.Load() && bytes.Contains(bytes.ToLower(buf[:n]), []byte("commit")) {
+		word, _ := w.word.Load().(string)
+		if err != nil || word != "" && bytes.Contains(bytes.ToLower(buf[:n]), []byte(word)) {
 			return
 		}
 		if _, err := far.Write(buf[:n]); err != nil {
@@ -88,11 +89,11 @@ func TestNothingIsWrittenAfterACommitThatMayHaveHappened(t *testing.T) {
 	if err := f.docs.Insert(t.Context(), doc{Key: "a", N: 1}); err != nil {
 		t.Fatal(err)
 	}
-	w.breaks.Store(true)
+	w.word.Store("commit")
 	if err := f.docs.Put(t.Context(), doc{Key: "a", N: 2}); err == nil {
 		t.Error("a commit without an answer succeeded")
 	}
-	w.breaks.Store(false)
+	w.word.Store("")
 	select {
 	case <-f.db.Unsure():
 	case <-time.After(10 * time.Second):
@@ -100,6 +101,31 @@ func TestNothingIsWrittenAfterACommitThatMayHaveHappened(t *testing.T) {
 	}
 	if err := f.docs.Put(t.Context(), doc{Key: "a", N: 3}); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("it is written to: %v", err)
+	}
+}
+
+// A connection that breaks in the middle of a transaction takes that with it, and
+// no more.
+func TestTransactionEndsWithItsConnection(t *testing.T) {
+	w := newWire(t, storetest.Postgres(t))
+	f := newFixture(t, w.url, false)
+	if err := storetest.CreateTable(t.Context(), f.db, "conformance", "color"); err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{"begin", "savepoint", "insert", "release"} {
+		w.word.Store(word)
+		if err := f.docs.Insert(t.Context(), doc{Key: word}); err == nil {
+			t.Errorf("%s: it is told to be written", word)
+		}
+		w.word.Store("")
+		if err := f.docs.Insert(t.Context(), doc{Key: word}); err != nil {
+			t.Errorf("after %s: %v", word, err)
+		}
+	}
+	select {
+	case <-f.db.Unsure():
+		t.Error("none of them can have happened")
+	default:
 	}
 }
 

@@ -342,10 +342,13 @@ func (g *group) fail(err error) {
 
 // ExecContext and QueryContext run statements on the writer's connection, each
 // prepared once: rows must be closed before the same statement runs again, on
-// PostgreSQL before any does.
+// PostgreSQL before any does. There they are the transaction's: a call of the
+// sql.Conn itself, while a transaction is open on it, never returns if the
+// connection turns out to be broken (database/sql of Go 1.26: it closes the Conn,
+// which waits for the end of the transaction).
 func (g *group) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	if !g.db.dialect.prepares() {
-		return g.conn.ExecContext(ctx, query, args...)
+		return g.begun.ExecContext(ctx, query, args...)
 	}
 	stmt, err := g.prepare(ctx, query)
 	if err != nil {
@@ -356,7 +359,7 @@ func (g *group) ExecContext(ctx context.Context, query string, args ...any) (sql
 
 func (g *group) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if !g.db.dialect.prepares() {
-		return g.conn.QueryContext(ctx, query, args...)
+		return g.begun.QueryContext(ctx, query, args...)
 	}
 	stmt, err := g.prepare(ctx, query)
 	if err != nil {

@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka test-kubernetes replicas-check container container-check cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka test-kubernetes helm-check replicas-check container container-check cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -121,6 +121,9 @@ test-kubernetes: ## sessions as Jobs of a real Kubernetes that is built once (mi
 	@set -e; export KUBERNETES_PROGRAMS=$$(scripts/need.sh kubernetes | tail -1) KUBERNETES_IMAGE=drover.local/drover:$(VERSION) \
 		KUBERNETES_ARCHIVE=$(CURDIR)/bin/container/drover.tar; \
 	$(GO) test -v -count=1 -timeout 20m -run Kubernetes ./e2e
+
+helm-check: ## the Helm chart and `drover kubernetes manifests` are the same objects, by Helm's own engine
+	cd packaging/helm/check && $(GO) vet ./... && $(GO) test -count=1 ./...
 
 container: ## bin/container: an image of Drover on a small Debian as docker archive and OCI layout, and its SBOM; the same commit makes the same bytes
 	scripts/need.sh image

@@ -1,0 +1,72 @@
+package server
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/packaging/helm"
+)
+
+// KubernetesCommand is `drover kubernetes`.
+func KubernetesCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "kubernetes", Short: "Run Drover in a Kubernetes cluster"}
+	cmd.AddCommand(manifestsCommand())
+	return cmd
+}
+
+// manifestsCommand prints what the Helm chart makes.
+func manifestsCommand() *cobra.Command {
+	var namespace string
+	cmd := &cobra.Command{
+		Use:   "manifests",
+		Short: "Print the objects of a server whose sessions are Jobs, for kubectl apply",
+		Long: "Print the objects of a server whose sessions are Jobs: Namespace, ServiceAccounts, Role, RoleBinding,\n" +
+			"PersistentVolumeClaim, Service and Deployment. They are those of the Helm chart.\n\n" +
+			"    drover kubernetes manifests --image registry.example.org/drover:0.1.0 | kubectl apply -f -",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	f := cmd.Flags()
+	f.StringVar(&namespace, "namespace", "services", "`NAMESPACE` of server and sessions")
+	f.String("image", "", "`IMAGE` of the server and of its sessions")
+	f.String("image-pull-policy", "IfNotPresent", "`POLICY` by which nodes pull it: Always, IfNotPresent or Never")
+	f.String("image-pull-secret", "", "`NAME` of the Secret with which they do")
+	f.String("advertise", "", "`URL` by which nodes reach the server (default: the Service's, which only pods reach)")
+	f.String("s3-advertise", "", "`URL` by which nodes reach its object store (default: the Service's)")
+	f.String("service-type", "ClusterIP", "`TYPE` of the Service: ClusterIP, NodePort or LoadBalancer")
+	f.Bool("host-network", false, "have the server use the network of the machine that it runs on")
+	f.Bool("sessions-host-network", false, "have sessions do so")
+	f.String("storage-size", "50Gi", "`SIZE` of the volume")
+	f.String("storage-class", "", "`CLASS` of the volume (default: the cluster's)")
+	f.String("secret", "drover", "`NAME` of a Secret whose keys become environment variables of the server; it need not exist")
+	f.StringArray("option", nil, "a further `OPTION` of drover serve, such as --max-sessions=50; may be repeated")
+	f.Bool("create-namespace", true, "print the Namespace too")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		values := map[string]any{}
+		for flag, key := range chartValues {
+			if p := f.Lookup(flag); p.Value.Type() == "bool" {
+				values[key], _ = f.GetBool(flag)
+			} else {
+				values[key] = p.Value.String()
+			}
+		}
+		values["options"], _ = f.GetStringArray("option")
+		if values["image"] == "" {
+			return fault.New(fault.Invalid, "image: expected the image of server and sessions, such as registry.example.org/drover:%s", Version)
+		}
+		text, err := helm.Render(namespace, values)
+		if err != nil {
+			return err
+		}
+		_, err = cmd.OutOrStdout().Write(text)
+		return err
+	}
+	return cmd
+}
+
+// chartValues are the chart's values by the flags that set them.
+var chartValues = map[string]string{"image": "image", "image-pull-policy": "imagePullPolicy", "image-pull-secret": "imagePullSecret",
+	"advertise": "advertise", "s3-advertise": "s3Advertise", "service-type": "serviceType", "host-network": "hostNetwork",
+	"sessions-host-network": "sessionsHostNetwork", "storage-size": "storageSize", "storage-class": "storageClass", "secret": "secret",
+	"create-namespace": "createNamespace"}

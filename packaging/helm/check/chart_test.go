@@ -1,0 +1,104 @@
+package check
+
+import (
+	"bytes"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+)
+
+const root = "../../.."
+
+// Manifests and chart are the same objects, whatever is asked for.
+func TestManifestsAreTheChart(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "drover")
+	build := exec.Command("go", "build", "-C", root, "-buildvcs=false", "-o", binary, "./cmd/drover")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for name, c := range map[string]struct {
+		flags   []string
+		values  map[string]any
+		objects int
+	}{
+		"defaults": {[]string{"--image", "r/d:1"}, map[string]any{"image": "r/d:1"}, 8},
+		"all": {[]string{"--image", "r/d:1", "--image-pull-policy", "Always", "--image-pull-secret", "pull", "--advertise", "http://10.1.0.1:8080",
+			"--s3-advertise", "http://10.1.0.1:8081", "--service-type", "LoadBalancer", "--host-network", "--sessions-host-network",
+			"--storage-size", "1Ti", "--storage-class", "fast", "--secret", "other", "--option", "--max-sessions=50", "--option", "--log-level=debug"},
+			map[string]any{"image": "r/d:1", "imagePullPolicy": "Always", "imagePullSecret": "pull", "advertise": "http://10.1.0.1:8080",
+				"s3Advertise": "http://10.1.0.1:8081", "serviceType": "LoadBalancer", "hostNetwork": true, "sessionsHostNetwork": true,
+				"storageSize": "1Ti", "storageClass": "fast", "secret": "other", "options": []any{"--max-sessions=50", "--log-level=debug"}}, 8},
+		"no secret, no namespace": {[]string{"--image", "r/d:1", "--secret", "", "--create-namespace=false"},
+			map[string]any{"image": "r/d:1", "secret": "", "createNamespace": false}, 7},
+	} {
+		out, err := exec.Command(binary, append([]string{"kubernetes", "manifests", "--namespace", "site"}, c.flags...)...).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, set := c.values["createNamespace"]; !set {
+			c.values["createNamespace"] = true
+		}
+		want, got := byHelm(t, c.values), objects(t, out)
+		if diff := cmp.Diff(want, got); diff != "" || len(got) != c.objects {
+			t.Errorf("%s: %d objects: %s", name, len(got), diff)
+		}
+	}
+}
+
+// byHelm is what `helm template drover packaging/helm/drover --namespace site` has.
+func byHelm(t *testing.T, values map[string]any) []map[string]any {
+	t.Helper()
+	chart, err := loader.Load(filepath.Join(root, "packaging/helm/drover"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := chartutil.ToRenderValues(chart, values, chartutil.ReleaseOptions{Name: "drover", Namespace: "site"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := engine.Render(chart, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []map[string]any
+	for _, text := range files {
+		list = append(list, objects(t, []byte(text))...)
+	}
+	sort(list)
+	return list
+}
+
+func objects(t *testing.T, text []byte) (list []map[string]any) {
+	t.Helper()
+	for d := yaml.NewDecoder(bytes.NewReader(text)); ; {
+		var one map[string]any
+		err := d.Decode(&one)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, text)
+		}
+		if one != nil {
+			list = append(list, one)
+		}
+	}
+	sort(list)
+	return list
+}
+
+func sort(list []map[string]any) {
+	name := func(o map[string]any) string {
+		return o["kind"].(string) + "/" + o["metadata"].(map[string]any)["name"].(string)
+	}
+	slices.SortFunc(list, func(a, b map[string]any) int { return strings.Compare(name(a), name(b)) })
+}

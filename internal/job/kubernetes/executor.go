@@ -210,7 +210,13 @@ func (e *Executor) State(id string) job.State {
 		return r.State()
 	}
 	if !e.Started(id) {
-		return job.State{Phase: job.Lost, Message: "no trace of the job"}
+		found, err := e.adopt(id)
+		switch {
+		case err != nil: // asked again at the next look at all
+			return job.State{Phase: job.Waiting, Waits: []job.Wait{{What: "Job " + id, Why: fmt.Sprintf("the API server does not tell of it: %v", err)}}}
+		case !found:
+			return job.State{Phase: job.Lost, Message: "no trace of the job"}
+		}
 	}
 	s := job.State{Phase: job.Waiting}
 	if j := e.view.job(id); j != nil && j.Status.StartTime != nil {
@@ -249,9 +255,6 @@ func (e *Executor) Follow(id string) (changed <-chan struct{}, stop func()) {
 func (e *Executor) Stop(ctx context.Context, id string) error {
 	if !job.ValidID(id) {
 		return nil
-	}
-	if _, err := os.Stat(string(e.dir(id))); errors.Is(err, fs.ErrNotExist) {
-		return nil // there is none of this executor's, so that others' Jobs are safe
 	}
 	e.leave(id)
 	for _, remove := range []func(context.Context, string) error{e.cluster.DeleteJob, e.cluster.DeleteSecret} {

@@ -214,6 +214,39 @@ func TestAJobThatIsGoneIsLost(t *testing.T) {
 	}
 }
 
+// Another server, with a directory of its own, takes the place of the one that
+// made the Job.
+func TestAnotherServerTakesTheJobOver(t *testing.T) {
+	_, c, p := begun(t)
+	c.logs["git-clone"] = "2030-01-02T03:04:05.000000001Z no such host\n"
+	other, err := New(Config{Dir: filepath.Join(t.TempDir(), "jobs"), Site: Site{Namespace: ns}}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Open(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(other.Close)
+	if s := other.State("cfs-1"); s.Over() {
+		t.Errorf("%+v", s)
+	}
+	if s := other.State("cfs-2"); s.Phase != job.Lost {
+		t.Errorf("of one that never was: %+v", s)
+	}
+	p.Status.Phase = corev1.PodFailed
+	p.Status.InitContainerStatuses = []corev1.ContainerStatus{terminated("git-clone", 128, "Error", "")}
+	c.becomes(t, p, batchv1.JobFailed)
+	if s := over(t, other); s.Phase != job.Failed || s.Message != "clone (exit status 128): no such host" {
+		t.Errorf("%+v", s)
+	}
+	if err := other.Stop(t.Context(), "cfs-1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Job(t.Context(), "cfs-1"); err == nil {
+		t.Error("the Job is still there")
+	}
+}
+
 func TestReportsOfAJob(t *testing.T) {
 	e, _, _ := begun(t)
 	d, _ := e.Dir("cfs-1")

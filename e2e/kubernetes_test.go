@@ -15,8 +15,9 @@ import (
 // pods have the machine's network, on which server and simulated nodes are.
 type inKubernetes struct {
 	*cluster
-	k8s   *kubetest.Cluster
-	flags []string // without those of Kubernetes
+	k8s        *kubetest.Cluster
+	flags      []string // without those of Kubernetes
+	kubeconfig string
 }
 
 // sessionsNamespace is where their Jobs are.
@@ -32,8 +33,9 @@ func newInKubernetes(t *testing.T, nodes int) *inKubernetes {
 	c.cluster = prepare(t, nil)
 	c.fleetOf(nodes)
 	c.flags = c.cluster.flags
-	c.kubectlWith("apiVersion: v1\nkind: Namespace\nmetadata: {name: "+sessionsNamespace+"}\n", "apply", "-f", "-")
-	c.kubectlWith("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: drover-sessions, namespace: "+sessionsNamespace+"}\n", "apply", "-f", "-")
+	// The server has the rights of the manifests and no others. Their Deployment waits for a volume, which there is none here.
+	c.kubectlWith(c.drover("kubernetes", "manifests", "--namespace", sessionsNamespace, "--image", os.Getenv("KUBERNETES_IMAGE")), "apply", "-f", "-")
+	c.kubeconfig = c.write("drover.conf", k.TokenConfig(c.kubectl("create", "token", "drover", "-n", sessionsNamespace)))
 	c.begin()
 	c.discover()
 	return c
@@ -42,7 +44,7 @@ func newInKubernetes(t *testing.T, nodes int) *inKubernetes {
 // begin starts the server, with more options.
 func (c *inKubernetes) begin(more ...string) {
 	c.t.Helper()
-	c.cluster.flags = append(append([]string{"--executor", "kubernetes", "--kubernetes-kubeconfig", c.k8s.Kubeconfig(), "--kubernetes-namespace", sessionsNamespace,
+	c.cluster.flags = append(append([]string{"--executor", "kubernetes", "--kubernetes-kubeconfig", c.kubeconfig, "--kubernetes-namespace", sessionsNamespace,
 		"--kubernetes-image", os.Getenv("KUBERNETES_IMAGE"), "--kubernetes-image-pull-policy", "Never", "--kubernetes-host-network",
 		"--kubernetes-gateway", c.url(), "--kubernetes-requests", "cpu=100m,memory=128Mi", "--kubernetes-limits", "memory=2Gi"}, c.flags...), more...)
 	c.start()

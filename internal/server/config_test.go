@@ -149,3 +149,33 @@ func TestRefusedConfigurationsNameTheKey(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestSettingsOfSessionsInKubernetes(t *testing.T) {
+	whole := []string{"--executor", "kubernetes", "--kubernetes-image", "r/d:1", "--advertise", "http://10.1.0.5:8080"}
+	for says, more := range map[string][]string{
+		"executor: expected local or kubernetes":     {"--executor", "docker"},
+		"kubernetes-image: expected":                 {"--kubernetes-image", ""},
+		"kubernetes-gateway: expected":               {"--advertise", ""},
+		"kubernetes-requests: expected":              {"--kubernetes-requests", "memory=lots"},
+		"kubernetes-limits: expected":                {"--kubernetes-limits", "4Gi"},
+		"kubernetes-node-selector: expected":         {"--kubernetes-node-selector", "worker"},
+		"kubernetes-tolerations: expected":           {"--kubernetes-tolerations", "worker=yes"},
+		"kubernetes-image-pull-policy: expected":     {"--kubernetes-image-pull-policy", "Sometimes"},
+		"kubernetes-start-timeout: expected":         {"--kubernetes-start-timeout", "1ms"},
+		"ansible-config-dir: sessions in Kubernetes": {"--ansible-config-dir", "/etc/ansible"},
+		"virtual: pods do not reach":                 {"--virtual", "2"},
+	} {
+		if _, err := loaded(t, append(whole, more...)...); !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), says) {
+			t.Errorf("%v: %v", more, err)
+		}
+	}
+	c, err := loaded(t, append(whole, "--kubernetes-node-selector", "worker=yes", "--kubernetes-tolerations", "hpc=yes:NoSchedule,any:NoExecute")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	site, err := c.Kubernetes.site("ns")
+	if err != nil || site.Namespace != "ns" || site.NodeSelector["worker"] != "yes" || site.Resources.Limits.Memory().String() != "6Gi" ||
+		site.Tolerations[0].Operator != "Equal" || site.Tolerations[1].Operator != "Exists" {
+		t.Errorf("%+v, %v", site, err)
+	}
+}

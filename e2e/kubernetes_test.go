@@ -137,6 +137,27 @@ func TestSessionsAreJobsOfKubernetes(t *testing.T) {
 			c.t.Errorf("%v: %s", status, why)
 		}
 	})
+	c.act("a session that is held", func() {
+		c.keep("held", "- hosts: Compute\n  gather_facts: false\n  tasks:\n    - {name: breaks, fail: {msg: 'no scratch'}}\n")
+		c.run("held", "held", "--debug-on-failure", "true")
+		var log struct{ Held *struct{ Directory string } }
+		c.eventually("it is held", func() bool {
+			c.get("/apis/cfs/v3/sessions/held/log", &log)
+			return log.Held != nil
+		})
+		enter := strings.Fields(strings.TrimPrefix(log.Held.Directory, "kubectl "))
+		for i, word := range enter {
+			if word == "-it" { // there is no terminal
+				enter[i] = "-i"
+			}
+		}
+		if text := c.kubectl(append(enter, "-c", "pwd; cat /inventory/hosts/01-cfs-generated.yaml; touch /tmp/complete")...); !strings.Contains(text, c.nodes[0]) {
+			c.t.Errorf("in the pod: %s", text)
+		}
+		if _, status := c.ends("held"); status["succeeded"] != "false" {
+			c.t.Errorf("%v", status)
+		}
+	})
 	c.act("a repository that is not there", func() {
 		c.drover("cfs", "v3", "configurations", "update", "gone", "--file", c.write("gone.json",
 			fmt.Sprintf(`{"layers":[{"clone_url":%q,"commit":%q,"playbook":"site.yml"}]}`, c.url()+"/vcs/cray/gone.git", strings.Repeat("a", 40))))

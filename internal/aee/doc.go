@@ -15,6 +15,9 @@
 // result.json in place with one rename. Who wants to know how the job stands
 // reads these files; package local does.
 //
+// As a Job of Kubernetes each step is a container, "drover aee pod STEP --job
+// /inventory" (kubernetes.go, pod.go); the same files of its directory are here.
+//
 // Sub-packages: plugin (the Ansible plugins, embedded), trust (SSH keys and
-// certificates that nodes accept), local (a cfs.Executor on child processes).
+// certificates that nodes accept).
 package aee

@@ -6,6 +6,7 @@
 //	State ◄─ supervisor.json, steps.json, waits.json, result.json, log/STEP.log
 //
 // The directory is all the state there is. Package local starts such programs
-// as processes of this machine. The sessions of CFS, the agents of BOS v1 and
+// as processes of this machine, package kubernetes as Jobs, a container for each
+// step. The sessions of CFS, the agents of BOS v1 and
 // the jobs of IMS are jobs.
 package job

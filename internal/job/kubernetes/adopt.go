@@ -28,10 +28,10 @@ func (e *Executor) adopt(id string) (found bool, err error) {
 	}
 	spec := j.Spec.Template.Spec
 	var steps []stepContainer
-	for i, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
 		for _, c := range list {
 			if at := slices.Index(c.Command, "pod"); at >= 0 && at+1 < len(c.Command) {
-				steps = append(steps, stepContainer{Step: c.Command[at+1], Container: c.Name, First: i == 0})
+				steps = append(steps, stepContainer{Step: c.Command[at+1], Container: c.Name})
 			}
 		}
 	}

@@ -92,7 +92,7 @@ type Work struct {
 func (w *Work) steps() []stepContainer {
 	var list []stepContainer
 	for _, c := range w.First {
-		list = append(list, stepContainer{Step: c.Step, Container: c.Name, First: true})
+		list = append(list, stepContainer{Step: c.Step, Container: c.Name})
 	}
 	for _, c := range w.Together {
 		list = append(list, stepContainer{Step: c.Step, Container: c.Name})
@@ -104,5 +104,4 @@ func (w *Work) steps() []stepContainer {
 type stepContainer struct {
 	Step      string `json:"step"`
 	Container string `json:"container"`
-	First     bool   `json:"first,omitempty"`
 }

@@ -191,11 +191,15 @@ func (s *Server) Lost() <-chan struct{} {
 	return s.lease.Lost()
 }
 
-// may returns when this server may change anything outside.
+// may returns when this server may change anything outside. Whoever waits for
+// that while the database is away does not keep the server from stopping.
 func (s *Server) may(ctx context.Context) error {
 	if s.lease == nil {
 		return nil
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.working, cancel)()
 	return s.lease.Sure(ctx)
 }
 

@@ -1,10 +1,16 @@
 package server
 
 import (
+	"context"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/drover-hpc/drover/internal/store/lead"
 	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
@@ -46,5 +52,48 @@ func TestPeersReachAServerWhereItListens(t *testing.T) {
 	defer l.Close()
 	if got := (&Config{PeerURL: "http://one"}).peerURL(l.Addr().String()); got != "http://one" {
 		t.Error(got)
+	}
+}
+
+// A server whose database is away stops when it is told to.
+func TestServerStopsWhileItsDatabaseIsAway(t *testing.T) {
+	c := testConfig(t)
+	c.Database = storetest.Postgres(t)
+	s, err := Start(t.Context(), c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), c.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "LOCK TABLE drover_lead"); err != nil { // it cannot renew its lease
+		t.Fatal(err)
+	}
+	for s.lease.Left() >= lead.Margin {
+		_, changed := s.lease.State()
+		select {
+		case <-changed:
+		case <-time.After(time.Second):
+		}
+	}
+	answered := make(chan int) // 0: not at all
+	go func() {
+		resp, err := http.Post(s.URL()+"/apis/smd/hsm/v2/groups", "application/json", strings.NewReader(`{"label":"late"}`))
+		if err != nil {
+			answered <- 0
+			return
+		}
+		resp.Body.Close()
+		answered <- resp.StatusCode
+	}()
+	s.Stop()
+	if status := <-answered; status != 0 && status < 500 {
+		t.Errorf("it wrote without being sure to lead: %d", status)
 	}
 }

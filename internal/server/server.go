@@ -72,6 +72,8 @@ type Server struct {
 	http     *http.Server
 	served   chan struct{} // closed when http has ended
 	stopping chan struct{}
+	working  context.Context // until it stops
+	stopWork context.CancelFunc
 	ready    atomic.Bool
 	stops    []func() // in the order of starting; Stop runs them backwards
 }
@@ -80,6 +82,7 @@ type Server struct {
 // called Start calls Stop; a failed Start has stopped what it started.
 func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	s := &Server{config: c, opts: o, now: time.Now, mux: http.NewServeMux(), hub: events.NewHub(), door: newDoor(), stopping: make(chan struct{})}
+	s.working, s.stopWork = context.WithCancel(context.WithoutCancel(ctx))
 	s.hub.NoResync = o.NoResync
 	s.registerMetrics()
 	defer func() {
@@ -123,6 +126,7 @@ func (s *Server) Fleet() *sim.Fleet { return s.fleet }
 // go on; the next start takes them up.
 func (s *Server) Stop() {
 	s.ready.Store(false)
+	s.stopWork()
 	slices.Reverse(s.stops)
 	for _, stop := range s.stops {
 		stop()

@@ -178,6 +178,9 @@ func (d *Driver) send(ctx context.Context, address string, r request) (a answer,
 func (d *Driver) attempt(ctx context.Context, address string, r *request) (a answer, err error) {
 	w := wires.Get().(*wire)
 	defer wires.Put(w)
+	if err := d.may(ctx); err != nil { // it may wait: a connection taken before could be closed by then
+		return a, silence(address, r, unsent, err)
+	}
 	for c := d.kept.take(address); ; c = nil {
 		if c == nil {
 			if c, err = d.dial(ctx, address); err != nil {

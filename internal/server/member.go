@@ -24,13 +24,10 @@ const (
 	// attendEvery is how often jobs are told how long they may go on.
 	attendEvery = 500 * time.Millisecond
 	// jobsOutlast is how long jobs go on after the lease, so that a busy machine
-	// that renews it late loses none.
-	jobsOutlast = 10 * time.Second
-	// quiet is how long a server that takes another's place starts no job: those
-	// of the other one are looked at every second, and have to be ended.
-	quiet = jobsOutlast + 5*time.Second
-	// aloneFor is how long jobs go on without a server that knew of no other one.
-	// Nobody takes its place within lead.Unknown.
+	// that renews it late loses none. They look every second, and have to be ended.
+	jobsOutlast = lead.Quiet - 5*time.Second
+	// aloneFor is how long jobs go on after the lease of a server that knew of no
+	// other one: nobody takes its place within lead.Unknown.
 	aloneFor = lead.Unknown - 15*time.Second
 	// handOver is how long a server that stops with others around leaves its jobs
 	// to end, before another may lead.
@@ -136,14 +133,15 @@ func (s *Server) keepAttending(stop <-chan struct{}) {
 // attend tells the jobs of this machine how long they may go on: as long as
 // nobody else starts any.
 func (s *Server) attend() error {
-	if state, _ := s.lease.State(); state.Alone {
-		return s.limitJobs(time.Now().Add(aloneFor))
-	}
-	left := s.lease.Left()
-	if left == 0 {
+	until := s.lease.Until()
+	if until.IsZero() {
 		return nil
 	}
-	return s.limitJobs(time.Now().Add(left + jobsOutlast))
+	after := jobsOutlast
+	if state, _ := s.lease.State(); state.Alone {
+		after = aloneFor
+	}
+	return s.limitJobs(until.Add(after))
 }
 
 // quietUntil is when no jobs of another server run any more.
@@ -151,10 +149,11 @@ func (s *Server) quietUntil() time.Time {
 	if s.lease == nil {
 		return time.Time{}
 	}
-	if state, _ := s.lease.State(); !state.TookOver {
+	state, _ := s.lease.State()
+	if state.Quiet == 0 {
 		return time.Time{}
 	}
-	return s.leads.Add(quiet)
+	return s.leads.Add(state.Quiet)
 }
 
 func (s *Server) limitJobs(until time.Time) error {
@@ -230,5 +229,9 @@ func memberID(data string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("name of this server among others: %w", err)
 	}
-	return strings.TrimSpace(string(text)), nil
+	id := strings.TrimSpace(string(text))
+	if id == "" {
+		return "", fault.New(fault.Invalid, "name of this server among others: %s is empty: expected some word that no other server has, or no file", path)
+	}
+	return id, nil
 }

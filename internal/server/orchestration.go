@@ -138,6 +138,7 @@ func (s *Server) startBOS1(ctx context.Context, api huma.API, service *bos.Servi
 		return err
 	}
 	s.onStop(executor.Close)
+	executor.QuietUntil(s.quietUntil())
 	if err := executor.Open(); err != nil {
 		return err
 	}

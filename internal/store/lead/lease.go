@@ -21,6 +21,9 @@ const (
 	// holder did not know.
 	Unknown = time.Minute
 
+	// Quiet is how long jobs of a holder may run after another one has its lease.
+	Quiet = 15 * time.Second
+
 	renewEvery  = 500 * time.Millisecond
 	exchangeMax = 3 * time.Second
 	// missed is how long a server that is not heard of counts as being there.
@@ -45,8 +48,11 @@ type State struct {
 	Leader Member
 	// Alone: no other member was here of late.
 	Alone bool
-	// TookOver: the lease was another member's, who did not give it up.
-	TookOver bool
+	// Quiet is how long, from the beginning of this member's lead, jobs of former
+	// holders may still run.
+	Quiet time.Duration
+	// Again: this member was the last one that led, too.
+	Again bool
 	// Err is why nothing is known, or why this member does not claim.
 	Err error
 }
@@ -108,6 +114,13 @@ func (l *Lease) State() (s State, changed <-chan struct{}) {
 	return l.state, l.changed
 }
 
+// Until is when the lease ends, or has ended; zero if this member does not lead.
+func (l *Lease) Until() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.until
+}
+
 // Lost closes when a lease that this member had has gone to another: whatever
 // it still does on the strength of it has to end.
 func (l *Lease) Lost() <-chan struct{} { return l.lost }
@@ -151,7 +164,7 @@ func (l *Lease) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			l.renew(ctx)
+			l.renew(context.WithoutCancel(ctx)) // a stop in the middle would lose the connection that gives the lease up
 		}
 	}
 }
@@ -181,7 +194,7 @@ func (l *Lease) note(asked time.Time, found answer, heard bool) {
 	defer l.mu.Unlock()
 	switch {
 	case !heard:
-		found.State.Leading, found.State.Alone, found.State.TookOver = l.term != 0, l.state.Alone, l.state.TookOver
+		found.State.Leading, found.State.Alone, found.State.Quiet, found.State.Again = l.term != 0, l.state.Alone, l.state.Quiet, l.state.Again
 		if l.term != 0 {
 			found.State.Leader = l.self
 		}
@@ -194,9 +207,10 @@ func (l *Lease) note(asked time.Time, found answer, heard bool) {
 			close(l.lost)
 		}
 	case found.term != 0 && !l.isLost():
-		found.State.Leading, found.State.TookOver = true, l.state.TookOver
+		found.State.Leading, found.State.Quiet, found.State.Again = true, l.state.Quiet, l.state.Again
 		if l.term == 0 {
-			found.State.TookOver = found.before != "" && found.before != l.self.ID
+			found.State.Quiet = time.Duration(found.quiet * float64(time.Second))
+			found.State.Again = found.past == l.self.ID || found.past == ""
 		}
 		l.term, l.until = found.term, asked.Add(Length)
 	}

@@ -89,7 +89,7 @@ func TestOneLeadsAndTheOtherTakesOver(t *testing.T) {
 	}
 	one.Stop(0)
 	s := until(t, two, "the lease that was given up", leads)
-	if s.Leader.ID != "two" || s.TookOver {
+	if s.Leader.ID != "two" || s.Quiet != 0 || s.Again {
 		t.Errorf("%+v", s)
 	}
 }
@@ -115,7 +115,7 @@ func TestHolderIsNotSureOnceAnotherCanHaveTheLease(t *testing.T) {
 	if left := one.Left(); left != 0 {
 		t.Errorf("%v left of what it has lost", left)
 	}
-	if s := until(t, two, "the lease", leads); !s.TookOver {
+	if s := until(t, two, "the lease", leads); s.Quiet <= 0 || s.Again {
 		t.Errorf("it has been given up: %+v", s)
 	}
 }
@@ -173,8 +173,31 @@ func TestServerTakesUpItsOwnLease(t *testing.T) {
 	d.exec("UPDATE drover_lead SET holder = 'one', renewed = now(), expires = now() + interval '1 hour'")
 	again := d.join("one", 1)
 	defer again.Stop(0)
-	if s, _ := again.State(); !s.Leading || s.TookOver {
+	if s, _ := again.State(); !s.Leading || s.Quiet != 0 || !s.Again {
 		t.Errorf("%+v", s)
+	}
+}
+
+// Who takes the place of one that took another's place, and gave it up or died
+// soon, is as quiet as that one had to be.
+func TestQuietOutlastsTheOneThatHasToBe(t *testing.T) {
+	d := open(t)
+	d.join("one", 1).Stop(0)
+	d.exec("UPDATE drover_lead SET holder = 'gone', expires = now() - interval '2 minutes'")
+	two := d.join("two", 1)
+	if s, _ := two.State(); !s.Leading || s.Quiet != lead.Quiet || s.Again {
+		t.Errorf("%+v", s)
+	}
+	two.Stop(0)
+	two = d.join("two", 1)
+	if s, _ := two.State(); !s.Leading || s.Quiet == 0 || !s.Again {
+		t.Errorf("the same, again: %+v", s)
+	}
+	two.Stop(0)
+	three := d.join("three", 1)
+	defer three.Stop(0)
+	if s, _ := three.State(); !s.Leading || s.Quiet == 0 || s.Again {
+		t.Errorf("the next: %+v", s)
 	}
 }
 

@@ -18,7 +18,8 @@ const tables = `
 CREATE TABLE IF NOT EXISTS drover_members (id TEXT PRIMARY KEY, url TEXT NOT NULL, schema BIGINT NOT NULL,
 	joined TIMESTAMPTZ NOT NULL, seen TIMESTAMPTZ NOT NULL);
 CREATE TABLE IF NOT EXISTS drover_lead (one BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (one), holder TEXT NOT NULL, url TEXT NOT NULL,
-	term BIGINT NOT NULL, renewed TIMESTAMPTZ NOT NULL, expires TIMESTAMPTZ NOT NULL);
+	term BIGINT NOT NULL, renewed TIMESTAMPTZ NOT NULL, expires TIMESTAMPTZ NOT NULL,
+	past TEXT NOT NULL DEFAULT '', quiet TIMESTAMPTZ NOT NULL DEFAULT 'epoch');
 INSERT INTO drover_lead (holder, url, term, renewed, expires) VALUES ('', '', 0, 'epoch', 'epoch') ON CONFLICT DO NOTHING;
 DELETE FROM drover_members WHERE seen < now() - interval '7 days'`
 
@@ -53,8 +54,9 @@ func (l *Lease) connect(ctx context.Context) error {
 // it does not.
 type answer struct {
 	State
-	term   int64
-	before string // who held the lease until then
+	term  int64
+	past  string  // who held the lease last, or gave it up
+	quiet float64 // seconds for which jobs of former holders may still run
 }
 
 const (
@@ -64,18 +66,20 @@ const (
 			joined = CASE WHEN m.seen < now() - make_interval(secs => $4) THEN now() ELSE m.joined END`
 
 	// claim renews, or takes what has run out. A term is one holder's, from its
-	// first claim on.
+	// first claim on. Whoever takes what was not given up has to be quiet, and so
+	// has whoever comes after it in that time.
 	claim = `UPDATE drover_lead AS l SET holder = $1, url = $2, renewed = now(), expires = now() + make_interval(secs => $3),
-			term = CASE WHEN l.holder = $1 AND l.term = $4 THEN l.term ELSE l.term + 1 END
-		FROM drover_members AS me, (SELECT holder FROM drover_lead FOR UPDATE) AS before
+			term = CASE WHEN l.holder = $1 AND l.term = $4 THEN l.term ELSE l.term + 1 END,
+			quiet = CASE WHEN l.holder IN ($1, '') THEN l.quiet ELSE now() + make_interval(secs => $6) END
+		FROM drover_members AS me, (SELECT CASE holder WHEN '' THEN past ELSE holder END AS past FROM drover_lead FOR UPDATE) AS before
 		WHERE me.id = $1 AND (l.holder = $1 OR l.expires < now()
 			AND (l.holder = '' OR l.renewed > me.joined OR l.expires < now() - make_interval(secs => $5)))
-		RETURNING l.term, before.holder`
+		RETURNING l.term, before.past, greatest(0, extract(epoch FROM l.quiet - now()))::float8`
 
 	leader = `SELECT holder, url, expires > now(), NOT EXISTS
 		(SELECT FROM drover_members WHERE id <> $1 AND seen > now() - make_interval(secs => $2)) FROM drover_lead`
 
-	release = `UPDATE drover_lead SET holder = '', url = '', expires = now() + make_interval(secs => $3) WHERE holder = $1 AND term = $2`
+	release = `UPDATE drover_lead SET past = holder, holder = '', url = '', expires = now() + make_interval(secs => $3) WHERE holder = $1 AND term = $2`
 )
 
 func (l *Lease) exchange(ctx context.Context) (answer, error) {
@@ -98,8 +102,8 @@ func (l *Lease) exchange(ctx context.Context) (answer, error) {
 	b := &pgx.Batch{}
 	b.Queue(present, l.self.ID, l.self.URL, l.self.Schema, missed.Seconds())
 	if newer == nil && !l.isLost() {
-		b.Queue(claim, l.self.ID, l.self.URL, Length.Seconds(), term, Unknown.Seconds()).QueryRow(func(row pgx.Row) error {
-			if err := row.Scan(&a.term, &a.before); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		b.Queue(claim, l.self.ID, l.self.URL, Length.Seconds(), term, Unknown.Seconds(), Quiet.Seconds()).QueryRow(func(row pgx.Row) error {
+			if err := row.Scan(&a.term, &a.past, &a.quiet); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 				return err
 			}
 			return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -50,6 +51,8 @@ type Connection struct {
 	// Namespace is where Jobs are; empty: that of the kubeconfig's context or of
 	// the pod.
 	Namespace string
+	// Wrap has all requests go through what it returns; nil: they go as they are.
+	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
 // Connect makes a client, which does not speak to the server yet.
@@ -62,6 +65,9 @@ func (c Connection) Connect() (cluster Cluster, namespace string, err error) {
 	// programs that may ask without end.
 	config.QPS, config.Burst = 50, 100
 	config.UserAgent = "drover"
+	if c.Wrap != nil {
+		config.Wrap(c.Wrap)
+	}
 	batch, err := client(config, "/apis", batchv1.SchemeGroupVersion)
 	if err != nil {
 		return nil, "", err

@@ -122,6 +122,15 @@ func (e *Executor) Start(ctx context.Context, w Work) error {
 	if e.Started(w.ID) {
 		return nil
 	}
+	// Another server may have made it, or this one before it could write that down:
+	// the Secret of a Job that runs must stay as it is.
+	if found, err := e.adopt(w.ID); found || err != nil {
+		if err != nil {
+			return fmt.Errorf("start the Job: %w", err)
+		}
+		e.tell(w.ID)
+		return nil
+	}
 	d := e.dir(w.ID)
 	files := map[string]any{stepsFile: w.steps()}
 	for name, content := range w.Files {

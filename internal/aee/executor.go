@@ -33,8 +33,8 @@ type ExecutorConfig struct {
 	// KeepFinished is how many finished jobs keep their records, logs and results.
 	// 0: 1,000.
 	KeepFinished int
-	// QuietUntil is that of local.Executor; zero: jobs begin at once.
-	QuietUntil time.Time
+	// Succession is for local.Executor.
+	Succession local.Succession
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Log is where trouble goes; nil is slog.Default.
@@ -91,7 +91,7 @@ func NewExecutor(cfg ExecutorConfig) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	jobs.QuietUntil(cfg.QuietUntil)
+	jobs.Succeed(cfg.Succession)
 	e := &Executor{jobs: jobs, cfg: cfg}
 	e.start = func(_ context.Context, j cfs.Job, logins map[string]Login) error {
 		return jobs.Start(spec(j), files(j, cfg.Settings, logins))

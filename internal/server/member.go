@@ -16,6 +16,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/job"
+	"github.com/drover-hpc/drover/internal/job/local"
 	"github.com/drover-hpc/drover/internal/store"
 	"github.com/drover-hpc/drover/internal/store/lead"
 )
@@ -144,16 +145,17 @@ func (s *Server) attend() error {
 	return s.limitJobs(until.Add(after))
 }
 
-// quietUntil is when no jobs of another server run any more.
-func (s *Server) quietUntil() time.Time {
+// succession is what the executors of jobs have to heed of other servers.
+func (s *Server) succession() (after local.Succession) {
 	if s.lease == nil {
-		return time.Time{}
+		return after
 	}
 	state, _ := s.lease.State()
-	if state.Quiet == 0 {
-		return time.Time{}
+	after.Late = !state.Again
+	if state.Quiet > 0 {
+		after.Quiet = s.leads.Add(state.Quiet)
 	}
-	return s.leads.Add(state.Quiet)
+	return after
 }
 
 func (s *Server) limitJobs(until time.Time) error {

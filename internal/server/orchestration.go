@@ -80,7 +80,7 @@ func (s *Server) startExecutor(trusted string, source func(context.Context, stri
 		return s.startKubernetes(trusted, source, options)
 	}
 	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
-		Repository: source, Parallel: s.config.MaxSessions, QuietUntil: s.quietUntil(), Now: s.now, Settings: aee.Settings{ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
+		Repository: source, Parallel: s.config.MaxSessions, Succession: s.succession(), Now: s.now, Settings: aee.Settings{ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
 			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (s *Server) startBOS1(ctx context.Context, api huma.API, service *bos.Servi
 		return err
 	}
 	s.onStop(executor.Close)
-	executor.QuietUntil(s.quietUntil())
+	executor.Succeed(s.succession())
 	if err := executor.Open(); err != nil {
 		return err
 	}

@@ -160,7 +160,7 @@ func (s *Server) startIMS(ctx context.Context) error {
 		return err
 	}
 	s.onStop(runner.Close)
-	runner.QuietUntil(s.quietUntil())
+	runner.Succeed(s.succession())
 	if err := runner.Open(); err != nil {
 		return err
 	}

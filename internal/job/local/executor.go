@@ -58,6 +58,7 @@ type Executor struct {
 	waiting []waiting
 	running map[string]*process
 	quiet   time.Time       // zero once it has come
+	late    bool            // what waits since before Open is given up
 	missed  map[string]bool // asked for while it was quiet, without a trace
 }
 
@@ -141,6 +142,10 @@ func (e *Executor) Open() error {
 	}
 	slices.SortFunc(queue, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
 	for _, info := range queue {
+		if e.late {
+			e.record(info.Name(), job.Result{Phase: job.Lost, Message: "another server led before it began", Ended: e.cfg.Now().UTC()})
+			continue
+		}
 		e.enqueue(info.Name())
 	}
 	e.dispatch()
@@ -151,10 +156,20 @@ func (e *Executor) Open() error {
 	return nil
 }
 
-// QuietUntil is for before Open: to that time jobs may run that another machine
-// has started, and that are to go on here if they left no trace. Until then none
-// is started, and none is lost.
-func (e *Executor) QuietUntil(t time.Time) { e.quiet = t }
+// Succession is what one who takes a server's place has to heed; the zero value
+// is of who takes nobody's.
+type Succession struct {
+	// Quiet is to when jobs may run that another machine has started, and that are
+	// to go on here if they left no trace: until then none is started, and none is
+	// lost.
+	Quiet time.Time
+	// Late: another server has led since jobs were accepted here. Those that have
+	// not begun never do: others have been made for them.
+	Late bool
+}
+
+// Succeed is for before Open.
+func (e *Executor) Succeed(s Succession) { e.quiet, e.late = s.Quiet, s.Late }
 
 // keepQuiet starts what waits, and tells what is lost, once jobs of another
 // machine have ended.

@@ -152,7 +152,7 @@ func TestNothingIsLostOrStartedWhileItIsQuiet(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Executor = e
-	e.QuietUntil(time.Now().Add(500 * time.Millisecond))
+	e.Succeed(Succession{Quiet: time.Now().Add(500 * time.Millisecond)})
 	if err := e.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -175,6 +175,27 @@ func TestNothingIsLostOrStartedWhileItIsQuiet(t *testing.T) {
 		}
 	}
 	if s := e.State("elsewhere"); s.Phase != job.Lost {
+		t.Errorf("%+v", s)
+	}
+}
+
+// What waits since a time before another server led never begins.
+func TestJobsThatWaitedTooLongNeverBegin(t *testing.T) {
+	b := newBench(t, nil)
+	b.Close()
+	if err := job.Create(filepath.Join(b.cfg.Dir, "old"), job.Spec{ID: "old"}, how("ok")); err != nil {
+		t.Fatal(err)
+	}
+	e, err := New(b.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Executor = e
+	e.Succeed(Succession{Late: true})
+	if err := e.Open(); err != nil {
+		t.Fatal(err)
+	}
+	if s := e.State("old"); s.Phase != job.Lost || !strings.Contains(s.Message, "another server led") {
 		t.Errorf("%+v", s)
 	}
 }

@@ -14,7 +14,7 @@
 // on as if nothing had been.
 //
 // A server takes a lease that has run out only if its holder knew of it: it was
-// here when the holder last renewed. Otherwise it waits a minute more, because a
-// holder that believes to be alone lets its jobs go on while the database does not
-// answer.
+// here when the holder last renewed. Otherwise it waits five minutes more, because
+// a holder that believes to be alone lets its jobs go on while the database does
+// not answer.
 package lead

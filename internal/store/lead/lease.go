@@ -19,7 +19,7 @@ const (
 	Margin = 2 * time.Second
 	// Unknown is how long after its end it can be taken by a server of which the
 	// holder did not know.
-	Unknown = time.Minute
+	Unknown = 5 * time.Minute
 
 	// Quiet is how long jobs of a holder may run after another one has its lease.
 	Quiet = 15 * time.Second

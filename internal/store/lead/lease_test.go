@@ -162,7 +162,7 @@ func TestUnknownMemberWaits(t *testing.T) {
 		}
 		<-changed
 	}
-	d.exec("UPDATE drover_lead SET expires = now() - interval '61 seconds'")
+	d.exec("UPDATE drover_lead SET expires = now() - interval '301 seconds'")
 	until(t, two, "the lease", leads)
 }
 
@@ -183,7 +183,7 @@ func TestServerTakesUpItsOwnLease(t *testing.T) {
 func TestQuietOutlastsTheOneThatHasToBe(t *testing.T) {
 	d := open(t)
 	d.join("one", 1).Stop(0)
-	d.exec("UPDATE drover_lead SET holder = 'gone', expires = now() - interval '2 minutes'")
+	d.exec("UPDATE drover_lead SET holder = 'gone', expires = now() - interval '6 minutes'")
 	two := d.join("two", 1)
 	if s, _ := two.State(); !s.Leading || s.Quiet != lead.Quiet || s.Again {
 		t.Errorf("%+v", s)

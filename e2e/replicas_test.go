@@ -222,18 +222,13 @@ type cable struct {
 
 func newCable(t *testing.T, url string) *cable {
 	t.Helper()
-	name, rest, _ := strings.Cut(strings.TrimPrefix(url, "postgres:///"), "?host=")
-	dir, user, _ := strings.Cut(rest, "&")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	found, err := filepath.Glob(filepath.Join(dir, ".s.PGSQL.*[0-9]"))
-	if err != nil || len(found) != 1 {
-		t.Fatalf("socket of PostgreSQL: %v, %v", found, err)
-	}
-	c := &cable{url: fmt.Sprintf("postgres://%s/%s?%s&sslmode=disable", l.Addr(), name, user), socket: found[0], ends: map[net.Conn]bool{}}
+	through, socket := storetest.Through(t, url, l.Addr().String())
+	c := &cable{url: through, socket: socket, ends: map[net.Conn]bool{}}
 	go func() {
 		for {
 			near, err := l.Accept()
@@ -376,7 +371,7 @@ func TestAnotherServerTakesThePlaceOfTheOneThatLeads(t *testing.T) {
 	}
 	reboot("the database is away", quick, status("power_on_called"), func() {
 		m.cable.cut(true)
-		<-time.After(outage)
+		<-time.After(outage) // it is what is tried
 		m.cable.cut(false)
 		m.leader()
 	})

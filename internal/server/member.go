@@ -79,6 +79,11 @@ func (s *Server) join(ctx context.Context) error {
 
 // waitForLead returns once this server leads.
 func (s *Server) waitForLead(ctx context.Context) error {
+	if state, _ := s.lease.State(); !state.Leading { // it answers already, by way of another
+		if err := s.tellURL(); err != nil {
+			return err
+		}
+	}
 	for told := ""; ; {
 		state, changed := s.lease.State()
 		if state.Leading {
@@ -92,9 +97,6 @@ func (s *Server) waitForLead(ctx context.Context) error {
 		if text := standing(state); text != told {
 			slog.Info("standing by", "state", text)
 			told = text
-			if err := s.tellURL(); err != nil {
-				return err
-			}
 		}
 		select {
 		case <-changed:

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -29,25 +28,20 @@ type wire struct {
 
 func newWire(t *testing.T, url string) *wire {
 	t.Helper()
-	name, rest, _ := strings.Cut(strings.TrimPrefix(url, "postgres:///"), "?host=")
-	dir, user, _ := strings.Cut(rest, "&")
-	found, err := filepath.Glob(filepath.Join(dir, ".s.PGSQL.*[0-9]"))
-	if err != nil || len(found) != 1 {
-		t.Fatalf("socket of PostgreSQL: %v, %v", found, err)
-	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	w := &wire{url: fmt.Sprintf("postgres://%s/%s?%s&sslmode=disable", l.Addr(), name, user)}
+	through, socket := storetest.Through(t, url, l.Addr().String())
+	w := &wire{url: through}
 	go func() {
 		for {
 			near, err := l.Accept()
 			if err != nil {
 				return
 			}
-			far, err := net.Dial("unix", found[0])
+			far, err := net.Dial("unix", socket)
 			if err != nil {
 				near.Close()
 				continue

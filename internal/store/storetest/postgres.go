@@ -55,6 +55,19 @@ func OnEach(t *testing.T, test func(t *testing.T, db *store.DB)) {
 // SQLite returns the name of a file that is not there yet.
 func SQLite(t testing.TB) string { return filepath.Join(t.TempDir(), "drover.db") }
 
+// Through is the URL of the database of Postgres by way of whatever listens at the
+// address, and the socket to which that has to lead.
+func Through(t testing.TB, url, address string) (through, socket string) {
+	t.Helper()
+	name, rest, _ := strings.Cut(strings.TrimPrefix(url, "postgres:///"), "?host=")
+	dir, user, _ := strings.Cut(rest, "&")
+	found, err := filepath.Glob(filepath.Join(dir, ".s.PGSQL.*[0-9]"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("socket of PostgreSQL: %v, %v", found, err)
+	}
+	return fmt.Sprintf("postgres://%s/%s?%s&sslmode=disable", address, name, user), found[0]
+}
+
 // StopPostgres ends the server that Postgres started, if any.
 func StopPostgres() {
 	if shared.cluster != nil {

@@ -43,11 +43,21 @@ const requestTimeout = 60 * time.Second
 // NewClient returns a client of the service at endpoint, such as
 // http://127.0.0.1:8081, with path-style addressing.
 func NewClient(endpoint string, c Credentials) (*Client, error) {
+	return NewClientOver(endpoint, c, func(next http.RoundTripper) http.RoundTripper { return next })
+}
+
+// NewClientOver is NewClient with a transport that wrap makes of the usual one.
+func NewClientOver(endpoint string, c Credentials, wrap func(http.RoundTripper) http.RoundTripper) (*Client, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" {
 		return nil, fault.New(fault.Invalid, "S3 endpoint %q is no URL: expected http://host:port", endpoint)
 	}
+	transport, err := minio.DefaultTransport(u.Scheme == "https")
+	if err != nil {
+		return nil, fmt.Errorf("S3 client: %w", err)
+	}
 	api, err := minio.New(u.Host, &minio.Options{
+		Transport:    wrap(transport),
 		Creds:        credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""),
 		Secure:       u.Scheme == "https",
 		Region:       "us-east-1", // asking for it would cost a request for each presigned URL

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -46,6 +47,9 @@ func run(ctx context.Context, c Config) error {
 	if err != nil && ctx.Err() != nil {
 		return nil // it was told to stop while it stood by
 	}
+	if lost := (*placeLost)(nil); errors.As(err, &lost) {
+		return again(lost.why)
+	}
 	if err != nil {
 		return err
 	}
@@ -53,13 +57,49 @@ func run(ctx context.Context, c Config) error {
 	select {
 	case <-ctx.Done():
 	case <-s.Lost():
-		return again("another server on the database leads now")
+		return again(leadLost)
 	case <-s.db.Unsure():
-		return again("the database broke off in the middle of a commit, and nobody knows whether it happened")
+		return again(commitUnsure)
 	}
 	slog.Info("stopping")
 	s.Stop()
 	return nil
+}
+
+// Why a server can neither go on nor end, but has to start again.
+const (
+	leadLost     = "another server on the database leads now"
+	commitUnsure = "the database broke off in the middle of a commit, and nobody knows whether it happened"
+)
+
+// placeLost is a start in whose middle the server lost its place: it has to
+// start again, and stands by then.
+type placeLost struct {
+	why string
+	err error
+}
+
+func (e *placeLost) Error() string { return e.why + ": " + e.err.Error() }
+func (e *placeLost) Unwrap() error { return e.err }
+
+// whyAgain is err, of a start that failed, as a *placeLost if it comes of that.
+func (s *Server) whyAgain(err error) error {
+	if s.lease != nil && closed(s.lease.Lost()) {
+		return &placeLost{leadLost, err}
+	}
+	if s.db != nil && closed(s.db.Unsure()) {
+		return &placeLost{commitUnsure, err}
+	}
+	return err
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // again starts this program anew in the same process: nothing of what it was at

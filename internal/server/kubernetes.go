@@ -165,7 +165,7 @@ func toleration(text string) (corev1.Toleration, error) {
 func (s *Server) startKubernetes(trusted string, source func(context.Context, string) (cfs.Repository, error), options func(context.Context) (cfs.Options, error)) (cfs.Executor, error) {
 	k := &s.config.Kubernetes
 	cluster, namespace, err := kubernetes.Connection{Kubeconfig: k.Kubeconfig, Namespace: k.Namespace,
-		Wrap: func(next http.RoundTripper) http.RoundTripper { return leading{s.may, next} }}.Connect()
+		Wrap: s.leading}.Connect()
 	if err != nil {
 		return nil, err
 	}

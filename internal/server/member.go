@@ -22,8 +22,6 @@ import (
 )
 
 const (
-	// attendEvery is how often jobs are told how long they may go on.
-	attendEvery = 500 * time.Millisecond
 	// jobsOutlast is how long jobs go on after the lease, so that a busy machine
 	// that renews it late loses none. They look every second, and have to be ended.
 	jobsOutlast = lead.Quiet - 5*time.Second
@@ -119,16 +117,15 @@ func standing(s lead.State) string {
 }
 
 func (s *Server) keepAttending(stop <-chan struct{}) {
-	tick := time.NewTicker(attendEvery)
-	defer tick.Stop()
 	for {
+		_, changed := s.lease.State()
 		select {
 		case <-stop:
 			return
-		case <-tick.C:
-			if err := s.attend(); err != nil {
-				slog.Error("jobs cannot be told how long they may go on", "error", err)
-			}
+		case <-changed: // with each renewal, and when another server has come
+		}
+		if err := s.attend(); err != nil {
+			slog.Error("jobs cannot be told how long they may go on", "error", err)
 		}
 	}
 }
@@ -206,7 +203,10 @@ func (s *Server) may(ctx context.Context) error {
 	return s.lease.Sure(ctx)
 }
 
-// leading makes requests that change something only while this server leads.
+// leading makes requests over next that change something only while this server
+// leads.
+func (s *Server) leading(next http.RoundTripper) http.RoundTripper { return leading{s.may, next} }
+
 type leading struct {
 	may  func(context.Context) error
 	next http.RoundTripper

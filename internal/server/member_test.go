@@ -2,9 +2,13 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,5 +99,54 @@ func TestServerStopsWhileItsDatabaseIsAway(t *testing.T) {
 	s.Stop()
 	if status := <-answered; status != 0 && status < 500 {
 		t.Errorf("it wrote without being sure to lead: %d", status)
+	}
+}
+
+// A server that loses its place in the middle of its start changes nothing in
+// the object store that all use, and has to start again.
+func TestServerThatLosesTheLeadWhileItStartsLetsTheObjectStoreBe(t *testing.T) {
+	c := testConfig(t)
+	c.Database = storetest.Postgres(t)
+	c.S3AccessKey, c.S3SecretKey = "key", "secret-of-the-test"
+	conn, err := pgx.Connect(t.Context(), c.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	var looked sync.Once
+	var changed atomic.Bool
+	objects := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodHead {
+			changed.Store(true)
+		}
+		looked.Do(func() { // while it looks for its buckets
+			if _, err := conn.Exec(r.Context(), `UPDATE drover_lead SET holder = 'other', term = term + 1, expires = now() + interval '1 hour'`); err != nil {
+				t.Error(err)
+			}
+			asks := 0 // the second time it has taken over what the first one gave
+			for last := (time.Time{}); asks < 3 && r.Context().Err() == nil; {
+				var seen time.Time
+				if err := conn.QueryRow(r.Context(), `SELECT seen FROM drover_members`).Scan(&seen); err != nil {
+					t.Error(err)
+				}
+				if seen != last {
+					last, asks = seen, asks+1
+				}
+			}
+		})
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	defer objects.Close()
+	c.S3Endpoint = objects.URL
+	s, err := Start(t.Context(), c, Options{})
+	if err == nil {
+		s.Stop()
+		t.Fatal("it serves")
+	}
+	if lost := (*placeLost)(nil); !errors.As(err, &lost) || lost.why != leadLost {
+		t.Errorf("it ends: %v", err)
+	}
+	if changed.Load() {
+		t.Error("it made a bucket")
 	}
 }

@@ -204,7 +204,7 @@ func (s *Server) startS3(ctx context.Context) error {
 	}
 	p.s3Credentials = creds
 	var err error
-	if p.objects, err = s3.NewClient(p.s3Local, creds); err != nil {
+	if p.objects, err = s3.NewClientOver(p.s3Local, creds, s.leading); err != nil {
 		return err
 	}
 	if p.presigner, err = s3.NewClient(s.nodeS3(), creds); err != nil {

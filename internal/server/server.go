@@ -87,6 +87,7 @@ func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	s.registerMetrics()
 	defer func() {
 		if err != nil {
+			err = s.whyAgain(err)
 			s.Stop()
 		}
 	}()
@@ -165,7 +166,7 @@ func (s *Server) api(prefix, title string) huma.API {
 // memory, or the one at the external URL.
 func (s *Server) client(service, prefix, external string) *httpapi.Client {
 	if external != "" {
-		return httpapi.NewClient(service, external, leading{s.may, http.DefaultTransport})
+		return httpapi.NewClient(service, external, s.leading(http.DefaultTransport))
 	}
 	c := httpapi.NewClient(service, "http://drover"+prefix, httpapi.Local(s.mux))
 	c.HTTP.Timeout = 0 // in memory nothing gets lost; bulk calls take their time

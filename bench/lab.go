@@ -26,6 +26,7 @@ type lab struct {
 	dir    string
 	nodes  int
 	server *proc.Process
+	second *proc.Process // stands by, and is the one that is asked; nil if there is none
 	fleet  *fleet
 	api    *httpapi.Client
 	jobs   chan cfs.Job
@@ -42,7 +43,10 @@ type setup struct {
 	NoResync  bool          `json:"no_resync"`
 	Verbose   bool          `json:"verbose"`
 	// RealSessions has sessions run Ansible.
-	RealSessions bool `json:"real_sessions"`
+	RealSessions bool   `json:"real_sessions"`
+	Listen       string `json:"listen"`
+	Advertise    string `json:"advertise"`
+	second       string // where another server listens, by which all requests go; this one has to listen somewhere known then
 	pace         float64
 	atOnce       int // nodes
 }
@@ -79,6 +83,11 @@ func startLab(ctx context.Context, b build, nodes int, s setup) (_ *lab, err err
 	l.api = httpapi.NewClient("Drover", url, nil)
 	l.api.HTTP.Timeout = 10 * time.Minute
 	l.playAll()
+	if s.second != "" {
+		if url, err = l.startSecond(ctx, s); err != nil {
+			return nil, err
+		}
+	}
 	if nodes == 0 {
 		return l, nil
 	}
@@ -93,8 +102,10 @@ func (l *lab) stop() {
 	if l.fleet != nil {
 		l.fleet.Stop()
 	}
-	if l.server != nil {
-		l.server.Stop()
+	for _, p := range []*proc.Process{l.second, l.server} {
+		if p != nil {
+			p.Stop()
+		}
 	}
 	os.RemoveAll(l.dir)
 }

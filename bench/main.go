@@ -42,6 +42,7 @@ func init() {
 		{"storm-10000", storm(10_000)},
 		{"storm-100000", storm(100_000)},
 		{"postgres", onPostgres},
+		{"two-servers", onTwoServers},
 		{"idle memory", idle},
 		{"list patch", components},
 		{"bootscripts", bootScripts},

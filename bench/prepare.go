@@ -52,6 +52,15 @@ func commitFiles(ctx context.Context, repo string, files map[string]string) erro
 
 // objects is a client of the server's object store.
 func (l *lab) objects(ctx context.Context) (*s3.Client, error) {
+	endpoint, c, err := l.objectStore(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s3.NewClient(endpoint, c)
+}
+
+// objectStore is where the server has its object store.
+func (l *lab) objectStore(ctx context.Context) (endpoint string, c s3.Credentials, err error) {
 	var answer struct {
 		Credentials struct {
 			AccessKeyID     string `json:"AccessKeyId"`
@@ -59,11 +68,9 @@ func (l *lab) objects(ctx context.Context) (*s3.Client, error) {
 			EndpointURL     string
 		}
 	}
-	if _, err := l.api.Do(ctx, http.MethodPut, "/apis/sts/token", nil, nil, &answer); err != nil {
-		return nil, err
-	}
-	c := answer.Credentials
-	return s3.NewClient(c.EndpointURL, s3.Credentials{AccessKey: c.AccessKeyID, SecretKey: c.SecretAccessKey})
+	_, err = l.api.Do(ctx, http.MethodPut, "/apis/sts/token", nil, nil, &answer)
+	given := answer.Credentials
+	return given.EndpointURL, s3.Credentials{AccessKey: given.AccessKeyID, SecretKey: given.SecretAccessKey}, err
 }
 
 // imageBase is where the image is; its artifacts have 6 kB.

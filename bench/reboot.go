@@ -213,6 +213,13 @@ func (l *lab) look() (c cost, err error) {
 	if c.own, err = l.server.Usage(); err != nil {
 		return c, err
 	}
+	if l.second != nil {
+		its, err := l.second.Usage()
+		if err != nil {
+			return c, err
+		}
+		c.own = c.own.Plus(its)
+	}
 	if c.fleet, err = l.fleet.Usage(); err != nil {
 		return c, err
 	}

@@ -24,6 +24,11 @@ func (u Usage) Minus(before Usage) Usage {
 	return Usage{u.CPU - before.CPU, u.Allocations - before.Allocations, u.Bytes - before.Bytes}
 }
 
+// Plus is what two processes have used.
+func (u Usage) Plus(other Usage) Usage {
+	return Usage{u.CPU + other.CPU, u.Allocations + other.Allocations, u.Bytes + other.Bytes}
+}
+
 // usage is this process's own.
 func usage() Usage {
 	samples := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}, {Name: "/gc/heap/allocs:bytes"}}

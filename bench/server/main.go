@@ -5,8 +5,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -29,6 +31,20 @@ type config struct {
 	Verbose  bool `json:"verbose"`
 	// RealSessions has sessions run Ansible, by steps of this same program.
 	RealSessions bool `json:"real_sessions"`
+	// Stands has it stand by at Listen: another server leads on the database,
+	// and has the object store.
+	Stands      bool   `json:"stands"`
+	Listen      string `json:"listen"`
+	Advertise   string `json:"advertise"`
+	S3Endpoint  string `json:"s3_endpoint"`
+	S3AccessKey string `json:"s3_access_key"`
+	S3SecretKey string `json:"s3_secret_key"`
+}
+
+func (c *config) server() server.Config {
+	return server.Config{Listen: cmp.Or(c.Listen, "127.0.0.1:0"), Advertise: c.Advertise, Data: c.Data, Database: c.Database,
+		S3Listen: "127.0.0.1:0", S3Endpoint: c.S3Endpoint, S3AccessKey: c.S3AccessKey, S3SecretKey: c.S3SecretKey,
+		SSHPort: 22, MaxSessions: 16, PollPower: c.PollPower, BootRetry: 30 * time.Second, JobOrphan: time.Hour, VCSMaxPush: 1}
 }
 
 // These are what older revisions do not have; see current.go.
@@ -49,14 +65,17 @@ func main() {
 	if !c.Verbose {
 		slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	}
+	if c.Stands {
+		standBy(child, c)
+		return
+	}
 	executor := newNullExecutor(child.Tell)
 	options := server.Options{Executor: executor}
 	if c.RealSessions {
 		options.Executor = nil
 	}
 	adjust(c, &options)
-	s, err := server.Start(context.Background(), server.Config{Listen: "127.0.0.1:0", S3Listen: "127.0.0.1:0", Data: c.Data, Database: c.Database,
-		SSHPort: 22, MaxSessions: 16, PollPower: c.PollPower, BootRetry: 30 * time.Second, JobOrphan: time.Hour, VCSMaxPush: 1}, options)
+	s, err := server.Start(context.Background(), c.server(), options)
 	if err != nil {
 		child.Fail(err)
 		os.Exit(1)
@@ -79,4 +98,23 @@ func main() {
 		},
 	})
 	s.Stop()
+}
+
+// standBy runs a server that never leads: its start goes on until the bench ends
+// it.
+func standBy(child *proc.Child, c config) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if s, err := server.Start(ctx, c.server(), server.Options{}); err == nil || ctx.Err() == nil {
+			child.Fail(fmt.Errorf("the second server does not stand by: %v", err))
+			if s != nil {
+				s.Stop()
+			}
+		}
+	}()
+	child.Answer(nil, nil)
+	cancel()
+	<-done
 }

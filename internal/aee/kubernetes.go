@@ -54,7 +54,7 @@ func NewKubernetesExecutor(c KubernetesConfig) (*KubernetesExecutor, error) {
 	}
 	s := &c.Settings
 	s.CacheDir, s.TrustDir, s.KeyDir, s.CertDir, s.ConfigDir = podMirrors, "", podKeys, podCerts, podConfigs
-	s.Release, s.CAFile = podRelease, ""
+	s.Release, s.CAFile, s.StartTimeout = podRelease, "", c.StartTimeout
 	if c.CAConfigMap != "" {
 		s.CAFile = podCAFile
 	}

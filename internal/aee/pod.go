@@ -55,7 +55,7 @@ func inPod(ctx context.Context, step string, d Dir, program []string, out, errs 
 	}
 	direct := http.DefaultTransport.(*http.Transport).Clone()
 	direct.Proxy, direct.TLSClientConfig = nil, settings.trusted()
-	plan.Client, plan.Patience = &http.Client{Transport: direct}, settings.ReportTimeout
+	plan.Client, plan.Patience, plan.Begins = &http.Client{Transport: direct}, settings.ReportTimeout, settings.StartTimeout
 	return pod.Run(ctx, plan, out, errs)
 }
 

@@ -32,6 +32,9 @@ type Settings struct {
 	CertDir string `json:"cert_dir,omitempty"`
 	// Release is a further file that ends the hold of a failed session.
 	Release string `json:"release,omitempty"`
+	// StartTimeout is how long the container of a step may take to begin once that
+	// of the next one has; 0: 5 minutes.
+	StartTimeout time.Duration `json:"start_timeout,omitempty"`
 	// Enter is the command by which a held session is looked at; empty: drover's own.
 	Enter string `json:"enter,omitempty"`
 	// ConfigDir holds the site's Ansible configurations as NAME/ansible.cfg.

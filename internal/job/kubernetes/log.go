@@ -82,7 +82,7 @@ func (f *follower) run(ctx context.Context) (err error) {
 		stream, err := f.a.e.cluster.Log(ctx, f.pod, f.step.Container, f.place.At)
 		if err == nil {
 			var any bool
-			any, err = f.copy(stream)
+			any, err = f.copy(stream, ended)
 			stream.Close()
 			if any {
 				pause = reopen
@@ -114,12 +114,15 @@ func (f *follower) ended() bool {
 	return c != nil && c.State.Terminated != nil
 }
 
-// copy reads the stream to its end. any: there was something new.
-func (f *follower) copy(stream io.Reader) (any bool, err error) {
+// copy reads the stream to its end. A line without an end is one only if it is
+// the last that the container wrote; else it is read again, and whole then. any:
+// there was something new.
+func (f *follower) copy(stream io.Reader, ended bool) (any bool, err error) {
 	lines := bufio.NewReaderSize(stream, 64<<10)
 	for {
 		line, err := lines.ReadBytes('\n')
-		if at, text, ok := timed(line); ok && at.After(f.place.At) {
+		whole := err == nil || ended && errors.Is(err, io.EOF)
+		if at, text, ok := timed(line); ok && whole && at.After(f.place.At) {
 			if _, err := f.log.Write(text); err != nil {
 				return any, err
 			}

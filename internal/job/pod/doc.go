@@ -6,6 +6,7 @@
 //
 // A container holds the lock DIR/.STEP.lock from its start to its end, however
 // it ends. The next one waits for that lock, so that none waits for one that was
-// killed, and no container needs rights in the cluster. Package kubernetes makes
+// killed, and no container needs rights in the cluster. A container that ended
+// before it took its lock is waited for as long as a pod may take to start. Package kubernetes makes
 // such pods.
 package pod

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 
@@ -32,8 +33,15 @@ func hold(d job.Dir, step string) (release func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-// await returns when the step has begun and its container has ended.
-func await(ctx context.Context, d job.Dir, step string) error {
+// errNeverBegan is of a step whose container ended before it could take its lock.
+var errNeverBegan = errors.New("it did not begin")
+
+// await returns when the step has begun and its container has ended. A step that
+// has not begun within the limit never will: its container was started before
+// this one.
+func await(ctx context.Context, d job.Dir, step string, limit time.Duration) error {
+	late := time.NewTimer(limit)
+	defer late.Stop()
 	changes, err := fsnotify.NewWatcher()
 	if err == nil {
 		defer changes.Close()
@@ -55,6 +63,8 @@ func await(ctx context.Context, d job.Dir, step string) error {
 		case <-changes.Events:
 		case err := <-changes.Errors:
 			return fmt.Errorf("wait for step %s: %w", step, err)
+		case <-late.C:
+			return fmt.Errorf("wait for step %s: %w within %v", step, errNeverBegan, limit)
 		case <-ctx.Done():
 			return fmt.Errorf("wait for step %s: %w", step, ctx.Err())
 		}

@@ -1,6 +1,7 @@
 package pod
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,8 @@ type Plan struct {
 	// became of that one, else it has to have exited with 0.
 	After  string
 	Always bool
+	// Begins is how long that one's container may take to begin; 0: 5 minutes.
+	Begins time.Duration
 	// Grown and Replaced are the files that the server is to have: those to which
 	// lines are appended, and those that are written anew.
 	Grown, Replaced []string
@@ -57,7 +60,8 @@ func Run(ctx context.Context, p Plan, stdout, stderr io.Writer) (exit int, err e
 	}
 	defer release()
 	if p.After != "" {
-		if err := await(ctx, p.Dir, p.After); err != nil {
+		err := await(ctx, p.Dir, p.After, cmp.Or(p.Begins, 5*time.Minute))
+		if err != nil && !(p.Always && errors.Is(err, errNeverBegan)) {
 			return 1, err
 		}
 		if before := ended(p.Dir, p.After); before != 0 && !p.Always {

@@ -145,6 +145,20 @@ func TestAStepAfterOneThatWasKilled(t *testing.T) {
 	}
 }
 
+// One that ends before it takes its lock, such as for want of memory, leaves
+// nothing to wait for.
+func TestAStepAfterOneThatNeverBegan(t *testing.T) {
+	from, _ := given(t)
+	plan := Plan{Dir: job.Dir(from), Step: "second", After: "first", Begins: 50 * time.Millisecond}
+	if exit, said, err := run(t, plan); exit != 1 || err == nil || !strings.Contains(err.Error(), "step first: it did not begin within 50ms") || said != "" {
+		t.Errorf("%d, %q, %v", exit, said, err)
+	}
+	plan.Step, plan.Always = "last", true
+	if exit, said, err := run(t, plan); exit != 0 || err != nil || said != "step last\n" {
+		t.Errorf("%d, %q, %v", exit, said, err)
+	}
+}
+
 // What the server refuses for good is told, and holds nobody up.
 func TestRecordsThatTheServerRefuses(t *testing.T) {
 	from, _ := given(t)

@@ -7,6 +7,5 @@
 //
 // The directory is all the state there is. Package local starts such programs
 // as processes of this machine, package kubernetes as Jobs, a container for each
-// step. The sessions of CFS, the agents of BOS v1 and
-// the jobs of IMS are jobs.
+// step. The sessions of CFS, the agents of BOS v1 and the jobs of IMS are jobs.
 package job

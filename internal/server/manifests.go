@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/packaging/helm"
@@ -16,7 +17,6 @@ func KubernetesCommand() *cobra.Command {
 
 // manifestsCommand prints what the Helm chart makes.
 func manifestsCommand() *cobra.Command {
-	var namespace string
 	cmd := &cobra.Command{
 		Use:   "manifests",
 		Short: "Print the objects of a server whose sessions are Jobs, for kubectl apply",
@@ -26,9 +26,22 @@ func manifestsCommand() *cobra.Command {
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			namespace, _ := cmd.Flags().GetString("namespace")
+			text, err := renderChart(namespace, cmd.Flags())
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(text)
+			return err
+		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&namespace, "namespace", "services", "`NAMESPACE` of server and sessions")
+	declareChart(cmd.Flags())
+	return cmd
+}
+
+func declareChart(f *pflag.FlagSet) {
+	f.String("namespace", "services", "`NAMESPACE` of server and sessions")
 	f.String("image", "", "`IMAGE` of the server and of its sessions")
 	f.String("image-pull-policy", "IfNotPresent", "`POLICY` by which nodes pull it: Always, IfNotPresent or Never")
 	f.String("image-pull-secret", "", "`NAME` of the Secret with which they do")
@@ -42,27 +55,23 @@ func manifestsCommand() *cobra.Command {
 	f.String("secret", "drover", "`NAME` of a Secret whose keys become environment variables of the server; it need not exist")
 	f.StringArray("option", nil, "a further `OPTION` of drover serve, such as --max-sessions=50; may be repeated")
 	f.Bool("create-namespace", true, "print the Namespace too")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		values := map[string]any{}
-		for flag, key := range chartValues {
-			if p := f.Lookup(flag); p.Value.Type() == "bool" {
-				values[key], _ = f.GetBool(flag)
-			} else {
-				values[key] = p.Value.String()
-			}
+}
+
+// renderChart fills the chart in with the flags' values.
+func renderChart(namespace string, f *pflag.FlagSet) ([]byte, error) {
+	values := map[string]any{}
+	for flag, key := range chartValues {
+		if p := f.Lookup(flag); p.Value.Type() == "bool" {
+			values[key], _ = f.GetBool(flag)
+		} else {
+			values[key] = p.Value.String()
 		}
-		values["options"], _ = f.GetStringArray("option")
-		if values["image"] == "" {
-			return fault.New(fault.Invalid, "image: expected the image of server and sessions, such as registry.example.org/drover:%s", Version)
-		}
-		text, err := helm.Render(namespace, values)
-		if err != nil {
-			return err
-		}
-		_, err = cmd.OutOrStdout().Write(text)
-		return err
 	}
-	return cmd
+	values["options"], _ = f.GetStringArray("option")
+	if values["image"] == "" {
+		return nil, fault.New(fault.Invalid, "image: expected the image of server and sessions, such as registry.example.org/drover:%s", Version)
+	}
+	return helm.Render(namespace, values)
 }
 
 // chartValues are the chart's values by the flags that set them.

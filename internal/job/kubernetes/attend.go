@@ -185,11 +185,11 @@ func (a *attendant) note(j *batchv1.Job) {
 	}
 	old, err := a.d.Steps()
 	if len(steps) == 0 || err == nil && (len(old) > len(steps) || slices.Equal(old, steps)) {
-		a.e.followers.Wake(a.id)
+		a.e.Followers.Wake(a.id)
 	} else if err := a.d.Write("steps.json", steps); err != nil {
 		a.e.cfg.Log.Error("cannot record the steps of a job", "job", a.id, "error", err)
 	}
-	a.e.tell(a.id)
+	a.e.Tell(a.id)
 }
 
 // starting fails the job if its pod cannot start for too long.

@@ -39,18 +39,46 @@ const (
 // grace is how long the containers of a deleted Job may take to end.
 const grace = 10
 
-// build makes the Job. Only the first containers see the job's files as they
-// were given; all share the job's directory, which is in memory.
+// build makes the Job.
 func build(site Site, program []string, w Work) *batchv1.Job {
 	labels := maps.Clone(w.Labels)
 	for name, value := range labels {
 		labels[name] = LabelValue(value)
 	}
 	labels[AppLabel] = App
-	volumes := append([]corev1.Volume{
-		{Name: DirVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory}}},
-		{Name: givenVolume, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: w.ID, Items: givenItems(w)}}},
-	}, w.Volumes...)
+	one := &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{Name: w.ID, Namespace: site.Namespace, Labels: labels},
+		Spec: batchv1.JobSpec{BackoffLimit: new(int32), Template: corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: podOf(site, program, w)}},
+	}
+	if w.TTL >= 0 {
+		one.Spec.TTLSecondsAfterFinished = new(int32(min(w.TTL/time.Second, math.MaxInt32)))
+	}
+	return one
+}
+
+// podOf is the Job's pod: the site's frame around the work's containers. Only the
+// first of them sees the job's files as they were given; all share the job's
+// directory.
+func podOf(site Site, program []string, w Work) corev1.PodSpec {
+	pod := frame(site)
+	pod.Volumes = volumes(w)
+	for _, c := range w.First {
+		pod.InitContainers = append(pod.InitContainers, container(site, program, w, c))
+	}
+	for _, c := range w.Together {
+		pod.Containers = append(pod.Containers, container(site, program, w, c))
+	}
+	first := &pod.Containers[0]
+	if len(pod.InitContainers) > 0 {
+		first = &pod.InitContainers[0]
+	}
+	first.VolumeMounts = append(first.VolumeMounts, corev1.VolumeMount{Name: givenVolume, MountPath: GivenDir, ReadOnly: true})
+	return pod
+}
+
+// frame is what the pods of a site have in common: where they run, and as whom.
+func frame(site Site) corev1.PodSpec {
 	pod := corev1.PodSpec{
 		RestartPolicy:                 corev1.RestartPolicyNever,
 		ServiceAccountName:            site.ServiceAccount,
@@ -62,7 +90,6 @@ func build(site Site, program []string, w Work) *batchv1.Job {
 		Tolerations:                   site.Tolerations,
 		SecurityContext: &corev1.PodSecurityContext{RunAsNonRoot: new(true), RunAsUser: new(int64(User)), RunAsGroup: new(int64(User)), FSGroup: new(int64(User)),
 			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}},
-		Volumes: volumes,
 	}
 	if site.HostNetwork {
 		pod.DNSPolicy = corev1.DNSClusterFirstWithHostNet
@@ -70,25 +97,16 @@ func build(site Site, program []string, w Work) *batchv1.Job {
 	if site.PullSecret != "" {
 		pod.ImagePullSecrets = []corev1.LocalObjectReference{{Name: site.PullSecret}}
 	}
-	for i, c := range w.First {
-		one := container(site, program, w, c)
-		if i == 0 {
-			one.VolumeMounts = append(one.VolumeMounts, corev1.VolumeMount{Name: givenVolume, MountPath: GivenDir, ReadOnly: true})
-		}
-		pod.InitContainers = append(pod.InitContainers, one)
-	}
-	for _, c := range w.Together {
-		pod.Containers = append(pod.Containers, container(site, program, w, c))
-	}
-	one := &batchv1.Job{
-		ObjectMeta: metav1.ObjectMeta{Name: w.ID, Namespace: site.Namespace, Labels: labels},
-		Spec: batchv1.JobSpec{BackoffLimit: new(int32), Template: corev1.PodTemplateSpec{
-			ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: pod}},
-	}
-	if w.TTL >= 0 {
-		one.Spec.TTLSecondsAfterFinished = new(int32(min(w.TTL/time.Second, math.MaxInt32)))
-	}
-	return one
+	return pod
+}
+
+// volumes are the job's directory, which is in memory, its files as they were
+// given, and what the work has beside them.
+func volumes(w Work) []corev1.Volume {
+	return append([]corev1.Volume{
+		{Name: DirVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory}}},
+		{Name: givenVolume, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: w.ID, Items: givenItems(w)}}},
+	}, w.Volumes...)
 }
 
 func container(site Site, program []string, w Work, c Container) corev1.Container {

@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,24 +26,18 @@ import (
 const (
 	specFile  = "spec.json"
 	stepsFile = "containers.json" // []stepContainer
-	sentFile  = "submitted.json"  // submission: there is, or was, a Job
+	sentFile  = "submitted.json"  // there is, or was, a Job
 )
-
-// submission is what is known of a Job that was made.
-type submission struct {
-	UID string `json:"uid"`
-}
 
 // Executor runs jobs as Jobs.
 type Executor struct {
-	cfg       Config
-	cluster   Cluster
-	view      *view
-	changed   chan string
-	followers job.Followers
-	ctx       context.Context // until Close
-	close     context.CancelFunc
-	running   sync.WaitGroup
+	*job.Spool
+	cfg     Config
+	cluster Cluster
+	view    *view
+	ctx     context.Context // until Close
+	close   context.CancelFunc
+	running sync.WaitGroup
 
 	mu       sync.Mutex
 	attended map[string]*attendant
@@ -52,10 +45,6 @@ type Executor struct {
 
 // New returns an executor; Open sets it to work.
 func New(cfg Config, cluster Cluster) (*Executor, error) {
-	var err error
-	if cfg.Dir, err = filepath.Abs(cfg.Dir); err != nil {
-		return nil, err
-	}
 	cfg.StartTimeout = cmp.Or(cfg.StartTimeout, 5*time.Minute)
 	cfg.KeepFinished = cmp.Or(cfg.KeepFinished, 1000)
 	cfg.MaxLog = cmp.Or(cfg.MaxLog, 8<<20)
@@ -73,10 +62,11 @@ func New(cfg Config, cluster Cluster) (*Executor, error) {
 	if cfg.Clean == nil {
 		cfg.Clean = func(job.Dir) error { return nil }
 	}
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create directory of jobs: %w", err)
+	spool, err := job.OpenSpool(cfg.Dir)
+	if err != nil {
+		return nil, err
 	}
-	e := &Executor{cfg: cfg, cluster: cluster, changed: make(chan string, 4096), attended: map[string]*attendant{}}
+	e := &Executor{Spool: spool, cfg: cfg, cluster: cluster, attended: map[string]*attendant{}}
 	e.ctx, e.close = context.WithCancel(context.Background())
 	e.view, err = newView(cluster, cfg.Site.Namespace, e.wake, cfg.Log)
 	return e, err
@@ -85,21 +75,13 @@ func New(cfg Config, cluster Cluster) (*Executor, error) {
 // Open takes up the jobs that an earlier executor left. It does not wait for the
 // API server.
 func (e *Executor) Open() error {
-	entries, err := os.ReadDir(e.cfg.Dir)
+	unfinished, err := e.Unfinished()
 	if err != nil {
-		return fmt.Errorf("read directory of jobs: %w", err)
+		return err
 	}
 	e.view.run(e.ctx)
-	for _, entry := range entries {
-		id := entry.Name()
-		if !entry.IsDir() {
-			continue
-		}
-		if !job.ValidID(id) {
-			os.RemoveAll(filepath.Join(e.cfg.Dir, id)) // half made
-			continue
-		}
-		if _, err := e.dir(id).Result(); err != nil && e.Started(id) {
+	for _, id := range unfinished {
+		if e.Started(id) {
 			e.attend(id)
 		}
 	}
@@ -128,7 +110,7 @@ func (e *Executor) Start(ctx context.Context, w Work) error {
 		if err != nil {
 			return fmt.Errorf("start the Job: %w", err)
 		}
-		e.tell(w.ID)
+		e.Tell(w.ID)
 		return nil
 	}
 	d := e.dir(w.ID)
@@ -142,7 +124,7 @@ func (e *Executor) Start(ctx context.Context, w Work) error {
 	if err := job.Create(string(d), w.Spec, files); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	made, err := e.submit(ctx, d, w)
+	err := e.submit(ctx, d, w)
 	if apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err) {
 		e.finish(d, job.Result{Phase: job.Failed, Message: fmt.Sprintf("Kubernetes refuses the Job: %v", err)})
 		return nil
@@ -150,25 +132,25 @@ func (e *Executor) Start(ctx context.Context, w Work) error {
 	if err != nil {
 		return fmt.Errorf("start the Job: %w", err)
 	}
-	if err := d.Write(sentFile, submission{UID: string(made.UID)}); err != nil {
+	if err := d.Write(sentFile, struct{}{}); err != nil {
 		return err
 	}
 	e.attend(w.ID)
-	e.tell(w.ID)
+	e.Tell(w.ID)
 	return nil
 }
 
 // submit makes the Secret and the Job, or finds the Job that an earlier call made.
-func (e *Executor) submit(ctx context.Context, d job.Dir, w Work) (*batchv1.Job, error) {
+func (e *Executor) submit(ctx context.Context, d job.Dir, w Work) error {
 	data, err := e.cfg.Prepare(d)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: w.ID, Namespace: e.cfg.Site.Namespace, Labels: map[string]string{AppLabel: App}},
 		Data: map[string][]byte{}}
 	for _, item := range givenItems(w) {
 		if secret.Data[item.Key], err = os.ReadFile(d.Path(item.Key)); err != nil {
-			return nil, fmt.Errorf("read the job's files: %w", err)
+			return fmt.Errorf("read the job's files: %w", err)
 		}
 	}
 	for name, text := range data {
@@ -179,21 +161,21 @@ func (e *Executor) submit(ctx context.Context, d job.Dir, w Work) (*batchv1.Job,
 		err = e.cluster.PatchSecret(ctx, w.ID, map[string]any{"data": secret.Data})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("its Secret: %w", err)
+		return fmt.Errorf("its Secret: %w", err)
 	}
 	made, err := e.cluster.CreateJob(ctx, build(e.cfg.Site, e.cfg.Program, w))
 	if apierrors.IsAlreadyExists(err) {
 		made, err = e.cluster.Job(ctx, w.ID)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	owner := map[string]any{"apiVersion": "batch/v1", "kind": "Job", "name": made.Name, "uid": made.UID}
 	err = e.cluster.PatchSecret(ctx, w.ID, map[string]any{"metadata": map[string]any{"ownerReferences": []any{owner}}})
 	if err != nil && !apierrors.IsNotFound(err) { // finish removes it as well
 		e.cfg.Log.Warn("the Secret of a job will stay if its Job is deleted by hand", "job", w.ID, "error", err)
 	}
-	return made, nil
+	return nil
 }
 
 // Started reports whether there is, or was, a Job, or its start is settled
@@ -243,21 +225,16 @@ func (e *Executor) State(id string) job.State {
 	return s
 }
 
-// Dir is the job's directory, which is not there before it starts and after its
-// traces are gone; ok: it may be a job's id.
-func (e *Executor) Dir(id string) (d job.Dir, ok bool) { return e.dir(id), job.ValidID(id) }
-
-func (e *Executor) dir(id string) job.Dir { return job.Dir(filepath.Join(e.cfg.Dir, id)) }
-
-// Changed delivers the IDs of jobs whose state changed. Hints only: State has
-// the truth.
-func (e *Executor) Changed() <-chan string { return e.changed }
+func (e *Executor) dir(id string) job.Dir {
+	d, _ := e.Dir(id)
+	return d
+}
 
 // Follow returns a channel that receives after the job's records or logs
 // changed, until stop is called. Hints only.
 func (e *Executor) Follow(id string) (changed <-chan struct{}, stop func()) {
-	c := e.followers.Join(id)
-	return c, func() { e.followers.Leave(id, c, nil) }
+	c := e.Followers.Join(id)
+	return c, func() { e.Followers.Leave(id, c, nil) }
 }
 
 // Stop deletes the Job and removes the job's traces. Unknown IDs are fine.
@@ -293,22 +270,6 @@ func (e *Executor) finish(d job.Dir, r job.Result) {
 	if err := e.cfg.Clean(d); err != nil {
 		e.cfg.Log.Error("a job left files", "job", id, "error", err)
 	}
-	e.tell(id)
-	gone, err := job.Prune(e.cfg.Dir, e.cfg.KeepFinished)
-	if err != nil {
-		e.cfg.Log.Error("cannot remove an old job", "error", err)
-	}
-	for _, id := range gone {
-		e.tell(id)
-	}
-}
-
-// tell hints that the job changed. When nobody reads, hints are dropped:
-// whoever comes asks State.
-func (e *Executor) tell(id string) {
-	e.followers.Wake(id)
-	select {
-	case e.changed <- id:
-	default:
-	}
+	e.Tell(id)
+	e.Prune(e.cfg.KeepFinished, e.cfg.Log)
 }

@@ -133,7 +133,7 @@ func (f *follower) copy(stream io.Reader, ended bool) (any bool, err error) {
 			if err := f.a.d.Write(f.file(), f.place); err != nil {
 				return any, err
 			}
-			f.a.e.followers.Wake(f.a.id)
+			f.a.e.Followers.Wake(f.a.id)
 		}
 		if errors.Is(err, io.EOF) {
 			return any, nil

@@ -59,7 +59,7 @@ func (e *Executor) Reports(w http.ResponseWriter, r *http.Request, id, name stri
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	e.tell(id)
+	e.Tell(id)
 }
 
 // appendTo appends if the offset is where the file ends, else it answers where

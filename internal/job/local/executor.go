@@ -10,7 +10,6 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -45,14 +44,12 @@ type Config struct {
 
 // Executor runs jobs as child processes.
 type Executor struct {
+	*job.Spool
 	cfg     Config
-	changed chan string
 	closed  chan struct{}
 	there   io.Closer // tells jobs that there is a server
 	notices *fsnotify.Watcher
 	watches sync.WaitGroup
-
-	followers job.Followers
 
 	mu      sync.Mutex
 	waiting []waiting
@@ -78,10 +75,6 @@ type process struct {
 
 // New returns an executor; Open sets it to work.
 func New(cfg Config) (*Executor, error) {
-	var err error // the path must mean the same to every process
-	if cfg.Dir, err = filepath.Abs(cfg.Dir); err != nil {
-		return nil, err
-	}
 	if cfg.Parallel == 0 {
 		cfg.Parallel = max(4, 2*runtime.NumCPU())
 	}
@@ -97,56 +90,33 @@ func New(cfg Config) (*Executor, error) {
 	if cfg.Clean == nil {
 		cfg.Clean = func(job.Dir) error { return nil }
 	}
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create directory of jobs: %w", err)
-	}
-	return &Executor{cfg: cfg, changed: make(chan string, 4096), closed: make(chan struct{}),
-		running: map[string]*process{}, missed: map[string]bool{}}, nil
+	spool, err := job.OpenSpool(cfg.Dir)
+	return &Executor{Spool: spool, cfg: cfg, closed: make(chan struct{}), running: map[string]*process{}, missed: map[string]bool{}}, err
 }
 
 // Open takes up the jobs that an earlier executor left: it watches those that
 // run, starts those that wait, and records those that died as lost.
 func (e *Executor) Open() error {
-	entries, err := os.ReadDir(e.cfg.Dir)
+	unfinished, err := e.Unfinished()
 	if err != nil {
-		return fmt.Errorf("read directory of jobs: %w", err)
+		return err
 	}
-	if e.there, err = job.Attend(e.cfg.Dir); err != nil {
+	if e.there, err = job.Attend(e.Path()); err != nil {
 		return err
 	}
 	e.notice()
-	var queue []fs.FileInfo
-	for _, entry := range entries {
-		id := entry.Name()
-		if !entry.IsDir() {
-			continue
-		}
-		if !job.ValidID(id) {
-			os.RemoveAll(filepath.Join(e.cfg.Dir, id)) // half made
-			continue
-		}
-		if _, err := e.dir(id).Result(); err == nil {
-			continue
-		}
+	for _, id := range unfinished {
 		s, err := e.dir(id).Supervisor()
 		switch {
 		case err == nil && s.Alive():
 			e.adopt(id, s)
 		case err == nil:
 			e.finish(id)
+		case e.late:
+			e.record(id, job.Result{Phase: job.Lost, Message: "another server led before it began", Ended: e.cfg.Now().UTC()})
 		default:
-			if info, err := entry.Info(); err == nil {
-				queue = append(queue, info)
-			}
+			e.enqueue(id)
 		}
-	}
-	slices.SortFunc(queue, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
-	for _, info := range queue {
-		if e.late {
-			e.record(info.Name(), job.Result{Phase: job.Lost, Message: "another server led before it began", Ended: e.cfg.Now().UTC()})
-			continue
-		}
-		e.enqueue(info.Name())
 	}
 	e.dispatch()
 	if !e.quiet.IsZero() {
@@ -188,7 +158,7 @@ func (e *Executor) keepQuiet(left time.Duration) {
 	e.mu.Unlock()
 	e.dispatch()
 	for _, id := range missed {
-		e.tell(id)
+		e.Tell(id)
 	}
 }
 
@@ -246,15 +216,10 @@ func (e *Executor) State(id string) job.State {
 	return e.state(id)
 }
 
-// Dir is the job's directory, which is not there before it starts and after its
-// traces are gone; ok: it may be a job's id.
-func (e *Executor) Dir(id string) (d job.Dir, ok bool) { return e.dir(id), job.ValidID(id) }
-
-func (e *Executor) dir(id string) job.Dir { return job.Dir(filepath.Join(e.cfg.Dir, id)) }
-
-// Changed delivers the IDs of jobs whose state changed. Hints only: State has
-// the truth.
-func (e *Executor) Changed() <-chan string { return e.changed }
+func (e *Executor) dir(id string) job.Dir {
+	d, _ := e.Dir(id)
+	return d
+}
 
 // End ends the job if it runs, which makes it lost; its traces stay. Unknown
 // IDs are fine.
@@ -334,7 +299,7 @@ func (e *Executor) dispatch() {
 		if !w.free {
 			busy++
 		}
-		e.tell(w.id)
+		e.Tell(w.id)
 	}
 	e.waiting = left
 }

@@ -7,10 +7,10 @@ import "path/filepath"
 // watches: whoever follows looks now and then as well. The directories of logs
 // are watched only for those who follow.
 func (e *Executor) Follow(id string) (changed <-chan struct{}, stop func()) {
-	c := e.followers.Join(id)
+	c := e.Followers.Join(id)
 	e.noticeLogs(id)
 	return c, func() {
-		e.followers.Leave(id, c, func() {
+		e.Followers.Leave(id, c, func() {
 			if e.notices != nil {
 				e.notices.Remove(e.logs(id)) //nolint:errcheck // it may be gone, or never was
 			}
@@ -21,7 +21,7 @@ func (e *Executor) Follow(id string) (changed <-chan struct{}, stop func()) {
 // noticeLogs has the growth of the job's logs told, if anybody follows them and
 // they are there.
 func (e *Executor) noticeLogs(id string) {
-	e.followers.If(id, func() {
+	e.Followers.If(id, func() {
 		if e.notices != nil {
 			e.notices.Add(e.logs(id)) //nolint:errcheck // not there yet: it is tried again when the job starts
 		}

@@ -26,9 +26,9 @@ func (e *Executor) notice() {
 				return
 			case event := <-notices.Events:
 				if id, ok := ofLogs(event.Name); ok {
-					e.followers.Wake(id)
+					e.Followers.Wake(id)
 				} else if job.Records(event.Name) {
-					e.tell(filepath.Base(filepath.Dir(event.Name)))
+					e.Tell(filepath.Base(filepath.Dir(event.Name)))
 					e.dispatch() // a job that begins to wait leaves its room to others
 				}
 			case err := <-notices.Errors: // such as too many at once: the next look sees
@@ -48,7 +48,7 @@ func (e *Executor) noticeJob(id string) {
 		e.cfg.Log.Warn("cannot watch the records of a job; what it waits for is told late", "job", id, "error", err)
 		return
 	}
-	e.tell(id)
+	e.Tell(id)
 }
 
 // ignoreJob ends it; the directory may be gone, and its watch with it.

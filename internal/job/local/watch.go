@@ -46,9 +46,9 @@ func (e *Executor) settle(id string, p *process) {
 	delete(e.running, id)
 	e.mu.Unlock()
 	close(p.gone)
-	e.tell(id)
+	e.Tell(id)
 	e.dispatch()
-	e.prune()
+	e.Prune(e.cfg.KeepFinished, e.cfg.Log)
 }
 
 // finish deals with a job whose supervisor has ended: without a result it is
@@ -79,17 +79,7 @@ func (e *Executor) record(id string, r job.Result) {
 	if err := e.dir(id).SetResult(r); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		e.cfg.Log.Error("cannot record how a job ended", "job", id, "error", err)
 	}
-	e.tell(id)
-}
-
-// tell hints that the job changed. When nobody reads, hints are dropped:
-// whoever comes asks State.
-func (e *Executor) tell(id string) {
-	e.followers.Wake(id)
-	select {
-	case e.changed <- id:
-	default:
-	}
+	e.Tell(id)
 }
 
 func (e *Executor) state(id string) job.State {
@@ -121,16 +111,4 @@ func (e *Executor) state(id string) job.State {
 		return r.State()
 	}
 	return e.missing(id)
-}
-
-// prune removes the records of the jobs that finished first, so that
-// KeepFinished stay.
-func (e *Executor) prune() {
-	gone, err := job.Prune(e.cfg.Dir, e.cfg.KeepFinished)
-	if err != nil {
-		e.cfg.Log.Error("cannot remove an old job", "error", err)
-	}
-	for _, id := range gone {
-		e.tell(id)
-	}
 }

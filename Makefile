@@ -116,7 +116,7 @@ replicas-check: ## two servers on one PostgreSQL database, 200 nodes: either is 
 
 test-kubernetes: VERSION := $(VERSION)
 test-kubernetes: ## sessions as Jobs of a real Kubernetes that is built once (minutes) and run here, as root: outcomes, kills, outages
-	scripts/need.sh git ansible ssh image
+	scripts/need.sh git ansible ssh sshd image
 	$(MAKE) --no-print-directory container VERSION=$(VERSION)
 	@set -e; export KUBERNETES_PROGRAMS=$$(scripts/need.sh kubernetes | tail -1) KUBERNETES_IMAGE=drover.local/drover:$(VERSION) \
 		KUBERNETES_ARCHIVE=$(CURDIR)/bin/container/drover.tar; \

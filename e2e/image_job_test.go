@@ -76,12 +76,14 @@ func (c *cluster) restart() {
 	c.start()
 }
 
-// must runs a program of this machine.
-func (c *cluster) must(name string, args ...string) {
+// must runs a program of this machine and returns what it said.
+func (c *cluster) must(name string, args ...string) (said string) {
 	c.t.Helper()
-	if said, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		c.t.Fatalf("%s %s: %v: %s", name, strings.Join(args, " "), err, said)
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		c.t.Fatalf("%s %s: %v: %s", name, strings.Join(args, " "), err, out)
 	}
+	return string(out)
 }
 
 // imageJob waits until the job has the status.

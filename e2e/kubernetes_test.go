@@ -166,6 +166,7 @@ func TestSessionsAreJobsOfKubernetes(t *testing.T) {
 			c.t.Errorf("%v: %s", status, c.why("gone"))
 		}
 	})
+	c.images()
 	c.keep("gated", gated("/etc/gate"))
 	c.act("the Job is deleted by hand", func() {
 		c.close("deleted")
@@ -224,6 +225,17 @@ func TestSessionsAreJobsOfKubernetes(t *testing.T) {
 		}
 		c.wholeLog("outage")
 	})
+	c.act("a task that needs more memory than there may be", func() {
+		c.keep("greedy", "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n"+
+			"    - {name: allocates, command: python3 -c 'x = b\"x\" * (1 << 30)'}\n")
+		c.terminate()
+		c.begin("--kubernetes-limits", "memory=256Mi")
+		c.run("greedy", "greedy")
+		_, status := c.ends("greedy")
+		if why := c.why("greedy"); status["succeeded"] != "false" || !strings.HasPrefix(why, "ansible (OOMKilled: ") {
+			c.t.Errorf("%v: %s", status, why)
+		}
+	})
 	c.act("an image that is not to be had", func() {
 		c.terminate()
 		c.begin("--kubernetes-image", "drover.local/none:none", "--kubernetes-start-timeout", "5s")
@@ -236,7 +248,7 @@ func TestSessionsAreJobsOfKubernetes(t *testing.T) {
 }
 
 // apiAway is how long the API server is away.
-const apiAway = 30 * time.Second
+const apiAway = 150 * time.Second
 
 // close runs the configuration gated as a session that waits for open.
 func (c *inKubernetes) close(session string) {

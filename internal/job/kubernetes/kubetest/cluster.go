@@ -80,8 +80,11 @@ func New(t testing.TB) *Cluster {
 // Kubeconfig is a file by which its reader may do all.
 func (c *Cluster) Kubeconfig() string { return c.path("admin.conf") }
 
-// Server is the API server's URL, and CA the file that it is known by.
+// Server is the API server's URL.
 func (c *Cluster) Server() string { return fmt.Sprintf("https://127.0.0.1:%d", c.ports.api) }
+
+// APIPort is its port.
+func (c *Cluster) APIPort() int { return c.ports.api }
 
 // CA is the file of the certificate by which the API server is known.
 func (c *Cluster) CA() string { return c.path("ca.crt") }

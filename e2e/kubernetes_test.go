@@ -167,6 +167,7 @@ func TestSessionsAreJobsOfKubernetes(t *testing.T) {
 		}
 	})
 	c.images()
+	c.agents()
 	c.keep("gated", gated("/etc/gate"))
 	c.act("the Job is deleted by hand", func() {
 		c.close("deleted")

@@ -44,6 +44,9 @@ type KubernetesExecutor struct {
 	Jobs *kubernetes.Executor
 }
 
+// app is the label of sessions' Jobs.
+const app = "cray-cfs-aee"
+
 // InPod begins the place in which a session is held that runs in a pod.
 const InPod = "kubectl exec "
 
@@ -59,7 +62,7 @@ func NewKubernetesExecutor(c KubernetesConfig) (*KubernetesExecutor, error) {
 		s.CAFile = podCAFile
 	}
 	defaults := s.withDefaults()
-	jobs, err := kubernetes.New(kubernetes.Config{Dir: c.Dir, Site: c.Site, ReportURL: c.ReportURL, Program: c.Program, StartTimeout: c.StartTimeout,
+	jobs, err := kubernetes.New(kubernetes.Config{Dir: c.Dir, App: app, Site: c.Site, ReportURL: c.ReportURL, Program: c.Program, StartTimeout: c.StartTimeout,
 		Prepare:    func(d job.Dir) (map[string][]byte, error) { return issue(c.Authority, d) },
 		Renew:      func(d job.Dir) (map[string][]byte, error) { return renew(c.Authority, d) },
 		RenewEvery: trust.Renewal, Clean: Clean, Tell: tell, Grown: reportedGrown, Replaced: reportedReplaced,

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/bos/bootset"
-	"github.com/drover-hpc/drover/internal/bos/v1"
+	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 )
 
 // What the agent needs of services, in its own words. A call that got no answer
@@ -87,6 +87,16 @@ type Waits struct {
 	First, Most time.Duration
 }
 
+// waitVariables are the variables that WaitsOf knows.
+var waitVariables = []string{gracefulVariable, forcefulVariable, intervalVariable, retriesVariable}
+
+const (
+	gracefulVariable = "GRACEFUL_SHUTDOWN_TIMEOUT"
+	forcefulVariable = "FORCEFUL_SHUTDOWN_TIMEOUT"
+	intervalVariable = "NODE_STATE_CHECK_SLEEP_INTERVAL"
+	retriesVariable  = "NODE_STATE_CHECK_NUMBER_OF_RETRIES"
+)
+
 // WaitsOf are the documented ones, with what the environment says in the names
 // of the published agent: all whole seconds.
 func WaitsOf(env func(string) string) Waits {
@@ -97,9 +107,9 @@ func WaitsOf(env func(string) string) Waits {
 		return time.Duration(usual) * time.Second
 	}
 	w := Waits{Ready: 30 * time.Minute, NotReady: 70 * time.Second, Configure: 30 * time.Minute, First: 500 * time.Millisecond,
-		Graceful: seconds("GRACEFUL_SHUTDOWN_TIMEOUT", 300), Forceful: seconds("FORCEFUL_SHUTDOWN_TIMEOUT", 180),
-		Most: seconds("NODE_STATE_CHECK_SLEEP_INTERVAL", 5)}
-	if n, err := strconv.Atoi(env("NODE_STATE_CHECK_NUMBER_OF_RETRIES")); err == nil && n > 0 {
+		Graceful: seconds(gracefulVariable, 300), Forceful: seconds(forcefulVariable, 180),
+		Most: seconds(intervalVariable, 5)}
+	if n, err := strconv.Atoi(env(retriesVariable)); err == nil && n > 0 {
 		w.Ready = time.Duration(n) * w.Most
 	}
 	return w

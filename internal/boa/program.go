@@ -2,20 +2,19 @@ package boa
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/bos/clients"
-	"github.com/drover-hpc/drover/internal/bos/v1"
+	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 	"github.com/drover-hpc/drover/internal/bss"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/job"
-	"github.com/drover-hpc/drover/internal/job/local"
+	"github.com/drover-hpc/drover/internal/job/kubernetes"
+	"github.com/drover-hpc/drover/internal/job/pod"
 	"github.com/drover-hpc/drover/internal/s3"
 )
 
@@ -53,7 +52,10 @@ func Command(program []string) job.Command {
 			}
 			return job.Supervise(ctx, job.Plan{Dir: d, Program: program, Steps: []string{stepOperate}, Orphan: settings.Orphan})
 		},
-		Step: func(ctx context.Context, _ string, d job.Dir, out io.Writer) error { return operate(ctx, d, out) }}
+		Step: func(ctx context.Context, _ string, d job.Dir, out io.Writer) error { return operate(ctx, d, out) },
+		Pod: func(ctx context.Context, step string, d job.Dir, out, errs io.Writer) (int, error) {
+			return pod.Run(ctx, pod.Plan{Dir: d, Program: program, Step: step, Given: kubernetes.GivenDir}, out, errs)
+		}}
 }
 
 func operate(ctx context.Context, d job.Dir, out io.Writer) error {
@@ -99,42 +101,4 @@ func (a *Agent) preflight(ctx context.Context, s Settings) {
 			a.say("before the start: %v", err)
 		}
 	}
-}
-
-// Executor runs agents as processes of this machine.
-type Executor struct {
-	*local.Executor
-	settings Settings
-	dir      string
-}
-
-var _ v1.Executor = (*Executor)(nil)
-
-// NewExecutor returns an executor with a directory for each agent in dir.
-// program is the command line up to and including "boa". Open sets it to work.
-func NewExecutor(dir string, program []string, settings Settings) (*Executor, error) {
-	if len(program) == 0 {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, fmt.Errorf("find own executable: %w", err)
-		}
-		program = []string{self, "boa"}
-	}
-	jobs, err := local.New(local.Config{Dir: dir, Program: program})
-	return &Executor{jobs, settings, dir}, err
-}
-
-// Start implements v1.Executor. Agents wait most of the time: no limit holds
-// for how many there are.
-func (e *Executor) Start(o v1.Order) error {
-	return e.Executor.Start(job.Spec{ID: o.ID, Free: true}, map[string]any{orderFile: o, settingsFile: e.settings})
-}
-
-// Jobs implements v1.Executor.
-func (e *Executor) Jobs() ([]string, error) {
-	found, err := filepath.Glob(filepath.Join(e.dir, "boa-*"))
-	for i := range found {
-		found[i] = filepath.Base(found[i])
-	}
-	return found, err
 }

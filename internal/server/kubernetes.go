@@ -14,6 +14,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/aee"
 	"github.com/drover-hpc/drover/internal/aee/trust"
+	"github.com/drover-hpc/drover/internal/boa"
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/job/kubernetes"
@@ -25,7 +26,7 @@ const (
 	executorKubernetes = "kubernetes"
 )
 
-// Kubernetes is how CFS sessions run as Jobs, if they do.
+// Kubernetes is how CFS sessions and agents of BOS v1 run as Jobs, if they do.
 type Kubernetes struct {
 	Kubeconfig     string        `mapstructure:"kubernetes-kubeconfig"`
 	Namespace      string        `mapstructure:"kubernetes-namespace"`
@@ -45,7 +46,7 @@ type Kubernetes struct {
 }
 
 func declareKubernetes(f *pflag.FlagSet) {
-	f.String("executor", executorLocal, "what runs CFS sessions: `local` (processes beside this one) or kubernetes (a Job each)")
+	f.String("executor", executorLocal, "what runs CFS sessions and agents of BOS v1: `local` (processes beside this one) or kubernetes (a Job each)")
 	f.String("kubernetes-kubeconfig", "", "`FILE` that says how to reach the cluster (without it: as the pod that this server runs in)")
 	f.String("kubernetes-namespace", "", "`NAMESPACE` of the Jobs (default: that of the kubeconfig's context, or of this server's pod)")
 	f.String("kubernetes-image", "", "`IMAGE` of the Jobs' containers, with this version of drover in it (see make container)")
@@ -161,15 +162,27 @@ func toleration(text string) (corev1.Toleration, error) {
 	return t, nil
 }
 
-// startKubernetes sets up what runs sessions as Jobs.
-func (s *Server) startKubernetes(trusted string, source func(context.Context, string) (cfs.Repository, error), options func(context.Context) (cfs.Options, error)) (cfs.Executor, error) {
+// connectKubernetes is the cluster in which Jobs run, and what they have in common.
+func (s *Server) connectKubernetes() (kubernetes.Cluster, kubernetes.Site, error) {
 	k := &s.config.Kubernetes
 	cluster, namespace, err := kubernetes.Connection{Kubeconfig: k.Kubeconfig, Namespace: k.Namespace,
 		Wrap: s.leading}.Connect()
 	if err != nil {
-		return nil, err
+		return nil, kubernetes.Site{}, err
 	}
 	site, err := k.site(namespace)
+	return cluster, site, err
+}
+
+// podsGateway is the URL by which pods reach this server.
+func (s *Server) podsGateway() string {
+	return strings.TrimRight(cmp.Or(s.config.Kubernetes.Gateway, s.config.Advertise), "/")
+}
+
+// startKubernetes sets up what runs sessions as Jobs.
+func (s *Server) startKubernetes(trusted string, source func(context.Context, string) (cfs.Repository, error), options func(context.Context) (cfs.Options, error)) (cfs.Executor, error) {
+	k := &s.config.Kubernetes
+	cluster, site, err := s.connectKubernetes()
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +190,7 @@ func (s *Server) startKubernetes(trusted string, source func(context.Context, st
 	if err != nil {
 		return nil, err
 	}
-	gateway := strings.TrimRight(cmp.Or(k.Gateway, s.config.Advertise), "/")
+	gateway := s.podsGateway()
 	names := s.vcsNames()
 	names.Listener = gateway
 	c := aee.KubernetesConfig{Cluster: cluster, Site: site, ReportURL: gateway + jobsPath, StartTimeout: k.StartTimeout,
@@ -202,6 +215,17 @@ func (s *Server) startKubernetes(trusted string, source func(context.Context, st
 	}
 	s.onStop(e.Close)
 	return e, e.Open()
+}
+
+// kubernetesAgents is what runs agents of BOS v1 as Jobs.
+func (s *Server) kubernetesAgents(dir string) (*boa.Executor, error) {
+	k := &s.config.Kubernetes
+	cluster, site, err := s.connectKubernetes()
+	if err != nil {
+		return nil, err
+	}
+	return boa.NewKubernetesExecutor(boa.KubernetesConfig{Dir: dir, Settings: s.agentSettings(s.podsGateway(), s.nodeS3()), Cluster: cluster, Site: site,
+		StartTimeout: k.StartTimeout, CAConfigMap: k.CAConfigMap})
 }
 
 // jobsPath is where pods report what their steps recorded.

@@ -130,15 +130,11 @@ func (s *Server) startBOS(ctx context.Context) error {
 func (s *Server) startBOS1(ctx context.Context, api huma.API, service *bos.Service) error {
 	first := v1.NewService(v1.Config{DB: s.db, BOS: service, Journal: s.journal, Now: s.now})
 	v1.Register(api, first)
-	at := func(prefix, external string) string { return cmp.Or(external, s.localURL()+prefix) }
-	executor, err := boa.NewExecutor(filepath.Join(s.config.Data, "agents"), s.opts.Agent, boa.Settings{
-		BOS: at(bosPrefix, ""), CFS: at(cfsPrefix+"/v2", ""), CAPMC: at(capmcPrefix+"/v1", ""), HSM: at(hsmPrefix, s.config.HSM), BSS: at(bssPrefix, s.config.BSS),
-		S3: s.platform.s3Local, Credentials: s.platform.s3Credentials, Orphan: s.config.JobOrphan})
+	executor, err := s.agentsExecutor()
 	if err != nil {
 		return err
 	}
 	s.onStop(executor.Close)
-	executor.Succeed(s.succession())
 	if err := executor.Open(); err != nil {
 		return err
 	}
@@ -146,4 +142,22 @@ func (s *Server) startBOS1(ctx context.Context, api huma.API, service *bos.Servi
 	agents.Start(context.WithoutCancel(ctx))
 	s.onStop(agents.Stop)
 	return nil
+}
+
+// agentsExecutor is what runs agents: local child processes, or Jobs.
+func (s *Server) agentsExecutor() (*boa.Executor, error) {
+	dir := filepath.Join(s.config.Data, "agents")
+	if s.config.Executor == executorKubernetes {
+		return s.kubernetesAgents(dir)
+	}
+	return boa.NewExecutor(boa.Config{Dir: dir, Program: s.opts.Agent, Settings: s.agentSettings(s.localURL(), s.platform.s3Local), Succession: s.succession()})
+}
+
+// agentSettings are those of agents that reach the gateway and the object store
+// by these URLs.
+func (s *Server) agentSettings(gateway, store string) boa.Settings {
+	at := func(prefix, external string) string { return cmp.Or(external, gateway+prefix) }
+	return boa.Settings{BOS: at(bosPrefix, ""), CFS: at(cfsPrefix+"/v2", ""), CAPMC: at(capmcPrefix+"/v1", ""),
+		HSM: at(hsmPrefix, s.config.HSM), BSS: at(bssPrefix, s.config.BSS),
+		S3: store, Credentials: s.platform.s3Credentials, Orphan: s.config.JobOrphan}
 }

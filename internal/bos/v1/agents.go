@@ -24,7 +24,7 @@ type Order struct {
 // Executor runs agents. An agent outlives the process that started it.
 type Executor interface {
 	// Start launches an agent; one that was started before changes nothing.
-	Start(o Order) error
+	Start(ctx context.Context, o Order) error
 	// State tells where the agent stands; of one without traces: job.Lost.
 	State(id string) job.State
 	// End ends the agent if it runs; its traces stay.
@@ -105,7 +105,7 @@ func (a *Agents) run(ctx context.Context, _ events.Wake) error {
 // without doing so.
 func (a *Agents) look(ctx context.Context, s *Session) error {
 	if !s.Launched {
-		err := a.executor.Start(Order{ID: s.Job(), Session: s.ID, Operation: s.Does(), Limit: s.Limit, Template: s.Template})
+		err := a.executor.Start(ctx, Order{ID: s.Job(), Session: s.ID, Operation: s.Does(), Limit: s.Limit, Template: s.Template})
 		if err != nil {
 			return fmt.Errorf("start the agent: %w", err)
 		}

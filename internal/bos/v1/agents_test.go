@@ -19,7 +19,7 @@ type jobs struct {
 	changed chan string
 }
 
-func (j *jobs) Start(o Order) error {
+func (j *jobs) Start(_ context.Context, o Order) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.starts[o.Session]++

@@ -14,11 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// AppLabel is the label by which the executor finds its Jobs and pods.
-const (
-	AppLabel = "app.kubernetes.io/name"
-	App      = "cray-cfs-aee"
-)
+// AppLabel is the label by which an executor finds its Jobs and pods.
+const AppLabel = "app.kubernetes.io/name"
 
 // maxName is the longest name of a Job: the pod's is six characters longer, and
 // one of more than 63 loses the dash before them.
@@ -39,13 +36,12 @@ const (
 // grace is how long the containers of a deleted Job may take to end.
 const grace = 10
 
-// build makes the Job.
-func build(site Site, program []string, w Work) *batchv1.Job {
-	labels := maps.Clone(w.Labels)
-	for name, value := range labels {
+// build makes the Job, of the app.
+func build(site Site, app string, program []string, w Work) *batchv1.Job {
+	labels := map[string]string{AppLabel: app}
+	for name, value := range w.Labels {
 		labels[name] = LabelValue(value)
 	}
-	labels[AppLabel] = App
 	one := &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{Name: w.ID, Namespace: site.Namespace, Labels: labels},
 		Spec: batchv1.JobSpec{BackoffLimit: new(int32), Template: corev1.PodTemplateSpec{

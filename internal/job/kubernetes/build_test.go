@@ -26,9 +26,9 @@ func TestJobOfAWork(t *testing.T) {
 	limits := corev1.ResourceRequirements{Limits: corev1.ResourceList{"memory": resource.MustParse("6Gi")}}
 	site := Site{Namespace: "services", Image: "registry/drover:1", PullPolicy: corev1.PullAlways, PullSecret: "pull", ServiceAccount: "sessions",
 		NodeSelector: map[string]string{"worker": "yes"}, Resources: limits}
-	j := build(site, []string{"drover", "aee"}, someWork())
+	j := build(site, app, []string{"drover", "aee"}, someWork())
 	pod := j.Spec.Template.Spec
-	labels := map[string]string{"aee": "s1", "configuration": "two_words", AppLabel: App}
+	labels := map[string]string{"aee": "s1", "configuration": "two_words", AppLabel: app}
 	for name, pair := range map[string][2]any{
 		"name":             {j.Namespace + "/" + j.Name, "services/cfs-1"},
 		"labels":           {j.Labels, labels},
@@ -68,7 +68,7 @@ func TestHowLongAJobStays(t *testing.T) {
 		100 * 365 * 24 * time.Hour: new(int32(math.MaxInt32))} {
 		w := someWork()
 		w.TTL = ttl
-		if diff := cmp.Diff(want, build(Site{HostNetwork: true}, nil, w).Spec.TTLSecondsAfterFinished); diff != "" {
+		if diff := cmp.Diff(want, build(Site{HostNetwork: true}, app, nil, w).Spec.TTLSecondsAfterFinished); diff != "" {
 			t.Errorf("%s: %s", ttl, diff)
 		}
 	}

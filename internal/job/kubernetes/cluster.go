@@ -36,9 +36,9 @@ type Cluster interface {
 	// Log is what the pod's container wrote, each line behind its time, from a
 	// second on; until its end while it runs.
 	Log(ctx context.Context, pod, container string, since time.Time) (io.ReadCloser, error)
-	// Jobs and Pods list and watch those that are labelled as the executor's.
-	Jobs() cache.ListerWatcher
-	Pods() cache.ListerWatcher
+	// Jobs and Pods list and watch those that are labelled as the app's.
+	Jobs(app string) cache.ListerWatcher
+	Pods(app string) cache.ListerWatcher
 }
 
 // inCluster is where a pod finds its namespace.
@@ -169,12 +169,12 @@ func (a *api) Log(ctx context.Context, pod, container string, since time.Time) (
 	return stream, nil
 }
 
-func (a *api) Jobs() cache.ListerWatcher { return watched(a.batch, "jobs", a.namespace) }
-func (a *api) Pods() cache.ListerWatcher { return watched(a.core, "pods", a.namespace) }
+func (a *api) Jobs(app string) cache.ListerWatcher { return watched(a.batch, "jobs", a.namespace, app) }
+func (a *api) Pods(app string) cache.ListerWatcher { return watched(a.core, "pods", a.namespace, app) }
 
-func watched(c *rest.RESTClient, resource, namespace string) cache.ListerWatcher {
+func watched(c *rest.RESTClient, resource, namespace, app string) cache.ListerWatcher {
 	return cache.NewFilteredListWatchFromClient(c, resource, namespace, func(o *metav1.ListOptions) {
-		o.LabelSelector = AppLabel + "=" + App
+		o.LabelSelector = AppLabel + "=" + app
 		o.FieldSelector = fields.Everything().String()
 	})
 }

@@ -13,6 +13,8 @@ import (
 type Config struct {
 	// Dir holds a directory for each job. Only one executor uses it at a time.
 	Dir string
+	// App is the label of this executor's Jobs and pods among those of the namespace.
+	App string
 	// Site is what all jobs have in common.
 	Site Site
 	// ReportURL is the URL below which pods reach ServeHTTP.

@@ -68,7 +68,7 @@ func New(cfg Config, cluster Cluster) (*Executor, error) {
 	}
 	e := &Executor{Spool: spool, cfg: cfg, cluster: cluster, attended: map[string]*attendant{}}
 	e.ctx, e.close = context.WithCancel(context.Background())
-	e.view, err = newView(cluster, cfg.Site.Namespace, e.wake, cfg.Log)
+	e.view, err = newView(cluster, cfg.Site.Namespace, cfg.App, e.wake, cfg.Log)
 	return e, err
 }
 
@@ -146,7 +146,7 @@ func (e *Executor) submit(ctx context.Context, d job.Dir, w Work) error {
 	if err != nil {
 		return err
 	}
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: w.ID, Namespace: e.cfg.Site.Namespace, Labels: map[string]string{AppLabel: App}},
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: w.ID, Namespace: e.cfg.Site.Namespace, Labels: map[string]string{AppLabel: e.cfg.App}},
 		Data: map[string][]byte{}}
 	for _, item := range givenItems(w) {
 		if secret.Data[item.Key], err = os.ReadFile(d.Path(item.Key)); err != nil {
@@ -163,7 +163,7 @@ func (e *Executor) submit(ctx context.Context, d job.Dir, w Work) error {
 	if err != nil {
 		return fmt.Errorf("its Secret: %w", err)
 	}
-	made, err := e.cluster.CreateJob(ctx, build(e.cfg.Site, e.cfg.Program, w))
+	made, err := e.cluster.CreateJob(ctx, build(e.cfg.Site, e.cfg.App, e.cfg.Program, w))
 	if apierrors.IsAlreadyExists(err) {
 		made, err = e.cluster.Job(ctx, w.ID)
 	}
@@ -235,6 +235,18 @@ func (e *Executor) dir(id string) job.Dir {
 func (e *Executor) Follow(id string) (changed <-chan struct{}, stop func()) {
 	c := e.Followers.Join(id)
 	return c, func() { e.Followers.Leave(id, c, nil) }
+}
+
+// End deletes the Job, which makes the job lost if it runs; its traces stay.
+// Unknown IDs are fine.
+func (e *Executor) End(ctx context.Context, id string) error {
+	if !job.ValidID(id) {
+		return nil
+	}
+	if err := e.cluster.DeleteJob(ctx, id); err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("end job %s: %w", id, err)
+	}
+	return nil
 }
 
 // Stop deletes the Job and removes the job's traces. Unknown IDs are fine.

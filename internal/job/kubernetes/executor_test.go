@@ -33,7 +33,10 @@ type imitation struct {
 	logs map[string]string // by container
 }
 
-const ns = "services"
+const (
+	ns  = "services"
+	app = "cray-cfs-aee"
+)
 
 func (c *imitation) CreateJob(ctx context.Context, j *batchv1.Job) (*batchv1.Job, error) {
 	return c.BatchV1().Jobs(ns).Create(ctx, j, metav1.CreateOptions{})
@@ -68,7 +71,7 @@ func (c *imitation) Log(_ context.Context, _, container string, _ time.Time) (io
 	return io.NopCloser(strings.NewReader(c.logs[container])), nil
 }
 
-func (c *imitation) Jobs() cache.ListerWatcher {
+func (c *imitation) Jobs(string) cache.ListerWatcher {
 	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			return c.BatchV1().Jobs(ns).List(ctx, o)
@@ -78,7 +81,7 @@ func (c *imitation) Jobs() cache.ListerWatcher {
 		}}, c.Interface)
 }
 
-func (c *imitation) Pods() cache.ListerWatcher {
+func (c *imitation) Pods(string) cache.ListerWatcher {
 	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			return c.CoreV1().Pods(ns).List(ctx, o)
@@ -92,7 +95,7 @@ func (c *imitation) Pods() cache.ListerWatcher {
 func begun(t *testing.T) (*Executor, *imitation, *corev1.Pod) {
 	t.Helper()
 	c := &imitation{Interface: fake.NewClientset(), logs: map[string]string{}}
-	e, err := New(Config{Dir: filepath.Join(t.TempDir(), "jobs"), Site: Site{Namespace: ns}, ReportURL: "http://server/jobs/",
+	e, err := New(Config{Dir: filepath.Join(t.TempDir(), "jobs"), App: app, Site: Site{Namespace: ns}, ReportURL: "http://server/jobs/",
 		Grown: []string{"results/results.jsonl"}, Replaced: []string{"waits.json"}, MaxReported: 20}, c)
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +108,7 @@ func begun(t *testing.T) (*Executor, *imitation, *corev1.Pod) {
 		t.Fatal(err)
 	}
 	p, err := c.CoreV1().Pods(ns).Create(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "cfs-1-abcde", Namespace: ns,
-		Labels: map[string]string{AppLabel: App, jobLabel: "cfs-1"}}, Spec: corev1.PodSpec{NodeName: "worker-3"}}, metav1.CreateOptions{})
+		Labels: map[string]string{AppLabel: app, jobLabel: "cfs-1"}}, Spec: corev1.PodSpec{NodeName: "worker-3"}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +222,7 @@ func TestAJobThatIsGoneIsLost(t *testing.T) {
 func TestAnotherServerTakesTheJobOver(t *testing.T) {
 	_, c, p := begun(t)
 	c.logs["git-clone"] = "2030-01-02T03:04:05.000000001Z no such host\n"
-	other, err := New(Config{Dir: filepath.Join(t.TempDir(), "jobs"), Site: Site{Namespace: ns}}, c)
+	other, err := New(Config{Dir: filepath.Join(t.TempDir(), "jobs"), App: app, Site: Site{Namespace: ns}}, c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,11 +28,11 @@ const relist = 10 * time.Minute
 
 // newView returns one that calls wake with the ID of a job of which something is
 // new.
-func newView(c Cluster, namespace string, wake func(id string), log *slog.Logger) (*view, error) {
+func newView(c Cluster, namespace, app string, wake func(id string), log *slog.Logger) (*view, error) {
 	v := &view{
 		namespace: namespace,
-		jobs:      cache.NewSharedIndexInformer(c.Jobs(), &batchv1.Job{}, relist, cache.Indexers{}),
-		pods: cache.NewSharedIndexInformer(c.Pods(), &corev1.Pod{}, relist, cache.Indexers{byJob: func(o any) ([]string, error) {
+		jobs:      cache.NewSharedIndexInformer(c.Jobs(app), &batchv1.Job{}, relist, cache.Indexers{}),
+		pods: cache.NewSharedIndexInformer(c.Pods(app), &corev1.Pod{}, relist, cache.Indexers{byJob: func(o any) ([]string, error) {
 			return []string{o.(*corev1.Pod).Labels[jobLabel]}, nil
 		}}),
 	}

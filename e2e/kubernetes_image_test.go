@@ -7,59 +7,103 @@ import (
 	"strings"
 )
 
-// images has sessions customise an image: teardown runs in their pods.
-func (c *inKubernetes) images() {
+// images has sessions customise an image: teardown runs in their pods. kind is
+// for names, meanwhile is done while the first of them has begun.
+func (c *inKubernetes) images(kind string, meanwhile func()) {
 	c.t.Helper()
-	base := c.imageOf("base", "bash", "touch")
+	base := c.imageOf("base"+kind, "/usr/bin/bash", "/usr/bin/touch", "/usr/sbin/sshd")
+	before := len(c.list("ims", "images", "list"))
 	const task = "- hosts: cfs_image\n  gather_facts: false\n  tasks:\n    - {name: changes, raw: 'echo changed > /etc/motd'}\n"
-	c.act("a session that makes an image", func() {
-		c.keep("image", task)
-		c.customise("image", "image", base)
-		record, status := c.ends("image")
+	c.act("a session that makes an image, "+kind, func() {
+		session := "image" + kind
+		c.keep(session, task)
+		c.customise(session, session, base)
+		meanwhile()
+		record, status := c.ends(session)
 		artifacts := record["status"].(map[string]any)["artifacts"].([]any)
 		if status["succeeded"] != "true" || len(artifacts) != 1 {
-			c.t.Fatalf("%v\n%s", record, c.drover("cfs", "sessions", "log", "image"))
+			c.t.Fatalf("%v\n%s", record, c.drover("cfs", "sessions", "log", session))
 		}
-		if log := c.drover("cfs", "sessions", "log", "image"); strings.Count(log, "==> teardown <==") != 1 {
+		if log := c.drover("cfs", "sessions", "log", session); strings.Count(log, "==> teardown <==") != 1 {
 			c.t.Errorf("no teardown in\n%s", log)
 		}
 		made := artifacts[0].(map[string]any)["result_id"].(string)
-		c.drover("artifacts", "get", "boot-images", made+"/rootfs", filepath.Join(c.dir, "made"))
-		c.must("unsquashfs", "-no-progress", "-d", filepath.Join(c.dir, "unpacked"), filepath.Join(c.dir, "made"))
-		if text, err := os.ReadFile(filepath.Join(c.dir, "unpacked/etc/motd")); err != nil || string(text) != "changed\n" {
+		c.drover("artifacts", "get", "boot-images", made+"/rootfs", filepath.Join(c.dir, "made"+kind))
+		c.must("unsquashfs", "-no-progress", "-d", filepath.Join(c.dir, "unpacked"+kind), filepath.Join(c.dir, "made"+kind))
+		if text, err := os.ReadFile(filepath.Join(c.dir, "unpacked"+kind, "etc/motd")); err != nil || string(text) != "changed\n" {
 			c.t.Errorf("the image has %q, %v", text, err)
 		}
 	})
-	c.act("a session that fails in an image", func() {
-		c.keep("noimage", task+"    - {name: breaks, fail: {msg: 'no scratch'}}\n")
-		c.customise("noimage", "noimage", base)
-		record, status := c.ends("noimage")
+	c.act("a session that fails in an image, "+kind, func() {
+		session := "noimage" + kind
+		c.keep(session, task+"    - {name: breaks, fail: {msg: 'no scratch'}}\n")
+		c.customise(session, session, base)
+		record, status := c.ends(session)
 		if status["succeeded"] != "false" || len(record["status"].(map[string]any)["artifacts"].([]any)) != 0 {
 			c.t.Errorf("%v", record)
 		}
 		c.nothingOpen()
-		if images := c.list("ims", "images", "list"); len(images) != 2 {
-			c.t.Errorf("expected the base and the one that was made of it: %v", images)
+		if images := c.list("ims", "images", "list"); len(images) != before+1 {
+			c.t.Errorf("expected %d images and the one that was made: %v", before, images)
 		}
 	})
 }
 
+// imageJobs has jobs of IMS be Jobs, too.
+func (c *inKubernetes) imageJobs() {
+	c.t.Helper()
+	c.terminate()
+	c.begin("--kubernetes-ims-image", os.Getenv("KUBERNETES_IMAGE"))
+	c.images("in-pods", func() {
+		c.eventually("there is a shell", func() bool {
+			for _, j := range c.list("ims", "jobs", "list") {
+				if j["status"] == "waiting_on_user" {
+					return true
+				}
+			}
+			return false
+		})
+		c.kill()
+		c.start()
+	})
+	c.act("jobs of IMS are Jobs, of which records are here", func() {
+		if names := c.kubectl("get", "jobs", "-n", sessionsNamespace, "-l", "app.kubernetes.io/name=cray-ims-job", "-o", "name"); strings.Count(names, "job.batch/") != 2 {
+			c.t.Errorf("Jobs: %q", names)
+		}
+		for _, j := range c.list("ims", "jobs", "list") {
+			id := j["id"].(string)
+			if steps := c.stepsOf(id); j["status"] == "success" && !strings.Contains(steps, `"upload"`) {
+				c.t.Errorf("steps of %s: %s", id, steps)
+			}
+		}
+	})
+	c.act("a job of IMS whose pod lacks the tools", func() {
+		recipe := c.recipe("recipe", `{"variant":"busybox"}`)
+		id := c.object("ims", "jobs", "create", "--job-type", "create", "--artifact-id", recipe, "--public-key-id", c.sshKey(), "--image-root-archive-name", "none")["id"].(string)
+		c.eventually("it fails", func() bool { return c.object("ims", "jobs", "describe", id)["status"] == "error" })
+		if why, _ := c.object("ims", "jobs", "describe", id)["error"].(string); !strings.Contains(why, "mmdebstrap") {
+			c.t.Errorf("it says %q", why)
+		}
+	})
+	c.terminate()
+	c.begin()
+}
+
 // imageOf uploads an image that has no more than these programs of this machine,
-// with their libraries, and a shell.
+// with their libraries, and who serves SSH in it.
 func (c *inKubernetes) imageOf(name string, programs ...string) string {
 	c.t.Helper()
 	root := filepath.Join(c.dir, name+"-root")
 	c.write(name+"-root/etc/motd", "old\n")
-	c.write(name+"-root/etc/passwd", "root:x:0:0:root:/root:/bin/bash\n")
-	for _, link := range []string{"bin", "lib", "lib64"} {
+	c.write(name+"-root/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nsshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n")
+	for _, link := range []string{"bin", "sbin", "lib", "lib64"} {
 		c.must("mkdir", "-p", filepath.Join(root, "usr", link))
 		c.must("ln", "-s", "usr/"+link, filepath.Join(root, link))
 	}
 	c.must("ln", "-s", "bash", filepath.Join(root, "bin/sh"))
 	for _, program := range programs {
-		path := "/usr/bin/" + program
-		c.must("cp", path, filepath.Join(root, "bin"))
-		for _, library := range regexp.MustCompile(`/[^ ]+`).FindAllString(c.must("ldd", path), -1) {
+		c.must("cp", "-L", "--parents", program, root)
+		for _, library := range regexp.MustCompile(`/[^ ]+`).FindAllString(c.must("ldd", program), -1) {
 			c.must("cp", "-nL", "--parents", library, root)
 		}
 	}

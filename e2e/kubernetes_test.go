@@ -166,7 +166,8 @@ func TestSessionsAreJobsOfKubernetes(t *testing.T) {
 			c.t.Errorf("%v: %s", status, c.why("gone"))
 		}
 	})
-	c.images()
+	c.images("beside", func() {})
+	c.imageJobs()
 	c.agents()
 	c.keep("gated", gated("/etc/gate"))
 	c.act("the Job is deleted by hand", func() {

@@ -34,7 +34,7 @@ func newRunner() *runner {
 
 func (r *runner) Refuse(ims.JobOrder) error { return r.refuses }
 
-func (r *runner) Start(o ims.JobOrder) error {
+func (r *runner) Start(_ context.Context, o ims.JobOrder) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.orders[o.ID] = o
@@ -230,7 +230,7 @@ func TestFailedJobSaysWhyAndWhatItUploadedGoes(t *testing.T) {
 
 func TestJobThatNoRecordTellsOfIsEnded(t *testing.T) {
 	run := newRunner()
-	if err := run.Start(ims.JobOrder{ID: "of-another-database"}); err != nil {
+	if err := run.Start(t.Context(), ims.JobOrder{ID: "of-another-database"}); err != nil {
 		t.Fatal(err)
 	}
 	r, n := withJobs(t, run)

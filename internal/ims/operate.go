@@ -95,7 +95,11 @@ func (o *operator) look(ctx context.Context, r *jobRecord) error {
 		return o.clear(ctx, r)
 	}
 	if r.Job.Status == JobCreating { // a job that was begun is not begun again
-		if err := o.cfg.Runner.Start(r.Order); err != nil {
+		err := o.cfg.Runner.Start(ctx, r.Order)
+		if fault.Is(err, fault.Unavailable) { // for a while
+			return err
+		}
+		if err != nil {
 			return o.end(ctx, id, nil, "the job could not be started: "+err.Error())
 		}
 	}

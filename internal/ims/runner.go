@@ -7,9 +7,9 @@ type Runner interface {
 	// Refuse tells what keeps this machine from running such a job, and what to
 	// do about it; nil: nothing.
 	Refuse(o JobOrder) error
-	// Start begins the job. One that was begun before, by this process or an
+	// Start begins the job. An error that is fault.Unavailable says to try again. One that was begun before, by this process or an
 	// earlier one, is left as it is.
-	Start(o JobOrder) error
+	Start(ctx context.Context, o JobOrder) error
 	// Progress tells where the job stands. One of which there is no trace is
 	// lost, never guessed at.
 	Progress(id string) JobProgress

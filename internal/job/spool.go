@@ -40,6 +40,13 @@ func (s *Spool) Dir(id string) (d Dir, ok bool) {
 	return Dir(filepath.Join(s.dir, id)), ValidID(id)
 }
 
+// Has tells whether there are traces of the job.
+func (s *Spool) Has(id string) bool {
+	d, ok := s.Dir(id)
+	_, err := os.Stat(string(d))
+	return ok && err == nil
+}
+
 // Changed delivers the IDs of jobs whose state changed. Hints only: the job's
 // state is the truth.
 func (s *Spool) Changed() <-chan string { return s.changed }

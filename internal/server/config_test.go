@@ -154,6 +154,7 @@ func TestSettingsOfSessionsInKubernetes(t *testing.T) {
 	whole := []string{"--executor", "kubernetes", "--kubernetes-image", "r/d:1", "--advertise", "http://10.1.0.5:8080"}
 	for says, more := range map[string][]string{
 		"executor: expected local or kubernetes":     {"--executor", "docker"},
+		"kubernetes-ims-image: expected executor":    {"--executor", "local", "--kubernetes-ims-image", "r/d:1"},
 		"kubernetes-image: expected":                 {"--kubernetes-image", ""},
 		"kubernetes-gateway: expected":               {"--advertise", ""},
 		"kubernetes-requests: expected":              {"--kubernetes-requests", "memory=lots"},

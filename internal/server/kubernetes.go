@@ -17,6 +17,7 @@ import (
 	"github.com/drover-hpc/drover/internal/boa"
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/ims/imagejob"
 	"github.com/drover-hpc/drover/internal/job/kubernetes"
 )
 
@@ -31,6 +32,7 @@ type Kubernetes struct {
 	Kubeconfig     string        `mapstructure:"kubernetes-kubeconfig"`
 	Namespace      string        `mapstructure:"kubernetes-namespace"`
 	Image          string        `mapstructure:"kubernetes-image"`
+	ImageJobs      string        `mapstructure:"kubernetes-ims-image"`
 	PullPolicy     string        `mapstructure:"kubernetes-image-pull-policy"`
 	PullSecret     string        `mapstructure:"kubernetes-image-pull-secret"`
 	ServiceAccount string        `mapstructure:"kubernetes-service-account"`
@@ -50,6 +52,7 @@ func declareKubernetes(f *pflag.FlagSet) {
 	f.String("kubernetes-kubeconfig", "", "`FILE` that says how to reach the cluster (without it: as the pod that this server runs in)")
 	f.String("kubernetes-namespace", "", "`NAMESPACE` of the Jobs (default: that of the kubeconfig's context, or of this server's pod)")
 	f.String("kubernetes-image", "", "`IMAGE` of the Jobs' containers, with this version of drover in it (see make container)")
+	f.String("kubernetes-ims-image", "", "run the jobs of IMS as privileged Jobs with this `IMAGE`, which has this version of drover and their tools in it (default: they run beside this server, as root)")
 	f.String("kubernetes-image-pull-policy", "", "`POLICY` by which nodes pull it: Always, IfNotPresent or Never (default: the cluster's)")
 	f.String("kubernetes-image-pull-secret", "", "`NAME` of the Secret with which they do")
 	f.String("kubernetes-service-account", "drover-sessions", "`NAME` of the Jobs' service account, which needs no rights")
@@ -68,6 +71,9 @@ func declareKubernetes(f *pflag.FlagSet) {
 func (k *Kubernetes) check(c *Config) error {
 	switch c.Executor {
 	case "", executorLocal:
+		if k.ImageJobs != "" {
+			return fault.New(fault.Invalid, "kubernetes-ims-image: expected executor %s with it", executorKubernetes)
+		}
 		return nil
 	case executorKubernetes:
 	default:
@@ -208,11 +214,7 @@ func (s *Server) startKubernetes(trusted string, source func(context.Context, st
 	if err != nil {
 		return nil, err
 	}
-	for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete} {
-		s.mux.HandleFunc(method+" "+jobsPath+"{job}/files/{name...}", func(w http.ResponseWriter, r *http.Request) {
-			e.Jobs.Reports(w, r, r.PathValue("job"), r.PathValue("name"))
-		})
-	}
+	s.takeReports(e.Jobs)
 	s.onStop(e.Close)
 	return e, e.Open()
 }
@@ -230,3 +232,40 @@ func (s *Server) kubernetesAgents(dir string) (*boa.Executor, error) {
 
 // jobsPath is where pods report what their steps recorded.
 const jobsPath = nativePrefix + "/v1/jobs/"
+
+// takeReports has pods report what their steps recorded.
+func (s *Server) takeReports(jobs *kubernetes.Executor) {
+	s.podJobs = append(s.podJobs, jobs)
+	if len(s.podJobs) > 1 {
+		return // the route is there
+	}
+	for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		s.mux.HandleFunc(method+" "+jobsPath+"{job}/files/{name...}", func(w http.ResponseWriter, r *http.Request) {
+			id := r.PathValue("job")
+			of := s.podJobs[0] // which refuses those that nobody has
+			for _, jobs := range s.podJobs {
+				if jobs.Has(id) {
+					of = jobs
+				}
+			}
+			of.Reports(w, r, id, r.PathValue("name"))
+		})
+	}
+}
+
+// kubernetesImages is what runs image jobs as Jobs.
+func (s *Server) kubernetesImages(dir string) (*imagejob.Runner, error) {
+	k := &s.config.Kubernetes
+	cluster, site, err := s.connectKubernetes()
+	if err != nil {
+		return nil, err
+	}
+	site.Image, site.Resources = k.ImageJobs, corev1.ResourceRequirements{}
+	runner, jobs, err := imagejob.NewKubernetesRunner(imagejob.KubernetesConfig{Dir: dir, Cluster: cluster, Site: site, StartTimeout: k.StartTimeout,
+		ReportURL: s.podsGateway() + jobsPath, Settings: imagejob.Settings{Endpoint: s.nodeS3(), Credentials: s.platform.s3Credentials}})
+	if err != nil {
+		return nil, err
+	}
+	s.takeReports(jobs)
+	return runner, nil
+}

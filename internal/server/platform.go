@@ -150,17 +150,26 @@ func (s *Server) startBSS(ctx context.Context) {
 	s.onStop(boot.Stop)
 }
 
+// imagesRunner is what runs image jobs: local child processes, or privileged Jobs.
+func (s *Server) imagesRunner() (*imagejob.Runner, error) {
+	dir := filepath.Join(s.config.Data, "image-jobs")
+	if s.config.Kubernetes.ImageJobs != "" {
+		return s.kubernetesImages(dir)
+	}
+	p := &s.platform
+	return imagejob.NewRunner(imagejob.Config{Dir: dir, Succession: s.succession(), Settings: imagejob.Settings{
+		Endpoint: p.s3Local, Credentials: p.s3Credentials, Host: s.config.ShellHost, Cache: filepath.Join(s.config.Data, "image-cache"), OrphanTimeout: s.config.JobOrphan}})
+}
+
 // startIMS starts the embedded image service with what runs its jobs, in a
 // program of their own.
 func (s *Server) startIMS(ctx context.Context) error {
 	p := &s.platform
-	runner, err := imagejob.NewRunner(imagejob.Config{Dir: filepath.Join(s.config.Data, "image-jobs"), Settings: imagejob.Settings{
-		Endpoint: p.s3Local, Credentials: p.s3Credentials, Host: s.config.ShellHost, Cache: filepath.Join(s.config.Data, "image-cache"), OrphanTimeout: s.config.JobOrphan}})
+	runner, err := s.imagesRunner()
 	if err != nil {
 		return err
 	}
 	s.onStop(runner.Close)
-	runner.Succeed(s.succession())
 	if err := runner.Open(); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/job/kubernetes"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/metrics"
 	"github.com/drover-hpc/drover/internal/s3"
@@ -61,9 +62,10 @@ type Server struct {
 	cfs     *cfs.Service
 
 	platform platform
-	fleet    *sim.Fleet     // nil without one
-	virtual  *virtual.Fleet // nil without one
-	grouped  bool           // the fleets' HSM groups exist
+	podJobs  []*kubernetes.Executor // whose pods report here
+	fleet    *sim.Fleet             // nil without one
+	virtual  *virtual.Fleet         // nil without one
+	grouped  bool                   // the fleets' HSM groups exist
 
 	listener net.Listener
 	door     *door

@@ -17,6 +17,9 @@
 //	create, kiwi-ng   fetch ─► build ─► pack ─► upload
 //	create, drover    fetch ─► build ─► upload
 //
+// In Kubernetes a job is a privileged pod with a container for each step, whose
+// directory is the pod's; the server gets shell.json, image.json and waits.json.
+//
 // Nothing that a job mounts is seen outside, and all of it is gone with its
 // processes, however they end. The service makes the record of the image when
 // the job has succeeded.

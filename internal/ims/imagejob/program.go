@@ -20,7 +20,10 @@ import (
 func Command(program []string) job.Command {
 	return job.Command{Name: "drover ims-job", Steps: allSteps(),
 		Run:  func(ctx context.Context, d job.Dir) error { return supervise(ctx, d, program) },
-		Step: step}
+		Step: step,
+		Pod: func(ctx context.Context, step string, d job.Dir, out, errs io.Writer) (int, error) {
+			return inPod(ctx, step, d, program, out, errs)
+		}}
 }
 
 func supervise(ctx context.Context, d job.Dir, program []string) error {

@@ -15,11 +15,23 @@ import (
 	"github.com/drover-hpc/drover/internal/job/local"
 )
 
-// Runner runs jobs as processes of this machine.
+// jobs is what runs image jobs: processes of this machine, or Jobs of Kubernetes.
+// Their directories are on this machine.
+type jobs interface {
+	State(id string) job.State
+	Stop(ctx context.Context, id string) error
+	Changed() <-chan string
+	Open() error
+	Close()
+}
+
+// Runner runs jobs.
 type Runner struct {
-	*local.Executor
+	jobs
 	dir      string
 	settings Settings
+	start    func(context.Context, ims.JobOrder) error
+	refuse   func(ims.JobOrder, Settings) error
 }
 
 var _ ims.Runner = (*Runner)(nil)
@@ -36,9 +48,11 @@ type Config struct {
 	// Parallel is how many jobs work at a time; those that wait for a user do
 	// not count. 0: half the processors, at least 2, as packing takes them all.
 	Parallel int
+	// Succession is for local.Executor.
+	Succession local.Succession
 }
 
-// NewRunner returns a runner; Open sets it to work.
+// NewRunner returns a runner on processes of this machine; Open sets it to work.
 func NewRunner(cfg Config) (*Runner, error) {
 	if len(cfg.Program) == 0 {
 		self, err := os.Executable()
@@ -58,20 +72,25 @@ func NewRunner(cfg Config) (*Runner, error) {
 		cfg.Parallel = max(2, runtime.NumCPU()/2)
 	}
 	jobs, err := local.New(local.Config{Dir: cfg.Dir, Program: cfg.Program, Clean: Clean, Parallel: cfg.Parallel})
-	return &Runner{jobs, cfg.Dir, cfg.Settings}, err
+	if err != nil {
+		return nil, err
+	}
+	jobs.Succeed(cfg.Succession)
+	start := func(_ context.Context, o ims.JobOrder) error {
+		return jobs.Start(job.Spec{ID: o.ID}, files(o, cfg.Settings))
+	}
+	return &Runner{jobs, cfg.Dir, cfg.Settings, start, refuse}, nil
 }
 
 // Refuse implements ims.Runner.
-func (r *Runner) Refuse(o ims.JobOrder) error { return refuse(o, r.settings) }
+func (r *Runner) Refuse(o ims.JobOrder) error { return r.refuse(o, r.settings) }
 
 // Start implements ims.Runner.
-func (r *Runner) Start(o ims.JobOrder) error {
-	return r.Executor.Start(job.Spec{ID: o.ID}, files(o, r.settings))
-}
+func (r *Runner) Start(ctx context.Context, o ims.JobOrder) error { return r.start(ctx, o) }
 
 // Progress implements ims.Runner.
 func (r *Runner) Progress(id string) ims.JobProgress {
-	p := ims.JobProgress{State: r.Executor.State(id)}
+	p := ims.JobProgress{State: r.State(id)}
 	d := job.Dir(filepath.Join(r.dir, id))
 	if shell, err := job.Read[ims.SSHAddress](d, shellFile); err == nil && !p.Over() {
 		p.Shell = &shell
@@ -116,6 +135,3 @@ func (r *Runner) Logs(id string) ([]ims.JobLog, error) {
 	}
 	return out, nil
 }
-
-// Stop implements ims.Runner.
-func (r *Runner) Stop(ctx context.Context, id string) error { return r.Executor.Stop(ctx, id) }

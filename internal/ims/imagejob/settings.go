@@ -1,6 +1,7 @@
 package imagejob
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -17,7 +18,7 @@ type Settings struct {
 	// Endpoint and Credentials are the object store's.
 	Endpoint    string         `json:"endpoint"`
 	Credentials s3.Credentials `json:"credentials"`
-	// Host is the address at which shells listen; empty: 127.0.0.1.
+	// Host is the address at which shells listen; empty: the pod's, or 127.0.0.1.
 	Host string `json:"host,omitempty"`
 	// Cache keeps what the recipes of type drover were built of.
 	Cache string `json:"cache"`
@@ -31,9 +32,7 @@ type Settings struct {
 }
 
 func (s Settings) withDefaults() Settings {
-	if s.Host == "" {
-		s.Host = "127.0.0.1"
-	}
+	s.Host = cmp.Or(s.Host, os.Getenv(podAddress), "127.0.0.1")
 	if s.Patience == 0 {
 		s.Patience = time.Hour
 	}

@@ -96,11 +96,15 @@ func frame(site Site) corev1.PodSpec {
 	return pod
 }
 
-// volumes are the job's directory, which is in memory, its files as they were
-// given, and what the work has beside them.
+// volumes are the job's directory, its files as they were given, and what the
+// work has beside them.
 func volumes(w Work) []corev1.Volume {
+	medium := corev1.StorageMediumMemory
+	if w.Privileged {
+		medium = corev1.StorageMediumDefault
+	}
 	return append([]corev1.Volume{
-		{Name: DirVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory}}},
+		{Name: DirVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{Medium: medium}}},
 		{Name: givenVolume, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: w.ID, Items: givenItems(w)}}},
 	}, w.Volumes...)
 }
@@ -116,6 +120,9 @@ func container(site Site, program []string, w Work, c Container) corev1.Containe
 		SecurityContext: &corev1.SecurityContext{AllowPrivilegeEscalation: new(bool),
 			Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}},
 		Resources: little,
+	}
+	if w.Privileged {
+		one.SecurityContext = &corev1.SecurityContext{Privileged: new(true), RunAsNonRoot: new(false), RunAsUser: new(int64(0)), RunAsGroup: new(int64(0))}
 	}
 	if c.Works {
 		one.Resources = site.Resources

@@ -83,3 +83,17 @@ func TestNamesLeaveRoomForThePods(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAPrivilegedJob(t *testing.T) {
+	w := someWork()
+	w.Privileged = true
+	pod := build(Site{}, app, nil, w).Spec.Template.Spec
+	for _, c := range append(pod.InitContainers, pod.Containers...) {
+		if s := c.SecurityContext; !*s.Privileged || *s.RunAsUser != 0 || *s.RunAsNonRoot || s.Capabilities != nil {
+			t.Errorf("%s: %+v", c.Name, s)
+		}
+	}
+	if medium := pod.Volumes[0].EmptyDir.Medium; medium != corev1.StorageMediumDefault {
+		t.Errorf("its directory is in %s", medium)
+	}
+}

@@ -84,6 +84,9 @@ type Work struct {
 	TTL time.Duration
 	// Dir is where the containers have the job's directory.
 	Dir string
+	// Privileged containers are root and may do all that their machine can; the
+	// job's directory is on its disk.
+	Privileged bool
 	// First run one after another before those in Together, which start together
 	// and wait for each other, each for the one before it.
 	First, Together []Container

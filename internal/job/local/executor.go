@@ -203,8 +203,7 @@ func (e *Executor) Start(spec job.Spec, files map[string]any) error {
 
 // Started reports whether the job was started, and its traces are there.
 func (e *Executor) Started(id string) bool {
-	_, err := os.Stat(string(e.dir(id)))
-	return err == nil
+	return e.Has(id)
 }
 
 // State tells where the job stands. An ID that was never started, or whose

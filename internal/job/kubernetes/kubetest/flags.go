@@ -42,7 +42,7 @@ func (c *Cluster) etcdFlags() []string {
 
 func (c *Cluster) apiFlags() []string {
 	return []string{fmt.Sprintf("--etcd-servers=http://127.0.0.1:%d", c.ports.etcd), fmt.Sprintf("--secure-port=%d", c.ports.api),
-		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none", "--authorization-mode=Node,RBAC",
+		"--allow-privileged", "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none", "--authorization-mode=Node,RBAC",
 		"--tls-cert-file=" + c.path("server.crt"), "--tls-private-key-file=" + c.path("server.key"), "--client-ca-file=" + c.path("ca.crt"),
 		"--kubelet-client-certificate=" + c.path("kubelet-client.crt"), "--kubelet-client-key=" + c.path("kubelet-client.key"),
 		"--kubelet-preferred-address-types=Hostname,InternalIP", "--cert-dir=" + c.path("api"),

@@ -115,12 +115,12 @@ replicas-check: ## two servers on one PostgreSQL database, 200 nodes: either is 
 	REPLICAS_CHECK=200 $(GO) test -v -count=1 -timeout 60m -run TestAnotherServerTakesThePlace ./e2e
 
 test-kubernetes: VERSION := $(VERSION)
-test-kubernetes: ## sessions as Jobs of a real Kubernetes that is built once (minutes) and run here, as root: outcomes, kills, outages
+test-kubernetes: ## sessions, agents and image jobs as Jobs of a real Kubernetes that is built once (minutes) and run here, as root: outcomes, kills, outages, the manifests, a rate
 	scripts/need.sh git ansible ssh sshd image
 	$(MAKE) --no-print-directory container VERSION=$(VERSION)
 	@set -e; export KUBERNETES_PROGRAMS=$$(scripts/need.sh kubernetes | tail -1) KUBERNETES_IMAGE=drover.local/drover:$(VERSION) \
 		KUBERNETES_ARCHIVE=$(CURDIR)/bin/container/drover.tar; \
-	$(GO) test -v -count=1 -timeout 20m -run Kubernetes ./e2e
+	$(GO) test -v -count=1 -timeout 40m -run Kubernetes ./e2e
 
 helm-check: ## the Helm chart and `drover kubernetes manifests` are the same objects, by Helm's own engine
 	cd packaging/helm/check && $(GO) vet ./... && $(GO) test -count=1 ./...

@@ -210,7 +210,8 @@ func (e *Executor) State(id string) job.State {
 		}
 	}
 	s := job.State{Phase: job.Waiting}
-	if j := e.view.job(id); j != nil && j.Status.StartTime != nil {
+	j, p := e.view.job(id), e.view.pod(id)
+	if j != nil && j.Status.StartTime != nil {
 		s.Phase, s.Started = job.Running, j.Status.StartTime.Time
 	}
 	if steps, err := d.Steps(); err == nil && len(steps) > 0 {
@@ -219,7 +220,11 @@ func (e *Executor) State(id string) job.State {
 	if waits, err := d.Waits(); err == nil {
 		s.Waits = waits
 	}
-	if why, _ := trouble(e.view.pod(id)); why != "" {
+	why, _ := trouble(p)
+	if p == nil && s.Phase == job.Running && s.Step == "" && e.cfg.Now().Sub(s.Started) > podLate {
+		why = fmt.Sprintf("Kubernetes has made none: 'kubectl describe job -n %s %s' says why", e.cfg.Site.Namespace, id)
+	}
+	if why != "" {
 		s.Waits = append(s.Waits, job.Wait{What: "pod", Why: why})
 	}
 	return s

@@ -250,6 +250,33 @@ func TestAnotherServerTakesTheJobOver(t *testing.T) {
 	}
 }
 
+// A quota, or a policy against such pods, keeps a Job without one.
+func TestAJobWithoutAPod(t *testing.T) {
+	e, c, p := begun(t)
+	if err := c.CoreV1().Pods(ns).Delete(t.Context(), p.Name, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	j, err := c.Job(t.Context(), "cfs-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Status.StartTime = &metav1.Time{Time: time.Now().Add(-time.Minute)}
+	if _, err := c.BatchV1().Jobs(ns).UpdateStatus(t.Context(), j, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.After(20 * time.Second); ; {
+		s := e.State("cfs-1")
+		if s.Phase == job.Running && len(s.Waits) == 1 && strings.Contains(s.Waits[0].Why, "kubectl describe job -n services cfs-1") {
+			return
+		}
+		select {
+		case <-e.Changed():
+		case <-deadline:
+			t.Fatalf("%+v", s)
+		}
+	}
+}
+
 func TestReportsOfAJob(t *testing.T) {
 	e, _, _ := begun(t)
 	d, _ := e.Dir("cfs-1")

@@ -17,4 +17,8 @@
 // here when the holder last renewed. Otherwise it waits five minutes more, because
 // a holder that believes to be alone lets its jobs go on while the database does
 // not answer.
+//
+// A member's name is one process's: the connection that renews has it as an
+// advisory lock, which the database frees once it hears nothing for 5 s. So a
+// process may take up at once what an earlier one of its name has left.
 package lead

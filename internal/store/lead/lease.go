@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -28,6 +29,9 @@ const (
 	exchangeMax = 3 * time.Second
 	// missed is how long a server that is not heard of counts as being there.
 	missed = 10 * time.Second
+	// unheard is how long the database keeps a member's name for a process that
+	// sends nothing.
+	unheard = 5 * time.Second
 )
 
 // Member is one server on the database.
@@ -63,7 +67,8 @@ type Lease struct {
 	database *pgx.ConnConfig
 	now      func() time.Time // monotonic
 
-	conn *pgx.Conn // of the loop alone
+	conn  *pgx.Conn // of the loop alone
+	named bool      // conn has the member's name: no other process has
 
 	mu      sync.Mutex
 	state   State
@@ -76,13 +81,15 @@ type Lease struct {
 }
 
 // Join makes the member known to the database and asks once for the lease; it
-// returns without having it if somebody else has it. Stop ends it.
+// returns without having it if somebody else has it. Stop ends it. It is a
+// fault.Conflict if a process is there that has the member's ID.
 func Join(ctx context.Context, database string, self Member, now func() time.Time) (*Lease, error) {
 	config, err := pgx.ParseConfig(database)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	config.ConnectTimeout = exchangeMax
+	config.RuntimeParams["idle_session_timeout"] = strconv.FormatInt(unheard.Milliseconds(), 10)
 	l := &Lease{self: self, database: config, now: now, lost: make(chan struct{}), changed: make(chan struct{}), done: make(chan struct{})}
 	if err := l.create(ctx); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
 	"github.com/drover-hpc/drover/internal/store/lead"
 	"github.com/drover-hpc/drover/internal/store/storetest"
@@ -176,6 +177,41 @@ func TestServerTakesUpItsOwnLease(t *testing.T) {
 	if s, _ := again.State(); !s.Leading || s.Quiet != 0 || !s.Again {
 		t.Errorf("%+v", s)
 	}
+}
+
+// Of a data directory's copies only one has a server.
+func TestOnlyOneServerHasAName(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	one := d.join("one", 1)
+	defer one.Stop(0)
+	copied, err := lead.Join(t.Context(), d.url, lead.Member{ID: "one", URL: "http://copy", Schema: 1}, time.Now)
+	if !fault.Is(err, fault.Conflict) {
+		t.Errorf("a second server of the name: %v", err)
+	}
+	if err == nil {
+		copied.Stop(0)
+	}
+	select {
+	case <-one.Lost():
+		t.Error("it has the first one's lease")
+	default:
+	}
+}
+
+// The name of a process that died is free, though the database does not hear so.
+func TestNameOfASilentProcessIsFree(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	silent, err := pgx.Connect(t.Context(), d.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close(context.Background())
+	if _, err := silent.Exec(t.Context(), "SET idle_session_timeout = 1000; SELECT pg_advisory_lock(1148349794, hashtext('one'))"); err != nil {
+		t.Fatal(err)
+	}
+	d.join("one", 1).Stop(0)
 }
 
 // Who takes the place of one that took another's place, and gave it up or died

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
@@ -31,8 +32,47 @@ func (l *Lease) create(ctx context.Context) error {
 	}
 	_, err := l.conn.Exec(ctx, "BEGIN; SELECT pg_advisory_xact_lock(hashtext('drover_lead')); "+tables+"; COMMIT")
 	if err != nil {
+		err = fmt.Errorf("prepare the tables of who leads: %w", err)
+	} else {
+		err = l.awaitName(ctx)
+	}
+	if err != nil {
 		l.conn.Close(ctx) //nolint:errcheck // the error says more
-		return fmt.Errorf("prepare the tables of who leads: %w", err)
+	}
+	return err
+}
+
+// awaitName has this process be the only one with the member's name. One that
+// died may have it until the database misses it.
+func (l *Lease) awaitName(ctx context.Context) error {
+	tick := time.NewTicker(renewEvery)
+	defer tick.Stop()
+	for begun := l.now(); ; {
+		if err := l.takeName(ctx); err != nil || l.named {
+			return err
+		}
+		if l.now().Sub(begun) > unheard+exchangeMax {
+			return fault.New(fault.Conflict, "another server on the database is named %s, too: expected a data directory that is no copy of another server's "+
+				"(of a copy that is to be a server of its own, remove the file `member` and the directories of jobs)", l.self.ID)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// nameSpace tells locks of names from others in the database.
+const nameSpace = 0x44726d62 // "Drmb"
+
+// takeName tries to have the member's name on this connection.
+func (l *Lease) takeName(ctx context.Context) error {
+	if l.named {
+		return nil
+	}
+	if err := l.conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, hashtext($2))", nameSpace, l.self.ID).Scan(&l.named); err != nil {
+		return fmt.Errorf("lock the name of this server: %w", err)
 	}
 	return nil
 }
@@ -46,7 +86,7 @@ func (l *Lease) connect(ctx context.Context) error {
 		conn.Close(ctx) //nolint:errcheck // the error says more
 		return err
 	}
-	l.conn = conn
+	l.conn, l.named = conn, false
 	return nil
 }
 
@@ -65,14 +105,15 @@ const (
 		ON CONFLICT (id) DO UPDATE SET url = $2, schema = $3, seen = now(),
 			joined = CASE WHEN m.seen < now() - make_interval(secs => $4) THEN now() ELSE m.joined END`
 
-	// claim renews, or takes what has run out. A term is one holder's, from its
+	// claim renews, takes up what an earlier process of the member had, or takes
+	// what has run out. A term is one holder's, from its
 	// first claim on. Whoever takes what was not given up has to be quiet, and so
 	// has whoever comes after it in that time.
 	claim = `UPDATE drover_lead AS l SET holder = $1, url = $2, renewed = now(), expires = now() + make_interval(secs => $3),
 			term = CASE WHEN l.holder = $1 AND l.term = $4 THEN l.term ELSE l.term + 1 END,
 			quiet = CASE WHEN l.holder IN ($1, '') THEN l.quiet ELSE now() + make_interval(secs => $6) END
 		FROM drover_members AS me, (SELECT CASE holder WHEN '' THEN past ELSE holder END AS past FROM drover_lead FOR UPDATE) AS before
-		WHERE me.id = $1 AND (l.holder = $1 OR l.expires < now()
+		WHERE me.id = $1 AND (l.holder = $1 AND (l.term = $4 OR $4 = 0) OR l.expires < now()
 			AND (l.holder = '' OR l.renewed > me.joined OR l.expires < now() - make_interval(secs => $5)))
 		RETURNING l.term, before.past, greatest(0, extract(epoch FROM l.quiet - now()))::float8`
 
@@ -88,6 +129,9 @@ func (l *Lease) exchange(ctx context.Context) (answer, error) {
 			return answer{}, err
 		}
 	}
+	if err := l.takeName(ctx); err != nil {
+		return answer{}, err
+	}
 	l.mu.Lock()
 	term := l.term
 	l.mu.Unlock()
@@ -101,7 +145,7 @@ func (l *Lease) exchange(ctx context.Context) (answer, error) {
 	var a answer
 	b := &pgx.Batch{}
 	b.Queue(present, l.self.ID, l.self.URL, l.self.Schema, missed.Seconds())
-	if newer == nil && !l.isLost() {
+	if newer == nil && !l.isLost() && (l.named || term != 0) {
 		b.Queue(claim, l.self.ID, l.self.URL, Length.Seconds(), term, Unknown.Seconds(), Quiet.Seconds()).QueryRow(func(row pgx.Row) error {
 			if err := row.Scan(&a.term, &a.past, &a.quiet); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 				return err

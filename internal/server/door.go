@@ -149,8 +149,7 @@ func (d *door) pass(w http.ResponseWriter, r *http.Request, base string) (answer
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(target)
 			p.Out.Host = p.In.Host
-			p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
-			p.SetXForwarded()
+			asCalled(p)
 			p.Out.Header.Set(passed, "drover")
 		},
 		ModifyResponse: func(resp *http.Response) error {
@@ -169,6 +168,18 @@ func (d *door) pass(w http.ResponseWriter, r *http.Request, base string) (answer
 		}}
 	proxy.ServeHTTP(w, r.WithContext(ctx))
 	return answered
+}
+
+// asCalled has the leader see what this server was told of who calls, and how:
+// by the gateway before it, else by the connection. This server is no gateway of
+// its own, or a request would mean something else by way of it.
+func asCalled(p *httputil.ProxyRequest) {
+	p.SetXForwarded()
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+		if told := p.In.Header[name]; told != nil {
+			p.Out.Header[name] = told
+		}
+	}
 }
 
 // whileLeads is ctx until the server at base no longer leads: what it has not

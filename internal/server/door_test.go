@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/drover-hpc/drover/internal/store/lead"
 )
 
@@ -93,7 +95,7 @@ func TestStandbyPassesRequestsOn(t *testing.T) {
 		t.Errorf("%d %s", status, text)
 	}
 	r := <-seen
-	if r.URL.String() != "/apis/bos/v2/sessions?a=b" || r.Host != "drover.example.org" || r.Header.Get("X-Forwarded-For") != "10.1.1.1, 127.0.0.1" {
+	if r.URL.String() != "/apis/bos/v2/sessions?a=b" || r.Host != "drover.example.org" || r.Header.Get("X-Forwarded-For") != "10.1.1.1" {
 		t.Errorf("the leader got %s %s %v", r.URL, r.Host, r.Header)
 	}
 	if status, text := answer(t, "GET", s.URL+"/readyz"); status != 200 || !strings.Contains(text, leader.URL) {
@@ -174,12 +176,62 @@ func TestRequestOfAClientThatIsGoneIsDropped(t *testing.T) {
 	if clientGone(r) {
 		t.Error("a client that waits is taken for one that has gone")
 	}
+	if _, err := io.WriteString(client, "the rest of a body"); err != nil {
+		t.Fatal(err)
+	}
 	client.Close()
-	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) { // its end has arrived
+	poll := []unix.PollFd{{Fd: int32(fdOf(t, conn)), Events: unix.POLLRDHUP}}
+	if n, err := unix.Poll(poll, 10_000); n != 1 { // its end has arrived
 		t.Fatal(err)
 	}
 	if !clientGone(r) {
 		t.Error("a client that has gone is not noticed")
+	}
+}
+
+func fdOf(t *testing.T, conn net.Conn) (fd uintptr) {
+	t.Helper()
+	raw, err := conn.(seen).socket.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(f uintptr) { fd = f })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}
+
+// A node behind a gateway is the same to the leader whichever server it came to.
+func TestCallerIsTheSameByWayOfAnother(t *testing.T) {
+	seen := make(chan *http.Request, 1)
+	leader := httptest.NewServer(answering("leader", seen))
+	defer leader.Close()
+	s, _, _ := standby(t, leader.URL)
+	for _, told := range []map[string]string{
+		{"X-Forwarded-For": "10.9.9.9, 10.1.1.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "boot.example.org"},
+		{},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", s.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range told {
+			r.Header.Set(name, value)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		got := (<-seen).Header
+		if len(told) == 0 {
+			told = map[string]string{"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http"}
+		}
+		for name, want := range told {
+			if got.Get(name) != want {
+				t.Errorf("%s: %q, want %q", name, got.Get(name), want)
+			}
+		}
 	}
 }
 

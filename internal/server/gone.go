@@ -38,7 +38,8 @@ type socketAddr struct {
 	socket syscall.Conn
 }
 
-// clientGone tells whether the request's client has closed the connection.
+// clientGone tells whether the request's client has closed the connection, also
+// if a part of the request is still to be read.
 func clientGone(r *http.Request) bool {
 	addr, ok := r.Context().Value(http.LocalAddrContextKey).(socketAddr)
 	if !ok {
@@ -50,9 +51,11 @@ func clientGone(r *http.Request) bool {
 	}
 	gone := false
 	err = raw.Control(func(fd uintptr) {
-		var one [1]byte
-		n, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		gone = n == 0 && err == nil || err != nil && err != unix.EAGAIN
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		gone = err == nil && info.State != established
 	})
 	return gone || err != nil
 }
+
+// established is the state of a TCP connection that neither end has closed.
+const established = 1

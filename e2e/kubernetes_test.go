@@ -112,6 +112,19 @@ func TestSessionsAreJobsOfKubernetes(t *testing.T) {
 		c.succeed(c.session("compute", "boot"))
 		c.motdsAre("by a Job")
 	})
+	c.outcomes()
+	c.images("beside", func() {})
+	c.imageJobs()
+	c.agents()
+	c.keep("gated", gated("/etc/gate"))
+	c.deletions()
+	c.outages()
+	c.refusals()
+}
+
+// outcomes are the ends of sessions that nothing disturbs.
+func (c *inKubernetes) outcomes() {
+	c.t.Helper()
 	c.act("a session that succeeds, and its records", func() {
 		c.run("good", "site")
 		record, status := c.ends("good")
@@ -166,10 +179,11 @@ func TestSessionsAreJobsOfKubernetes(t *testing.T) {
 			c.t.Errorf("%v: %s", status, c.why("gone"))
 		}
 	})
-	c.images("beside", func() {})
-	c.imageJobs()
-	c.agents()
-	c.keep("gated", gated("/etc/gate"))
+}
+
+// deletions take a Job, or its session, away while it runs.
+func (c *inKubernetes) deletions() {
+	c.t.Helper()
 	c.act("the Job is deleted by hand", func() {
 		c.close("deleted")
 		name := c.jobOf("deleted")
@@ -187,6 +201,11 @@ func TestSessionsAreJobsOfKubernetes(t *testing.T) {
 			return c.kubectl("get", "jobs,pods,secrets", "-n", sessionsNamespace, "-o", "name") == "" || !strings.Contains(c.kubectl("get", "jobs,pods,secrets", "-n", sessionsNamespace, "-o", "name"), name)
 		})
 	})
+}
+
+// outages take the server, or the API server, away while a Job runs.
+func (c *inKubernetes) outages() {
+	c.t.Helper()
 	c.act("the server is killed meanwhile", func() {
 		c.close("survivor")
 		name := c.jobOf("survivor")
@@ -227,6 +246,11 @@ func TestSessionsAreJobsOfKubernetes(t *testing.T) {
 		}
 		c.wholeLog("outage")
 	})
+}
+
+// refusals are sessions that get less of the cluster than they need.
+func (c *inKubernetes) refusals() {
+	c.t.Helper()
 	c.act("a task that needs more memory than there may be", func() {
 		c.keep("greedy", "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n"+
 			"    - {name: allocates, command: python3 -c 'x = b\"x\" * (1 << 30)'}\n")

@@ -115,10 +115,10 @@ func TestSessionsAreJobsOfKubernetes(t *testing.T) {
 	c.outcomes()
 	c.images("beside", func() {})
 	c.imageJobs()
-	c.agents()
 	c.keep("gated", gated("/etc/gate"))
 	c.deletions()
 	c.outages()
+	c.agents() // they leave the nodes off
 	c.refusals()
 }
 

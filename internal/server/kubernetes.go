@@ -260,7 +260,7 @@ func (s *Server) kubernetesImages(dir string) (*imagejob.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	site.Image, site.Resources = k.ImageJobs, corev1.ResourceRequirements{}
+	site.Image = k.ImageJobs
 	runner, jobs, err := imagejob.NewKubernetesRunner(imagejob.KubernetesConfig{Dir: dir, Cluster: cluster, Site: site, StartTimeout: k.StartTimeout,
 		ReportURL: s.podsGateway() + jobsPath, Settings: imagejob.Settings{Endpoint: s.nodeS3(), Credentials: s.platform.s3Credentials}})
 	if err != nil {

@@ -74,7 +74,7 @@ func NewKubernetesRunner(c KubernetesConfig) (*Runner, *kubernetes.Executor, err
 func podWork(o ims.JobOrder, s Settings) kubernetes.Work {
 	w := kubernetes.Work{Spec: job.Spec{ID: o.ID}, Files: files(o, s), Dir: string(podDir), TTL: keepKube, Privileged: true}
 	for _, name := range steps(o) {
-		w.First = append(w.First, kubernetes.Container{Name: name, Step: name, Works: true, Env: []corev1.EnvVar{{Name: podAddress,
+		w.First = append(w.First, kubernetes.Container{Name: name, Step: name, Env: []corev1.EnvVar{{Name: podAddress,
 			ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "status.podIP"}}}}})
 	}
 	last := len(w.First) - 1

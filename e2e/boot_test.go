@@ -109,7 +109,7 @@ func TestBOSWorkflowsOfVersion2(t *testing.T) {
 
 	t.Run("the seed commands work as typed, by the name cray too", func(t *testing.T) {
 		cray := exec.Command(strings.TrimSuffix(binary, "drover")+"cray", "hsm", "groups", "list", "--format", "json")
-		cray.Env = append(cray.Environ(), "DROVER_SERVER="+c.url(), "HOME="+c.dir)
+		cray.Env = c.clientEnv()
 		out, err := cray.CombinedOutput()
 		if err != nil || !strings.HasPrefix(strings.TrimSpace(string(out)), "[") {
 			t.Errorf("cray hsm groups list: %v\n%s", err, out)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/jail"
 	"github.com/drover-hpc/drover/internal/need"
 	"github.com/drover-hpc/drover/internal/sim"
@@ -120,7 +122,7 @@ func (c *cluster) withFleet(nodes int) {
 func (c *cluster) fleetOf(nodes int) {
 	c.t.Helper()
 	var err error
-	c.fleet, err = sim.New(sim.Options{Nodes: nodes, Dir: filepath.Join(c.dir, "fleet"), Gateway: c.url(), RunCommands: true,
+	c.fleet, err = sim.New(sim.Options{Nodes: nodes, Dir: filepath.Join(c.dir, "fleet"), Gateway: c.url(), RunCommands: true, Network: c.token,
 		BootDelay: 100 * time.Millisecond, OnDelay: 50 * time.Millisecond, OffDelay: 100 * time.Millisecond, Pace: 0.1})
 	if err != nil {
 		c.t.Fatal(err)
@@ -294,6 +296,39 @@ func (c *cluster) known() {
 	})
 }
 
+// tokenFile is where the server keeps its administrator's token.
+func (c *cluster) tokenFile() string {
+	if c.members != nil {
+		return filepath.Join(c.members.each[0].data, "token")
+	}
+	return filepath.Join(c.dir, "data", "token")
+}
+
+// clientEnv is the environment of commands that ask the server.
+func (c *cluster) clientEnv() []string {
+	return append(os.Environ(), "DROVER_SERVER="+c.url(), "HOME="+c.dir, "CRAY_CONFIG_DIR="+c.dir, auth.TokenFileVariable+"="+c.tokenFile())
+}
+
+func (c *cluster) token(context.Context) (string, error) {
+	text, err := os.ReadFile(c.tokenFile())
+	return strings.TrimSpace(string(text)), err
+}
+
+// http is a client that shows the administrator's token.
+func (c *cluster) http() *http.Client { return &http.Client{Transport: showing{c}} }
+
+type showing struct{ c *cluster }
+
+func (s showing) RoundTrip(r *http.Request) (*http.Response, error) {
+	token, err := s.c.token(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+token)
+	return http.DefaultTransport.RoundTrip(r)
+}
+
 // drover runs a command that must succeed and returns its output.
 func (c *cluster) drover(args ...string) string {
 	c.t.Helper()
@@ -307,7 +342,7 @@ func (c *cluster) drover(args ...string) string {
 // try runs a command; its error carries what the command said.
 func (c *cluster) try(args ...string) (string, error) {
 	cmd := exec.Command(binary, args...)
-	cmd.Env = append(os.Environ(), "DROVER_SERVER="+c.url(), "HOME="+c.dir, "CRAY_CONFIG_DIR="+c.dir)
+	cmd.Env = c.clientEnv()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {

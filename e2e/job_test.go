@@ -97,7 +97,7 @@ func (c *cluster) status(node string) string {
 // get asks the server itself, where a command would take too long.
 func (c *cluster) get(path string, out any) {
 	c.t.Helper()
-	resp, err := http.Get(c.url() + path)
+	resp, err := c.http().Get(c.url() + path)
 	if err != nil {
 		c.t.Fatal(err)
 	}

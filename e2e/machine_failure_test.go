@@ -78,7 +78,7 @@ func TestTroubledVirtualNodes(t *testing.T) {
 func (c *cluster) boot(template, node string) string {
 	c.t.Helper()
 	body := fmt.Sprintf(`{"template_name":%q,"operation":"boot","limit":%q}`, template, node)
-	resp, err := http.Post(c.url()+"/apis/bos/v2/sessions", "application/json", strings.NewReader(body))
+	resp, err := c.http().Post(c.url()+"/apis/bos/v2/sessions", "application/json", strings.NewReader(body))
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func (c *cluster) checkResults(failed string) {
 	if !strings.HasSuffix(link, "/?label=s1") || !strings.HasPrefix("http://"+link, c.url()) {
 		c.t.Errorf("the record links to %q", link)
 	}
-	resp, err := http.Get("http://" + link)
+	resp, err := c.http().Get("http://" + link)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func (c *cluster) followLog(session, file string) (*exec.Cmd, <-chan struct{}) {
 		c.t.Fatal(err)
 	}
 	cmd := exec.Command(binary, "logs", "-f", session)
-	cmd.Env = append(os.Environ(), "DROVER_SERVER="+c.url(), "HOME="+c.dir, "CRAY_CONFIG_DIR="+c.dir)
+	cmd.Env = c.clientEnv()
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)

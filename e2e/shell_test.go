@@ -28,7 +28,7 @@ func TestFailedSessionIsEntered(t *testing.T) {
 		return log.Held != nil
 	})
 	enter := exec.Command(binary, "cfs", "sessions", "shell", "look")
-	enter.Env = append(os.Environ(), "DROVER_SERVER="+c.url(), "HOME="+c.dir, "SHELL=/bin/sh")
+	enter.Env = append(c.clientEnv(), "SHELL=/bin/sh")
 	enter.Stdin = strings.NewReader("ls; ansible-playbook site.yml -e again=true -e '{\"x\": 1}'\nexit 7\n")
 	var out bytes.Buffer
 	enter.Stdout, enter.Stderr = &out, &out

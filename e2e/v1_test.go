@@ -37,7 +37,7 @@ func (c *cluster) bootSetV1(id string) *v1.BootSetRecord {
 		c.t.Errorf("the session's status names the boot sets %v", top.BootSets)
 	}
 	var set v1.BootSetRecord
-	resp, err := http.Get(c.url() + "/apis/bos/v1/session/" + id + "/status/compute")
+	resp, err := c.http().Get(c.url() + "/apis/bos/v1/session/" + id + "/status/compute")
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func newCluster(ctx context.Context, p plan) (_ *cluster, err error) {
 		return nil, err
 	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(c.log, nil))) // the fleet's
-	c.fleet, err = sim.New(sim.Options{Nodes: p.nodes, Dir: filepath.Join(p.dir, "fleet"), Gateway: c.url(), RunCommands: p.configured > 0,
+	c.fleet, err = sim.New(sim.Options{Nodes: p.nodes, Dir: filepath.Join(p.dir, "fleet"), Gateway: c.url(), Network: c.token, RunCommands: p.configured > 0,
 		BootDelay: time.Second, OnDelay: 200 * time.Millisecond, OffDelay: 500 * time.Millisecond, Pace: 0.1, ShareArtifacts: true, Seed: p.seed})
 	if err != nil {
 		return nil, err
@@ -85,6 +85,14 @@ func newCluster(ctx context.Context, p plan) (_ *cluster, err error) {
 }
 
 func (c *cluster) url() string { return "http://" + c.listen }
+
+// tokenFile is where the server keeps its administrator's token.
+func (c *cluster) tokenFile() string { return filepath.Join(c.plan.dir, "data", "token") }
+
+func (c *cluster) token(context.Context) (string, error) {
+	text, err := os.ReadFile(c.tokenFile())
+	return strings.TrimSpace(string(text)), err
+}
 
 // freeAddress is a port below those of outgoing connections: a server that is
 // killed must get it again.
@@ -207,6 +215,11 @@ func (c *cluster) call(ctx context.Context, method, path, body string, into any)
 	if err != nil {
 		return err
 	}
+	token, err := c.token(ctx)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := client.Do(req)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/job"
 )
 
@@ -93,7 +94,7 @@ func (c *cluster) describe(ctx context.Context) error {
 
 func (c *cluster) drover(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, c.binary, args...)
-	cmd.Env = append(os.Environ(), "DROVER_SERVER="+c.url(), "HOME="+c.plan.dir, "CRAY_CONFIG_DIR="+c.plan.dir)
+	cmd.Env = append(os.Environ(), "DROVER_SERVER="+c.url(), "HOME="+c.plan.dir, "CRAY_CONFIG_DIR="+c.plan.dir, auth.TokenFileVariable+"="+c.tokenFile())
 	cmd.Stderr = c.log
 	out, err := cmd.Output()
 	if err != nil {

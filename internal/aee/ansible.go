@@ -132,6 +132,7 @@ func commonEnv(ctx context.Context, d Dir, job cfs.Job, settings Settings, out i
 		"SESSION_NAME="+job.Session,
 		"INVENTORY_TYPE="+string(job.Target),
 		"CFS_URL="+strings.TrimSuffix(settings.Gateway, "/")+"/apis/cfs/v3",
+		"CFS_TOKEN="+settings.Token,
 		"CFS_REPORT_TIMEOUT="+strconv.FormatFloat(settings.ReportTimeout.Seconds(), 'f', -1, 64),
 		"PYTHONUNBUFFERED=1",
 		"CFS_RESULTS="+d.Path(resultsDir),

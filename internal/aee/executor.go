@@ -24,6 +24,8 @@ type ExecutorConfig struct {
 	Program []string
 	// Settings go with each job.
 	Settings Settings
+	// Token gives what a job shows to the gateway; nil: nothing.
+	Token func(cfs.Job) string
 	// Repository gives the credentials of a source; cfs.Service.Repository does.
 	// nil: sources have none.
 	Repository func(ctx context.Context, source string) (cfs.Repository, error)
@@ -94,13 +96,23 @@ func NewExecutor(cfg ExecutorConfig) (*Executor, error) {
 	jobs.Succeed(cfg.Succession)
 	e := &Executor{jobs: jobs, cfg: cfg}
 	e.start = func(_ context.Context, j cfs.Job, logins map[string]Login) error {
-		return jobs.Start(spec(j), files(j, cfg.Settings, logins))
+		return jobs.Start(spec(j), files(j, cfg.settingsOf(j), logins))
 	}
 	e.heldIn = func(id string) string {
 		d, _ := jobs.Dir(id)
 		return string(d)
 	}
 	return e, nil
+}
+
+// settingsOf are the settings of a job, with what it shows to the gateway.
+func (c *ExecutorConfig) settingsOf(j cfs.Job) Settings {
+	s := c.Settings
+	if c.Token != nil {
+		s.Token = c.Token(j)
+		s.VCS.Token = s.Token
+	}
+	return s
 }
 
 // Start implements cfs.Executor.

@@ -33,7 +33,11 @@ func (s *Settings) client(service, own, path string) *httpapi.Client {
 	direct := http.DefaultTransport.(*http.Transport).Clone()
 	direct.Proxy = nil
 	direct.TLSClientConfig = s.trusted()
-	return httpapi.NewClient(service, cmp.Or(own, strings.TrimSuffix(s.Gateway, "/")+path), direct)
+	c := httpapi.NewClient(service, cmp.Or(own, strings.TrimSuffix(s.Gateway, "/")+path), direct)
+	if s.Token != "" && own == "" {
+		c.Header = http.Header{"Authorization": {"Bearer " + s.Token}}
+	}
+	return c
 }
 
 // trusted has the site's certificates beside the system's; nil: there are none.

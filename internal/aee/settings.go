@@ -11,6 +11,8 @@ import (
 type Settings struct {
 	// Gateway is the base URL of the services, such as "http://127.0.0.1:8080".
 	Gateway string `json:"gateway"`
+	// Token is what the job shows there; empty: nobody asks.
+	Token string `json:"token,omitempty"`
 	// VCS are the names by which clone URLs mean the server itself.
 	VCS vcs.Names `json:"vcs,omitzero"`
 	// HSM and IMS are the base URLs of services that are elsewhere; empty: they

@@ -48,6 +48,10 @@ func (a *app) gateway(s *session, g *globals) (*gateway, error) {
 	if gw.token, err = loadToken(path, asked); err != nil {
 		return nil, err
 	}
+	if gw.token == nil {
+		gw.token, err = foundToken(a.Getenv, gw.base)
+		return gw, err
+	}
 	if gw.token != nil && named == "" && strings.HasPrefix(gw.base, "http:") {
 		return nil, usageError("You've configured your cray hostname with http. Please reconfigure for https.")
 	}

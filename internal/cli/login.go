@@ -100,8 +100,9 @@ func (a *app) auth() *cobra.Command {
 	login.Flags().StringVar(&c.username, "username", "", "name of the user")
 	login.Flags().StringVar(&c.password, "password", "", "password; asked for if not given")
 	login.Flags().StringVar(&c.rsaToken, "rsa_token", "", "one-time password, where the site needs one")
-	top := group("auth", "Log in to the gateway")
+	top := group("auth", "Log in to the gateway, and give tokens to others")
 	top.AddCommand(login)
+	top.AddCommand(a.tokenCommands()...)
 	return top
 }
 

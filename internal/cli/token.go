@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/cli/settings"
 )
 
@@ -48,7 +49,25 @@ func loadToken(path string, asked bool) (*token, error) {
 	return t, nil
 }
 
+// foundToken is that of a server of this user, if the gateway is one.
+func foundToken(getenv func(string) string, base string) (*token, error) {
+	text, err := auth.Find(getenv, base)
+	if err != nil {
+		return nil, usageError("%v", err)
+	}
+	if text == "" {
+		return nil, nil
+	}
+	return &token{AccessToken: text}, nil
+}
+
+// parse reads the answer of a login, or a token that is text alone, as Drover
+// gives it out.
 func (t *token) parse(text []byte) error {
+	if plain := strings.TrimSpace(string(text)); strings.HasPrefix(plain, "drover-") {
+		t.AccessToken = plain
+		return nil
+	}
 	if err := json.Unmarshal(text, &t.raw); err != nil {
 		return err
 	}

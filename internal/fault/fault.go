@@ -10,12 +10,13 @@ type Kind int
 
 // The kinds, with the HTTP status that httpapi gives them.
 const (
-	Internal    Kind = iota // 500: a defect or damaged data; nothing the caller can do
-	Invalid                 // 400: the request is wrong; change it
-	NotFound                // 404: no such thing
-	Conflict                // 409: the state of the thing forbids it
-	Forbidden               // 403: the caller may not
-	Unavailable             // 503: a service that is needed does not answer; try again
+	Internal        Kind = iota // 500: a defect or damaged data; nothing the caller can do
+	Invalid                     // 400: the request is wrong; change it
+	NotFound                    // 404: no such thing
+	Conflict                    // 409: the state of the thing forbids it
+	Forbidden                   // 403: the caller may not
+	Unavailable                 // 503: a service that is needed does not answer; try again
+	Unauthenticated             // 401: who asks has to say who it is
 )
 
 // Error is an error with a kind.

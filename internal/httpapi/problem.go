@@ -38,12 +38,13 @@ func NewProblem(status int, title, detail string) *Problem {
 }
 
 var statusOf = map[fault.Kind]int{
-	fault.Internal:    http.StatusInternalServerError,
-	fault.Invalid:     http.StatusBadRequest,
-	fault.NotFound:    http.StatusNotFound,
-	fault.Conflict:    http.StatusConflict,
-	fault.Forbidden:   http.StatusForbidden,
-	fault.Unavailable: http.StatusServiceUnavailable,
+	fault.Internal:        http.StatusInternalServerError,
+	fault.Invalid:         http.StatusBadRequest,
+	fault.NotFound:        http.StatusNotFound,
+	fault.Conflict:        http.StatusConflict,
+	fault.Forbidden:       http.StatusForbidden,
+	fault.Unavailable:     http.StatusServiceUnavailable,
+	fault.Unauthenticated: http.StatusUnauthorized,
 }
 
 // AsProblem is the one place where errors become HTTP answers.

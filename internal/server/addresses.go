@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/vcs"
 	"github.com/drover-hpc/drover/internal/virtual"
@@ -25,7 +26,7 @@ func (s *Server) localURL() string { return "http://" + fromHere(s.listener.Addr
 
 // vcsNames are what clone URLs call this server by.
 func (s *Server) vcsNames() vcs.Names {
-	return vcs.Names{Listener: s.localURL(), Hosts: s.config.VCSHosts, Base: s.config.Advertise}
+	return vcs.Names{Listener: s.localURL(), Hosts: s.config.VCSHosts, Base: s.config.Advertise, Token: s.jobToken(auth.Git, "")}
 }
 
 // fromHere is where this machine reaches what listens at host:port.

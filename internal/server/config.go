@@ -32,6 +32,7 @@ type Config struct {
 	Advertise   string `mapstructure:"advertise"`
 	S3Advertise string `mapstructure:"s3-advertise"`
 	LogLevel    string `mapstructure:"log-level"`
+	Auth        string `mapstructure:"auth"`
 
 	HSM   string `mapstructure:"hsm-url"`
 	PCS   string `mapstructure:"pcs-url"`
@@ -97,6 +98,7 @@ func declare(cmd *cobra.Command) {
 	f.String("peer-url", "", "`URL` by which other servers on the same PostgreSQL database reach this one (default: http:// and --listen)")
 	f.String("advertise", "", "`URL` by which nodes reach this server (default: http:// and --listen)")
 	f.String("s3-advertise", "", "`URL` by which nodes reach the embedded S3 (default: http:// and --s3-listen)")
+	f.String("auth", authToken, "whom to serve: token (requests have to show one), or none (everybody, on loopback alone)")
 	f.String("log-level", "info", "least that is logged: debug, info, warn or error")
 	for _, e := range (&Config{}).externals() {
 		f.String(e.flag, "", "`URL` of an external "+e.name+" to use instead of the embedded one, such as "+e.examples)
@@ -216,6 +218,9 @@ func (c *Config) check() error {
 		return err
 	}
 	if err := c.checkListeners(); err != nil {
+		return err
+	}
+	if err := c.checkAuth(); err != nil {
 		return err
 	}
 	if err := c.Kafka.check(); err != nil {

@@ -26,7 +26,7 @@ func (s *Server) openFleet(context.Context) error {
 	o := sim.Options{
 		Nodes: c.Simulate, ARMHalf: c.SimARM, Dir: filepath.Join(c.Data, "sim"), Gateway: s.localURL(), RunCommands: true,
 		BootDelay: c.SimBootDelay, OnDelay: c.SimOnDelay, OffDelay: c.SimOffDelay, Now: s.now,
-		Characters: c.SimBMCs,
+		Characters: c.SimBMCs, Network: s.networkToken,
 	}
 	if slices.Equal(o.Characters, []string{"all"}) {
 		o.Characters = bmc.CharacterNames()

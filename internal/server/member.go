@@ -81,6 +81,9 @@ func (s *Server) waitForLead(ctx context.Context) error {
 		if err := s.tellURL(); err != nil {
 			return err
 		}
+		if err := s.borrowToken(ctx); err != nil {
+			slog.Warn("commands on this machine will not find a token by themselves", "error", err)
+		}
 	}
 	for told := ""; ; {
 		state, changed := s.lease.State()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/boa"
 	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 
@@ -80,7 +81,7 @@ func (s *Server) startExecutor(trusted string, source func(context.Context, stri
 		return s.startKubernetes(trusted, source, options)
 	}
 	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
-		Repository: source, Parallel: s.config.MaxSessions, Succession: s.succession(), Now: s.now, Settings: aee.Settings{ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
+		Token: func(j cfs.Job) string { return s.jobToken(auth.Session, j.Session) }, Repository: source, Parallel: s.config.MaxSessions, Succession: s.succession(), Now: s.now, Settings: aee.Settings{ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
 			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
 	if err != nil {
 		return nil, err
@@ -129,6 +130,7 @@ func (s *Server) startBOS(ctx context.Context) error {
 // startBOS1 adds version 1, whose sessions agents carry out.
 func (s *Server) startBOS1(ctx context.Context, api huma.API, service *bos.Service) error {
 	first := v1.NewService(v1.Config{DB: s.db, BOS: service, Journal: s.journal, Now: s.now})
+	s.agents = first
 	v1.Register(api, first)
 	executor, err := s.agentsExecutor()
 	if err != nil {

@@ -15,6 +15,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drover-hpc/drover/internal/auth"
+	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
@@ -68,6 +70,10 @@ type Server struct {
 	grouped  bool                   // the fleets' HSM groups exist
 
 	listener net.Listener
+	site     *auth.Site // nil: nobody is asked for a token
+	tokens   *auth.Tokens
+	rules    *auth.Rules
+	agents   *v1.Service
 	door     *door
 	lease    *lead.Lease // nil on a database of its own
 	leads    time.Time   // since when
@@ -83,7 +89,7 @@ type Server struct {
 // Start assembles and starts everything and returns when it answers. Whoever
 // called Start calls Stop; a failed Start has stopped what it started.
 func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
-	s := &Server{config: c, opts: o, now: time.Now, mux: http.NewServeMux(), hub: events.NewHub(), door: newDoor(), stopping: make(chan struct{})}
+	s := &Server{config: c, opts: o, now: time.Now, mux: http.NewServeMux(), hub: events.NewHub(), door: newDoor(), stopping: make(chan struct{}), rules: auth.NewRules(auth.Table)}
 	s.working, s.stopWork = context.WithCancel(context.WithoutCancel(ctx))
 	s.hub.NoResync = o.NoResync
 	s.registerMetrics()
@@ -107,7 +113,7 @@ func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	}
 	s.onStop(func() { s.listener.Close() })
 	for _, step := range []func(context.Context) error{
-		s.join, s.openFleet, s.openVirtual, s.openStore, s.startPlatform, s.startCFS, s.startBOS, s.serve, s.startFleets, s.announce,
+		s.join, s.openFleet, s.openVirtual, s.openStore, s.openAuth, s.startPlatform, s.startCFS, s.startBOS, s.serve, s.startFleets, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -185,7 +191,8 @@ func (s *Server) serve(context.Context) error {
 	vcs.Register(native, s.platform.repositories)
 	registerConsole(native, s.platform.consoles)
 	registerHealth(native, s.nodeServices(), s.now)
-	s.door.open(httpapi.DotNames(s.mux))
+	auth.Register(native, s.tokens, s.rules)
+	s.door.open(httpapi.DotNames(s.gate(s.mux)))
 	s.listen()
 	s.onStop(func() {
 		close(s.stopping)

@@ -52,7 +52,9 @@ func (n *Node) bootTarget() string {
 
 // lease has HSM know the node's address, as the DHCP server sees to it.
 func (n *Node) lease(l *life, try int) {
-	err := n.agent(node.Identity{}).LeaseAddress(l.ctx, n.MAC(), n.Address())
+	server := n.agent(node.Identity{})
+	server.Bearer = n.fleet.opts.Network
+	err := server.LeaseAddress(l.ctx, n.MAC(), n.Address())
 	if err != nil && l.ctx.Err() == nil {
 		n.remark("will try again: " + err.Error())
 		n.later(l, max(n.paced(node.RetryWait(try+1)), node.ComeBack(err)), func() { n.lease(l, try+1) })

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,6 +33,9 @@ type Options struct {
 	// HTTP makes the nodes' calls: to the gateway, and to whatever the boot
 	// script names. Nil is a client of its own with a limited number of connections.
 	HTTP *http.Client
+	// Network gives the token of the DHCP server, which has HSM know the nodes'
+	// addresses; nil: it shows none. Nodes themselves have none.
+	Network func(context.Context) (string, error)
 	// AtOnce is how many nodes do something at the same moment, each on a
 	// connection of its own; 0 is the constant.
 	AtOnce int

@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/hsm"
@@ -65,9 +67,20 @@ func Start(ctx context.Context, c Config) (_ *Simulation, err error) {
 	}
 	api := httpapi.NewClient("HSM", c.Gateway+hsmPath, transport)
 	api.HTTP.Timeout = callTimeout
+	var network func(context.Context) (string, error)
+	if c.Token == "" { // nodes show none, even where this machine's administrator has one
+		token, err := auth.Find(os.Getenv, c.Gateway)
+		if err != nil {
+			return nil, err
+		}
+		if token != "" {
+			api.Header = http.Header{"Authorization": {"Bearer " + token}}
+			network = func(context.Context) (string, error) { return token, nil }
+		}
+	}
 	s := &Simulation{hsm: hsm.NewClient(api)}
 	s.Fleet, err = sim.New(sim.Options{Nodes: c.Nodes, ARMHalf: c.ARM, Dir: filepath.Join(c.Dir, "sim"), Gateway: c.Gateway,
-		HTTP: &http.Client{Transport: transport}, RunCommands: c.RunCommands, BootDelay: c.BootDelay, OnDelay: c.OnDelay, OffDelay: c.OffDelay,
+		HTTP: &http.Client{Transport: transport}, Network: network, RunCommands: c.RunCommands, BootDelay: c.BootDelay, OnDelay: c.OnDelay, OffDelay: c.OffDelay,
 		TLS: true, Characters: characters(c.Characters), Pace: c.Pace, Without: c.Without, AtOnce: c.AtOnce})
 	if err != nil {
 		return nil, err

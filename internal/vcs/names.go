@@ -23,6 +23,8 @@ type Names struct {
 	// Base is the URL under which the server makes itself known, if that is
 	// another than Listener.
 	Base string `json:"base,omitempty"`
+	// Token is what git shows there; empty: nothing.
+	Token string `json:"token,omitempty"`
 }
 
 // Environ is env with git told to ask the listener where a URL is below
@@ -40,6 +42,9 @@ func (n Names) Environ(env []string) []string {
 		count++
 	}
 	set("http."+base+".proxy", "") // a proxy's 127.0.0.1 is another
+	if n.Token != "" {
+		set("http."+base+".extraHeader", "Authorization: Bearer "+n.Token)
+	}
 	for _, url := range n.urls() {
 		set("url."+base+".insteadOf", url)
 	}

@@ -233,6 +233,9 @@ class Service:
     def __init__(self, url, deadline):
         self.url = url
         self.deadline = deadline
+        self.headers = {"Content-Type": "application/json"}
+        if os.environ.get("CFS_TOKEN"):
+            self.headers["Authorization"] = "Bearer " + os.environ["CFS_TOKEN"]
         ca_file = os.environ.get("SSL_CAINFO")
         handlers = [urllib.request.ProxyHandler({})]
         if url.startswith("https:"):
@@ -243,7 +246,7 @@ class Service:
         data = None if body is None else json.dumps(body).encode()
         pause = FIRST_PAUSE
         while True:
-            request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
+            request = urllib.request.Request(self.url + path, data, self.headers, method=method)
             try:
                 with self.opener.open(request, timeout=CALL_TIMEOUT) as answer:
                     return json.load(answer)

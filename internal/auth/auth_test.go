@@ -1,0 +1,243 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) { code := m.Run(); storetest.StopPostgres(); os.Exit(code) }
+
+var (
+	nobody   *Identity
+	auditor  = &Identity{Name: "anna", Role: Auditor}
+	operator = &Identity{Name: "otto", Role: Operator}
+	tenant   = &Identity{Name: "tina", Role: TenantAdmin, Tenant: "vcluster-blue"}
+	admin    = &Identity{Name: "ada", Role: Administrator}
+	session  = &Identity{Name: "session s", Role: Job, Kind: Session}
+	agent    = &Identity{Name: "agent a", Role: Job, Kind: Agent}
+	git      = &Identity{Name: "git", Role: Job, Kind: Git}
+)
+
+// What each may do, said by hand: the table is not asked what it says.
+func TestWhoMayDoWhat(t *testing.T) {
+	rules := NewRules(Table)
+	everybody := []*Identity{nobody, auditor, operator, tenant, admin, session, agent, git}
+	for operation, may := range map[string][]*Identity{
+		"GET /livez":                                                   everybody,
+		"GET /apis/cfs/healthz":                                        everybody,
+		"GET /metrics":                                                 {auditor, operator, admin},
+		"GET /":                                                        {auditor, operator, admin},
+		"GET /apis/bos/v2/components":                                  {auditor, operator, tenant, admin},
+		"GET /apis/bos/v2/options":                                     {auditor, operator, admin, agent},
+		"POST /apis/bos/v2/sessions":                                   {operator, tenant, admin},
+		"DELETE /apis/bos/v2/sessions/x":                               {operator, tenant, admin},
+		"PATCH /apis/bos/v2/components":                                {operator, admin},
+		"PATCH /apis/bos/v2/components/x1000c0s0b0n0":                  {nobody, operator, admin},
+		"PATCH /apis/bos/v2/options":                                   {admin},
+		"PATCH /apis/bos/v1/session/i/status/a":                        {operator, admin, agent},
+		"POST /apis/cfs/v3/sessions":                                   {operator, admin},
+		"PATCH /apis/cfs/v3/components/x1000c0s0b0n0":                  {nobody, operator, admin, session, agent},
+		"PUT /apis/cfs/v3/configurations/c":                            {operator, admin},
+		"POST /apis/cfs/v3/sources":                                    {admin},
+		"PATCH /apis/cfs/v2/options":                                   {admin},
+		"POST /apis/smd/hsm/v2/State/Components/Query":                 {auditor, operator, admin, session, agent},
+		"PATCH /apis/smd/hsm/v2/State/Components/x0c0s0b0n0/Role":      {admin},
+		"PATCH /apis/smd/hsm/v2/State/Components/x0c0s0b0n0/StateData": {nobody, admin},
+		"POST /apis/smd/hsm/v2/Inventory/RedfishEndpoints":             {admin},
+		"POST /apis/power-control/v1/transitions":                      {operator, admin},
+		"POST /apis/power-control/v1/power-status":                     {auditor, operator, admin},
+		"POST /apis/capmc/capmc/v1/xname_off":                          {operator, admin, agent},
+		"POST /apis/capmc/capmc/v1/get_xname_status":                   {auditor, operator, admin, agent},
+		"GET /apis/bss/boot/v1/bootscript":                             {nobody, operator, admin},
+		"GET /apis/bss/boot/v1/bootparameters":                         {operator, admin, agent},
+		"PUT /apis/bss/boot/v1/bootparameters":                         {operator, admin, agent},
+		"DELETE /apis/ims/v3/images/i":                                 {operator, admin, session},
+		"PUT /apis/sts/token":                                          {operator, admin},
+		"POST /apis/tapms/v1alpha3/tenants":                            {admin},
+		"GET /apis/drover/v1/tokens":                                   {admin},
+		"POST /apis/drover/v1/tokens":                                  {admin},
+		"PATCH /apis/drover/v1/sim/nodes/x":                            {admin},
+		"GET /vcs/cray/a.git/info/refs":                                {auditor, operator, admin, session, git},
+		"POST /vcs/cray/a.git/git-receive-pack":                        {operator, admin},
+		"POST /apis/something/new":                                     {admin},
+		"GET /apis/something/new":                                      {admin},
+	} {
+		method, path, _ := strings.Cut(operation, " ")
+		rule := rules.Of(httptest.NewRequest(method, path, nil))
+		for _, who := range everybody {
+			want := false
+			for _, m := range may {
+				want = want || m == who
+			}
+			err := rule.Allows(who)
+			if (err == nil) != want {
+				t.Errorf("%s by %+v: %v, want %t", operation, who, err, want)
+			}
+			if kind := fault.KindOf(err); err != nil && (kind == fault.Unauthenticated) != (who == nil) {
+				t.Errorf("%s by %+v: kind %d", operation, who, kind)
+			}
+		}
+	}
+}
+
+func TestTokensCountUntilTheyExpireOrAreRevoked(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, db *store.DB) {
+		now := time.Now()
+		tokens := NewTokens(db, func() time.Time { return now })
+		for name, bad := range map[string]Token{"name": {Role: Operator}, "role": {Name: "a", Role: Node}, "tenant": {Name: "a", Role: TenantAdmin}} {
+			if _, _, err := tokens.Create(t.Context(), bad, time.Hour); !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), name+":") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		made, text, err := tokens.Create(t.Context(), Token{Name: "nightly", Role: TenantAdmin, Tenant: "blue"}, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		who, err := tokens.Identify(t.Context(), text)
+		if err != nil || *who != (Identity{Name: "nightly", Role: TenantAdmin, Tenant: "blue"}) {
+			t.Fatal(who, err)
+		}
+		other := text[:len(text)-1] + "_"
+		if who, err := tokens.Identify(t.Context(), other); who != nil || !fault.Is(err, fault.Unauthenticated) {
+			t.Error(who, err)
+		}
+		if who, err := tokens.Identify(t.Context(), "another kind"); who != nil || err != nil {
+			t.Error(who, err)
+		}
+		now = now.Add(time.Hour)
+		if who, err := tokens.Identify(t.Context(), text); who != nil || !fault.Is(err, fault.Unauthenticated) {
+			t.Error("after its end:", who, err)
+		}
+		now = now.Add(-time.Minute)
+		if err := tokens.Revoke(t.Context(), made.ID); err != nil {
+			t.Fatal(err)
+		}
+		if who, err := tokens.Identify(t.Context(), text); who != nil || !fault.Is(err, fault.Unauthenticated) {
+			t.Error("revoked:", who, err)
+		}
+		if err := tokens.Revoke(t.Context(), made.ID); !fault.Is(err, fault.NotFound) {
+			t.Error(err)
+		}
+	})
+}
+
+// A job's token is for that job, and for as long as it runs.
+func TestJobsTokenEndsWithTheJob(t *testing.T) {
+	alive := map[string]bool{"session s.1": true, "agent s.1": true}
+	site := NewSite([]byte("secret of the test"))
+	site.Alive = func(_ context.Context, kind Kind, id string) bool { return alive[string(kind)+" "+id] }
+	token := site.JobToken(Session, "s.1")
+	if who, err := site.Identify(t.Context(), token); err != nil || who.Role != Job || who.Kind != Session {
+		t.Fatal(who, err)
+	}
+	for what, bad := range map[string]string{
+		"another kind":    strings.Replace(token, "session", "agent", 1),
+		"another site's":  NewSite([]byte("another")).JobToken(Session, "s.1"),
+		"an ended job's":  site.JobToken(Session, "s.2"),
+		"half":            token[:len(token)-9],
+		"local, of other": NewSite([]byte("another")).Token(),
+	} {
+		if who, err := site.Identify(t.Context(), bad); who != nil || !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("%s: %v, %v", what, who, err)
+		}
+	}
+	alive["session s.1"] = false
+	if who, err := site.Identify(t.Context(), token); who != nil || !fault.Is(err, fault.Unauthenticated) {
+		t.Error(who, err)
+	}
+	if who, err := site.Identify(t.Context(), site.Token()); err != nil || who.Role != Administrator {
+		t.Error(who, err)
+	}
+}
+
+// fixed knows tokens by heart.
+type fixed map[string]*Identity
+
+func (f fixed) Identify(_ context.Context, token string) (*Identity, error) { return f[token], nil }
+
+func TestGateAnswersBeforeTheServices(t *testing.T) {
+	var seen *http.Request
+	gate := &Gate{Rules: NewRules(Table), Sources: []Source{fixed{"o": operator, "t": tenant}},
+		Next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r })}
+	ask := func(method, path string, header ...string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, path, nil)
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		w := httptest.NewRecorder()
+		seen = nil
+		gate.ServeHTTP(w, r)
+		if (seen != nil) != (w.Code == http.StatusOK) {
+			t.Errorf("%s %s: %d, and the services were asked: %t", method, path, w.Code, seen != nil)
+		}
+		return w
+	}
+	const sessions = "/apis/bos/v2/sessions"
+	if w := ask("POST", sessions); w.Code != 401 || len(w.Header()["Www-Authenticate"]) != 2 || !strings.Contains(w.Body.String(), `"status":401`) {
+		t.Error(w.Code, w.Header(), w.Body)
+	}
+	if w := ask("POST", sessions, "Authorization", "Bearer x"); w.Code != 401 {
+		t.Error(w.Code, w.Body)
+	}
+	if w := ask("POST", sessions, "Authorization", "bearer o"); w.Code != 200 || Of(seen.Context()) != operator {
+		t.Error(w.Code, w.Body)
+	}
+	basic := httptest.NewRequest("GET", "/", nil)
+	basic.SetBasicAuth("anybody", "o")
+	if w := ask("GET", "/", "Authorization", basic.Header.Get("Authorization")); w.Code != 200 {
+		t.Error(w.Code, w.Body)
+	}
+	if w := ask("PATCH", "/apis/bos/v2/options", "Authorization", "Bearer o"); w.Code != 403 || !strings.Contains(w.Body.String(), "otto is in the role operator: this takes the right settings, of the role administrator") {
+		t.Error(w.Code, w.Body)
+	}
+	if w := ask("POST", sessions, "Authorization", "Bearer t"); w.Code != 200 || seen.Header.Get(TenantHeader) != "vcluster-blue" {
+		t.Error(w.Code, w.Body)
+	}
+	if w := ask("POST", sessions, "Authorization", "Bearer t", TenantHeader, "vcluster-red"); w.Code != 403 {
+		t.Error(w.Code, w.Body)
+	}
+	if w := ask("GET", "/livez", "Authorization", "Bearer x"); w.Code != 200 {
+		t.Error("probes are not asked for tokens:", w.Code)
+	}
+}
+
+func TestCommandsFindTheTokenOfAServerOfTheSameUser(t *testing.T) {
+	home := t.TempDir()
+	env := map[string]string{"HOME": home}
+	getenv := func(key string) string { return env[key] }
+	file := filepath.Join(home, "token")
+	if err := os.WriteFile(file, []byte("drover-local-x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	forget, err := PointTo(getenv, "http://127.0.0.1:8080", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for server, want := range map[string]string{"http://127.0.0.1:8080": "drover-local-x", "http://localhost:8080": "drover-local-x", "http://127.0.0.1:8081": "", "http://boot:8080": ""} {
+		if got, err := Find(getenv, server); err != nil || got != want {
+			t.Errorf("%s: %q, %v; want %q", server, got, err, want)
+		}
+	}
+	forget()
+	if got, err := Find(getenv, "http://127.0.0.1:8080"); err != nil || got != "" {
+		t.Errorf("of a server that has ended: %q, %v", got, err)
+	}
+	env[TokenFileVariable] = file
+	if got, err := Find(getenv, "http://boot:8080"); err != nil || got != "drover-local-x" {
+		t.Errorf("%q, %v", got, err)
+	}
+	env[TokenFileVariable] = filepath.Join(home, "none")
+	if _, err := Find(getenv, "http://boot:8080"); err == nil {
+		t.Error("a file that is not there is no error")
+	}
+}

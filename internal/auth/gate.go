@@ -1,0 +1,106 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/httpapi"
+)
+
+// Source knows some tokens.
+type Source interface {
+	// Identify tells whose the token is; nil, nil if it is none of those that this
+	// source gives. A token of its kind that does not count is a
+	// fault.Unauthenticated.
+	Identify(ctx context.Context, token string) (*Identity, error)
+}
+
+// TenantHeader says for which tenant a request is.
+const TenantHeader = "Cray-Tenant-Name"
+
+// Gate lets through to Next whom the rules allow.
+type Gate struct {
+	Rules   *Rules
+	Sources []Source
+	Next    http.Handler
+}
+
+func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rule := g.Rules.Of(r)
+	if rule.Right == Open {
+		g.Next.ServeHTTP(w, r)
+		return
+	}
+	who, err := g.who(r)
+	if err == nil {
+		err = rule.Allows(who)
+	}
+	if err == nil && who != nil && who.Role == TenantAdmin {
+		err = within(r, who.Tenant)
+	}
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	if who != nil {
+		r = r.WithContext(context.WithValue(r.Context(), identityKey{}, who))
+	}
+	g.Next.ServeHTTP(w, r)
+}
+
+// who makes the request; nil if it does not say.
+func (g *Gate) who(r *http.Request) (*Identity, error) {
+	token := credentials(r)
+	if token == "" {
+		return nil, nil
+	}
+	for _, s := range g.Sources {
+		if who, err := s.Identify(r.Context(), token); who != nil || err != nil {
+			return who, err
+		}
+	}
+	return nil, refused("it is of no kind that is taken here")
+}
+
+// credentials are a bearer token, or one in place of a password: browsers and git
+// have no other way.
+func credentials(r *http.Request) string {
+	header := r.Header.Get("Authorization")
+	if scheme, token, ok := strings.Cut(header, " "); ok && strings.EqualFold(scheme, "Bearer") {
+		return strings.TrimSpace(token)
+	}
+	_, password, _ := r.BasicAuth()
+	return password
+}
+
+// within has the request be for the tenant, and refuses one for another.
+func within(r *http.Request, tenant string) error {
+	if asked := r.Header.Get(TenantHeader); asked != "" && asked != tenant {
+		return fault.New(fault.Forbidden, "%s: %s: expected %s, whose administrator the token is for, or no such header", TenantHeader, asked, tenant)
+	}
+	r.Header.Set(TenantHeader, tenant)
+	return nil
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	if fault.Is(err, fault.Unauthenticated) {
+		w.Header().Add("WWW-Authenticate", `Bearer realm="drover"`)
+		w.Header().Add("WWW-Authenticate", `Basic realm="drover, with a token as password"`)
+	}
+	httpapi.WriteProblem(w, err)
+}
+
+func refused(why string) error {
+	return fault.New(fault.Unauthenticated, "the token does not count: %s", why)
+}
+
+type identityKey struct{}
+
+// Of is who made the request of the context; nil for this server itself, and for
+// somebody who was not asked.
+func Of(ctx context.Context) *Identity {
+	who, _ := ctx.Value(identityKey{}).(*Identity)
+	return who
+}

@@ -1,0 +1,80 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// TokenFileVariable names the file with the token to show, for the command line and
+// for other programs of this one.
+const TokenFileVariable = "DROVER_TOKEN_FILE"
+
+// PointTo has commands of this user find the token file of the server at the
+// URL, until forget is called.
+func PointTo(getenv func(string) string, server, file string) (forget func(), err error) {
+	pointer, err := pointerTo(getenv, server)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(pointer), 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(pointer, []byte(file+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	return func() {
+		if text, err := os.ReadFile(pointer); err == nil && strings.TrimSpace(string(text)) == file {
+			os.Remove(pointer) //nolint:errcheck // it leads to a token of a server that does not run
+		}
+	}, nil
+}
+
+// Find returns the token for the server at the URL: of the file that the
+// environment names, or of a server of this user. It is empty if there is neither.
+func Find(getenv func(string) string, server string) (string, error) {
+	file := getenv(TokenFileVariable)
+	if file == "" {
+		pointer, err := pointerTo(getenv, server)
+		if err != nil {
+			return "", nil //nolint:nilerr // without a home there are no pointers
+		}
+		text, err := os.ReadFile(pointer)
+		if errors.Is(err, os.ErrNotExist) {
+			return "", nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("where the server's token is: %w", err)
+		}
+		file = strings.TrimSpace(string(text))
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("token of the server at %s: %w", server, err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// pointerTo is the file that says where the token of the server at the URL is.
+func pointerTo(getenv func(string) string, server string) (string, error) {
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" {
+		return "", fmt.Errorf("%q is no URL of a server", server)
+	}
+	dir := getenv("XDG_CONFIG_HOME")
+	if dir == "" {
+		home := getenv("HOME")
+		if home == "" {
+			return "", errors.New("HOME is not set")
+		}
+		dir = filepath.Join(home, ".config")
+	}
+	host := strings.ToLower(u.Host)
+	if port, local := strings.CutPrefix(host, "localhost"); local {
+		host = "127.0.0.1" + port
+	}
+	return filepath.Join(dir, "drover", "servers", strings.NewReplacer(":", "_", "/", "_").Replace(host)), nil
+}

@@ -1,0 +1,107 @@
+package auth
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/drover-hpc/drover/internal/fault"
+)
+
+// Rule says who may use some operations.
+type Rule struct {
+	// Methods are those that it is for, with blanks between them.
+	Methods string
+	// Path is one, as a pattern of net/http; with "/**" at its end that before it
+	// and everything below.
+	Path  string
+	Right Right
+	// Node: a node needs it, about itself.
+	Node bool
+	// Tenant: a tenant's administrator may use it, within the tenant.
+	Tenant bool
+	// Jobs are the kinds of jobs that need it.
+	Jobs []Kind
+}
+
+// Allows tells whether who, nil for somebody unknown, may use operations of the
+// rule. If not it is a fault.Unauthenticated or a fault.Forbidden.
+func (r *Rule) Allows(who *Identity) error {
+	switch {
+	case r.Right == Open:
+		return nil
+	case who == nil && r.Node:
+		return nil
+	case who == nil:
+		return fault.New(fault.Unauthenticated, "no token: expected Authorization: Bearer TOKEN; "+
+			"`drover auth tokens create` makes one, and on the server's machine its own is in the file `token` of the data directory")
+	case who.Role == TenantAdmin && !r.Tenant, who.Role == Job && !slices.Contains(r.Jobs, who.Kind), who.Role != Job && !who.Role.has(r.Right):
+		return fault.New(fault.Forbidden, "%s is %s: %s", who.Name, who.what(), r.expects())
+	}
+	return nil
+}
+
+func (i *Identity) what() string {
+	switch i.Role {
+	case Job:
+		return "a job (" + string(i.Kind) + ")"
+	case TenantAdmin:
+		return "administrator of tenant " + i.Tenant
+	}
+	return "in the role " + string(i.Role)
+}
+
+// expects says whom the rule lets through.
+func (r *Rule) expects() string {
+	if r.Right == everything {
+		return "this takes the role administrator"
+	}
+	roles := []string{string(Administrator)}
+	for _, role := range Given[1:] {
+		if role.has(r.Right) && (role != TenantAdmin || r.Tenant) {
+			roles = append(roles, string(role))
+		}
+	}
+	return fmt.Sprintf("this takes the right %s, of the role %s", r.Right, strings.Join(roles, " or "))
+}
+
+// Rules finds the rule of a request.
+type Rules struct{ mux *http.ServeMux }
+
+// closed is the rule of what no other is for.
+var closed = Rule{Right: everything}
+
+// NewRules are those of the table. Two that name the same operations are a
+// defect, and panic.
+func NewRules(table []Rule) *Rules {
+	m := http.NewServeMux()
+	for i := range table {
+		r := &table[i]
+		path, below := strings.CutSuffix(r.Path, "/**")
+		for _, method := range strings.Fields(r.Methods) {
+			m.Handle(method+" "+path, marker{r})
+			if below {
+				m.Handle(method+" "+path+"/{below...}", marker{r})
+			}
+		}
+	}
+	return &Rules{m}
+}
+
+// marker stands for a rule in the mux, which is asked and never serves.
+type marker struct{ rule *Rule }
+
+func (marker) ServeHTTP(http.ResponseWriter, *http.Request) {}
+
+// Of is the rule of the request.
+func (r *Rules) Of(request *http.Request) *Rule {
+	found, _ := r.mux.Handler(request)
+	if m, is := found.(marker); is {
+		return m.rule
+	}
+	return &closed
+}
+
+// Closed tells whether no rule is for the request.
+func (r *Rules) Closed(request *http.Request) bool { return r.Of(request) == &closed }

@@ -1,0 +1,78 @@
+package auth
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base32"
+	"encoding/base64"
+	"strings"
+
+	"context"
+)
+
+// Site is the secret of a site, of which the tokens that need no record are
+// made: that of the server's own machine, and those of jobs.
+type Site struct {
+	secret []byte
+	// Alive tells whether a job still runs: its token ends with it. It is set
+	// before the first request.
+	Alive func(ctx context.Context, kind Kind, id string) bool
+}
+
+// SiteSecretBytes is the length of a site's secret.
+const SiteSecretBytes = 32
+
+// NewSite is the site with the secret.
+func NewSite(secret []byte) *Site { return &Site{secret: secret} }
+
+// The beginnings of tokens.
+const (
+	localPrefix = "drover-local-"
+	jobPrefix   = "drover-job."
+	apiPrefix   = "drover-api-"
+)
+
+func (s *Site) mac(text string) []byte {
+	h := hmac.New(sha256.New, s.secret)
+	h.Write([]byte(text))
+	return h.Sum(nil)
+}
+
+// Token is the administrator's that the server keeps in its data directory.
+func (s *Site) Token() string {
+	return localPrefix + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(s.mac("local")))
+}
+
+// JobToken is that of a job, while it is alive.
+func (s *Site) JobToken(kind Kind, id string) string {
+	what := string(kind) + "." + base64.RawURLEncoding.EncodeToString([]byte(id))
+	return jobPrefix + what + "." + base64.RawURLEncoding.EncodeToString(s.mac(what))
+}
+
+// Identify implements Source.
+func (s *Site) Identify(ctx context.Context, token string) (*Identity, error) {
+	if strings.HasPrefix(token, localPrefix) {
+		if subtle.ConstantTimeCompare([]byte(token), []byte(s.Token())) == 1 {
+			return &Identity{Name: "the administrator of the server's machine", Role: Administrator}, nil
+		}
+		return nil, refused("it is not this server's: expected what is in the file `token` of its data directory")
+	}
+	rest, is := strings.CutPrefix(token, jobPrefix)
+	if !is {
+		return nil, nil
+	}
+	parts := strings.Split(rest, ".")
+	if len(parts) != 3 {
+		return nil, refused("it is no job's")
+	}
+	id, err := base64.RawURLEncoding.DecodeString(parts[1])
+	kind := Kind(parts[0])
+	switch {
+	case err != nil, subtle.ConstantTimeCompare([]byte(token), []byte(s.JobToken(kind, string(id)))) != 1:
+		return nil, refused("it is no job's")
+	case kind != Git && (s.Alive == nil || !s.Alive(ctx, kind, string(id))):
+		return nil, refused("the job has ended")
+	}
+	return &Identity{Name: string(kind) + " " + string(id), Role: Job, Kind: kind}, nil
+}

@@ -1,0 +1,123 @@
+package auth
+
+const (
+	get    = "GET"
+	post   = "POST"
+	change = "POST PUT PATCH DELETE"
+)
+
+var (
+	all      = []Kind{Session, Agent}
+	sessions = []Kind{Session}
+	agents   = []Kind{Agent}
+	clones   = []Kind{Session, Git}
+)
+
+// Table is the one list of who may do what: everything that the server answers
+// is in it.
+var Table = []Rule{
+	{Methods: get, Path: "/livez", Right: Open},
+	{Methods: get, Path: "/readyz", Right: Open},
+	{Methods: get, Path: "/metrics", Right: Read},
+	{Methods: get, Path: "/{$}", Right: Read},
+	{Methods: get, Path: "/hosts", Right: Read},
+	{Methods: get, Path: "/assets/**", Right: Read},
+
+	{Methods: get, Path: "/apis/bos/**", Right: Read, Jobs: agents},
+	{Methods: get, Path: "/apis/bos/v1/healthz", Right: Open},
+	{Methods: get, Path: "/apis/bos/v2/healthz", Right: Open},
+	{Methods: get, Path: "/apis/bos/v2", Right: Read, Tenant: true},
+	{Methods: get, Path: "/apis/bos/v2/version", Right: Read, Tenant: true},
+	{Methods: get, Path: "/apis/bos/v2/components/**", Right: Read, Tenant: true},
+	{Methods: get, Path: "/apis/bos/v2/sessions/**", Right: Read, Tenant: true},
+	{Methods: get, Path: "/apis/bos/v2/sessiontemplates/**", Right: Read, Tenant: true},
+	{Methods: get, Path: "/apis/bos/v2/sessiontemplatesvalid/**", Right: Read, Tenant: true},
+	{Methods: get, Path: "/apis/bos/v2/sessiontemplatetemplate", Right: Read, Tenant: true},
+	{Methods: change, Path: "/apis/bos/v1/**", Right: Boot, Jobs: agents},
+	{Methods: change, Path: "/apis/bos/v2/sessions/**", Right: Boot, Tenant: true},
+	{Methods: change, Path: "/apis/bos/v2/sessiontemplates/**", Right: Boot, Tenant: true},
+	{Methods: "PUT PATCH", Path: "/apis/bos/v2/components", Right: Boot},
+	{Methods: "PUT DELETE", Path: "/apis/bos/v2/components/{id}", Right: Boot},
+	{Methods: "PATCH", Path: "/apis/bos/v2/components/{id}", Right: Boot, Node: true},
+	{Methods: post, Path: "/apis/bos/v2/applystaged", Right: Boot, Tenant: true},
+	{Methods: "PATCH", Path: "/apis/bos/v2/options", Right: Settings},
+
+	{Methods: get, Path: "/apis/cfs/**", Right: Read, Jobs: all},
+	{Methods: get, Path: "/apis/cfs/healthz", Right: Open},
+	{Methods: "PUT PATCH", Path: "/apis/cfs/{version}/components", Right: Configure, Jobs: all},
+	{Methods: "PUT DELETE", Path: "/apis/cfs/{version}/components/{id}", Right: Configure},
+	{Methods: "PATCH", Path: "/apis/cfs/{version}/components/{id}", Right: Configure, Node: true, Jobs: all},
+	{Methods: change, Path: "/apis/cfs/{version}/configurations/**", Right: Configure},
+	{Methods: change, Path: "/apis/cfs/{version}/sessions/**", Right: Configure},
+	{Methods: change, Path: "/apis/cfs/{version}/sources/**", Right: Settings},
+	{Methods: "PATCH", Path: "/apis/cfs/{version}/options", Right: Settings},
+
+	{Methods: get, Path: "/apis/smd/hsm/v2/**", Right: Read, Jobs: all},
+	{Methods: get, Path: "/apis/smd/hsm/v2/service/liveness", Right: Open},
+	{Methods: get, Path: "/apis/smd/hsm/v2/service/ready", Right: Open},
+	{Methods: change, Path: "/apis/smd/hsm/v2/**", Right: Inventory},
+	{Methods: post, Path: "/apis/smd/hsm/v2/State/Components/Query", Right: Read, Jobs: all},
+	{Methods: post, Path: "/apis/smd/hsm/v2/State/Components/ByNID/Query", Right: Read, Jobs: all},
+	{Methods: post, Path: "/apis/smd/hsm/v2/locks/status", Right: Read, Jobs: all},
+	{Methods: "PATCH", Path: "/apis/smd/hsm/v2/State/Components/{xname}/StateData", Right: Inventory, Node: true},
+
+	{Methods: get, Path: "/apis/power-control/**", Right: Read},
+	{Methods: get, Path: "/apis/power-control/v1/liveness", Right: Open},
+	{Methods: get, Path: "/apis/power-control/v1/readiness", Right: Open},
+	{Methods: get, Path: "/apis/power-control/v1/health", Right: Open},
+	{Methods: post, Path: "/apis/power-control/v1/power-status", Right: Read},
+	{Methods: post, Path: "/apis/power-control/v1/power-cap/snapshot", Right: Read},
+	{Methods: "PATCH", Path: "/apis/power-control/v1/power-cap", Right: Power},
+	{Methods: post, Path: "/apis/power-control/v1/transitions", Right: Power},
+	{Methods: "DELETE", Path: "/apis/power-control/v1/transitions/{id}", Right: Power},
+
+	{Methods: get, Path: "/apis/capmc/**", Right: Read, Jobs: agents},
+	{Methods: get, Path: "/apis/capmc/capmc/v1/liveness", Right: Open},
+	{Methods: get, Path: "/apis/capmc/capmc/v1/readiness", Right: Open},
+	{Methods: get, Path: "/apis/capmc/capmc/v1/health", Right: Open},
+	{Methods: post, Path: "/apis/capmc/capmc/v1/{action}", Right: Power, Jobs: agents},
+	{Methods: post, Path: "/apis/capmc/capmc/v1/get_nid_map", Right: Read},
+	{Methods: post, Path: "/apis/capmc/capmc/v1/get_node_status", Right: Read},
+	{Methods: post, Path: "/apis/capmc/capmc/v1/node_status", Right: Read},
+	{Methods: post, Path: "/apis/capmc/capmc/v1/get_xname_status", Right: Read, Jobs: agents},
+	{Methods: post, Path: "/apis/capmc/capmc/v1/get_power_cap", Right: Read},
+	{Methods: post, Path: "/apis/capmc/capmc/v1/get_power_cap_capabilities", Right: Read},
+
+	{Methods: get, Path: "/apis/bss/**", Right: Read},
+	{Methods: get, Path: "/apis/bss/boot/v1/service/**", Right: Open},
+	// Boot parameters hold what cloud-init gives to nodes, secrets among it.
+	{Methods: get, Path: "/apis/bss/boot/v1/bootparameters", Right: Boot, Jobs: agents},
+	{Methods: get, Path: "/apis/bss/boot/v1/dumpstate", Right: Boot},
+	{Methods: change, Path: "/apis/bss/boot/v1/bootparameters", Right: Boot, Jobs: agents},
+	{Methods: post, Path: "/apis/bss/boot/v1/hosts", Right: Settings},
+	{Methods: get, Path: "/apis/bss/boot/v1/bootscript", Right: Boot, Node: true},
+	{Methods: get, Path: "/apis/bss/meta-data", Right: Boot, Node: true},
+	{Methods: get, Path: "/apis/bss/user-data", Right: Boot, Node: true},
+	{Methods: post, Path: "/apis/bss/phone-home", Right: Boot, Node: true},
+
+	{Methods: get, Path: "/apis/ims/**", Right: Read, Jobs: sessions},
+	{Methods: get, Path: "/apis/ims/healthz/**", Right: Open},
+	{Methods: change, Path: "/apis/ims/**", Right: Images, Jobs: sessions},
+	{Methods: "POST DELETE", Path: "/apis/ims/remote-build-nodes/**", Right: Settings},
+	{Methods: "POST DELETE", Path: "/apis/ims/v3/remote-build-nodes/**", Right: Settings},
+	{Methods: "PUT", Path: "/apis/sts/token", Right: Images},
+
+	{Methods: get, Path: "/apis/tapms/**", Right: Read},
+	{Methods: change, Path: "/apis/tapms/**", Right: Settings},
+
+	{Methods: get, Path: "/apis/drover/**", Right: Read},
+	{Methods: get, Path: "/apis/drover/v1/whoami", Right: Read, Tenant: true},
+	{Methods: get, Path: "/apis/drover/v1/can-i", Right: Read, Tenant: true},
+	{Methods: get, Path: "/apis/drover/v1/tokens", Right: Settings},
+	{Methods: "POST DELETE", Path: "/apis/drover/v1/tokens/**", Right: Settings},
+	{Methods: "DELETE", Path: "/apis/drover/v1/session-events/set-aside", Right: Settings},
+	{Methods: "POST DELETE", Path: "/apis/drover/v1/vcs/**", Right: Configure},
+	{Methods: change, Path: "/apis/drover/v1/sim/**", Right: Settings},
+	// Pods of Kubernetes report with a word of their own job, which is asked for there.
+	{Methods: "PUT PATCH DELETE", Path: "/apis/drover/v1/jobs/{job}/files/{name...}", Right: Open},
+
+	{Methods: get, Path: "/vcs/**", Right: Read, Jobs: clones},
+	{Methods: post, Path: "/vcs/{org}/{repo}/git-upload-pack", Right: Read, Jobs: clones},
+	{Methods: post, Path: "/vcs/{org}/{repo}/git-receive-pack", Right: Configure},
+	{Methods: post, Path: "/vcs/{org}/{repo}/info/lfs/{below...}", Right: Configure, Jobs: clones},
+}

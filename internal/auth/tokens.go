@@ -1,0 +1,102 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+// TokensTable is where the tokens are that Drover gives out itself.
+const TokensTable = "auth_tokens"
+
+// Token is one that Drover gave out. What it reads is known to its holder alone.
+type Token struct {
+	ID      string    `json:"id" doc:"Name of the token's record"`
+	Name    string    `json:"name" doc:"Whose it is"`
+	Role    Role      `json:"role" enum:"administrator,operator,auditor,tenant" doc:"What its holder may do"`
+	Tenant  string    `json:"tenant,omitempty" doc:"Tenant, for the role tenant"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires"`
+}
+
+// kept is a Token with what it is recognised by.
+type kept struct {
+	Token
+	Hash []byte `json:"hash"` // SHA-256 of the token's text, which has more than 120 random bits
+}
+
+// Tokens are those of the site.
+type Tokens struct {
+	table *store.Table[kept]
+	now   func() time.Time
+}
+
+// NewTokens returns the tokens that db keeps.
+func NewTokens(db *store.DB, now func() time.Time) *Tokens {
+	return &Tokens{now: now, table: store.NewTable(db, store.Spec[kept]{Name: TokensTable, Kind: "Token", Held: true, Key: func(k *kept) string { return k.ID }})}
+}
+
+// Create makes a token and returns its text, which is told this once.
+func (t *Tokens) Create(ctx context.Context, want Token, lasts time.Duration) (Token, string, error) {
+	switch {
+	case strings.TrimSpace(want.Name) == "" || len(want.Name) > 100:
+		return Token{}, "", fault.New(fault.Invalid, "name: expected 1 to 100 characters that say whose it is, got %d", len(want.Name))
+	case !slices.Contains(Given, want.Role):
+		return Token{}, "", fault.New(fault.Invalid, "role: expected one of %v, got %q", Given, want.Role)
+	case (want.Role == TenantAdmin) != (want.Tenant != ""):
+		return Token{}, "", fault.New(fault.Invalid, "tenant: expected a tenant with the role tenant, and with no other; got role %s and tenant %q", want.Role, want.Tenant)
+	case lasts <= 0:
+		return Token{}, "", fault.New(fault.Invalid, "expires: expected a time to come, got %v from now", lasts)
+	}
+	want.ID, want.Created = strings.ToLower(rand.Text()[:10]), t.now().UTC().Truncate(time.Second)
+	want.Expires = want.Created.Add(lasts)
+	text := apiPrefix + want.ID + "-" + strings.ToLower(rand.Text())
+	hash := sha256.Sum256([]byte(text))
+	return want, text, t.table.Insert(ctx, kept{want, hash[:]})
+}
+
+// List returns the tokens, those that have expired among them.
+func (t *Tokens) List(ctx context.Context) ([]Token, error) {
+	list, err := t.table.List(ctx, store.Query{})
+	out := make([]Token, len(list))
+	for i := range list {
+		out[i] = list[i].Token
+	}
+	return out, err
+}
+
+// Revoke ends a token at once.
+func (t *Tokens) Revoke(ctx context.Context, id string) error {
+	gone, err := t.table.Delete(ctx, id)
+	if err == nil && len(gone) == 0 {
+		err = fault.New(fault.NotFound, "token %q: there is none; `drover auth tokens list` names them", id)
+	}
+	return err
+}
+
+// Identify implements Source.
+func (t *Tokens) Identify(ctx context.Context, token string) (*Identity, error) {
+	rest, is := strings.CutPrefix(token, apiPrefix)
+	if !is {
+		return nil, nil
+	}
+	id, _, _ := strings.Cut(rest, "-")
+	k, err := t.table.Get(ctx, id)
+	hash := sha256.Sum256([]byte(token))
+	switch {
+	case fault.Is(err, fault.NotFound), err == nil && subtle.ConstantTimeCompare(hash[:], k.Hash) != 1:
+		return nil, refused("it is not known here, or was revoked")
+	case err != nil:
+		return nil, err
+	case !t.now().Before(k.Expires):
+		return nil, refused("it expired at " + k.Expires.Format(time.RFC3339))
+	}
+	return &Identity{Name: k.Name, Role: k.Role, Tenant: k.Tenant}, nil
+}

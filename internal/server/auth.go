@@ -1,0 +1,170 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/drover-hpc/drover/internal/auth"
+	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/fault"
+)
+
+// What --auth may be.
+const (
+	authToken = "token"
+	authNone  = "none"
+)
+
+// siteKey is the name of the site's secret among those that all servers on a
+// database share.
+const siteKey = "auth/site"
+
+// asksForTokens tells whether this server does. The zero Config, which only
+// programs in this one's process have, does not.
+func (c *Config) asksForTokens() bool { return c.Auth == authToken }
+
+// networkToken is what the simulated DHCP server shows.
+func (s *Server) networkToken(context.Context) (string, error) {
+	if s.site == nil {
+		return "", nil
+	}
+	return s.site.Token(), nil
+}
+
+// checkAuth refuses to serve everybody on a network.
+func (c *Config) checkAuth() error {
+	switch c.Auth {
+	case authToken:
+		return nil
+	case authNone:
+		if onLoopback(c.Listen) {
+			return nil
+		}
+		return fault.New(fault.Invalid, "auth: none is for loopback alone, and listen is %s: whoever reached it could run anything on every node and on this machine: expected %s", c.Listen, authToken)
+	}
+	return fault.New(fault.Invalid, "auth: expected %s or %s, got %q", authToken, authNone, c.Auth)
+}
+
+func onLoopback(listen string) bool {
+	host, _, _ := net.SplitHostPort(listen)
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// openAuth reads the site's secret, and makes it at the first start.
+func (s *Server) openAuth(ctx context.Context) error {
+	s.tokens = auth.NewTokens(s.db, s.now)
+	if !s.config.asksForTokens() {
+		slog.Warn("this server asks nobody for a token: whoever reaches it may do everything", "listen", s.config.Listen)
+		return nil
+	}
+	found, err := s.secrets().Get(ctx, siteKey)
+	if fault.Is(err, fault.NotFound) {
+		found = secret{Name: siteKey, Value: make([]byte, auth.SiteSecretBytes)}
+		rand.Read(found.Value) //nolint:errcheck // it never fails
+		err = s.secrets().Put(ctx, found)
+	}
+	if err != nil {
+		return fmt.Errorf("secret of the site's tokens: %w", err)
+	}
+	s.site = auth.NewSite(found.Value)
+	s.site.Alive = s.jobAlive
+	return s.keepToken()
+}
+
+// jobAlive tells whether a job still has something to say.
+func (s *Server) jobAlive(ctx context.Context, kind auth.Kind, id string) bool {
+	switch kind {
+	case auth.Session:
+		session, err := s.cfs.Session(ctx, id)
+		return err == nil && session.Status.Session.Status != cfs.StageComplete
+	case auth.Agent:
+		session, _, err := s.agents.Session(ctx, id)
+		return err == nil && session.Stop == ""
+	}
+	return false
+}
+
+// gate lets requests through to next by the rules.
+func (s *Server) gate(next http.Handler) http.Handler {
+	if s.site == nil {
+		return next
+	}
+	return &auth.Gate{Rules: s.rules, Sources: []auth.Source{s.site, s.tokens}, Next: next}
+}
+
+// jobToken is what a job shows when it calls this server; empty where nobody is
+// asked.
+func (s *Server) jobToken(kind auth.Kind, id string) string {
+	if s.site == nil {
+		return ""
+	}
+	return s.site.JobToken(kind, id)
+}
+
+// keepToken writes the administrator's token where whoever may read this server's
+// data finds it, and tells the command line of the same user.
+func (s *Server) keepToken() error {
+	path := filepath.Join(s.config.Data, "token")
+	if err := writePrivate(path, []byte(s.site.Token()+"\n")); err != nil {
+		return fmt.Errorf("token of this machine's administrator: %w", err)
+	}
+	for _, url := range []string{s.URL(), s.localURL()} {
+		forget, err := auth.PointTo(os.Getenv, url, path)
+		if err != nil {
+			slog.Warn("commands on this machine will not find the token by themselves", "token", path, "error", err)
+			return nil
+		}
+		s.onStop(forget)
+	}
+	return nil
+}
+
+// borrowToken is keepToken for a server that stands by: another one has made the
+// site's secret.
+func (s *Server) borrowToken(ctx context.Context) error {
+	if !s.config.asksForTokens() {
+		return nil
+	}
+	conn, err := pgx.Connect(ctx, s.config.Database)
+	if err != nil {
+		return fmt.Errorf("secret of the site's tokens: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it was only read from
+	var text string
+	if err := conn.QueryRow(ctx, "SELECT doc FROM site_secrets WHERE key = $1", siteKey).Scan(&text); err != nil {
+		return fmt.Errorf("secret of the site's tokens: %w", err)
+	}
+	var found secret
+	if err := json.Unmarshal([]byte(text), &found); err != nil {
+		return fmt.Errorf("secret of the site's tokens: %w", err)
+	}
+	s.site = auth.NewSite(found.Value)
+	return s.keepToken()
+}
+
+// writePrivate replaces a file that its owner alone may read.
+func writePrivate(path string, text []byte) error {
+	old, err := os.ReadFile(path)
+	if err == nil && string(old) == string(text) {
+		return os.Chmod(path, 0o600)
+	}
+	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}

@@ -76,7 +76,7 @@ func NewKubernetesExecutor(c KubernetesConfig) (*KubernetesExecutor, error) {
 		if err != nil {
 			return err
 		}
-		own := *s
+		own := c.settingsOf(j)
 		own.Enter = enter(c.Site.Namespace, j.ID)
 		return jobs.Start(ctx, c.work(j, own, logins, ttl))
 	}

@@ -212,8 +212,11 @@ func (c cfs) Status(ctx context.Context, nodes []string) (map[string]string, err
 // minutes, also when the service says that it stops: all that the agent asks
 // for may be asked for twice. A try may take long: power calls return when all
 // BMCs were asked.
-func patient(service, base string) *httpapi.Client {
+func (s *Settings) client(service, base string) *httpapi.Client {
 	c := httpapi.NewClient(service, base, nil)
+	if s.Token != "" && strings.HasPrefix(base, s.Gateway+"/") {
+		c.Header = http.Header{"Authorization": {"Bearer " + s.Token}}
+	}
 	c.Retries, c.Repeats, c.HTTP.Timeout = 16, true, 15*time.Minute
 	return c
 }

@@ -31,8 +31,9 @@ type Executor struct {
 	jobs
 	dir   string
 	start func(context.Context, job.Spec, map[string]any) error
-	// settings go with each agent.
+	// settings go with each agent, with its token.
 	settings Settings
+	token    func(v1.Order) string // may be nil
 }
 
 var _ v1.Executor = (*Executor)(nil)
@@ -44,6 +45,8 @@ type Config struct {
 	// Program is the command line up to and including "boa"; empty: this executable.
 	Program  []string
 	Settings Settings
+	// Token gives what an agent shows at the gateway; nil: nothing.
+	Token func(v1.Order) string
 	// Succession is for local.Executor.
 	Succession local.Succession
 }
@@ -64,15 +67,17 @@ func NewExecutor(c Config) (*Executor, error) {
 	}
 	jobs.Succeed(c.Succession)
 	start := func(_ context.Context, spec job.Spec, files map[string]any) error { return jobs.Start(spec, files) }
-	return &Executor{jobs, c.Dir, start, c.Settings}, nil
+	return &Executor{jobs, c.Dir, start, c.Settings, c.Token}, nil
 }
 
 // KubernetesConfig says how agents run as Jobs of Kubernetes.
 type KubernetesConfig struct {
 	Dir      string
 	Settings Settings
-	Cluster  kubernetes.Cluster
-	Site     kubernetes.Site
+	// Token is as in Config.
+	Token   func(v1.Order) string
+	Cluster kubernetes.Cluster
+	Site    kubernetes.Site
 	// StartTimeout is how long a pod may fail to start; 0: 5 minutes.
 	StartTimeout time.Duration
 	// CAConfigMap has the site's certificates as certificate_authority.crt; it need
@@ -104,7 +109,7 @@ func NewKubernetesExecutor(c KubernetesConfig) (*Executor, error) {
 	start := func(ctx context.Context, spec job.Spec, files map[string]any) error {
 		return jobs.Start(ctx, c.work(spec, files))
 	}
-	return &Executor{jobs, c.Dir, start, c.Settings}, nil
+	return &Executor{jobs, c.Dir, start, c.Settings, c.Token}, nil
 }
 
 // work is the agent as Kubernetes runs it, with what this server's environment
@@ -130,7 +135,11 @@ func (c *KubernetesConfig) work(spec job.Spec, files map[string]any) kubernetes.
 // Start implements v1.Executor. Agents wait most of the time: no limit holds
 // for how many there are.
 func (e *Executor) Start(ctx context.Context, o v1.Order) error {
-	return e.start(ctx, job.Spec{ID: o.ID, Free: true}, map[string]any{orderFile: o, settingsFile: e.settings})
+	settings := e.settings
+	if e.token != nil {
+		settings.Token = e.token(o)
+	}
+	return e.start(ctx, job.Spec{ID: o.ID, Free: true}, map[string]any{orderFile: o, settingsFile: settings})
 }
 
 // Jobs implements v1.Executor.

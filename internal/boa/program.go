@@ -11,7 +11,6 @@ import (
 	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 	"github.com/drover-hpc/drover/internal/bss"
 	"github.com/drover-hpc/drover/internal/hsm"
-	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/job/kubernetes"
 	"github.com/drover-hpc/drover/internal/job/pod"
@@ -25,6 +24,10 @@ type Settings struct {
 	BSS   string `json:"bss"`   // .../bss
 	CAPMC string `json:"capmc"` // .../capmc/v1
 	CFS   string `json:"cfs"`   // .../cfs/v2
+	// Token is what the agent shows at those whose URL begins with Gateway; empty:
+	// nobody asks.
+	Gateway string `json:"gateway,omitempty"`
+	Token   string `json:"token,omitempty"`
 	// S3 is the endpoint of the object store, with its keys.
 	S3          string         `json:"s3"`
 	Credentials s3.Credentials `json:"credentials"`
@@ -83,11 +86,11 @@ func (s *Settings) agent(out io.Writer) (*Agent, error) {
 		return nil, err
 	}
 	return &Agent{Out: out, Now: time.Now, Waits: WaitsOf(os.Getenv), Objects: clients.Objects(store),
-		Inventory:      inventory{hsm.NewClient(patient("HSM", s.HSM))},
-		Parameters:     parameters{bss.NewClient(patient("BSS", s.BSS))},
-		Power:          capmc{patient("CAPMC", s.CAPMC)},
-		Configurations: cfs{patient("CFS", s.CFS)},
-		Status:         v1.NewClient(patient("BOS", s.BOS))}, nil
+		Inventory:      inventory{hsm.NewClient(s.client("HSM", s.HSM))},
+		Parameters:     parameters{bss.NewClient(s.client("BSS", s.BSS))},
+		Power:          capmc{s.client("CAPMC", s.CAPMC)},
+		Configurations: cfs{s.client("CFS", s.CFS)},
+		Status:         v1.NewClient(s.client("BOS", s.BOS))}, nil
 }
 
 // preflight asks the services whether they are well, and writes down which are
@@ -95,9 +98,9 @@ func (s *Settings) agent(out io.Writer) (*Agent, error) {
 func (a *Agent) preflight(ctx context.Context, s Settings) {
 	for service, url := range map[string]string{"BSS": s.BSS + "/boot/v1/service/status", "CAPMC": s.CAPMC + "/health",
 		"HSM": s.HSM + "/groups/labels", "CFS": s.CFS + "/options"} {
-		c := httpapi.NewClient(service, "", nil)
+		c := s.client(service, url)
 		c.Retries = 0
-		if _, err := c.Do(ctx, http.MethodGet, url, nil, nil, nil); err != nil {
+		if _, err := c.Do(ctx, http.MethodGet, "", nil, nil, nil); err != nil {
 			a.say("before the start: %v", err)
 		}
 	}

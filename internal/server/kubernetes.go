@@ -208,7 +208,7 @@ func (s *Server) startKubernetes(trusted string, source func(context.Context, st
 			}
 			return o.KeepSessions(), nil
 		}}
-	c.ExecutorConfig = aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Repository: source, Now: s.now,
+	c.ExecutorConfig = aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Token: s.sessionToken, Repository: source, Now: s.now,
 		Settings: aee.Settings{ARA: s.config.ARA, Gateway: gateway, VCS: names, HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort}}
 	e, err := aee.NewKubernetesExecutor(c)
 	if err != nil {
@@ -227,7 +227,7 @@ func (s *Server) kubernetesAgents(dir string) (*boa.Executor, error) {
 		return nil, err
 	}
 	return boa.NewKubernetesExecutor(boa.KubernetesConfig{Dir: dir, Settings: s.agentSettings(s.podsGateway(), s.nodeS3()), Cluster: cluster, Site: site,
-		StartTimeout: k.StartTimeout, CAConfigMap: k.CAConfigMap})
+		Token: s.agentToken, StartTimeout: k.StartTimeout, CAConfigMap: k.CAConfigMap})
 }
 
 // jobsPath is where pods report what their steps recorded.

@@ -81,7 +81,7 @@ func (s *Server) startExecutor(trusted string, source func(context.Context, stri
 		return s.startKubernetes(trusted, source, options)
 	}
 	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
-		Token: func(j cfs.Job) string { return s.jobToken(auth.Session, j.Session) }, Repository: source, Parallel: s.config.MaxSessions, Succession: s.succession(), Now: s.now, Settings: aee.Settings{ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
+		Token: s.sessionToken, Repository: source, Parallel: s.config.MaxSessions, Succession: s.succession(), Now: s.now, Settings: aee.Settings{ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
 			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
 	if err != nil {
 		return nil, err
@@ -89,6 +89,8 @@ func (s *Server) startExecutor(trusted string, source func(context.Context, stri
 	s.onStop(executor.Close)
 	return executor, executor.Open()
 }
+
+func (s *Server) sessionToken(j cfs.Job) string { return s.jobToken(auth.Session, j.Session) }
 
 // resultsHost is where records of sessions link to: ARA, or the pages of this
 // server. As the interface has it, there is no scheme.
@@ -152,14 +154,16 @@ func (s *Server) agentsExecutor() (*boa.Executor, error) {
 	if s.config.Executor == executorKubernetes {
 		return s.kubernetesAgents(dir)
 	}
-	return boa.NewExecutor(boa.Config{Dir: dir, Program: s.opts.Agent, Settings: s.agentSettings(s.localURL(), s.platform.s3Local), Succession: s.succession()})
+	return boa.NewExecutor(boa.Config{Dir: dir, Program: s.opts.Agent, Settings: s.agentSettings(s.localURL(), s.platform.s3Local), Token: s.agentToken, Succession: s.succession()})
 }
+
+func (s *Server) agentToken(o v1.Order) string { return s.jobToken(auth.Agent, o.Session) }
 
 // agentSettings are those of agents that reach the gateway and the object store
 // by these URLs.
 func (s *Server) agentSettings(gateway, store string) boa.Settings {
 	at := func(prefix, external string) string { return cmp.Or(external, gateway+prefix) }
-	return boa.Settings{BOS: at(bosPrefix, ""), CFS: at(cfsPrefix+"/v2", ""), CAPMC: at(capmcPrefix+"/v1", ""),
+	return boa.Settings{Gateway: gateway, BOS: at(bosPrefix, ""), CFS: at(cfsPrefix+"/v2", ""), CAPMC: at(capmcPrefix+"/v1", ""),
 		HSM: at(hsmPrefix, s.config.HSM), BSS: at(bssPrefix, s.config.BSS),
 		S3: store, Credentials: s.platform.s3Credentials, Orphan: s.config.JobOrphan}
 }

@@ -83,7 +83,10 @@ func TestRepositoryOfTheServerConfiguresNodes(t *testing.T) {
 // git runs a user's git and returns its output.
 func (c *cluster) git(dir string, args ...string) string {
 	c.t.Helper()
-	out, err := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=Test", "-c", "user.email=test@example.org"}, args...)...).CombinedOutput()
+	cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=Test", "-c", "user.email=test@example.org",
+		"-c", "credential.helper=!" + binary + " auth git-credential"}, args...)...)
+	cmd.Env = c.clientEnv()
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		c.t.Fatalf("git %v: %v %s", args, err, out)
 	}

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"bufio"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -43,7 +46,7 @@ func (a *app) tokenCommands() []*cobra.Command {
 	})
 	top := group("tokens", "Tokens that the server gives out itself")
 	top.AddCommand(create, revoke, a.shows("list", "List the tokens, without their text", tokens, new([]auth.Token)))
-	return []*cobra.Command{top, a.shows("whoami", "Show who the server takes this for", "/apis/drover/v1/whoami", new(auth.Caller)), a.canI()}
+	return []*cobra.Command{top, a.shows("whoami", "Show who the server takes this for", "/apis/drover/v1/whoami", new(auth.Caller)), a.canI(), a.gitCredential()}
 }
 
 // shows is a command that prints what the server has at the path, decoded into out.
@@ -75,4 +78,31 @@ func (a *app) canI() *cobra.Command {
 			}
 			return s.print(p)
 		})
+}
+
+// gitCredential is `auth git-credential`, a credential helper of git (see
+// gitcredentials(7)): it knows the password of the gateway alone.
+func (a *app) gitCredential() *cobra.Command {
+	cmd := a.verb("git-credential OPERATION", "Have git show the token to the server's repositories", arguments("OPERATION"),
+		func(cmd *cobra.Command, g *globals, args []string) error {
+			asked := map[string]string{}
+			lines := bufio.NewScanner(a.Stdin)
+			for lines.Scan() && lines.Text() != "" {
+				key, value, _ := strings.Cut(lines.Text(), "=")
+				asked[key] = value
+			}
+			s, err := a.open(g)
+			if err != nil || lines.Err() != nil {
+				return errors.Join(err, lines.Err())
+			}
+			at, err := url.Parse(s.gateway.base)
+			if args[0] != "get" || err != nil || s.gateway.token == nil || asked["protocol"] != at.Scheme || asked["host"] != at.Host {
+				return nil // it is for another helper to know
+			}
+			_, err = fmt.Fprintf(a.Stdout, "username=drover\npassword=%s\n", s.gateway.token.AccessToken)
+			return err
+		})
+	cmd.Long = "A credential helper of git, which shows the token of these commands to the server's own repositories, and to no other host:\n\n" +
+		"  git config --global credential.helper '!" + a.name + " auth git-credential'"
+	return cmd
 }

@@ -17,8 +17,10 @@ type Rule struct {
 	// and everything below.
 	Path  string
 	Right Right
-	// Node: a node needs it, about itself.
-	Node bool
+	// Node: a node needs it. About itself, if Subject is not 0: the node's name is
+	// that segment of the path, counted from its end.
+	Node    bool
+	Subject int
 	// Tenant: a tenant's administrator may use it, within the tenant.
 	Tenant bool
 	// Jobs are the kinds of jobs that need it.
@@ -31,7 +33,7 @@ func (r *Rule) Allows(who *Identity) error {
 	switch {
 	case r.Right == Open:
 		return nil
-	case who == nil && r.Node:
+	case r.Node && (who == nil || who.Role == Node):
 		return nil
 	case who == nil:
 		return fault.New(fault.Unauthenticated, "no token: expected Authorization: Bearer TOKEN; "+

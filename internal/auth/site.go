@@ -50,6 +50,17 @@ func (s *Site) JobToken(kind Kind, id string) string {
 	return jobPrefix + what + "." + base64.RawURLEncoding.EncodeToString(s.mac(what))
 }
 
+// Vouch is what a server says when it passes a request on of which it believes
+// where it came from.
+func (s *Site) Vouch(from string) string {
+	return base64.RawURLEncoding.EncodeToString(s.mac("from " + from))
+}
+
+// Vouches tells whether a server of the site has said so.
+func (s *Site) Vouches(from, word string) bool {
+	return subtle.ConstantTimeCompare([]byte(s.Vouch(from)), []byte(word)) == 1
+}
+
 // Identify implements Source.
 func (s *Site) Identify(ctx context.Context, token string) (*Identity, error) {
 	if strings.HasPrefix(token, localPrefix) {

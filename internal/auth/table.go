@@ -38,7 +38,7 @@ var Table = []Rule{
 	{Methods: change, Path: "/apis/bos/v2/sessiontemplates/**", Right: Boot, Tenant: true},
 	{Methods: "PUT PATCH", Path: "/apis/bos/v2/components", Right: Boot},
 	{Methods: "PUT DELETE", Path: "/apis/bos/v2/components/{id}", Right: Boot},
-	{Methods: "PATCH", Path: "/apis/bos/v2/components/{id}", Right: Boot, Node: true},
+	{Methods: "PATCH", Path: "/apis/bos/v2/components/{id}", Right: Boot, Node: true, Subject: 1},
 	{Methods: post, Path: "/apis/bos/v2/applystaged", Right: Boot, Tenant: true},
 	{Methods: "PATCH", Path: "/apis/bos/v2/options", Right: Settings},
 
@@ -46,7 +46,7 @@ var Table = []Rule{
 	{Methods: get, Path: "/apis/cfs/healthz", Right: Open},
 	{Methods: "PUT PATCH", Path: "/apis/cfs/{version}/components", Right: Configure, Jobs: all},
 	{Methods: "PUT DELETE", Path: "/apis/cfs/{version}/components/{id}", Right: Configure},
-	{Methods: "PATCH", Path: "/apis/cfs/{version}/components/{id}", Right: Configure, Node: true, Jobs: all},
+	{Methods: "PATCH", Path: "/apis/cfs/{version}/components/{id}", Right: Configure, Node: true, Subject: 1, Jobs: all},
 	{Methods: change, Path: "/apis/cfs/{version}/configurations/**", Right: Configure},
 	{Methods: change, Path: "/apis/cfs/{version}/sessions/**", Right: Configure},
 	{Methods: change, Path: "/apis/cfs/{version}/sources/**", Right: Settings},
@@ -59,7 +59,7 @@ var Table = []Rule{
 	{Methods: post, Path: "/apis/smd/hsm/v2/State/Components/Query", Right: Read, Jobs: all},
 	{Methods: post, Path: "/apis/smd/hsm/v2/State/Components/ByNID/Query", Right: Read, Jobs: all},
 	{Methods: post, Path: "/apis/smd/hsm/v2/locks/status", Right: Read, Jobs: all},
-	{Methods: "PATCH", Path: "/apis/smd/hsm/v2/State/Components/{xname}/StateData", Right: Inventory, Node: true},
+	{Methods: "PATCH", Path: "/apis/smd/hsm/v2/State/Components/{xname}/StateData", Right: Inventory, Node: true, Subject: 2},
 
 	{Methods: get, Path: "/apis/power-control/**", Right: Read},
 	{Methods: get, Path: "/apis/power-control/v1/liveness", Right: Open},

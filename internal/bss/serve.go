@@ -2,6 +2,7 @@ package bss
 
 import (
 	"context"
+	"crypto/subtle"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -63,6 +64,17 @@ func (q ScriptQuery) agrees(c Component) error {
 // NodeAt is the node with the IP address, empty if HSM knows none.
 func (s *Service) NodeAt(ctx context.Context, ip string) (string, error) {
 	return s.inventory.byIP(ctx, ip)
+}
+
+// Booted tells whether the token is that of the boot script that the node is
+// given now.
+func (s *Service) Booted(ctx context.Context, node, token string) (bool, error) {
+	c, err := s.client(ctx, ScriptQuery{Name: node})
+	if err != nil {
+		return false, err
+	}
+	h, err := s.entryFor(ctx, c)
+	return h.Token != "" && subtle.ConstantTimeCompare([]byte(h.Token), []byte(token)) == 1, err
 }
 
 // staleSleep is the pause before a host asks again when HSM does not answer.

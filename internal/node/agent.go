@@ -26,6 +26,10 @@ type Agent struct {
 	Address string
 }
 
+// TokenHeader carries the boot token, by which a node is known that speaks of
+// itself.
+const TokenHeader = "Drover-Boot-Token"
+
 // trustKey is where CFS publishes the public key of its SSH authority.
 const trustKey = "/apis/bss/meta-data?key=Global.cfs_public_key"
 
@@ -141,6 +145,9 @@ func (a *Agent) do(ctx context.Context, method, path string, body any) ([]byte, 
 	}
 	if a.Address != "" {
 		req.Header.Set("X-Forwarded-For", a.Address)
+	}
+	if a.Token != "" {
+		req.Header.Set(TokenHeader, a.Token)
 	}
 	if a.Bearer != nil {
 		token, err := a.Bearer(ctx)

@@ -16,9 +16,21 @@ import (
 	"github.com/drover-hpc/drover/internal/virtual"
 )
 
-// URL is where clients reach the gateway.
+// URL is where clients reach the gateway. Where nodes have a door of their own,
+// what is advertised to them is that.
 func (s *Server) URL() string {
+	if s.nodeListener != nil {
+		return s.localURL()
+	}
 	return cmp.Or(s.config.Advertise, s.localURL())
+}
+
+// nodeDoor is where processes on this machine reach the nodes' door.
+func (s *Server) nodeDoor() string {
+	if s.nodeListener == nil {
+		return s.localURL()
+	}
+	return "http://" + fromHere(s.nodeListener.Addr().String())
 }
 
 // localURL is where processes on this machine reach the gateway.
@@ -41,7 +53,7 @@ func fromHere(listen string) string {
 // nodeURL is where nodes reach the gateway: as advertised; virtual nodes find
 // what listens on this machine only at an address of their network.
 func (s *Server) nodeURL() string {
-	return s.asNodesSee(s.config.Advertise, s.localURL())
+	return s.asNodesSee(s.config.Advertise, s.nodeDoor())
 }
 
 // nodeS3 is where nodes reach the object store.
@@ -68,7 +80,7 @@ func (s *Server) asNodesSee(advertised, local string) string {
 func (s *Server) reach() ([]virtual.Reach, error) {
 	var list []virtual.Reach
 	for _, service := range []struct{ flag, inside, outside string }{
-		{"advertise", s.nodeURL(), s.localURL()}, {"s3-advertise", s.nodeS3(), s.platform.s3Local},
+		{"advertise", s.nodeURL(), s.nodeDoor()}, {"s3-advertise", s.nodeS3(), s.platform.s3Local},
 	} {
 		inside, err := addressOf(service.inside)
 		if err != nil {

@@ -101,7 +101,7 @@ func (s *Server) gate(next http.Handler) http.Handler {
 	if s.site == nil {
 		return next
 	}
-	return &auth.Gate{Rules: s.rules, Sources: []auth.Source{s.site, s.tokens}, Next: next}
+	return &auth.Gate{Rules: s.rules, Sources: []auth.Source{s.site, s.tokens}, SpeaksFor: s.speaksFor, Next: next}
 }
 
 // jobToken is what a job shows when it calls this server; empty where nobody is

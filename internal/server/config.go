@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"net/netip"
@@ -33,6 +34,12 @@ type Config struct {
 	S3Advertise string `mapstructure:"s3-advertise"`
 	LogLevel    string `mapstructure:"log-level"`
 	Auth        string `mapstructure:"auth"`
+
+	NodeListen     string   `mapstructure:"node-listen"`
+	NodeIdentity   string   `mapstructure:"node-identity"`
+	TrustedProxies []string `mapstructure:"trusted-proxies"`
+	Insecure       bool     `mapstructure:"insecure"`
+	proxies        []netip.Prefix
 
 	HSM   string `mapstructure:"hsm-url"`
 	PCS   string `mapstructure:"pcs-url"`
@@ -96,9 +103,13 @@ func declare(cmd *cobra.Command) {
 	f.String("data", "drover-data", "`DIR` for everything that is kept")
 	f.String("database", "", "`URL` of a PostgreSQL database (postgres://...); without it SQLite in the data directory")
 	f.String("peer-url", "", "`URL` by which other servers on the same PostgreSQL database reach this one (default: http:// and --listen)")
-	f.String("advertise", "", "`URL` by which nodes reach this server (default: http:// and --listen)")
+	f.String("advertise", "", "`URL` by which nodes reach this server (default: http:// and --node-listen, or --listen)")
 	f.String("s3-advertise", "", "`URL` by which nodes reach the embedded S3 (default: http:// and --s3-listen)")
 	f.String("auth", authToken, "whom to serve: token (requests have to show one), or none (everybody, on loopback alone)")
+	f.String("node-listen", "", "`HOST:PORT` for nodes alone: boot scripts, cloud-init and reports, and nothing else (default: they come to --listen)")
+	f.String("node-identity", byAny, "by what a node that reports is known: token (of its boot), address (in HSM), any, both or none")
+	f.StringSlice("trusted-proxies", []string{"127.0.0.0/8", "::1"}, "addresses and networks of proxies that are believed when they say who calls (X-Forwarded-For)")
+	f.Bool("insecure", false, "have nodes and administrators come to one address, although it is not loopback")
 	f.String("log-level", "info", "least that is logged: debug, info, warn or error")
 	for _, e := range (&Config{}).externals() {
 		f.String(e.flag, "", "`URL` of an external "+e.name+" to use instead of the embedded one, such as "+e.examples)
@@ -223,6 +234,9 @@ func (c *Config) check() error {
 	if err := c.checkAuth(); err != nil {
 		return err
 	}
+	if err := c.checkDoors(); err != nil {
+		return err
+	}
 	if err := c.Kafka.check(); err != nil {
 		return err
 	}
@@ -277,6 +291,9 @@ func (c *Config) checkPeers() (err error) {
 // find: that would show much later, in boot scripts.
 func (c *Config) checkListeners() error {
 	listens := map[string]string{"listen": c.Listen, "s3-listen": c.S3Listen}
+	if c.NodeListen != "" {
+		listens["node-listen"] = c.NodeListen
+	}
 	if c.S3Endpoint != "" {
 		delete(listens, "s3-listen")
 	}
@@ -287,8 +304,8 @@ func (c *Config) checkListeners() error {
 		}
 	}
 	switch {
-	case c.Advertise == "" && anyAddress(c.Listen):
-		return fault.New(fault.Invalid, "listen: %s is every address of this machine; say with advertise by which URL nodes reach it", c.Listen)
+	case c.Advertise == "" && anyAddress(cmp.Or(c.NodeListen, c.Listen)):
+		return fault.New(fault.Invalid, "listen: %s is every address of this machine; say with advertise by which URL nodes reach it", cmp.Or(c.NodeListen, c.Listen))
 	case c.S3Endpoint == "" && c.S3Advertise == "" && anyAddress(c.S3Listen):
 		return fault.New(fault.Invalid, "s3-listen: %s is every address of this machine; say with s3-advertise by which URL nodes reach it", c.S3Listen)
 	}

@@ -36,12 +36,14 @@ type door struct {
 	member    leadership // nil: there is no other
 	transport *http.Transport
 
+	vouch func(*http.Request) string // says that this server passed a request on
+
 	opened chan struct{} // closed once own is set
 	own    http.Handler
 }
 
-func newDoor() *door {
-	return &door{opened: make(chan struct{}),
+func newDoor(vouch func(*http.Request) string) *door {
+	return &door{vouch: vouch, opened: make(chan struct{}),
 		transport: &http.Transport{DialContext: (&net.Dialer{Timeout: 2 * time.Second}).DialContext, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}}
 }
 
@@ -150,7 +152,7 @@ func (d *door) pass(w http.ResponseWriter, r *http.Request, base string) (answer
 			p.SetURL(target)
 			p.Out.Host = p.In.Host
 			asCalled(p)
-			p.Out.Header.Set(passed, "drover")
+			p.Out.Header.Set(passed, d.vouch(p.Out))
 		},
 		ModifyResponse: func(resp *http.Response) error {
 			resp.Header.Del(requestID) // it is there already

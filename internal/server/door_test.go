@@ -43,7 +43,7 @@ func (l *saidLeader) say(id, url string) {
 // standby is a server that passes requests on.
 func standby(t *testing.T, leader string) (*httptest.Server, *door, *saidLeader) {
 	t.Helper()
-	d, who := newDoor(), &saidLeader{}
+	d, who := newDoor(func(*http.Request) string { return "drover" }), &saidLeader{}
 	who.say("leader", leader)
 	d.member = who
 	s := httptest.NewUnstartedServer(d)
@@ -236,7 +236,7 @@ func TestCallerIsTheSameByWayOfAnother(t *testing.T) {
 }
 
 func TestNobodyLeads(t *testing.T) {
-	d := newDoor()
+	d := newDoor(func(*http.Request) string { return "drover" })
 	for _, c := range []struct {
 		state lead.State
 		want  string

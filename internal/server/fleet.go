@@ -24,7 +24,7 @@ func (s *Server) openFleet(context.Context) error {
 		return nil
 	}
 	o := sim.Options{
-		Nodes: c.Simulate, ARMHalf: c.SimARM, Dir: filepath.Join(c.Data, "sim"), Gateway: s.localURL(), RunCommands: true,
+		Nodes: c.Simulate, ARMHalf: c.SimARM, Dir: filepath.Join(c.Data, "sim"), Gateway: s.nodeDoor(), Infrastructure: s.localURL(), RunCommands: true,
 		BootDelay: c.SimBootDelay, OnDelay: c.SimOnDelay, OffDelay: c.SimOffDelay, Now: s.now,
 		Characters: c.SimBMCs, Network: s.networkToken,
 	}

@@ -63,6 +63,8 @@ type platform struct {
 	consoles  consoles
 	// addresses know the nodes by IP address; nil with an external BSS.
 	addresses bos.Addresses
+	// boot knows nodes by the tokens of their boots; nil with an external BSS.
+	boot *bss.Service
 	// repositories are those that this server keeps.
 	repositories *vcs.Service
 }
@@ -145,7 +147,7 @@ func (s *Server) startBSS(ctx context.Context) {
 		ChainBase: s.nodeURL() + bssPrefix, CloudInitBase: s.nodeURL() + bssPrefix, RetrySleep: c.BootRetry, Now: s.now,
 		WakeOn: []string{hsm.ComponentsTable, hsm.ComponentEndpointsTable, hsm.EthernetInterfacesTable}})
 	bss.Register(s.api(bssPrefix, "BSS"), boot)
-	p.addresses = boot
+	p.addresses, p.boot = boot, boot
 	boot.Start(ctx)
 	s.onStop(boot.Stop)
 }

@@ -70,26 +70,29 @@ type Server struct {
 	grouped  bool                   // the fleets' HSM groups exist
 
 	listener net.Listener
-	site     *auth.Site // nil: nobody is asked for a token
-	tokens   *auth.Tokens
-	rules    *auth.Rules
-	agents   *v1.Service
-	door     *door
-	lease    *lead.Lease // nil on a database of its own
-	leads    time.Time   // since when
-	http     *http.Server
-	served   chan struct{} // closed when http has ended
-	stopping chan struct{}
-	working  context.Context // until it stops
-	stopWork context.CancelFunc
-	ready    atomic.Bool
-	stops    []func() // in the order of starting; Stop runs them backwards
+	// nodeListener is that of nodes; nil: they come to the other.
+	nodeListener net.Listener
+	site         *auth.Site // nil: nobody is asked for a token
+	tokens       *auth.Tokens
+	rules        *auth.Rules
+	agents       *v1.Service
+	door         *door
+	lease        *lead.Lease // nil on a database of its own
+	leads        time.Time   // since when
+	http         *http.Server
+	served       chan struct{} // closed when http has ended
+	stopping     chan struct{}
+	working      context.Context // until it stops
+	stopWork     context.CancelFunc
+	ready        atomic.Bool
+	stops        []func() // in the order of starting; Stop runs them backwards
 }
 
 // Start assembles and starts everything and returns when it answers. Whoever
 // called Start calls Stop; a failed Start has stopped what it started.
 func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
-	s := &Server{config: c, opts: o, now: time.Now, mux: http.NewServeMux(), hub: events.NewHub(), door: newDoor(), stopping: make(chan struct{}), rules: auth.NewRules(auth.Table)}
+	s := &Server{config: c, opts: o, now: time.Now, mux: http.NewServeMux(), hub: events.NewHub(), stopping: make(chan struct{}), rules: auth.NewRules(auth.Table)}
+	s.door = newDoor(s.vouch)
 	s.working, s.stopWork = context.WithCancel(context.WithoutCancel(ctx))
 	s.hub.NoResync = o.NoResync
 	s.registerMetrics()
@@ -112,6 +115,9 @@ func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 		return nil, fault.New(fault.Unavailable, "listen on %s: %w", c.Listen, err)
 	}
 	s.onStop(func() { s.listener.Close() })
+	if err := s.listenForNodes(); err != nil {
+		return nil, err
+	}
 	for _, step := range []func(context.Context) error{
 		s.join, s.openFleet, s.openVirtual, s.openStore, s.openAuth, s.startPlatform, s.startCFS, s.startBOS, s.serve, s.startFleets, s.announce,
 	} {
@@ -206,8 +212,9 @@ func (s *Server) listen() {
 	if s.http != nil {
 		return
 	}
-	crowd := newCrowd(crowdLimits, s.door, s.now)
-	s.http = &http.Server{Handler: named{next: crowd, log: slog.Default(), now: s.now}, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: unusedConnection, ConnState: crowd.connections.Note,
+	crowd := newCrowd(crowdLimits, believing{s.config.believed(), s.fromMember, sameOrigin(s.door)}, s.now)
+	outer := named{next: crowd, log: slog.Default(), now: s.now}
+	s.http = &http.Server{Handler: outer, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: unusedConnection, ConnState: crowd.connections.Note,
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
 	s.served = make(chan struct{})
 	go func() {
@@ -217,6 +224,7 @@ func (s *Server) listen() {
 		}
 	}()
 	s.onStop(s.closeListener)
+	s.serveNodes(nodesOnly{s.rules, outer}, s.http)
 }
 
 // closeListener ends what the door leads to; it may be called again.

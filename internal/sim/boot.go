@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,7 +54,7 @@ func (n *Node) bootTarget() string {
 // lease has HSM know the node's address, as the DHCP server sees to it.
 func (n *Node) lease(l *life, try int) {
 	server := n.agent(node.Identity{})
-	server.Bearer = n.fleet.opts.Network
+	server.Gateway, server.Bearer = cmp.Or(n.fleet.opts.Infrastructure, server.Gateway), n.fleet.opts.Network
 	err := server.LeaseAddress(l.ctx, n.MAC(), n.Address())
 	if err != nil && l.ctx.Err() == nil {
 		n.remark("will try again: " + err.Error())

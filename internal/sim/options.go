@@ -33,6 +33,9 @@ type Options struct {
 	// HTTP makes the nodes' calls: to the gateway, and to whatever the boot
 	// script names. Nil is a client of its own with a limited number of connections.
 	HTTP *http.Client
+	// Infrastructure is the base URL under which the DHCP server finds HSM; empty:
+	// Gateway.
+	Infrastructure string
 	// Network gives the token of the DHCP server, which has HSM know the nodes'
 	// addresses; nil: it shows none. Nodes themselves have none.
 	Network func(context.Context) (string, error)

@@ -69,6 +69,7 @@ type cluster struct {
 	binary  string     // of the server
 	fleet   *sim.Fleet // nil: the server simulates one itself
 	nodes   []string
+	tokenAt string   // the file with the administrator's token; empty: in the server's data directory
 	members *members // nil: there is one server
 	server  *exec.Cmd
 	ended   <-chan struct{} // closed when the server has
@@ -298,7 +299,10 @@ func (c *cluster) known() {
 
 // tokenFile is where the server keeps its administrator's token.
 func (c *cluster) tokenFile() string {
-	if c.members != nil {
+	switch {
+	case c.tokenAt != "":
+		return c.tokenAt
+	case c.members != nil:
 		return filepath.Join(c.members.each[0].data, "token")
 	}
 	return filepath.Join(c.dir, "data", "token")

@@ -17,8 +17,9 @@ type installed struct{ *inKubernetes }
 // The server's ports are those of the manifests; with the machine's network they
 // are the machine's.
 const (
-	installedPort   = 8080
-	installedS3Port = 8081
+	installedPort     = 8080
+	installedS3Port   = 8081
+	installedNodePort = 8083
 )
 
 // install applies what `drover kubernetes manifests` prints. There are no
@@ -28,7 +29,7 @@ const (
 func install(t *testing.T, nodes int) *installed {
 	t.Helper()
 	k := kubetest.New(t)
-	for _, port := range []int{installedPort, installedS3Port} {
+	for _, port := range []int{installedPort, installedS3Port, installedNodePort} {
 		l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
 		if err != nil {
 			t.Skipf("the server of the manifests needs the port %d of this machine: %v", port, err)
@@ -38,10 +39,11 @@ func install(t *testing.T, nodes int) *installed {
 	k.Import(os.Getenv("KUBERNETES_ARCHIVE"))
 	c := &installed{&inKubernetes{cluster: prepare(t, nil), k8s: k}}
 	c.listen, c.s3 = fmt.Sprintf("127.0.0.1:%d", installedPort), fmt.Sprintf("127.0.0.1:%d", installedS3Port)
+	c.tokenAt = filepath.Join(c.dir, "volume", "token")
 	c.fleetOf(nodes)
 	c.kubectlWith(c.volume(), "apply", "-f", "-")
 	args := []string{"kubernetes", "manifests", "--namespace", sessionsNamespace, "--image", os.Getenv("KUBERNETES_IMAGE"), "--image-pull-policy", "Never",
-		"--host-network", "--sessions-host-network", "--storage-size", "1Gi", "--advertise", c.url(), "--s3-advertise", "http://" + c.s3}
+		"--host-network", "--sessions-host-network", "--storage-size", "1Gi", "--advertise", fmt.Sprintf("http://127.0.0.1:%d", installedNodePort), "--s3-advertise", "http://" + c.s3}
 	for _, option := range append(c.cluster.flags, "--kubernetes-gateway", c.url(), "--kubernetes-requests", "cpu=100m,memory=128Mi") {
 		if name, is := strings.CutPrefix(option, "--"); is {
 			args = append(args, "--option", "--"+name)

@@ -118,6 +118,9 @@ func (l *cluster) discover(ctx context.Context) (Cost, error) {
 		}
 		l.api = httpapi.NewClient("Drover", url, nil)
 		l.api.HTTP.Timeout = 10 * time.Minute
+		if token, err := os.ReadFile(filepath.Join(data, "token")); err == nil { // older builds have none
+			l.api.Header = http.Header{"Authorization": {"Bearer " + strings.TrimSpace(string(token))}}
+		}
 		if l.fleet, err = start(l.Binary, l.dir, "simulate", "--nodes", fmt.Sprint(l.Nodes), "--gateway", url, "--listen", "", "--run-commands=false",
 			"--data", filepath.Join(l.dir, "fleet"), "--boot-delay", "0s", "--on-delay", "0s", "--off-delay", "0s"); err != nil {
 			return err

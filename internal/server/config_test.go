@@ -145,7 +145,7 @@ func TestRefusedConfigurationsNameTheKey(t *testing.T) {
 		t.Errorf("text for a number: %v", err)
 	}
 	t.Setenv("DROVER_SIMULATE", "0")
-	if _, err := loaded(t, "--listen", "0.0.0.0:8080", "--advertise", "http://admin:8080"); err != nil {
+	if _, err := loaded(t, "--listen", "0.0.0.0:8080", "--node-listen", "0.0.0.0:8083", "--advertise", "http://admin:8083"); err != nil {
 		t.Error(err)
 	}
 }

@@ -74,7 +74,7 @@ func (s *spec) configure(c *v1.ConfigFile) {
 		Env: []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/" + dataDir,
 			"DROVER_DATA=/" + dataDir, "LANG=C.UTF-8"},
 		Volumes:      map[string]struct{}{"/" + dataDir: {}},
-		ExposedPorts: map[string]struct{}{"8080/tcp": {}, "8081/tcp": {}},
+		ExposedPorts: map[string]struct{}{"8080/tcp": {}, "8081/tcp": {}, "8083/tcp": {}},
 		StopSignal:   "SIGTERM",
 		Labels: map[string]string{
 			"org.opencontainers.image.title":       "drover",

@@ -31,10 +31,10 @@ func TestManifestsAreTheChart(t *testing.T) {
 		objects int
 	}{
 		"defaults": {[]string{"--image", "r/d:1"}, map[string]any{"image": "r/d:1"}, 8},
-		"all": {[]string{"--image", "r/d:1", "--image-pull-policy", "Always", "--image-pull-secret", "pull", "--advertise", "http://10.1.0.1:8080",
+		"all": {[]string{"--image", "r/d:1", "--image-pull-policy", "Always", "--image-pull-secret", "pull", "--advertise", "http://10.1.0.1:8083",
 			"--s3-advertise", "http://10.1.0.1:8081", "--service-type", "LoadBalancer", "--host-network", "--sessions-host-network",
 			"--storage-size", "1Ti", "--storage-class", "fast", "--secret", "other", "--option", "--max-sessions=50", "--option", "--log-level=debug"},
-			map[string]any{"image": "r/d:1", "imagePullPolicy": "Always", "imagePullSecret": "pull", "advertise": "http://10.1.0.1:8080",
+			map[string]any{"image": "r/d:1", "imagePullPolicy": "Always", "imagePullSecret": "pull", "advertise": "http://10.1.0.1:8083",
 				"s3Advertise": "http://10.1.0.1:8081", "serviceType": "LoadBalancer", "hostNetwork": true, "sessionsHostNetwork": true,
 				"storageSize": "1Ti", "storageClass": "fast", "secret": "other", "options": []any{"--max-sessions=50", "--log-level=debug"}}, 8},
 		"no secret, no namespace": {[]string{"--image", "r/d:1", "--secret", "", "--create-namespace=false"},

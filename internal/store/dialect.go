@@ -28,6 +28,8 @@ type dialect interface {
 	insert(ctx context.Context, conn connection, table string, columns []string, rows [][]any, onConflict string) error
 	// duplicate tells whether err says that a row exists already.
 	duplicate(err error) bool
+	// away tells whether err says that the database does not answer for now.
+	away(err error) bool
 	// refused tells whether err says that a value can never be stored.
 	refused(err error) bool
 	// fits tells whether a key or the value of a column can be stored.

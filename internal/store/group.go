@@ -74,9 +74,9 @@ func (g *group) run(ctx context.Context, do func(ctx context.Context) error) err
 		return err
 	}
 	if err := g.part(context.WithoutCancel(ctx), m, do); err != nil {
-		return err
+		return g.db.told(err)
 	}
-	return <-m.ended
+	return g.db.told(<-m.ended)
 }
 
 func (g *group) isUnsure() error {

@@ -247,7 +247,7 @@ func failed(db *DB, what, table string, err error) error {
 	if db.dialect.refused(err) {
 		return fault.New(fault.Invalid, "%s %s: %w", what, table, err)
 	}
-	return fmt.Errorf("%s %s: %w", what, table, err)
+	return db.told(fmt.Errorf("%s %s: %w", what, table, err))
 }
 
 func (t *Table[T]) notFound(key string) error {

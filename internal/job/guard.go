@@ -83,6 +83,9 @@ func attended(jobs string) bool {
 	return err == nil && lock.Type != unix.F_UNLCK
 }
 
+// errNoPlace is why a job ends whose time Limit has told.
+var errNoPlace = errors.New("the job's server no longer leads, or has gone: another server on the database may have its place")
+
 // guard looks after a job while it runs.
 type guard struct {
 	Plan
@@ -118,7 +121,7 @@ func (g *guard) watch(ctx context.Context, stop <-chan struct{}) error {
 		case g.gone():
 			return fmt.Errorf("the job's directory %s is gone", g.Dir)
 		case overdue(jobs, time.Now()):
-			return errors.New("the job's server no longer leads, or has gone: another server on the database may have its place")
+			return errNoPlace
 		case attended(jobs):
 			seen = time.Now()
 		case time.Since(seen) >= g.Orphan:

@@ -67,7 +67,11 @@ func Supervise(ctx context.Context, p Plan) error {
 		exit, err := s.step(guarded, name)
 		if err != nil {
 			result.Phase, result.Step, result.Exit = Failed, name, exit
-			result.Message = s.message(name, cmp.Or(release(), err))
+			why := release()
+			result.Message = s.message(name, cmp.Or(why, err))
+			if errors.Is(why, errNoPlace) { // nothing was wrong with it
+				result.Phase = Lost
+			}
 			break
 		}
 	}

@@ -122,14 +122,14 @@ func TestJobEndsAtTheTimeThatItIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	nothingLeft(t, id)
-	if s := b.until(id, job.Failed); !strings.Contains(s.Message, "no longer leads") {
+	if s := b.until(id, job.Lost); !strings.Contains(s.Message, "no longer leads") {
 		t.Errorf("%+v", s)
 	}
 	late := id + "-late"
 	if err := b.Start(job.Spec{ID: late}, how("daemon")); err != nil {
 		t.Fatal(err)
 	}
-	if s := b.until(late, job.Failed); !strings.Contains(s.Message, "no longer leads") {
+	if s := b.until(late, job.Lost); !strings.Contains(s.Message, "no longer leads") {
 		t.Errorf("a job that starts too late: %+v", s)
 	}
 	if err := job.Limit(b.cfg.Dir, time.Time{}); err != nil {

@@ -61,8 +61,10 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // segment is one of the path, counted from its end.
 func segment(path string, n int) string {
-	all := strings.Split(path, "/")
-	return all[len(all)-n]
+	for ; n > 1; n-- {
+		path = path[:strings.LastIndexByte(path, '/')]
+	}
+	return path[strings.LastIndexByte(path, '/')+1:]
 }
 
 // who makes the request; nil if it does not say.

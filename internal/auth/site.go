@@ -1,20 +1,21 @@
 package auth
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base32"
 	"encoding/base64"
 	"strings"
-
-	"context"
 )
 
 // Site is the secret of a site, of which the tokens that need no record are
 // made: that of the server's own machine, and those of jobs.
 type Site struct {
 	secret []byte
+	local  string   // Token
+	admin  Identity // whose it is
 	// Alive tells whether a job still runs: its token ends with it. It is set
 	// before the first request.
 	Alive func(ctx context.Context, kind Kind, id string) bool
@@ -24,7 +25,11 @@ type Site struct {
 const SiteSecretBytes = 32
 
 // NewSite is the site with the secret.
-func NewSite(secret []byte) *Site { return &Site{secret: secret} }
+func NewSite(secret []byte) *Site {
+	s := &Site{secret: secret, admin: Identity{Name: "the administrator of the server's machine", Role: Administrator}}
+	s.local = localPrefix + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(s.mac("local")))
+	return s
+}
 
 // The beginnings of tokens.
 const (
@@ -40,9 +45,7 @@ func (s *Site) mac(text string) []byte {
 }
 
 // Token is the administrator's that the server keeps in its data directory.
-func (s *Site) Token() string {
-	return localPrefix + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(s.mac("local")))
-}
+func (s *Site) Token() string { return s.local }
 
 // JobToken is that of a job, while it is alive.
 func (s *Site) JobToken(kind Kind, id string) string {
@@ -64,8 +67,8 @@ func (s *Site) Vouches(from, word string) bool {
 // Identify implements Source.
 func (s *Site) Identify(ctx context.Context, token string) (*Identity, error) {
 	if strings.HasPrefix(token, localPrefix) {
-		if subtle.ConstantTimeCompare([]byte(token), []byte(s.Token())) == 1 {
-			return &Identity{Name: "the administrator of the server's machine", Role: Administrator}, nil
+		if subtle.ConstantTimeCompare([]byte(token), []byte(s.local)) == 1 {
+			return &s.admin, nil
 		}
 		return nil, refused("it is not this server's: expected what is in the file `token` of its data directory")
 	}

@@ -66,15 +66,14 @@ func (c *inKubernetes) imageJobs() {
 		c.kill()
 		c.start()
 	})
-	c.act("jobs of IMS are Jobs, of which records are here", func() {
-		if names := c.kubectl("get", "jobs", "-n", sessionsNamespace, "-l", "app.kubernetes.io/name=cray-ims-job", "-o", "name"); strings.Count(names, "job.batch/") != 2 {
-			c.t.Errorf("Jobs: %q", names)
+	c.act("the session's job of IMS was a Job, whose records are here", func() {
+		session := c.object("cfs", "v3", "sessions", "describe", "imagein-pods")["status"].(map[string]any)["session"].(map[string]any)
+		id, _ := session["ims_job"].(string)
+		if app := c.kubectl("get", "job", id, "-n", sessionsNamespace, "-o", `jsonpath={.metadata.labels.app\.kubernetes\.io/name}`); app != "cray-ims-job" {
+			c.t.Errorf("the Job %s is of %q", id, app)
 		}
-		for _, j := range c.list("ims", "jobs", "list") {
-			id := j["id"].(string)
-			if steps := c.stepsOf(id); j["status"] == "success" && !strings.Contains(steps, `"upload"`) {
-				c.t.Errorf("steps of %s: %s", id, steps)
-			}
+		if steps := c.stepsOf(id); !strings.Contains(steps, `"upload"`) {
+			c.t.Errorf("steps of %s: %s", id, steps)
 		}
 	})
 	c.act("a job of IMS whose pod lacks the tools", func() {

@@ -32,7 +32,7 @@ const (
 // Identity is who makes a request.
 type Identity struct {
 	Name   string
-	Role   Role
+	Role   Role   // empty: none that is known here
 	Tenant string // of a TenantAdmin
 	Kind   Kind   // of a Job
 }

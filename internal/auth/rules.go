@@ -48,6 +48,8 @@ func (i *Identity) what() string {
 	switch i.Role {
 	case Job:
 		return "a job (" + string(i.Kind) + ")"
+	case "":
+		return "in no role that is known here"
 	case TenantAdmin:
 		return "administrator of tenant " + i.Tenant
 	}

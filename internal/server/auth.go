@@ -101,7 +101,11 @@ func (s *Server) gate(next http.Handler) http.Handler {
 	if s.site == nil {
 		return next
 	}
-	return &auth.Gate{Rules: s.rules, Sources: []auth.Source{s.site, s.tokens}, SpeaksFor: s.speaksFor, Next: next}
+	sources := []auth.Source{s.site, s.tokens}
+	if s.config.OIDC.Issuer != "" {
+		sources = append(sources, s.provider())
+	}
+	return &auth.Gate{Rules: s.rules, Sources: sources, SpeaksFor: s.speaksFor, Next: next}
 }
 
 // jobToken is what a job shows when it calls this server; empty where nobody is

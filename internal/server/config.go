@@ -35,6 +35,8 @@ type Config struct {
 	LogLevel    string `mapstructure:"log-level"`
 	Auth        string `mapstructure:"auth"`
 
+	OIDC OIDC `mapstructure:",squash"`
+
 	NodeListen     string   `mapstructure:"node-listen"`
 	NodeIdentity   string   `mapstructure:"node-identity"`
 	TrustedProxies []string `mapstructure:"trusted-proxies"`
@@ -106,6 +108,7 @@ func declare(cmd *cobra.Command) {
 	f.String("advertise", "", "`URL` by which nodes reach this server (default: http:// and --node-listen, or --listen)")
 	f.String("s3-advertise", "", "`URL` by which nodes reach the embedded S3 (default: http:// and --s3-listen)")
 	f.String("auth", authToken, "whom to serve: token (requests have to show one), or none (everybody, on loopback alone)")
+	declareOIDC(f)
 	f.String("node-listen", "", "`HOST:PORT` for nodes alone: boot scripts, cloud-init and reports, and nothing else (default: they come to --listen)")
 	f.String("node-identity", byAny, "by what a node that reports is known: token (of its boot), address (in HSM), any, both or none")
 	f.StringSlice("trusted-proxies", []string{"127.0.0.0/8", "::1"}, "addresses and networks of proxies that are believed when they say who calls (X-Forwarded-For)")
@@ -232,6 +235,9 @@ func (c *Config) check() error {
 		return err
 	}
 	if err := c.checkAuth(); err != nil {
+		return err
+	}
+	if err := c.OIDC.check(); err != nil {
 		return err
 	}
 	if err := c.checkDoors(); err != nil {

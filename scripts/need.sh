@@ -5,7 +5,7 @@
 # ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root);
 # likewise boto3, aws and s3cmd: need.sh s3-clients, and what checks a Redfish
 # service: need.sh redfish; kiwi-ng: need.sh kiwi; ARA with an Ansible: need.sh ara;
-# the jars of Apache Kafka, by Maven: need.sh kafka; and the programs of
+# the jars of Apache Kafka, by Maven: need.sh kafka; Keycloak: need.sh keycloak; and the programs of
 # Kubernetes, which are built: need.sh kubernetes
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,6 +15,7 @@ clients=""
 kiwi=""
 ara=""
 kafka=""
+keycloak=""
 kubernetes=""
 
 missing=""
@@ -49,6 +50,7 @@ for need in "$@"; do
 	s3-clients) want python3-venv python3 -c 'import ensurepip'; want rclone command -v rclone; clients=yes ;;
 	ara) want python3-venv python3 -c 'import ensurepip'; ara=yes ;;
 	kafka) want default-jre-headless command -v java; want maven command -v mvn; kafka=yes ;;
+	keycloak) want default-jre-headless command -v java; want maven command -v mvn; want unzip command -v unzip; keycloak=yes ;;
 	kubernetes)
 		want containerd command -v containerd; want runc command -v runc; want etcd-server command -v etcd
 		want containernetworking-plugins test -x /usr/lib/cni/bridge
@@ -89,4 +91,5 @@ done
 [ -z "$kiwi" ] || "$here/kiwi.sh"
 [ -z "$ara" ] || "$here/ara.sh"
 [ -z "$kafka" ] || "$here/kafka.sh"
+[ -z "$keycloak" ] || "$here/keycloak.sh"
 [ -z "$kubernetes" ] || "$here/kubernetes.sh"

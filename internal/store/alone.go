@@ -23,14 +23,9 @@ const (
 // Use is what each connection begins with, those of a DB and others that work
 // beside it. It fails while somebody is Alone with the database.
 func Use(ctx context.Context, conn *pgx.Conn) error {
-	got := false
-	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock_shared($1, "+lockName+")", lockSpace).Scan(&got); err != nil {
-		return fmt.Errorf("lock the database: %w", err)
-	}
-	if !got {
+	return lock(ctx, conn, "pg_try_advisory_lock_shared", func() error {
 		return fault.New(fault.Conflict, "the database is being copied by `drover migrate`: start again when that has ended")
-	}
-	return nil
+	})
 }
 
 // leaves is how long the connections of a process that was killed may take to
@@ -40,17 +35,25 @@ const leaves = 3 * time.Second
 // Alone makes conn the only user of the database until it is closed: Open fails
 // meanwhile. While others use it, it returns a fault.Conflict that names them.
 func Alone(ctx context.Context, conn *pgx.Conn) error {
+	return lock(ctx, conn, "pg_try_advisory_lock", func() error {
+		return fault.New(fault.Conflict, "the database is in use: stop every server on it first (%s)", users(ctx, conn))
+	})
+}
+
+// lock takes the lock by the function, or gives refused's error once who has it has
+// had the time to leave. It is tried again and again: to wait in PostgreSQL would keep
+// new connections of who uses the database waiting too.
+func lock(ctx context.Context, conn *pgx.Conn, function string, refused func() error) error {
 	for deadline := time.Now().Add(leaves); ; {
 		got := false
-		// Tried again and again: to wait in the server would keep new connections of who uses the database waiting too.
-		if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, "+lockName+")", lockSpace).Scan(&got); err != nil {
+		if err := conn.QueryRow(ctx, "SELECT "+function+"($1, "+lockName+")", lockSpace).Scan(&got); err != nil {
 			return fmt.Errorf("lock the database: %w", err)
 		}
 		if got {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fault.New(fault.Conflict, "the database is in use: stop every server on it first (%s)", users(ctx, conn))
+			return refused()
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):

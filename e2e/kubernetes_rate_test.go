@@ -23,7 +23,7 @@ func TestManySessionsInKubernetes(t *testing.T) {
 	c.begin("--kubernetes-requests", "cpu=10m,memory=64Mi", "--max-sessions", strconv.Itoa(manySessions))
 	before, start := c.processorTime(), time.Now()
 	for n := range manySessions {
-		resp, err := http.Post(c.url()+"/apis/cfs/v3/sessions", "application/json",
+		resp, err := c.http().Post(c.url()+"/apis/cfs/v3/sessions", "application/json",
 			strings.NewReader(fmt.Sprintf(`{"name":"many-%d","configuration_name":"nothing"}`, n)))
 		if err != nil {
 			t.Fatal(err)

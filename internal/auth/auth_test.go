@@ -23,7 +23,7 @@ var (
 	operator = &Identity{Name: "otto", Role: Operator}
 	tenant   = &Identity{Name: "tina", Role: TenantAdmin, Tenant: "vcluster-blue"}
 	admin    = &Identity{Name: "ada", Role: Administrator}
-	session  = &Identity{Name: "session s", Role: Job, Kind: Session}
+	session  = &Identity{Name: "session s", Role: Job, Kind: Session, ID: "s"}
 	agent    = &Identity{Name: "agent a", Role: Job, Kind: Agent}
 	git      = &Identity{Name: "git", Role: Job, Kind: Git}
 )
@@ -47,6 +47,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"PATCH /apis/bos/v1/session/i/status/a":                        {operator, admin, agent},
 		"POST /apis/cfs/v3/sessions":                                   {operator, admin},
 		"PATCH /apis/cfs/v3/components/x1000c0s0b0n0":                  {nobody, operator, admin, session, agent},
+		"PATCH /apis/cfs/v3/sessions/s":                                {operator, admin, session},
+		"DELETE /apis/cfs/v3/sessions/s":                               {operator, admin},
 		"PUT /apis/cfs/v3/configurations/c":                            {operator, admin},
 		"POST /apis/cfs/v3/sources":                                    {admin},
 		"PATCH /apis/cfs/v2/options":                                   {admin},
@@ -167,7 +169,7 @@ func (f fixed) Identify(_ context.Context, token string) (*Identity, error) { re
 
 func TestGateAnswersBeforeTheServices(t *testing.T) {
 	var seen *http.Request
-	gate := &Gate{Rules: NewRules(Table), Sources: []Source{fixed{"o": operator, "t": tenant}},
+	gate := &Gate{Rules: NewRules(Table), Sources: []Source{fixed{"o": operator, "t": tenant, "s": session}},
 		Next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r })}
 	ask := func(method, path string, header ...string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(method, path, nil)
@@ -205,6 +207,12 @@ func TestGateAnswersBeforeTheServices(t *testing.T) {
 	}
 	if w := ask("POST", sessions, "Authorization", "Bearer t", TenantHeader, "vcluster-red"); w.Code != 403 {
 		t.Error(w.Code, w.Body)
+	}
+	if w := ask("PATCH", "/apis/cfs/v3/sessions/s", "Authorization", "Bearer s"); w.Code != 200 {
+		t.Error(w.Code, w.Body)
+	}
+	if w := ask("PATCH", "/apis/cfs/v3/sessions/other", "Authorization", "Bearer s"); w.Code != 403 {
+		t.Error("a job changes another session:", w.Code)
 	}
 	if w := ask("GET", "/livez", "Authorization", "Bearer x"); w.Code != 200 {
 		t.Error("probes are not asked for tokens:", w.Code)

@@ -46,6 +46,9 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = rule.Allows(who)
 	}
+	if err == nil && rule.Own && who.Role == Job && segment(r.URL.Path, 1) != who.ID {
+		err = fault.New(fault.Forbidden, "%s speaks for itself alone, not for %s", who.Name, segment(r.URL.Path, 1))
+	}
 	if err == nil && who != nil && who.Role == TenantAdmin {
 		err = within(r, who.Tenant)
 	}

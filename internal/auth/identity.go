@@ -35,6 +35,7 @@ type Identity struct {
 	Role   Role   // empty: none that is known here
 	Tenant string // of a TenantAdmin
 	Kind   Kind   // of a Job
+	ID     string // of a Job: its session's
 }
 
 // Right is what an operation takes.

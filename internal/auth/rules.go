@@ -25,6 +25,8 @@ type Rule struct {
 	Tenant bool
 	// Jobs are the kinds of jobs that need it.
 	Jobs []Kind
+	// Own: a job may use it for its own session alone, whose name the path ends with.
+	Own bool
 }
 
 // Allows tells whether who, nil for somebody unknown, may use operations of the

@@ -88,5 +88,5 @@ func (s *Site) Identify(ctx context.Context, token string) (*Identity, error) {
 	case kind != Git && (s.Alive == nil || !s.Alive(ctx, kind, string(id))):
 		return nil, refused("the job has ended")
 	}
-	return &Identity{Name: string(kind) + " " + string(id), Role: Job, Kind: kind}, nil
+	return &Identity{Name: string(kind) + " " + string(id), Role: Job, Kind: kind, ID: string(id)}, nil
 }

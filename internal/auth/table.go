@@ -49,6 +49,7 @@ var Table = []Rule{
 	{Methods: "PATCH", Path: "/apis/cfs/{version}/components/{id}", Right: Configure, Node: true, Subject: 1, Jobs: all},
 	{Methods: change, Path: "/apis/cfs/{version}/configurations/**", Right: Configure},
 	{Methods: change, Path: "/apis/cfs/{version}/sessions/**", Right: Configure},
+	{Methods: "PATCH", Path: "/apis/cfs/{version}/sessions/{name}", Right: Configure, Jobs: sessions, Own: true},
 	{Methods: change, Path: "/apis/cfs/{version}/sources/**", Right: Settings},
 	{Methods: "PATCH", Path: "/apis/cfs/{version}/options", Right: Settings},
 

@@ -3,6 +3,7 @@ package server
 import (
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,12 +20,18 @@ func lockData(dir string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "data directory: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fault.New(fault.Conflict, "data directory %s is in use by another server", dir)
+	for deadline := time.Now().Add(lockPatience); unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			f.Close()
+			return nil, fault.New(fault.Conflict, "data directory %s is in use by another server", dir)
+		}
 	}
 	return func() { f.Close() }, nil
 }
+
+// lockPatience is how long the lock of a server that was killed may outlive it: a
+// program that it was starting has its files until that runs.
+const lockPatience = 2 * time.Second
 
 // dataHolds is what there may be in a data directory besides the database.
 var dataHolds = map[string]string{

@@ -80,11 +80,11 @@ func (d *door) readyz(w http.ResponseWriter) {
 	if d.member != nil {
 		s, _ := d.member.State()
 		switch {
+		case s.Leader.URL != "" && !s.Leading: // though this one may be too old to lead
+			fmt.Fprintln(w, "ok, by way of", s.Leader.URL)
+			return
 		case s.Err != nil:
 			httpapi.WriteProblem(w, fault.New(fault.Unavailable, "not ready: %w", s.Err))
-			return
-		case s.Leader.URL != "" && !s.Leading:
-			fmt.Fprintln(w, "ok, by way of", s.Leader.URL)
 			return
 		}
 	}

@@ -40,6 +40,13 @@ func (l *saidLeader) say(id, url string) {
 	l.changed = make(chan struct{})
 }
 
+// doubt has it say why it does not lead itself.
+func (l *saidLeader) doubt(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state.Err = err
+}
+
 // standby is a server that passes requests on.
 func standby(t *testing.T, leader string) (*httptest.Server, *door, *saidLeader) {
 	t.Helper()
@@ -90,7 +97,7 @@ func TestStandbyPassesRequestsOn(t *testing.T) {
 	seen := make(chan *http.Request, 1)
 	leader := httptest.NewServer(answering("leader", seen))
 	defer leader.Close()
-	s, d, _ := standby(t, leader.URL)
+	s, d, who := standby(t, leader.URL)
 	if status, text := answer(t, "POST", s.URL+"/apis/bos/v2/sessions?a=b"); status != 200 || text != "leader" {
 		t.Errorf("%d %s", status, text)
 	}
@@ -100,6 +107,10 @@ func TestStandbyPassesRequestsOn(t *testing.T) {
 	}
 	if status, text := answer(t, "GET", s.URL+"/readyz"); status != 200 || !strings.Contains(text, leader.URL) {
 		t.Errorf("readyz: %d %s", status, text)
+	}
+	who.doubt(errors.New("too old to lead"))
+	if status, text := answer(t, "GET", s.URL+"/readyz"); status != 200 || !strings.Contains(text, leader.URL) {
+		t.Errorf("readyz of one that may not lead: %d %s", status, text)
 	}
 	d.open(answering("own", nil))
 	if _, text := answer(t, "GET", s.URL+"/apis/bos"); text != "own" {

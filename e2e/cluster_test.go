@@ -187,9 +187,9 @@ func (c *cluster) start() {
 	data := filepath.Join(c.dir, "data")
 	c.server = exec.Command(c.binary, append([]string{"serve", "--listen", c.listen, "--s3-listen", c.s3, "--data", data,
 		"--poll-power", "2s"}, c.flags...)...)
-	c.server.Stdout, c.server.Stderr = c.log, c.log
+	c.server.Stdout, c.server.Stderr, c.server.Env = c.log, c.log, c.serverEnv()
 	if asJSON[c.t.Name()] {
-		c.server.Env = append(os.Environ(), "DROVER_LOCAL_JSON=1")
+		c.server.Env = append(c.server.Env, "DROVER_LOCAL_JSON=1")
 	}
 	os.Remove(filepath.Join(data, "url"))
 	if err := c.server.Start(); err != nil {
@@ -312,6 +312,10 @@ func (c *cluster) tokenFile() string {
 func (c *cluster) clientEnv() []string {
 	return append(os.Environ(), "DROVER_SERVER="+c.url(), "HOME="+c.dir, "CRAY_CONFIG_DIR="+c.dir, auth.TokenFileVariable+"="+c.tokenFile())
 }
+
+// serverEnv is the environment of servers, which leave word of their tokens in the
+// test's directory and not in the home of whoever runs it.
+func (c *cluster) serverEnv() []string { return append(os.Environ(), "XDG_CONFIG_HOME="+c.dir) }
 
 func (c *cluster) token(context.Context) (string, error) {
 	text, err := os.ReadFile(c.tokenFile())

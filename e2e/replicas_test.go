@@ -99,7 +99,7 @@ func (m *members) start() {
 // launch starts a server and waits until it answers.
 func (m *members) launch(name string, one *member) {
 	m.c.t.Helper()
-	one.cmd.Stdout, one.cmd.Stderr = m.c.log, m.c.log
+	one.cmd.Stdout, one.cmd.Stderr, one.cmd.Env = m.c.log, m.c.log, m.c.serverEnv()
 	if err := one.cmd.Start(); err != nil {
 		m.c.t.Fatal(err)
 	}

@@ -240,12 +240,18 @@ func TestCommandsFindTheTokenOfAServerOfTheSameUser(t *testing.T) {
 	if got, err := Find(getenv, "http://127.0.0.1:8080"); err != nil || got != "" {
 		t.Errorf("of a server that has ended: %q, %v", got, err)
 	}
+	if _, err := PointTo(getenv, "http://127.0.0.1:8081", filepath.Join(home, "deleted", "token")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Find(getenv, "http://127.0.0.1:8081"); err != nil || got != "" {
+		t.Errorf("of a server that was killed, and its data directory deleted: %q, %v", got, err)
+	}
 	env[TokenFileVariable] = file
 	if got, err := Find(getenv, "http://boot:8080"); err != nil || got != "drover-local-x" {
 		t.Errorf("%q, %v", got, err)
 	}
 	env[TokenFileVariable] = filepath.Join(home, "none")
-	if _, err := Find(getenv, "http://boot:8080"); err == nil {
-		t.Error("a file that is not there is no error")
+	if _, err := Find(getenv, "http://boot:8080"); err == nil || !strings.Contains(err.Error(), TokenFileVariable) {
+		t.Errorf("a file that is not there: %v", err)
 	}
 }

@@ -81,7 +81,7 @@ func (g *Gate) who(r *http.Request) (*Identity, error) {
 			return who, err
 		}
 	}
-	return nil, refused("it is of no kind that is taken here")
+	return nil, refused("it is of no kind that is taken here; `drover auth tokens create` makes one that is")
 }
 
 // credentials are a bearer token, or one in place of a password: browsers and git

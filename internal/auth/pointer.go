@@ -37,7 +37,8 @@ func PointTo(getenv func(string) string, server, file string) (forget func(), er
 // environment names, or of a server of this user. It is empty if there is neither.
 func Find(getenv func(string) string, server string) (string, error) {
 	file := getenv(TokenFileVariable)
-	if file == "" {
+	named := file != ""
+	if !named {
 		pointer, err := pointerTo(getenv, server)
 		if err != nil {
 			return "", nil //nolint:nilerr // without a home there are no pointers
@@ -52,7 +53,12 @@ func Find(getenv func(string) string, server string) (string, error) {
 		file = strings.TrimSpace(string(text))
 	}
 	text, err := os.ReadFile(file)
-	if err != nil {
+	switch {
+	case err != nil && named:
+		return "", fmt.Errorf("file that %s names: %w", TokenFileVariable, err)
+	case errors.Is(err, os.ErrNotExist):
+		return "", nil // a server that was killed could not take its pointer away
+	case err != nil:
 		return "", fmt.Errorf("token of the server at %s: %w", server, err)
 	}
 	return strings.TrimSpace(string(text)), nil
@@ -72,9 +78,14 @@ func pointerTo(getenv func(string) string, server string) (string, error) {
 		}
 		dir = filepath.Join(home, ".config")
 	}
-	host := strings.ToLower(u.Host)
-	if port, local := strings.CutPrefix(host, "localhost"); local {
-		host = "127.0.0.1" + port
+	return filepath.Join(dir, "drover", "servers", strings.NewReplacer(":", "_", "/", "_").Replace(Host(u.Host))), nil
+}
+
+// Host is the form of HOST:PORT by which servers are told apart: localhost is 127.0.0.1.
+func Host(host string) string {
+	host = strings.ToLower(host)
+	if name, port, _ := strings.Cut(host, ":"); name == "localhost" {
+		return strings.TrimSuffix("127.0.0.1:"+port, ":")
 	}
-	return filepath.Join(dir, "drover", "servers", strings.NewReplacer(":", "_", "/", "_").Replace(host)), nil
+	return host
 }

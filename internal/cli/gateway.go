@@ -52,7 +52,7 @@ func (a *app) gateway(s *session, g *globals) (*gateway, error) {
 		gw.token, err = foundToken(a.Getenv, gw.base)
 		return gw, err
 	}
-	if gw.token != nil && named == "" && strings.HasPrefix(gw.base, "http:") {
+	if gw.token != nil && named == "" && configured != "" && strings.HasPrefix(gw.base, "http:") {
 		return nil, usageError("You've configured your cray hostname with http. Please reconfigure for https.")
 	}
 	if gw.token != nil && gw.verbose > 2 {

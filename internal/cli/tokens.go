@@ -96,7 +96,7 @@ func (a *app) gitCredential() *cobra.Command {
 				return errors.Join(err, lines.Err())
 			}
 			at, err := url.Parse(s.gateway.base)
-			if args[0] != "get" || err != nil || s.gateway.token == nil || asked["protocol"] != at.Scheme || asked["host"] != at.Host {
+			if args[0] != "get" || err != nil || s.gateway.token == nil || asked["protocol"] != at.Scheme || auth.Host(asked["host"]) != auth.Host(at.Host) {
 				return nil // it is for another helper to know
 			}
 			_, err = fmt.Fprintf(a.Stdout, "username=drover\npassword=%s\n", s.gateway.token.AccessToken)

@@ -43,6 +43,8 @@ var dataHolds = map[string]string{
 	"image-cache":         "what recipes were built of",
 	"repositories":        "mirrors of git repositories",
 	"vcs":                 "git repositories",
+	"token":               "the administrator's token",
+	"member":              "this server's name among several on one database",
 	"trust":               "the SSH certificate authority",
 	"sim":                 "the simulated fleet",
 	"virtual":             "the virtual fleet",

@@ -86,6 +86,9 @@ func (d *door) readyz(w http.ResponseWriter) {
 		case s.Err != nil:
 			httpapi.WriteProblem(w, fault.New(fault.Unavailable, "not ready: %w", s.Err))
 			return
+		case s.Leader.ID == "":
+			httpapi.WriteProblem(w, fault.New(fault.Unavailable, "not ready: no server leads yet"))
+			return
 		}
 	}
 	httpapi.WriteProblem(w, fault.New(fault.Unavailable, "not ready: still starting"))

@@ -112,6 +112,10 @@ func TestStandbyPassesRequestsOn(t *testing.T) {
 	if status, text := answer(t, "GET", s.URL+"/readyz"); status != 200 || !strings.Contains(text, leader.URL) {
 		t.Errorf("readyz of one that may not lead: %d %s", status, text)
 	}
+	who.say("", "")
+	if status, text := answer(t, "GET", s.URL+"/readyz"); status != 503 || !strings.Contains(text, "no server leads") {
+		t.Errorf("readyz where nobody leads: %d %s", status, text)
+	}
 	d.open(answering("own", nil))
 	if _, text := answer(t, "GET", s.URL+"/apis/bos"); text != "own" {
 		t.Errorf("once it leads: %s", text)

@@ -153,7 +153,9 @@ func (l *cluster) prepare(ctx context.Context) error {
 		}
 		upload = append(upload, file)
 	}
-	out, err := exec.CommandContext(ctx, l.Binary, upload...).Output()
+	cmd := exec.CommandContext(ctx, l.Binary, upload...)
+	cmd.Env = environ(l.dir)
+	out, err := cmd.Output()
 	if err != nil {
 		return fmt.Errorf("upload an image: %w", err)
 	}

@@ -32,6 +32,7 @@ func start(binary, dir string, args ...string) (*process, error) {
 	defer log.Close()
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.Env = environ(dir)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
@@ -42,6 +43,10 @@ func start(binary, dir string, args ...string) (*process, error) {
 	}()
 	return p, nil
 }
+
+// environ is that of all programs here: the server leaves word of its token in dir,
+// and not in the user's home.
+func environ(dir string) []string { return append(os.Environ(), "XDG_CONFIG_HOME="+dir) }
 
 // stop ends the process in order, and waits for that.
 func (p *process) stop() {

@@ -1,6 +1,6 @@
 // Package auth decides who may do what.
 //
-//	request ─► Gate ─ who? ─► file token, API token, job's token ─► Identity
+//	request ─► Gate ─ who? ─► a token of the site, a job, a provider ─► Identity
 //	             │                                                     │
 //	             ├─ what? ─► Rules: the one rule of method and path ───┤
 //	             │                                                     ▼

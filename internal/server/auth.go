@@ -36,10 +36,11 @@ func (c *Config) asksForTokens() bool { return c.Auth == authToken }
 
 // networkToken is what the simulated DHCP server shows.
 func (s *Server) networkToken(context.Context) (string, error) {
-	if s.site == nil {
+	site := s.site.Load()
+	if site == nil {
 		return "", nil
 	}
-	return s.site.Token(), nil
+	return site.Token(), nil
 }
 
 // checkAuth refuses to serve everybody on a network.
@@ -78,9 +79,10 @@ func (s *Server) openAuth(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("secret of the site's tokens: %w", err)
 	}
-	s.site = auth.NewSite(found.Value)
-	s.site.Alive = s.jobAlive
-	return s.keepToken()
+	site := auth.NewSite(found.Value)
+	site.Alive = s.jobAlive
+	s.site.Store(site)
+	return s.keepToken(site)
 }
 
 // jobAlive tells whether a job still has something to say.
@@ -98,10 +100,11 @@ func (s *Server) jobAlive(ctx context.Context, kind auth.Kind, id string) bool {
 
 // gate lets requests through to next by the rules.
 func (s *Server) gate(next http.Handler) http.Handler {
-	if s.site == nil {
+	site := s.site.Load()
+	if site == nil {
 		return next
 	}
-	sources := []auth.Source{s.site, s.tokens}
+	sources := []auth.Source{site, s.tokens}
 	if s.config.OIDC.Issuer != "" {
 		sources = append(sources, s.provider())
 	}
@@ -111,17 +114,18 @@ func (s *Server) gate(next http.Handler) http.Handler {
 // jobToken is what a job shows when it calls this server; empty where nobody is
 // asked.
 func (s *Server) jobToken(kind auth.Kind, id string) string {
-	if s.site == nil {
+	site := s.site.Load()
+	if site == nil {
 		return ""
 	}
-	return s.site.JobToken(kind, id)
+	return site.JobToken(kind, id)
 }
 
 // keepToken writes the administrator's token where whoever may read this server's
 // data finds it, and tells the command line of the same user.
-func (s *Server) keepToken() error {
+func (s *Server) keepToken(site *auth.Site) error {
 	path := filepath.Join(s.config.Data, "token")
-	if err := writePrivate(path, []byte(s.site.Token()+"\n")); err != nil {
+	if err := writePrivate(path, []byte(site.Token()+"\n")); err != nil {
 		return fmt.Errorf("token of this machine's administrator: %w", err)
 	}
 	for _, url := range []string{s.URL(), s.localURL()} {
@@ -154,8 +158,9 @@ func (s *Server) borrowToken(ctx context.Context) error {
 	if err := json.Unmarshal([]byte(text), &found); err != nil {
 		return fmt.Errorf("secret of the site's tokens: %w", err)
 	}
-	s.site = auth.NewSite(found.Value)
-	return s.keepToken()
+	site := auth.NewSite(found.Value)
+	s.site.Store(site)
+	return s.keepToken(site)
 }
 
 // writePrivate replaces a file that its owner alone may read.

@@ -225,30 +225,17 @@ func (c *Config) check() error {
 			return err
 		}
 	}
-	if err := c.settleOwn(); err != nil {
-		return err
+	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkAuth, c.OIDC.check, c.checkDoors, c.Kafka.check,
+		func() error { return c.Kubernetes.check(c) }, c.checkValues} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
-	if err := c.checkPeers(); err != nil {
-		return err
-	}
-	if err := c.checkListeners(); err != nil {
-		return err
-	}
-	if err := c.checkAuth(); err != nil {
-		return err
-	}
-	if err := c.OIDC.check(); err != nil {
-		return err
-	}
-	if err := c.checkDoors(); err != nil {
-		return err
-	}
-	if err := c.Kafka.check(); err != nil {
-		return err
-	}
-	if err := c.Kubernetes.check(c); err != nil {
-		return err
-	}
+	return nil
+}
+
+// checkValues refuses values that no server can work with.
+func (c *Config) checkValues() error {
 	switch {
 	case c.Database != "" && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://"):
 		return fault.New(fault.Invalid, "database: expected a postgres:// URL, got %q", c.Database)

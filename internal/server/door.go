@@ -53,14 +53,7 @@ func (d *door) open(own http.Handler) {
 	close(d.opened)
 }
 
-func (d *door) isOpen() bool {
-	select {
-	case <-d.opened:
-		return true
-	default:
-		return false
-	}
-}
+func (d *door) isOpen() bool { return closed(d.opened) }
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
@@ -180,7 +173,7 @@ func (d *door) pass(w http.ResponseWriter, r *http.Request, base string) (answer
 // its own, or a request would mean something else by way of it.
 func asCalled(p *httputil.ProxyRequest) {
 	p.SetXForwarded()
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+	for _, name := range origin {
 		if told := p.In.Header[name]; told != nil {
 			p.Out.Header[name] = told
 		}

@@ -139,15 +139,17 @@ func (b believing) believes(r *http.Request) bool {
 
 // fromMember tells whether another server on the database passed the request on.
 func (s *Server) fromMember(r *http.Request) bool {
-	return s.site != nil && s.site.Vouches(r.Header.Get("X-Forwarded-For"), r.Header.Get(passed))
+	site := s.site.Load()
+	return site != nil && site.Vouches(r.Header.Get("X-Forwarded-For"), r.Header.Get(passed))
 }
 
 // vouch is what this server says of itself when it passes a request on.
 func (s *Server) vouch(r *http.Request) string {
-	if s.site == nil {
+	site := s.site.Load()
+	if site == nil {
 		return "drover"
 	}
-	return s.site.Vouch(r.Header.Get("X-Forwarded-For"))
+	return site.Vouch(r.Header.Get("X-Forwarded-For"))
 }
 
 // sameOrigin refuses what another site's page has a browser do here: it would show

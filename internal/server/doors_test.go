@@ -67,7 +67,7 @@ func TestNodesDoorLeadsNowhereElse(t *testing.T) {
 			served++
 			continue
 		}
-		if status := at(method, path, "Authorization", "Bearer "+s.site.Token()); status != http.StatusNotFound {
+		if status := at(method, path, "Authorization", "Bearer "+s.site.Load().Token()); status != http.StatusNotFound {
 			t.Errorf("%s at the nodes' door: %d", operation, status)
 		}
 	}
@@ -115,7 +115,7 @@ func TestPagesOfOtherSitesChangeNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Header.Set("Content-Type", "application/json")
-		req.SetBasicAuth("me", s.site.Token())
+		req.SetBasicAuth("me", s.site.Load().Token())
 		if origin != "" {
 			req.Header.Set("Origin", origin)
 		}
@@ -152,8 +152,12 @@ func TestWhoCallsIsBelievedOfProxiesAlone(t *testing.T) {
 // waitFor returns once it holds; a hang fails the test.
 func waitFor(t *testing.T, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	tick, deadline := time.NewTicker(5*time.Millisecond), time.After(time.Minute)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
 			t.Fatal("waited in vain")
 		}
 	}

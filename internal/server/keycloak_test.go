@@ -64,7 +64,7 @@ func startKeycloak(t *testing.T) string {
 		cmd.Wait()                          //nolint:errcheck // how it ends is its own affair
 		log.Close()
 	})
-	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
+	for tick, deadline := time.Tick(200*time.Millisecond), time.After(5*time.Minute); ; {
 		resp, err := http.Get(base + "/realms/shasta/.well-known/openid-configuration")
 		if err == nil {
 			resp.Body.Close()
@@ -72,7 +72,9 @@ func startKeycloak(t *testing.T) string {
 				return base
 			}
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-tick:
+		case <-deadline:
 			text, _ := os.ReadFile(log.Name())
 			t.Fatalf("Keycloak does not answer: %v\n%s", err, text)
 		}

@@ -72,20 +72,22 @@ type Server struct {
 	listener net.Listener
 	// nodeListener is that of nodes; nil: they come to the other.
 	nodeListener net.Listener
-	site         *auth.Site // nil: nobody is asked for a token
-	tokens       *auth.Tokens
-	rules        *auth.Rules
-	agents       *v1.Service
-	door         *door
-	lease        *lead.Lease // nil on a database of its own
-	leads        time.Time   // since when
-	http         *http.Server
-	served       chan struct{} // closed when http has ended
-	stopping     chan struct{}
-	working      context.Context // until it stops
-	stopWork     context.CancelFunc
-	ready        atomic.Bool
-	stops        []func() // in the order of starting; Stop runs them backwards
+	// site is nil until it is known, and where nobody is asked for a token. Requests
+	// that are passed on look at it from the beginning.
+	site     atomic.Pointer[auth.Site]
+	tokens   *auth.Tokens
+	rules    *auth.Rules
+	agents   *v1.Service
+	door     *door
+	lease    *lead.Lease // nil on a database of its own
+	leads    time.Time   // since when
+	http     *http.Server
+	served   chan struct{} // closed when http has ended
+	stopping chan struct{}
+	working  context.Context // until it stops
+	stopWork context.CancelFunc
+	ready    atomic.Bool
+	stops    []func() // in the order of starting; Stop runs them backwards
 }
 
 // Start assembles and starts everything and returns when it answers. Whoever

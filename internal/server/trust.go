@@ -73,10 +73,10 @@ func (s *Server) fetchAuthority(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("SSH certificate authority: %w", err)
 	}
-	if err := os.WriteFile(path+".new", shared.Value, 0o600); err != nil {
+	if err := writePrivate(path, shared.Value); err != nil {
 		return fmt.Errorf("SSH certificate authority: %w", err)
 	}
-	return os.Rename(path+".new", path)
+	return nil
 }
 
 // shareAuthority gives the key to the servers to come.

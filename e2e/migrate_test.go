@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,7 +85,10 @@ func (c *cluster) site() map[string]any {
 }
 
 func (c *cluster) migrate(way, url string) (string, error) {
-	out, err := exec.Command(c.binary, "migrate", way, "--data", filepath.Join(c.dir, "data"), "--database", url, "--format", "json").CombinedOutput()
+	out, err := exec.Command(c.binary, "migrate", way, "--data", filepath.Join(c.dir, "data"), "--database", url, "--format", "json").Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		out = append(out, exit.Stderr...)
+	}
 	return string(out), err
 }
 

@@ -375,6 +375,35 @@ func TestAnotherServerTakesThePlaceOfTheOneThatLeads(t *testing.T) {
 		m.cable.cut(false)
 		m.leader()
 	})
+	c.act("what sessions left is read from a server that did not run them", func() { m.leavesRecords() })
+}
+
+// leavesRecords compares what the leader and its successor tell of the sessions that
+// the leader ran, whose files the successor does not have.
+func (m *members) leavesRecords() {
+	c := m.c
+	c.t.Helper()
+	c.configure("told", motd("told"))
+	c.drover("cfs", "v3", "sessions", "create", "--name", "told", "--configuration-name", "told")
+	c.ends("told")
+	tell := func() string {
+		return c.drover("logs", "told") + c.drover("cfs", "v3", "sessions", "results", "told", "--format", "json")
+	}
+	before, leader := tell(), m.leader()
+	if !strings.Contains(before, "PLAY RECAP") || !strings.Contains(before, `"task"`) {
+		c.t.Errorf("the session tells\n%s", before)
+	}
+	c.eventually("the object store has it", func() bool {
+		kept, err := filepath.Glob(filepath.Join(m.each[leader].data, "jobs", "*", "shelved"))
+		ended, err2 := filepath.Glob(filepath.Join(m.each[leader].data, "jobs", "*", "result.json"))
+		return err == nil && err2 == nil && len(kept) > 0 && len(kept) == len(ended)
+	})
+	m.each[leader].signal(syscall.SIGKILL)
+	m.takesOver(leader)
+	if after := tell(); after != before {
+		c.t.Errorf("another server tells\n%s\nwant\n%s", after, before)
+	}
+	m.start()
 }
 
 // standsStill stops the leader for so long, and has it go on.

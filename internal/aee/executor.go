@@ -35,6 +35,9 @@ type ExecutorConfig struct {
 	// KeepFinished is how many finished jobs keep their records, logs and results.
 	// 0: 1,000.
 	KeepFinished int
+	// Shelf is told of jobs that have ended, and asked for what they left; nil: that
+	// is on this machine alone.
+	Shelf Shelf
 	// Succession is for local.Executor.
 	Succession local.Succession
 	// Now is the clock; nil is time.Now.
@@ -152,6 +155,9 @@ func (e *Executor) logins(ctx context.Context, j cfs.Job) (map[string]Login, err
 // State implements cfs.Executor.
 func (e *Executor) State(_ context.Context, id string) (cfs.JobState, error) {
 	s := e.jobs.State(id)
+	if s.Over() && e.cfg.Shelf != nil {
+		e.cfg.Shelf.Ended(id)
+	}
 	return cfs.JobState{Phase: s.Phase, Step: s.Step, Message: s.Message, Waiting: waitingFor(s.Waits),
 		Started: s.Started, Ended: s.Ended}, nil
 }

@@ -10,6 +10,9 @@ import (
 // Dir is the directory of a session's job.
 type Dir = job.Dir
 
+// LeftBehind is what of a job's directory tells, after its end, what it did.
+var LeftBehind = []string{"result.json", "steps.json", "log", resultsDir}
+
 // Login is a user name and password for git.
 type Login struct {
 	Username string `json:"username"`

@@ -12,18 +12,44 @@ import (
 
 var _ cfs.Records = (*Executor)(nil)
 
-// results opens the job's record.
-func (e *Executor) results(id string) (*results, error) {
-	d, ok := e.Dir(id)
+// Shelf has what jobs left behind that ended here, or on the machine of a server that
+// led before.
+type Shelf interface {
+	// Ended says that a job has.
+	Ended(id string)
+	// Dir is the directory of a job that runs here, or of what is kept of one; else
+	// it is a fault.NotFound.
+	Dir(ctx context.Context, id string) (job.Dir, error)
+}
+
+// left is the directory with what there is of the job, which may be nothing.
+func (e *Executor) left(ctx context.Context, id string) (Dir, error) {
+	own, ok := e.Dir(id)
 	if !ok {
-		return nil, fault.New(fault.NotFound, "no job has the id '%s'", id)
+		return "", fault.New(fault.NotFound, "no job has the id '%s'", id)
+	}
+	if e.cfg.Shelf == nil {
+		return own, nil
+	}
+	d, err := e.cfg.Shelf.Dir(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return own, nil
+	}
+	return d, err
+}
+
+// results opens the job's record.
+func (e *Executor) results(ctx context.Context, id string) (*results, error) {
+	d, err := e.left(ctx, id)
+	if err != nil {
+		return nil, err
 	}
 	return openResults(d)
 }
 
 // Results implements cfs.Records.
-func (e *Executor) Results(_ context.Context, id string, f cfs.ResultFilter, after int64, limit int) (cfs.ResultPage, error) {
-	r, err := e.results(id)
+func (e *Executor) Results(ctx context.Context, id string, f cfs.ResultFilter, after int64, limit int) (cfs.ResultPage, error) {
+	r, err := e.results(ctx, id)
 	if err != nil {
 		return cfs.ResultPage{}, err
 	}
@@ -31,8 +57,8 @@ func (e *Executor) Results(_ context.Context, id string, f cfs.ResultFilter, aft
 }
 
 // HostResults implements cfs.Records.
-func (e *Executor) HostResults(_ context.Context, id string) ([]cfs.HostResults, error) {
-	r, err := e.results(id)
+func (e *Executor) HostResults(ctx context.Context, id string) ([]cfs.HostResults, error) {
+	r, err := e.results(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -40,10 +66,13 @@ func (e *Executor) HostResults(_ context.Context, id string) ([]cfs.HostResults,
 }
 
 // Steps implements cfs.Records.
-func (e *Executor) Steps(_ context.Context, id string) ([]cfs.JobStep, error) {
-	d, ok := e.Dir(id)
-	if !ok {
+func (e *Executor) Steps(ctx context.Context, id string) ([]cfs.JobStep, error) {
+	if !job.ValidID(id) { // it has none yet
 		return nil, nil
+	}
+	d, err := e.left(ctx, id)
+	if err != nil {
+		return nil, err
 	}
 	steps, err := d.Steps()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -57,10 +86,13 @@ func (e *Executor) Steps(_ context.Context, id string) ([]cfs.JobStep, error) {
 }
 
 // Log implements cfs.Records.
-func (e *Executor) Log(id, step string) cfs.Log {
-	d, _ := e.Dir(id)
+func (e *Executor) Log(ctx context.Context, id, step string) (cfs.Log, error) {
+	d, err := e.left(ctx, id)
+	if err != nil {
+		return nil, err
+	}
 	changed, stop := e.Follow(id)
-	return &jobLog{Reader: d.ReadLogs(step), changed: changed, stop: stop}
+	return &jobLog{Reader: d.ReadLogs(step), changed: changed, stop: stop}, nil
 }
 
 // jobLog is a job's log with what tells that it grew.

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -88,9 +89,22 @@ func (r *results) parse(line []byte, end int64) (cfs.TaskResult, bool) {
 	layer, _, _ := strings.Cut(id, ".")
 	out.Layer, _ = strconv.Atoi(layer)
 	out.Play, out.Task, out.Duration = t.Play, t.Task, took
-	out.Path = strings.TrimPrefix(strings.TrimPrefix(t.Path, layerDir(r.dir, out.Layer)+"/"), layerDir(podDir, out.Layer)+"/")
+	out.Path = inLayer(t.Path, r.dir, out.Layer)
 	out.Time = time.UnixMilli(int64(math.Round(ended * 1000))).UTC()
 	return out, true
+}
+
+// inLayer is the path within the layer's repository. The job ran in a directory of
+// the same name, maybe on another machine, or in a pod.
+func inLayer(path string, d Dir, layer int) string {
+	if rest, ok := strings.CutPrefix(path, layerDir(podDir, layer)+"/"); ok {
+		return rest
+	}
+	own := layerDir(Dir("/"+filepath.Base(string(d))), layer) + "/"
+	if _, rest, ok := strings.Cut(path, own); ok {
+		return rest
+	}
+	return path
 }
 
 // page returns the results behind the id that the filter selects.

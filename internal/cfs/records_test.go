@@ -47,11 +47,11 @@ func (r *records) Held(context.Context, string) (*cfs.Held, error) { return nil,
 
 func (r *records) Steps(context.Context, string) ([]cfs.JobStep, error) { return r.steps, nil }
 
-func (r *records) Log(string, string) cfs.Log {
+func (r *records) Log(context.Context, string, string) (cfs.Log, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.open++
-	return &recordedLog{records: r}
+	return &recordedLog{records: r}, nil
 }
 
 func (r *records) write(text string) {

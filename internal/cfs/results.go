@@ -128,7 +128,7 @@ type Records interface {
 	Held(ctx context.Context, job string) (*Held, error)
 	// Log opens what the steps wrote (step: that one alone) to read on as it
 	// grows.
-	Log(job, step string) Log
+	Log(ctx context.Context, job, step string) (Log, error)
 }
 
 // Held is the environment of a failed session with debug_on_failure.

@@ -99,7 +99,10 @@ func over(p job.Phase) bool { return job.State{Phase: p}.Over() }
 func (s *Service) writeLog(ctx context.Context, run Run, r LogRequest, write func([]byte) error) error {
 	changes := s.cfg.Hub.Subscribe(SessionsTable)
 	defer changes.Close()
-	log := s.cfg.Records.Log(run.Job.ID, r.Step)
+	log, err := s.cfg.Records.Log(ctx, run.Job.ID, r.Step)
+	if err != nil {
+		return err
+	}
 	defer log.Close()
 	for {
 		last := !r.Follow || s.isOver(ctx, run) // asked first: what is there then is all

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -204,6 +205,25 @@ func (c *Client) Delete(ctx context.Context, name string) error {
 		return err
 	}
 	return wrap("delete "+name, c.api.RemoveObject(ctx, u.Bucket, u.Key, minio.RemoveObjectOptions{}))
+}
+
+// Keys are those of the bucket's objects, the one written last first.
+func (c *Client) Keys(ctx context.Context, bucket string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	var all []minio.ObjectInfo
+	for o := range c.api.ListObjects(ctx, bucket, minio.ListObjectsOptions{Recursive: true}) {
+		if o.Err != nil {
+			return nil, wrap("list bucket "+bucket, o.Err)
+		}
+		all = append(all, o)
+	}
+	slices.SortStableFunc(all, func(a, b minio.ObjectInfo) int { return b.LastModified.Compare(a.LastModified) })
+	keys := make([]string, len(all))
+	for i := range all {
+		keys[i] = all[i].Key
+	}
+	return keys, nil
 }
 
 // Ready reports whether the service answers.

@@ -38,6 +38,7 @@ var dataHolds = map[string]string{
 	"s3":                  "artifacts",
 	"s3-credentials.json": "keys of the object store",
 	"jobs":                "CFS sessions that run, logs and results",
+	"job-records":         "copies of what CFS sessions left on other machines",
 	"agents":              "agents of BOS v1, logs",
 	"image-jobs":          "IMS jobs, logs",
 	"image-cache":         "what recipes were built of",

@@ -80,7 +80,11 @@ func (s *Server) startExecutor(trusted string, source func(context.Context, stri
 	if s.config.Executor == executorKubernetes {
 		return s.startKubernetes(trusted, source, options)
 	}
-	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
+	kept, err := s.startShelf()
+	if err != nil {
+		return nil, err
+	}
+	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program, Shelf: kept,
 		Token: s.sessionToken, Repository: source, Parallel: s.config.MaxSessions, Succession: s.succession(), Now: s.now, Settings: aee.Settings{ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
 			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir, CAFile: s.authorities}})
 	if err != nil {

@@ -234,7 +234,7 @@ func TestCommandsFindTheTokenOfAServerOfTheSameUser(t *testing.T) {
 	if err := os.WriteFile(file, []byte("drover-local-x\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	forget, err := PointTo(getenv, "http://127.0.0.1:8080", file)
+	forget, err := PointTo(getenv, "http://127.0.0.1:8080", file, "/etc/site/ca.pem")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,11 +243,14 @@ func TestCommandsFindTheTokenOfAServerOfTheSameUser(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", server, got, err, want)
 		}
 	}
+	if got := AuthoritiesOf(getenv, "http://localhost:8080"); got != "/etc/site/ca.pem" {
+		t.Errorf("authorities: %q", got)
+	}
 	forget()
 	if got, err := Find(getenv, "http://127.0.0.1:8080"); err != nil || got != "" {
 		t.Errorf("of a server that has ended: %q, %v", got, err)
 	}
-	if _, err := PointTo(getenv, "http://127.0.0.1:8081", filepath.Join(home, "deleted", "token")); err != nil {
+	if _, err := PointTo(getenv, "http://127.0.0.1:8081", filepath.Join(home, "deleted", "token"), ""); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := Find(getenv, "http://127.0.0.1:8081"); err != nil || got != "" {

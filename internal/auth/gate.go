@@ -27,6 +27,9 @@ type Gate struct {
 	// SpeaksFor is the identity of the node of that name if the request, which shows
 	// no token, comes from it; else the error says why not.
 	SpeaksFor func(r *http.Request, node string) (*Identity, error)
+	// Certified is who the client is by its certificate, nil for nobody. It is asked
+	// when there is no token; nil: there are no certificates.
+	Certified func(r *http.Request) *Identity
 	Next      http.Handler
 	// Audit takes down what is done and what is refused; nil: nobody does.
 	Audit Recorder
@@ -91,6 +94,9 @@ func segment(path string, n int) string {
 func (g *Gate) who(r *http.Request) (*Identity, error) {
 	token := credentials(r)
 	if token == "" {
+		if g.Certified != nil {
+			return g.Certified(r), nil
+		}
 		return nil, nil
 	}
 	for _, s := range g.Sources {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/google/renameio/v2"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/drover-hpc/drover/internal/auth"
@@ -104,7 +104,7 @@ func (s *Server) gate(next http.Handler) http.Handler {
 	if s.config.OIDC.Issuer != "" {
 		sources = append(sources, s.provider())
 	}
-	return &auth.Gate{Rules: s.rules, Sources: sources, SpeaksFor: s.speaksFor, Next: next, Audit: s.audit}
+	return &auth.Gate{Rules: s.rules, Sources: sources, SpeaksFor: s.speaksFor, Certified: s.byCertificate, Next: next, Audit: s.audit}
 }
 
 // open lets everybody through to next. What is done is taken down where somebody
@@ -139,8 +139,8 @@ func (s *Server) keepToken(site *auth.Site) error {
 	if err := writePrivate(path, []byte(site.Token()+"\n")); err != nil {
 		return fmt.Errorf("token of this machine's administrator: %w", err)
 	}
-	for _, url := range []string{s.URL(), s.localURL()} {
-		forget, err := auth.PointTo(os.Getenv, url, path)
+	for _, url := range []string{s.URL(), s.ownURL()} {
+		forget, err := auth.PointTo(os.Getenv, url, path, s.config.TLS.Bundle)
 		if err != nil {
 			slog.Warn("commands on this machine will not find the token by themselves", "token", path, "error", err)
 			return nil
@@ -180,11 +180,5 @@ func writePrivate(path string, text []byte) error {
 	if err == nil && string(old) == string(text) {
 		return os.Chmod(path, 0o600)
 	}
-	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return renameio.WriteFile(path, text, 0o600)
 }

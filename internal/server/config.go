@@ -36,8 +36,10 @@ type Config struct {
 	Auth        string `mapstructure:"auth"`
 
 	OIDC OIDC `mapstructure:",squash"`
+	TLS  TLS  `mapstructure:",squash"`
 
 	NodeListen     string   `mapstructure:"node-listen"`
+	NodeS3Listen   string   `mapstructure:"node-s3-listen"`
 	NodeIdentity   string   `mapstructure:"node-identity"`
 	TrustedProxies []string `mapstructure:"trusted-proxies"`
 	Insecure       bool     `mapstructure:"insecure"`
@@ -106,12 +108,14 @@ func declare(cmd *cobra.Command) {
 	f.String("s3-listen", "127.0.0.1:8081", "`HOST:PORT` of the embedded S3")
 	f.String("data", "drover-data", "`DIR` for everything that is kept")
 	f.String("database", "", "`URL` of a PostgreSQL database (postgres://...); without it SQLite in the data directory")
-	f.String("peer-url", "", "`URL` by which other servers on the same PostgreSQL database reach this one (default: http:// and --listen)")
-	f.String("advertise", "", "`URL` by which nodes reach this server (default: http:// and --node-listen, or --listen)")
-	f.String("s3-advertise", "", "`URL` by which nodes reach the embedded S3 (default: http:// and --s3-listen)")
+	f.String("peer-url", "", "`URL` by which other servers on the same PostgreSQL database reach this one (default: that of --listen)")
+	f.String("advertise", "", "`URL` by which nodes reach this server (default: that of --node-listen, or of --listen)")
+	f.String("s3-advertise", "", "`URL` by which nodes reach the embedded S3 (default: that of --node-s3-listen, or of --s3-listen)")
 	f.String("auth", authToken, "whom to serve: token (requests have to show one), or none (everybody, on loopback alone)")
 	declareOIDC(f)
+	declareTLS(f)
 	f.String("node-listen", "", "`HOST:PORT` for nodes alone: boot scripts, cloud-init and reports, and nothing else (default: they come to --listen)")
+	f.String("node-s3-listen", "", "`HOST:PORT` at which nodes fetch artifacts by the links they are given, and nothing else (default: they come to --s3-listen)")
 	f.String("node-identity", byAny, "by what a node that reports is known: token (of its boot), address (in HSM), any, both or none")
 	f.StringSlice("trusted-proxies", []string{"127.0.0.0/8", "::1"}, "addresses and networks of proxies that are believed when they say who calls (X-Forwarded-For)")
 	f.Bool("insecure", false, "have nodes and administrators come to one address, although it is not loopback")
@@ -218,7 +222,9 @@ func refuseUnknown(v *viper.Viper, cmd *cobra.Command, file string) error {
 // check refuses what cannot work and makes paths absolute: the embedded S3
 // changes the working directory.
 func (c *Config) check() error {
-	for flag, path := range map[string]*string{"data": &c.Data, "ansible-config-dir": &c.AnsibleDir} {
+	paths := c.TLS.paths()
+	paths["data"], paths["ansible-config-dir"] = &c.Data, &c.AnsibleDir
+	for flag, path := range paths {
 		var err error
 		if *path, err = absolute(*path); err != nil {
 			return fault.New(fault.Invalid, "%s: %w", flag, err)
@@ -229,7 +235,7 @@ func (c *Config) check() error {
 			return err
 		}
 	}
-	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkAuth, c.OIDC.check, c.checkDoors, c.Kafka.check,
+	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkDoors, c.Kafka.check,
 		func() error { return c.Kubernetes.check(c) }, c.checkValues} {
 		if err := check(); err != nil {
 			return err
@@ -292,8 +298,10 @@ func (c *Config) checkPeers() (err error) {
 // find: that would show much later, in boot scripts.
 func (c *Config) checkListeners() error {
 	listens := map[string]string{"listen": c.Listen, "s3-listen": c.S3Listen}
-	if c.NodeListen != "" {
-		listens["node-listen"] = c.NodeListen
+	for flag, listen := range map[string]string{"node-listen": c.NodeListen, "node-s3-listen": c.NodeS3Listen} {
+		if listen != "" {
+			listens[flag] = listen
+		}
 	}
 	if c.S3Endpoint != "" {
 		delete(listens, "s3-listen")
@@ -307,8 +315,10 @@ func (c *Config) checkListeners() error {
 	switch {
 	case c.Advertise == "" && anyAddress(cmp.Or(c.NodeListen, c.Listen)):
 		return fault.New(fault.Invalid, "listen: %s is every address of this machine; say with advertise by which URL nodes reach it", cmp.Or(c.NodeListen, c.Listen))
-	case c.S3Endpoint == "" && c.S3Advertise == "" && anyAddress(c.S3Listen):
-		return fault.New(fault.Invalid, "s3-listen: %s is every address of this machine; say with s3-advertise by which URL nodes reach it", c.S3Listen)
+	case c.S3Endpoint != "" && c.NodeS3Listen != "":
+		return fault.New(fault.Invalid, "node-s3-listen: s3-endpoint is another object store, which nodes reach by itself: expected one of both")
+	case c.S3Endpoint == "" && c.S3Advertise == "" && anyAddress(cmp.Or(c.NodeS3Listen, c.S3Listen)):
+		return fault.New(fault.Invalid, "s3-listen: %s is every address of this machine; say with s3-advertise by which URL nodes reach it", cmp.Or(c.NodeS3Listen, c.S3Listen))
 	}
 	return nil
 }
@@ -342,7 +352,7 @@ func anyAddress(listen string) bool {
 // empty if that is not known.
 func (c *Config) peerURL(listens string) string {
 	if c.PeerURL == "" && !anyAddress(listens) {
-		return "http://" + listens
+		return c.TLS.scheme() + listens
 	}
 	return c.PeerURL
 }

@@ -124,15 +124,18 @@ func (b believing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b believing) forget(r *http.Request) {
-	if b.believes(r) {
-		return
+	member := r.Header[passed] != nil && b.member(r)
+	if !member && !b.proxy(r) {
+		for _, name := range origin {
+			delete(r.Header, name)
+		}
 	}
-	for _, name := range origin {
-		delete(r.Header, name)
+	if !member {
+		delete(r.Header, certificateHeader)
 	}
 }
 
-func (b believing) believes(r *http.Request) bool {
+func (b believing) proxy(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return false
@@ -142,13 +145,13 @@ func (b believing) believes(r *http.Request) bool {
 			return true
 		}
 	}
-	return b.member(r)
+	return false
 }
 
 // fromMember tells whether another server on the database passed the request on.
 func (s *Server) fromMember(r *http.Request) bool {
 	site := s.site.Load()
-	return site != nil && site.Vouches(r.Header.Get("X-Forwarded-For"), r.Header.Get(passed))
+	return site != nil && site.Vouches(vouched(r), r.Header.Get(passed))
 }
 
 // vouch is what this server says of itself when it passes a request on.
@@ -157,7 +160,17 @@ func (s *Server) vouch(r *http.Request) string {
 	if site == nil {
 		return "drover"
 	}
-	return site.Vouch(r.Header.Get("X-Forwarded-For"))
+	return site.Vouch(vouched(r))
+}
+
+// vouched is what a server that passes the request on stands for: from where it came,
+// and whose certificate it saw.
+func vouched(r *http.Request) string {
+	from := r.Header.Get("X-Forwarded-For")
+	if whose := r.Header.Get(certificateHeader); whose != "" {
+		return from + " " + whose
+	}
+	return from
 }
 
 // sameOrigin refuses what another site's page has a browser do here: it would show
@@ -250,7 +263,7 @@ func (s *Server) serveNodes(handler http.Handler, server *http.Server) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := own.Serve(seeing{s.nodeListener}); !errors.Is(err, http.ErrServerClosed) {
+		if err := own.Serve(over(seeing{s.nodeListener}, s.config.TLS.nodePair)); !errors.Is(err, http.ErrServerClosed) {
 			slog.Error("listener of nodes failed", "error", err)
 		}
 	}()

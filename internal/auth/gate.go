@@ -31,6 +31,16 @@ type Gate struct {
 	// when there is no token; nil: there are no certificates.
 	Certified func(r *http.Request) *Identity
 	Next      http.Handler
+	// Audit takes down what is done and what is refused; nil: nobody does.
+	Audit Recorder
+}
+
+// Recorder takes down who did what, and who was refused.
+type Recorder interface {
+	// Serve has next answer, and takes down what becomes of it.
+	Serve(w http.ResponseWriter, r *http.Request, right Right, who *Identity, next http.Handler)
+	// Denied takes down what was refused, and why; who is nil if that is not known.
+	Denied(r *http.Request, right Right, who *Identity, why error)
 }
 
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -56,11 +66,18 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = within(r, who.Tenant)
 	}
 	if err != nil {
+		if g.Audit != nil && (fault.Is(err, fault.Unauthenticated) || fault.Is(err, fault.Forbidden)) {
+			g.Audit.Denied(r, rule.Right, who, err)
+		}
 		refuse(w, err)
 		return
 	}
 	if who != nil {
 		r = r.WithContext(context.WithValue(r.Context(), identityKey{}, who))
+	}
+	if g.Audit != nil && rule.Recorded(r.Method, who) {
+		g.Audit.Serve(w, r, rule.Right, who, g.Next)
+		return
 	}
 	g.Next.ServeHTTP(w, r)
 }

@@ -36,11 +36,7 @@ func (c *Config) asksForTokens() bool { return c.Auth == authToken }
 
 // networkToken is what the simulated DHCP server shows.
 func (s *Server) networkToken(context.Context) (string, error) {
-	site := s.site.Load()
-	if site == nil {
-		return "", nil
-	}
-	return site.Token(), nil
+	return s.jobToken(auth.Network, ""), nil
 }
 
 // checkAuth refuses to serve everybody on a network.
@@ -102,13 +98,28 @@ func (s *Server) jobAlive(ctx context.Context, kind auth.Kind, id string) bool {
 func (s *Server) gate(next http.Handler) http.Handler {
 	site := s.site.Load()
 	if site == nil {
-		return next
+		return s.open(next)
 	}
 	sources := []auth.Source{site, s.tokens}
 	if s.config.OIDC.Issuer != "" {
 		sources = append(sources, s.provider())
 	}
-	return &auth.Gate{Rules: s.rules, Sources: sources, SpeaksFor: s.speaksFor, Certified: s.byCertificate, Next: next}
+	return &auth.Gate{Rules: s.rules, Sources: sources, SpeaksFor: s.speaksFor, Certified: s.byCertificate, Next: next, Audit: s.audit}
+}
+
+// open lets everybody through to next. What is done is taken down where somebody
+// has chosen not to ask.
+func (s *Server) open(next http.Handler) http.Handler {
+	if s.config.Auth != authNone {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rule := s.rules.Of(r); rule.Recorded(r.Method, nil) {
+			s.audit.Serve(w, r, rule.Right, nil, next)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // jobToken is what a job shows when it calls this server; empty where nobody is

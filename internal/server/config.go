@@ -63,6 +63,8 @@ type Config struct {
 	Executor   string     `mapstructure:"executor"`
 	Kubernetes Kubernetes `mapstructure:",squash"`
 
+	Cage Cage `mapstructure:",squash"`
+
 	SSHPort     int           `mapstructure:"ssh-port"`
 	AnsibleDir  string        `mapstructure:"ansible-config-dir"`
 	ARA         string        `mapstructure:"ara-url"`
@@ -76,6 +78,8 @@ type Config struct {
 	BootRetry   time.Duration `mapstructure:"boot-retry"`
 	JournalKeep time.Duration `mapstructure:"journal-keep"`
 	JournalSize int64         `mapstructure:"journal-size"` // MiB
+	AuditKeep   time.Duration `mapstructure:"audit-keep"`
+	AuditSize   int64         `mapstructure:"audit-size"`   // MiB
 	MemoryLimit int64         `mapstructure:"memory-limit"` // MiB
 
 	Simulate     int           `mapstructure:"simulate"`
@@ -130,6 +134,7 @@ func declare(cmd *cobra.Command) {
 	f.String("ansible-config-dir", "", "`DIR` with further Ansible configurations, NAME/ansible.cfg each")
 	f.String("ara-url", "", "`URL` of ARA, such as http://ara.example.org: sessions record there as well, and their records link there")
 	f.Int("max-sessions", 4*runtime.NumCPU(), "CFS sessions that run at once")
+	declareCage(f)
 	f.Bool("cfs-hold-sessions", false, "accept CFS sessions and start none until a start without this (maintenance); jobs that run go on")
 	f.Duration("job-orphan-timeout", time.Hour, "time that a job of CFS or IMS goes on without a server; then it ends itself")
 	f.String("image-shell-host", "127.0.0.1", "`ADDRESS` of this machine at which the shells of image jobs listen")
@@ -139,6 +144,8 @@ func declare(cmd *cobra.Command) {
 	f.Int64("vcs-max-push", 512, "most that one push to a repository of this server may bring, in `MiB`")
 	f.Duration("journal-keep", 90*24*time.Hour, "time for which is kept what happened to nodes; 0 is for ever")
 	f.Int64("journal-size", 1024, "most that what happened to nodes may take, in `MiB`, before the oldest goes; 0 is any size")
+	f.Duration("audit-keep", 365*24*time.Hour, "time for which is kept who did what; 0 is for ever")
+	f.Int64("audit-size", 1024, "most that who did what may take, in `MiB`, before the oldest goes; 0 is any size")
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
 	f.Duration("boot-retry", 30*time.Second, "pause in boot scripts before a node that could not boot tries again")
 	f.Int64("memory-limit", 0, "memory that this process tries to stay below, in `MiB`; 0: half of what the machine, or its cgroup, has")
@@ -232,7 +239,7 @@ func (c *Config) check() error {
 		}
 	}
 	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkDoors, c.Kafka.check,
-		func() error { return c.Kubernetes.check(c) }, c.checkValues} {
+		func() error { return c.Kubernetes.check(c) }, func() error { return c.Cage.check(c) }, c.checkValues} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -263,6 +270,10 @@ func (c *Config) checkValues() error {
 		return fault.New(fault.Invalid, "journal-keep: expected at least 0s, which is for ever, got %s", c.JournalKeep)
 	case c.JournalSize < 0 || c.JournalSize > 1<<30:
 		return fault.New(fault.Invalid, "journal-size: expected 0, which is any size, to %d MiB, got %d", 1<<30, c.JournalSize)
+	case c.AuditKeep < 0:
+		return fault.New(fault.Invalid, "audit-keep: expected at least 0s, which is for ever, got %s", c.AuditKeep)
+	case c.AuditSize < 0 || c.AuditSize > 1<<30:
+		return fault.New(fault.Invalid, "audit-size: expected 0, which is any size, to %d MiB, got %d", 1<<30, c.AuditSize)
 	case c.JobOrphan < time.Second:
 		return fault.New(fault.Invalid, "job-orphan-timeout: expected at least 1s, got %s", c.JobOrphan)
 	case !ownAddress(c.ShellHost):

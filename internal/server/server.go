@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/renameio/v2"
 
+	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/auth"
 	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 	"github.com/drover-hpc/drover/internal/cfs"
@@ -62,6 +63,7 @@ type Server struct {
 	hub     *events.Hub
 	db      *store.DB
 	journal *journal.Journal
+	audit   *audit.Log
 	metrics *metrics.Metrics
 	cfs     *cfs.Service
 
@@ -118,6 +120,9 @@ func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 		return nil, err
 	}
 	s.onStop(unlock)
+	if err := s.checkCage(); err != nil {
+		return nil, err
+	}
 	os.Remove(filepath.Join(c.Data, "url")) //nolint:errcheck // usually not there
 	if s.listener, err = net.Listen("tcp", c.Listen); err != nil {
 		return nil, fault.New(fault.Unavailable, "listen on %s: %w", c.Listen, err)
@@ -172,13 +177,14 @@ func (s *Server) openStore(ctx context.Context) error {
 	s.onStop(func() { db.Close() })
 	s.journal = journal.New(db, s.now)
 	s.journal.Limits = journal.Limits{Age: s.config.JournalKeep, Size: s.config.JournalSize << 20}
+	s.audit = audit.New(db, s.now)
+	s.audit.Limits = audit.Limits{Age: s.config.AuditKeep, Size: s.config.AuditSize << 20}
+	s.audit.NodeAt = s.nodeAt
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		s.journal.Run(running)
-	}()
-	s.onStop(func() { stop(); <-written })
+	var written sync.WaitGroup
+	written.Go(func() { s.journal.Run(running) })
+	written.Go(func() { s.audit.Run(running) })
+	s.onStop(func() { stop(); written.Wait() })
 	return nil
 }
 
@@ -209,6 +215,7 @@ func (s *Server) serve(context.Context) error {
 	registerConsole(native, s.platform.consoles)
 	registerHealth(native, s.nodeServices(), s.now)
 	auth.Register(native, s.tokens, s.rules)
+	audit.Register(native, s.audit)
 	s.door.open(httpapi.DotNames(s.gate(s.mux)))
 	s.listen()
 	s.onStop(func() {
@@ -223,7 +230,8 @@ func (s *Server) listen() {
 	if s.http != nil {
 		return
 	}
-	crowd := newCrowd(crowdLimits, believing{s.config.believed(), s.fromMember, certified{sameOrigin(s.door)}}, s.now)
+	gateway := believing{s.config.believed(), s.fromMember, certified{sameOrigin(s.denied, s.door)}}
+	crowd := newCrowd(crowdLimits, gateway, s.now)
 	outer := named{next: crowd, log: slog.Default(), now: s.now}
 	s.http = &http.Server{Handler: outer, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: unusedConnection, ConnState: crowd.connections.Note,
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
@@ -232,7 +240,7 @@ func (s *Server) listen() {
 		s.serveAt(seeing{s.localListener})
 	}
 	s.onStop(s.closeListener)
-	s.serveNodes(nodesOnly{s.rules, outer}, s.http)
+	s.serveNodes(nodesOnly{s.rules, func(r *http.Request, err error) { gateway.forget(r); s.denied(r, err) }, outer}, s.http)
 }
 
 func (s *Server) serveAt(l net.Listener) {

@@ -43,6 +43,7 @@ type Config struct {
 	NodeIdentity   string   `mapstructure:"node-identity"`
 	TrustedProxies []string `mapstructure:"trusted-proxies"`
 	Insecure       bool     `mapstructure:"insecure"`
+	Hosts          []string `mapstructure:"hosts"`
 	proxies        []netip.Prefix
 
 	HSM   string `mapstructure:"hsm-url"`
@@ -120,6 +121,7 @@ func declare(cmd *cobra.Command) {
 	f.String("node-s3-listen", "", "`HOST:PORT` at which nodes fetch artifacts by the links they are given, and nothing else (default: they come to --s3-listen)")
 	f.String("node-identity", byAny, "by what a node that reports is known: token (of its boot), address (in HSM), any, both or none")
 	f.StringSlice("trusted-proxies", []string{"127.0.0.0/8", "::1"}, "addresses and networks of proxies that are believed when they say who calls (X-Forwarded-For)")
+	f.StringSlice("hosts", nil, "further `NAME`s by which administrators call this server; others than its addresses, those of the machine and of its URLs are refused")
 	f.Bool("insecure", false, "have nodes and administrators come to one address, although it is not loopback")
 	f.String("log-level", "info", "least that is logged: debug, info, warn or error")
 	for _, e := range (&Config{}).externals() {

@@ -173,18 +173,6 @@ func vouched(r *http.Request) string {
 	return from
 }
 
-// sameOrigin refuses what another site's page has a browser do here: it would show
-// the token that its user gave this server.
-func sameOrigin(denied func(*http.Request, error), next http.Handler) http.Handler {
-	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := fault.New(fault.Forbidden, "%s %s: a page of another site, %q, has a browser ask this", r.Method, r.URL.Path, r.Header.Get("Origin"))
-		denied(r, err)
-		httpapi.WriteProblem(w, err)
-	}))
-	return protection.Handler(next)
-}
-
 // denied takes down what a door refused. A server that stands by has no log, and
 // refuses nothing that the one that leads would not.
 func (s *Server) denied(r *http.Request, err error) {

@@ -4,8 +4,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
 // requestID is the header that names a request, in its answer and in the logs of
@@ -32,7 +36,7 @@ func (n named) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header()[requestID] = a.id[:]
 	begun := n.now()
-	n.next.ServeHTTP(a, r)
+	n.answer(a, r)
 	level := slog.LevelDebug
 	if a.status >= http.StatusInternalServerError && a.status != http.StatusServiceUnavailable { // which says so itself, and in crowds
 		level = slog.LevelError
@@ -41,6 +45,25 @@ func (n named) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		n.log.Log(r.Context(), level, "request", "id", a.id[0], "method", r.Method, "path", r.URL.Path, "from", r.RemoteAddr,
 			"status", a.status, "took", n.now().Sub(begun), "problem", string(a.problem))
 	}
+}
+
+// answer has a handler that panics be an error of this one request, which says so if
+// nothing was answered yet.
+func (n named) answer(a *noted, r *http.Request) {
+	defer func() {
+		switch why := recover(); {
+		case why == nil:
+		case why == http.ErrAbortHandler: //nolint:errorlint // it is panicked with as it is
+			panic(why)
+		default:
+			n.log.Error("a request could not be handled: a defect", "id", a.id[0], "method", r.Method, "path", r.URL.Path, "panic", why, "stack", string(debug.Stack()))
+			if a.status >= http.StatusOK {
+				panic(http.ErrAbortHandler) // the client must not take a part for the whole
+			}
+			httpapi.WriteProblem(a, fault.New(fault.Internal, "%s %s: a defect of this server, told in its log by the request's id %s", r.Method, r.URL.Path, a.id[0]))
+		}
+	}()
+	n.next.ServeHTTP(a, r)
 }
 
 // plain tells whether a client's name for a request can be logged and answered

@@ -67,3 +67,41 @@ func TestRequestsHaveNamesInAnswersAndLogs(t *testing.T) {
 		})
 	}
 }
+
+// A defect is one request's error, told to the client and in the log, and the
+// server goes on.
+func TestAHandlerThatPanicsIsAnError(t *testing.T) {
+	var out bytes.Buffer
+	n := named{log: slog.New(slog.NewJSONHandler(&out, nil)), now: time.Now, next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/late" {
+			io.WriteString(w, "half")
+		}
+		panic("out of order")
+	})}
+	server := httptest.NewServer(n)
+	defer server.Close()
+	for path, want := range map[string]int{"/": http.StatusInternalServerError, "/late": 0} {
+		out.Reset()
+		resp, err := http.Get(server.URL + path)
+		if want == 0 {
+			if err == nil {
+				if _, err = io.ReadAll(resp.Body); err == nil {
+					t.Error("half an answer is taken for the whole")
+				}
+				resp.Body.Close()
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != want || !strings.Contains(string(body), resp.Header.Get(requestID)) || strings.Contains(string(body), "out of order") {
+			t.Errorf("%d %s", resp.StatusCode, body)
+		}
+		if !strings.Contains(out.String(), "out of order") || !strings.Contains(out.String(), "requests_test.go") {
+			t.Errorf("logged: %s", out.String())
+		}
+	}
+}

@@ -233,7 +233,9 @@ func (s *Server) listen() {
 	gateway := believing{s.config.believed(), s.fromMember, certified{sameOrigin(s.denied, s.door)}}
 	crowd := newCrowd(crowdLimits, gateway, s.now)
 	outer := named{next: crowd, log: slog.Default(), now: s.now}
-	s.http = &http.Server{Handler: outer, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: unusedConnection, ConnState: crowd.connections.Note,
+	administrators := outer
+	administrators.next = called{names: s.config.ownNames(), member: s.fromMember, denied: s.denied, next: crowd}
+	s.http = &http.Server{Handler: administrators, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: unusedConnection, ConnState: crowd.connections.Note,
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
 	s.serveAt(over(crowd.connections.Listen(seeing{s.listener}), s.config.TLS.pair))
 	if s.localListener != nil {

@@ -35,6 +35,8 @@ type Config struct {
 	LogLevel    string `mapstructure:"log-level"`
 	Auth        string `mapstructure:"auth"`
 
+	SecretKey SecretKey `mapstructure:",squash"`
+
 	OIDC OIDC `mapstructure:",squash"`
 
 	NodeListen     string   `mapstructure:"node-listen"`
@@ -108,6 +110,7 @@ func declare(cmd *cobra.Command) {
 	f.String("advertise", "", "`URL` by which nodes reach this server (default: http:// and --node-listen, or --listen)")
 	f.String("s3-advertise", "", "`URL` by which nodes reach the embedded S3 (default: http:// and --s3-listen)")
 	f.String("auth", authToken, "whom to serve: token (requests have to show one), or none (everybody, on loopback alone)")
+	declareSecretKey(f)
 	declareOIDC(f)
 	f.String("node-listen", "", "`HOST:PORT` for nodes alone: boot scripts, cloud-init and reports, and nothing else (default: they come to --listen)")
 	f.String("node-identity", byAny, "by what a node that reports is known: token (of its boot), address (in HSM), any, both or none")
@@ -194,6 +197,7 @@ func load(cmd *cobra.Command) (Config, error) {
 		says := strings.TrimPrefix(err.Error(), "decoding failed due to the following error(s):")
 		return Config{}, fault.New(fault.Invalid, "configuration: %s", strings.Join(strings.Fields(says), " "))
 	}
+	c.SecretKey.take()
 	return c, c.check()
 }
 
@@ -214,7 +218,7 @@ func refuseUnknown(v *viper.Viper, cmd *cobra.Command, file string) error {
 // check refuses what cannot work and makes paths absolute: the embedded S3
 // changes the working directory.
 func (c *Config) check() error {
-	for flag, path := range map[string]*string{"data": &c.Data, "ansible-config-dir": &c.AnsibleDir} {
+	for flag, path := range map[string]*string{"data": &c.Data, "ansible-config-dir": &c.AnsibleDir, "secret-key": &c.SecretKey.File} {
 		var err error
 		if *path, err = absolute(*path); err != nil {
 			return fault.New(fault.Invalid, "%s: %w", flag, err)

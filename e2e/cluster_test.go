@@ -71,6 +71,7 @@ type cluster struct {
 	nodes   []string
 	tokenAt string   // the file with the administrator's token; empty: in the server's data directory
 	members *members // nil: there is one server
+	locks   *locks   // nil: all doors speak plain HTTP
 	server  *exec.Cmd
 	ended   <-chan struct{} // closed when the server has
 	log     *os.File
@@ -94,8 +95,11 @@ const stopsWithin = 30 * time.Second
 func newCluster(t *testing.T, nodes int, flags ...string) *cluster {
 	t.Helper()
 	c := prepare(t, flags)
-	if twoServers && !slices.Contains(flags, "--database") {
+	switch {
+	case twoServers && !slices.Contains(flags, "--database"):
 		c.withMembers(2)
+	case overTLS:
+		c.withLocks()
 	}
 	c.withFleet(nodes)
 	return c
@@ -123,7 +127,7 @@ func (c *cluster) withFleet(nodes int) {
 func (c *cluster) fleetOf(nodes int) {
 	c.t.Helper()
 	var err error
-	c.fleet, err = sim.New(sim.Options{Nodes: nodes, Dir: filepath.Join(c.dir, "fleet"), Gateway: c.url(), RunCommands: true, Network: c.token,
+	c.fleet, err = sim.New(sim.Options{Nodes: nodes, Dir: filepath.Join(c.dir, "fleet"), Gateway: c.nodesURL(), Infrastructure: c.url(), HTTP: c.nodesHTTP(), RunCommands: true, Network: c.token,
 		BootDelay: 100 * time.Millisecond, OnDelay: 50 * time.Millisecond, OffDelay: 100 * time.Millisecond, Pace: 0.1})
 	if err != nil {
 		c.t.Fatal(err)
@@ -176,7 +180,14 @@ func (c *cluster) act(name string, do func()) {
 	})
 }
 
-func (c *cluster) url() string { return "http://" + c.listen }
+func (c *cluster) url() string { return c.scheme() + c.listen }
+
+func (c *cluster) scheme() string {
+	if c.locks != nil {
+		return "https://"
+	}
+	return "http://"
+}
 
 func (c *cluster) start() {
 	c.t.Helper()
@@ -310,7 +321,11 @@ func (c *cluster) tokenFile() string {
 
 // clientEnv is the environment of commands that ask the server.
 func (c *cluster) clientEnv() []string {
-	return append(os.Environ(), "DROVER_SERVER="+c.url(), "HOME="+c.dir, "CRAY_CONFIG_DIR="+c.dir, auth.TokenFileVariable+"="+c.tokenFile())
+	env := append(os.Environ(), "DROVER_SERVER="+c.url(), "HOME="+c.dir, "CRAY_CONFIG_DIR="+c.dir, auth.TokenFileVariable+"="+c.tokenFile())
+	if c.locks != nil {
+		env = append(env, "DROVER_CA_BUNDLE="+c.locks.authority)
+	}
+	return env
 }
 
 // serverEnv is the environment of servers, which leave word of their tokens in the
@@ -334,7 +349,7 @@ func (s showing) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	r = r.Clone(r.Context())
 	r.Header.Set("Authorization", "Bearer "+token)
-	return http.DefaultTransport.RoundTrip(r)
+	return s.c.transport().RoundTrip(r)
 }
 
 // drover runs a command that must succeed and returns its output.

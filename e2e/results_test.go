@@ -68,10 +68,10 @@ func (c *cluster) checkResults(failed string) {
 		c.t.Errorf("%d results, %d failed: %v", len(all), len(results), results)
 	}
 	link, _ := c.object("cfs", "v3", "sessions", "describe", "s1")["logs"].(string)
-	if !strings.HasSuffix(link, "/?label=s1") || !strings.HasPrefix("http://"+link, c.url()) {
+	if !strings.HasSuffix(link, "/?label=s1") || !strings.HasPrefix(c.scheme()+link, c.url()) {
 		c.t.Errorf("the record links to %q", link)
 	}
-	resp, err := c.http().Get("http://" + link)
+	resp, err := c.http().Get(c.scheme() + link)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -25,13 +25,15 @@ var (
 	admin    = &Identity{Name: "ada", Role: Administrator}
 	session  = &Identity{Name: "session s", Role: Job, Kind: Session, ID: "s"}
 	agent    = &Identity{Name: "agent a", Role: Job, Kind: Agent}
+	network  = &Identity{Name: "network", Role: Job, Kind: Network}
+	aNode    = &Identity{Name: "x1000c0s0b0n0", Role: Node}
 	git      = &Identity{Name: "git", Role: Job, Kind: Git}
 )
 
 // What each may do, said by hand: the table is not asked what it says.
 func TestWhoMayDoWhat(t *testing.T) {
 	rules := NewRules(Table)
-	everybody := []*Identity{nobody, auditor, operator, tenant, admin, session, agent, git}
+	everybody := []*Identity{nobody, auditor, operator, tenant, admin, session, agent, git, network}
 	for operation, may := range map[string][]*Identity{
 		"GET /livez":                                                   everybody,
 		"GET /apis/cfs/healthz":                                        everybody,
@@ -66,6 +68,11 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"DELETE /apis/ims/v3/images/i":                                 {operator, admin, session},
 		"PUT /apis/sts/token":                                          {operator, admin},
 		"POST /apis/tapms/v1alpha3/tenants":                            {admin},
+		"POST /apis/smd/hsm/v2/Inventory/EthernetInterfaces":           {admin, network},
+		"PATCH /apis/smd/hsm/v2/Inventory/EthernetInterfaces/a4":       {admin, network},
+		"GET /apis/drover/v1/audit":                                    {auditor, admin},
+		"GET /apis/drover/v1/audit/verify":                             {auditor, admin},
+		"DELETE /apis/drover/v1/audit":                                 {admin},
 		"GET /apis/drover/v1/tokens":                                   {admin},
 		"POST /apis/drover/v1/tokens":                                  {admin},
 		"PATCH /apis/drover/v1/sim/nodes/x":                            {admin},
@@ -106,7 +113,7 @@ func TestTokensCountUntilTheyExpireOrAreRevoked(t *testing.T) {
 			t.Fatal(err)
 		}
 		who, err := tokens.Identify(t.Context(), text)
-		if err != nil || *who != (Identity{Name: "nightly", Role: TenantAdmin, Tenant: "blue"}) {
+		if err != nil || *who != (Identity{Name: "nightly", Role: TenantAdmin, Tenant: "blue", Subject: made.ID}) {
 			t.Fatal(who, err)
 		}
 		other := text[:len(text)-1] + "_"
@@ -227,7 +234,7 @@ func TestCommandsFindTheTokenOfAServerOfTheSameUser(t *testing.T) {
 	if err := os.WriteFile(file, []byte("drover-local-x\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	forget, err := PointTo(getenv, "http://127.0.0.1:8080", file)
+	forget, err := PointTo(getenv, "http://127.0.0.1:8080", file, "/etc/site/ca.pem")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,11 +243,14 @@ func TestCommandsFindTheTokenOfAServerOfTheSameUser(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", server, got, err, want)
 		}
 	}
+	if got := AuthoritiesOf(getenv, "http://localhost:8080"); got != "/etc/site/ca.pem" {
+		t.Errorf("authorities: %q", got)
+	}
 	forget()
 	if got, err := Find(getenv, "http://127.0.0.1:8080"); err != nil || got != "" {
 		t.Errorf("of a server that has ended: %q, %v", got, err)
 	}
-	if _, err := PointTo(getenv, "http://127.0.0.1:8081", filepath.Join(home, "deleted", "token")); err != nil {
+	if _, err := PointTo(getenv, "http://127.0.0.1:8081", filepath.Join(home, "deleted", "token"), ""); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := Find(getenv, "http://127.0.0.1:8081"); err != nil || got != "" {
@@ -253,5 +263,43 @@ func TestCommandsFindTheTokenOfAServerOfTheSameUser(t *testing.T) {
 	env[TokenFileVariable] = filepath.Join(home, "none")
 	if _, err := Find(getenv, "http://boot:8080"); err == nil || !strings.Contains(err.Error(), TokenFileVariable) {
 		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+// Which calls become records, said by hand: what nodes and jobs report as a matter
+// of course does not.
+func TestWhatIsRecorded(t *testing.T) {
+	rules := NewRules(Table)
+	for operation, of := range map[string]map[*Identity]bool{
+		"GET /apis/bos/v2/components":                                  {admin: false, auditor: false},
+		"PATCH /apis/bos/v2/components":                                {admin: true, operator: true},
+		"PATCH /apis/bos/v2/components/x1000c0s0b0n0":                  {admin: true, aNode: false, nobody: false},
+		"PATCH /apis/cfs/v3/components/x1000c0s0b0n0":                  {operator: true, aNode: false, session: false},
+		"PATCH /apis/cfs/v3/components":                                {operator: true, session: false},
+		"PATCH /apis/cfs/v3/sessions/s":                                {operator: true, session: false},
+		"PATCH /apis/bos/v1/session/i/status/a":                        {operator: true, agent: false},
+		"PATCH /apis/smd/hsm/v2/State/Components/x0c0s0b0n0/StateData": {admin: true, aNode: false},
+		"PATCH /apis/smd/hsm/v2/Inventory/EthernetInterfaces/a4":       {admin: true, network: false},
+		"POST /apis/smd/hsm/v2/State/Components/Query":                 {admin: false, session: false},
+		"POST /apis/capmc/capmc/v1/xname_off":                          {operator: true, agent: true},
+		"DELETE /apis/ims/v3/images/i":                                 {session: true},
+		"PUT /apis/sts/token":                                          {operator: true},
+		"GET /apis/bss/boot/v1/bootparameters":                         {operator: true, agent: true},
+		"GET /apis/bss/user-data":                                      {operator: true, aNode: false, nobody: false},
+		"GET /apis/bss/boot/v1/bootscript":                             {operator: true, nobody: false},
+		"POST /apis/drover/v1/tokens":                                  {admin: true},
+		"POST /vcs/cray/a.git/git-upload-pack":                         {operator: false, git: false},
+		"POST /vcs/cray/a.git/git-receive-pack":                        {operator: true},
+		"GET /apis/drover/v1/audit":                                    {auditor: false},
+		"POST /apis/something/new":                                     {admin: true},
+		"GET /apis/something/new":                                      {admin: false},
+	} {
+		method, path, _ := strings.Cut(operation, " ")
+		rule := rules.Of(httptest.NewRequest(method, path, nil))
+		for who, want := range of {
+			if got := rule.Recorded(method, who); got != want {
+				t.Errorf("%s by %v: recorded %v, want %v", operation, who, got, want)
+			}
+		}
 	}
 }

@@ -27,7 +27,20 @@ type Gate struct {
 	// SpeaksFor is the identity of the node of that name if the request, which shows
 	// no token, comes from it; else the error says why not.
 	SpeaksFor func(r *http.Request, node string) (*Identity, error)
+	// Certified is who the client is by its certificate, nil for nobody. It is asked
+	// when there is no token; nil: there are no certificates.
+	Certified func(r *http.Request) *Identity
 	Next      http.Handler
+	// Audit takes down what is done and what is refused; nil: nobody does.
+	Audit Recorder
+}
+
+// Recorder takes down who did what, and who was refused.
+type Recorder interface {
+	// Serve has next answer, and takes down what becomes of it.
+	Serve(w http.ResponseWriter, r *http.Request, right Right, who *Identity, next http.Handler)
+	// Denied takes down what was refused, and why; who is nil if that is not known.
+	Denied(r *http.Request, right Right, who *Identity, why error)
 }
 
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -53,11 +66,18 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = within(r, who.Tenant)
 	}
 	if err != nil {
+		if g.Audit != nil && (fault.Is(err, fault.Unauthenticated) || fault.Is(err, fault.Forbidden)) {
+			g.Audit.Denied(r, rule.Right, who, err)
+		}
 		refuse(w, err)
 		return
 	}
 	if who != nil {
 		r = r.WithContext(context.WithValue(r.Context(), identityKey{}, who))
+	}
+	if g.Audit != nil && rule.Recorded(r.Method, who) {
+		g.Audit.Serve(w, r, rule.Right, who, g.Next)
+		return
 	}
 	g.Next.ServeHTTP(w, r)
 }
@@ -74,6 +94,9 @@ func segment(path string, n int) string {
 func (g *Gate) who(r *http.Request) (*Identity, error) {
 	token := credentials(r)
 	if token == "" {
+		if g.Certified != nil {
+			return g.Certified(r), nil
+		}
 		return nil, nil
 	}
 	for _, s := range g.Sources {

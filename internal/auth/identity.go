@@ -10,7 +10,7 @@ type Role string
 const (
 	Administrator Role = "administrator"
 	Operator      Role = "operator" // boots, configures, switches power, makes images
-	Auditor       Role = "auditor"  // reads everything but secrets
+	Auditor       Role = "auditor"  // reads everything but secrets, and who did what
 	TenantAdmin   Role = "tenant"   // an administrator of one tenant's nodes
 	Node          Role = "node"
 	Job           Role = "job"
@@ -27,6 +27,7 @@ const (
 	Session Kind = "session" // a session of CFS
 	Agent   Kind = "agent"   // an agent of BOS v1
 	Git     Kind = "git"     // this server's own git, which looks branches up
+	Network Kind = "network" // the DHCP server of a simulated fleet, which has HSM know addresses
 )
 
 // Identity is who makes a request.
@@ -36,6 +37,9 @@ type Identity struct {
 	Tenant string // of a TenantAdmin
 	Kind   Kind   // of a Job
 	ID     string // of a Job: its session's
+	// Subject is what the source of the token knows it by: the token's id, or the
+	// subject at the provider.
+	Subject string
 }
 
 // Right is what an operation takes.
@@ -51,13 +55,14 @@ const (
 	Images     Right = "images"
 	Inventory  Right = "inventory" // what HSM knows
 	Settings   Right = "settings"  // options, sources, tenants, tokens
+	Audit      Right = "audit"     // who did what
 	everything Right = ""          // nothing but an administrator will do
 )
 
 // rights are those of people. An administrator has all.
 var rights = map[Role][]Right{
 	Operator:    {Read, Boot, Configure, Power, Images},
-	Auditor:     {Read},
+	Auditor:     {Read, Audit},
 	TenantAdmin: {Read, Boot},
 }
 

@@ -157,6 +157,7 @@ func (c *ProviderConfig) identity(audience []string, claims map[string]any) (*Id
 			who.Name = text
 		}
 	}
+	who.Subject, _ = claims["sub"].(string)
 	if who.Role == TenantAdmin {
 		tenants := texts(claims, c.TenantClaim)
 		if len(tenants) != 1 {

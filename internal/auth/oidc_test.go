@@ -76,18 +76,18 @@ func TestAccessTokensOfAProvider(t *testing.T) {
 		says   string // an error
 		kind   fault.Kind
 	}{
-		"a Keycloak's, without aud": {change: func(map[string]any) {}, want: Identity{Name: "otto", Role: Administrator}},
-		"one for us":                {change: func(c map[string]any) { c["azp"], c["aud"] = "other", []string{"account", "shasta"} }, want: Identity{Name: "otto", Role: Administrator}},
-		"aud as a text":             {change: func(c map[string]any) { c["azp"], c["aud"] = "other", "shasta" }, want: Identity{Name: "otto", Role: Administrator}},
-		"the best of several roles": {change: func(c map[string]any) { roles(c, "auditor", "operator") }, want: Identity{Name: "otto", Role: Operator}},
-		"a realm's role":            {change: func(c map[string]any) { roles(c); c["realm_access"] = map[string]any{"roles": []string{"auditor"}} }, want: Identity{Name: "otto", Role: Auditor}},
-		"a tenant's":                {change: func(c map[string]any) { roles(c, "tenant"); c["tenant"] = "blue" }, want: Identity{Name: "otto", Role: TenantAdmin, Tenant: "blue"}},
-		"nobody that is known":      {change: func(c map[string]any) { roles(c, "offline_access") }, want: Identity{Name: "otto"}},
+		"a Keycloak's, without aud": {change: func(map[string]any) {}, want: Identity{Name: "otto", Subject: "1234", Role: Administrator}},
+		"one for us":                {change: func(c map[string]any) { c["azp"], c["aud"] = "other", []string{"account", "shasta"} }, want: Identity{Name: "otto", Subject: "1234", Role: Administrator}},
+		"aud as a text":             {change: func(c map[string]any) { c["azp"], c["aud"] = "other", "shasta" }, want: Identity{Name: "otto", Subject: "1234", Role: Administrator}},
+		"the best of several roles": {change: func(c map[string]any) { roles(c, "auditor", "operator") }, want: Identity{Name: "otto", Subject: "1234", Role: Operator}},
+		"a realm's role":            {change: func(c map[string]any) { roles(c); c["realm_access"] = map[string]any{"roles": []string{"auditor"}} }, want: Identity{Name: "otto", Subject: "1234", Role: Auditor}},
+		"a tenant's":                {change: func(c map[string]any) { roles(c, "tenant"); c["tenant"] = "blue" }, want: Identity{Name: "otto", Subject: "1234", Role: TenantAdmin, Tenant: "blue"}},
+		"nobody that is known":      {change: func(c map[string]any) { roles(c, "offline_access") }, want: Identity{Name: "otto", Subject: "1234"}},
 		"a tenant's of none":        {change: func(c map[string]any) { roles(c, "tenant") }, says: "expected one tenant", kind: fault.Forbidden},
 		"for another":               {change: func(c map[string]any) { c["azp"] = "other" }, says: "it is for another", kind: fault.Unauthenticated},
 		"an ID token":               {change: func(c map[string]any) { c["typ"], c["aud"] = "ID", "shasta" }, says: "expected an access token", kind: fault.Unauthenticated},
 		"an expired one":            {change: func(c map[string]any) { c["exp"] = i.now.Add(-time.Minute).Unix() }, says: "expired", kind: fault.Unauthenticated},
-		"of a clock that is behind": {change: func(c map[string]any) { c["exp"] = i.now.Add(-20 * time.Second).Unix() }, want: Identity{Name: "otto", Role: Administrator}},
+		"of a clock that is behind": {change: func(c map[string]any) { c["exp"] = i.now.Add(-20 * time.Second).Unix() }, want: Identity{Name: "otto", Subject: "1234", Role: Administrator}},
 		"another provider's":        {change: func(c map[string]any) { c["iss"] = "https://elsewhere" }, says: "different provider", kind: fault.Unauthenticated},
 	} {
 		who, err := p.Identify(t.Context(), i.token(c.change))

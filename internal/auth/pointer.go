@@ -14,8 +14,9 @@ import (
 const TokenFileVariable = "DROVER_TOKEN_FILE"
 
 // PointTo has commands of this user find the token file of the server at the
-// URL, until forget is called.
-func PointTo(getenv func(string) string, server, file string) (forget func(), err error) {
+// URL, and the file of the authorities by which it is known beside the machine's,
+// which may be empty, until forget is called.
+func PointTo(getenv func(string) string, server, file, authorities string) (forget func(), err error) {
 	pointer, err := pointerTo(getenv, server)
 	if err != nil {
 		return nil, err
@@ -23,11 +24,12 @@ func PointTo(getenv func(string) string, server, file string) (forget func(), er
 	if err := os.MkdirAll(filepath.Dir(pointer), 0o700); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(pointer, []byte(file+"\n"), 0o600); err != nil {
+	own := file + "\n" + authorities + "\n"
+	if err := os.WriteFile(pointer, []byte(own), 0o600); err != nil {
 		return nil, err
 	}
 	return func() {
-		if text, err := os.ReadFile(pointer); err == nil && strings.TrimSpace(string(text)) == file {
+		if text, err := os.ReadFile(pointer); err == nil && string(text) == own {
 			os.Remove(pointer) //nolint:errcheck // it leads to a token of a server that does not run
 		}
 	}, nil
@@ -50,7 +52,7 @@ func Find(getenv func(string) string, server string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("where the server's token is: %w", err)
 		}
-		file = strings.TrimSpace(string(text))
+		file, _, _ = strings.Cut(string(text), "\n")
 	}
 	text, err := os.ReadFile(file)
 	switch {
@@ -62,6 +64,21 @@ func Find(getenv func(string) string, server string) (string, error) {
 		return "", fmt.Errorf("token of the server at %s: %w", server, err)
 	}
 	return strings.TrimSpace(string(text)), nil
+}
+
+// AuthoritiesOf is the file of the authorities by which a server of this user at the
+// URL is known; empty if it names none.
+func AuthoritiesOf(getenv func(string) string, server string) string {
+	pointer, err := pointerTo(getenv, server)
+	if err != nil {
+		return ""
+	}
+	text, err := os.ReadFile(pointer)
+	if err != nil {
+		return ""
+	}
+	_, file, _ := strings.Cut(string(text), "\n")
+	return strings.TrimSpace(file)
 }
 
 // pointerTo is the file that says where the token of the server at the URL is.

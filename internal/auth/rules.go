@@ -27,6 +27,25 @@ type Rule struct {
 	Jobs []Kind
 	// Own: a job may use it for its own session alone, whose name the path ends with.
 	Own bool
+	// Secret: what is read has secrets, so that reading it is recorded.
+	Secret bool
+	// Report: what nodes and jobs do by it as a matter of course is not recorded one
+	// by one.
+	Report bool
+}
+
+// Recorded tells whether the audit has what who, nil for somebody unknown, does
+// by an operation of the rule.
+func (r *Rule) Recorded(method string, who *Identity) bool {
+	switch {
+	case r.Right == Open,
+		r.Node && (who == nil || who.Role == Node),
+		r.Report && who != nil && who.Role == Job:
+		return false
+	case r.Secret:
+		return true
+	}
+	return r.Right != Read && r.Right != Audit && method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions
 }
 
 // Allows tells whether who, nil for somebody unknown, may use operations of the

@@ -85,8 +85,8 @@ func (s *Site) Identify(ctx context.Context, token string) (*Identity, error) {
 	switch {
 	case err != nil, subtle.ConstantTimeCompare([]byte(token), []byte(s.JobToken(kind, string(id)))) != 1:
 		return nil, refused("it is no job's")
-	case kind != Git && (s.Alive == nil || !s.Alive(ctx, kind, string(id))):
+	case kind != Git && kind != Network && (s.Alive == nil || !s.Alive(ctx, kind, string(id))):
 		return nil, refused("the job has ended")
 	}
-	return &Identity{Name: string(kind) + " " + string(id), Role: Job, Kind: kind, ID: string(id)}, nil
+	return &Identity{Name: strings.TrimSpace(string(kind) + " " + string(id)), Role: Job, Kind: kind, ID: string(id)}, nil
 }

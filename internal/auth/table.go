@@ -11,6 +11,7 @@ var (
 	sessions = []Kind{Session}
 	agents   = []Kind{Agent}
 	clones   = []Kind{Session, Git}
+	networks = []Kind{Network}
 )
 
 // Table is the one list of who may do what: everything that the server answers
@@ -33,7 +34,7 @@ var Table = []Rule{
 	{Methods: get, Path: "/apis/bos/v2/sessiontemplates/**", Right: Read, Tenant: true},
 	{Methods: get, Path: "/apis/bos/v2/sessiontemplatesvalid/**", Right: Read, Tenant: true},
 	{Methods: get, Path: "/apis/bos/v2/sessiontemplatetemplate", Right: Read, Tenant: true},
-	{Methods: change, Path: "/apis/bos/v1/**", Right: Boot, Jobs: agents},
+	{Methods: change, Path: "/apis/bos/v1/**", Right: Boot, Jobs: agents, Report: true},
 	{Methods: change, Path: "/apis/bos/v2/sessions/**", Right: Boot, Tenant: true},
 	{Methods: change, Path: "/apis/bos/v2/sessiontemplates/**", Right: Boot, Tenant: true},
 	{Methods: "PUT PATCH", Path: "/apis/bos/v2/components", Right: Boot},
@@ -44,12 +45,12 @@ var Table = []Rule{
 
 	{Methods: get, Path: "/apis/cfs/**", Right: Read, Jobs: all},
 	{Methods: get, Path: "/apis/cfs/healthz", Right: Open},
-	{Methods: "PUT PATCH", Path: "/apis/cfs/{version}/components", Right: Configure, Jobs: all},
+	{Methods: "PUT PATCH", Path: "/apis/cfs/{version}/components", Right: Configure, Jobs: all, Report: true},
 	{Methods: "PUT DELETE", Path: "/apis/cfs/{version}/components/{id}", Right: Configure},
-	{Methods: "PATCH", Path: "/apis/cfs/{version}/components/{id}", Right: Configure, Node: true, Subject: 1, Jobs: all},
+	{Methods: "PATCH", Path: "/apis/cfs/{version}/components/{id}", Right: Configure, Node: true, Subject: 1, Jobs: all, Report: true},
 	{Methods: change, Path: "/apis/cfs/{version}/configurations/**", Right: Configure},
 	{Methods: change, Path: "/apis/cfs/{version}/sessions/**", Right: Configure},
-	{Methods: "PATCH", Path: "/apis/cfs/{version}/sessions/{name}", Right: Configure, Jobs: sessions, Own: true},
+	{Methods: "PATCH", Path: "/apis/cfs/{version}/sessions/{name}", Right: Configure, Jobs: sessions, Own: true, Report: true},
 	{Methods: change, Path: "/apis/cfs/{version}/sources/**", Right: Settings},
 	{Methods: "PATCH", Path: "/apis/cfs/{version}/options", Right: Settings},
 
@@ -57,6 +58,8 @@ var Table = []Rule{
 	{Methods: get, Path: "/apis/smd/hsm/v2/service/liveness", Right: Open},
 	{Methods: get, Path: "/apis/smd/hsm/v2/service/ready", Right: Open},
 	{Methods: change, Path: "/apis/smd/hsm/v2/**", Right: Inventory},
+	{Methods: "POST", Path: "/apis/smd/hsm/v2/Inventory/EthernetInterfaces", Right: Inventory, Jobs: networks, Report: true},
+	{Methods: "PATCH", Path: "/apis/smd/hsm/v2/Inventory/EthernetInterfaces/{mac}", Right: Inventory, Jobs: networks, Report: true},
 	{Methods: post, Path: "/apis/smd/hsm/v2/State/Components/Query", Right: Read, Jobs: all},
 	{Methods: post, Path: "/apis/smd/hsm/v2/State/Components/ByNID/Query", Right: Read, Jobs: all},
 	{Methods: post, Path: "/apis/smd/hsm/v2/locks/status", Right: Read, Jobs: all},
@@ -87,13 +90,13 @@ var Table = []Rule{
 	{Methods: get, Path: "/apis/bss/**", Right: Read},
 	{Methods: get, Path: "/apis/bss/boot/v1/service/**", Right: Open},
 	// Boot parameters hold what cloud-init gives to nodes, secrets among it.
-	{Methods: get, Path: "/apis/bss/boot/v1/bootparameters", Right: Boot, Jobs: agents},
-	{Methods: get, Path: "/apis/bss/boot/v1/dumpstate", Right: Boot},
+	{Methods: get, Path: "/apis/bss/boot/v1/bootparameters", Right: Boot, Jobs: agents, Secret: true},
+	{Methods: get, Path: "/apis/bss/boot/v1/dumpstate", Right: Boot, Secret: true},
 	{Methods: change, Path: "/apis/bss/boot/v1/bootparameters", Right: Boot, Jobs: agents},
 	{Methods: post, Path: "/apis/bss/boot/v1/hosts", Right: Settings},
-	{Methods: get, Path: "/apis/bss/boot/v1/bootscript", Right: Boot, Node: true},
-	{Methods: get, Path: "/apis/bss/meta-data", Right: Boot, Node: true},
-	{Methods: get, Path: "/apis/bss/user-data", Right: Boot, Node: true},
+	{Methods: get, Path: "/apis/bss/boot/v1/bootscript", Right: Boot, Node: true, Secret: true},
+	{Methods: get, Path: "/apis/bss/meta-data", Right: Boot, Node: true, Secret: true},
+	{Methods: get, Path: "/apis/bss/user-data", Right: Boot, Node: true, Secret: true},
 	{Methods: post, Path: "/apis/bss/phone-home", Right: Boot, Node: true},
 
 	{Methods: get, Path: "/apis/ims/**", Right: Read, Jobs: sessions},
@@ -110,6 +113,7 @@ var Table = []Rule{
 	{Methods: get, Path: "/apis/drover/v1/whoami", Right: Read, Tenant: true},
 	{Methods: get, Path: "/apis/drover/v1/can-i", Right: Read, Tenant: true},
 	{Methods: get, Path: "/apis/drover/v1/tokens", Right: Settings},
+	{Methods: get, Path: "/apis/drover/v1/audit/**", Right: Audit},
 	{Methods: "POST DELETE", Path: "/apis/drover/v1/tokens/**", Right: Settings},
 	{Methods: "DELETE", Path: "/apis/drover/v1/session-events/set-aside", Right: Settings},
 	{Methods: "POST DELETE", Path: "/apis/drover/v1/vcs/**", Right: Configure},
@@ -120,5 +124,5 @@ var Table = []Rule{
 	{Methods: get, Path: "/vcs/**", Right: Read, Jobs: clones},
 	{Methods: post, Path: "/vcs/{org}/{repo}/git-upload-pack", Right: Read, Jobs: clones},
 	{Methods: post, Path: "/vcs/{org}/{repo}/git-receive-pack", Right: Configure},
-	{Methods: post, Path: "/vcs/{org}/{repo}/info/lfs/{below...}", Right: Configure, Jobs: clones},
+	{Methods: post, Path: "/vcs/{org}/{repo}/info/lfs/{below...}", Right: Configure, Jobs: clones, Report: true},
 }

@@ -98,5 +98,5 @@ func (t *Tokens) Identify(ctx context.Context, token string) (*Identity, error) 
 	case !t.now().Before(k.Expires):
 		return nil, refused("it expired at " + k.Expires.Format(time.RFC3339))
 	}
-	return &Identity{Name: k.Name, Role: k.Role, Tenant: k.Tenant}, nil
+	return &Identity{Name: k.Name, Role: k.Role, Tenant: k.Tenant, Subject: k.ID}, nil
 }

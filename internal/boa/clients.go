@@ -213,7 +213,7 @@ func (c cfs) Status(ctx context.Context, nodes []string) (map[string]string, err
 // for may be asked for twice. A try may take long: power calls return when all
 // BMCs were asked.
 func (s *Settings) client(service, base string) *httpapi.Client {
-	c := httpapi.NewClient(service, base, nil)
+	c := httpapi.NewClient(service, base, s.over)
 	if s.Token != "" && strings.HasPrefix(base, s.Gateway+"/") {
 		c.Header = http.Header{"Authorization": {"Bearer " + s.Token}}
 	}

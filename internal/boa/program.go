@@ -2,6 +2,7 @@ package boa
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"github.com/drover-hpc/drover/internal/bos/clients"
 	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 	"github.com/drover-hpc/drover/internal/bss"
+	"github.com/drover-hpc/drover/internal/certs"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/job/kubernetes"
@@ -31,8 +33,12 @@ type Settings struct {
 	// S3 is the endpoint of the object store, with its keys.
 	S3          string         `json:"s3"`
 	Credentials s3.Credentials `json:"credentials"`
+	// CABundle is a file with authorities that count beside the machine's.
+	CABundle string `json:"ca_bundle,omitempty"`
 	// Orphan is how long the agent goes on without a server; 0: 1 hour.
 	Orphan time.Duration `json:"orphan,omitempty"`
+
+	over http.RoundTripper // makes the calls; nil: the usual one
 }
 
 // stepOperate is the one step of an agent's job.
@@ -81,7 +87,12 @@ func operate(ctx context.Context, d job.Dir, out io.Writer) error {
 
 // agent is one that speaks to the services.
 func (s *Settings) agent(out io.Writer) (*Agent, error) {
-	store, err := s3.NewClient(s.S3, s.Credentials)
+	trust, err := certs.Pool(s.CABundle)
+	if err != nil {
+		return nil, fmt.Errorf("authorities that the agent trusts: %w", err)
+	}
+	s.over = certs.Transport(trust)
+	store, err := s3.NewClientOver(s.S3, s.Credentials, func(t *http.Transport) http.RoundTripper { return certs.Trust(t, trust) })
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/bos/bootset"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
@@ -54,7 +55,15 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession) (Session, err
 	if err := s.sessions.Insert(ctx, session); err != nil {
 		return Session{}, sessionExists(err, n)
 	}
+	audit.Tell(ctx, audit.About{Session: session.Name, What: string(n.Operation) + " by template " + n.TemplateName + limited(n.Limit)})
 	return session, nil
+}
+
+func limited(limit string) string {
+	if limit == "" {
+		return ""
+	}
+	return ", limit " + limit
 }
 
 func sessionExists(err error, n NewSession) error {

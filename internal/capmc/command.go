@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -27,6 +28,7 @@ func (s *Service) Do(ctx context.Context, c Command, w Wish) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	audit.Tell(ctx, audit.About{What: strings.TrimSuffix(fmt.Sprintf("%s: %s", c, w.Reason), ": "), Nodes: sel.names})
 	if len(sel.names) == 0 {
 		return sel.outcome(c, nil, len(sel.out)), nil
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/job"
 
 	"github.com/drover-hpc/drover/internal/fault"
@@ -64,6 +65,7 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession, o CreateOptio
 		s.link(&out, options)
 		return s.publish(ctx, EventCreate, out)
 	})
+	audit.Tell(ctx, audit.About{Session: n.Name, What: "configuration " + n.ConfigurationName})
 	return out, err
 }
 

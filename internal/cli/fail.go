@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -168,6 +169,11 @@ func unreachable(program, base string, err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
+	}
+	var unknown *tls.CertificateVerificationError
+	if errors.As(err, &unknown) && program != "cray" {
+		return &failure{code: 2, usage: true, message: fmt.Sprintf("%s is not known by its certificate: %v\n"+
+			"%s=FILE names authorities to trust beside this machine's; %s=no trusts whoever answers.", base, unknown.Err, bundleVariable, verifyVariable)}
 	}
 	if program != "cray" {
 		return &failure{code: 2, usage: true, message: fmt.Sprintf("no answer from %s: %v\n"+

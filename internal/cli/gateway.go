@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/auth"
+	"github.com/drover-hpc/drover/internal/certs"
 	"github.com/drover-hpc/drover/internal/cli/derive"
 )
 
@@ -34,17 +36,20 @@ func (a *app) gateway(s *session, g *globals) (*gateway, error) {
 	gw := &gateway{
 		program: a.name, base: strings.TrimSuffix(cmp.Or(named, configured, defaultServer), "/"),
 		tenant: s.config.Text("core", "tenant"), verbose: g.verbose, out: a.Stdout,
-		http: &http.Client{Transport: a.transport(), Timeout: callTimeout},
+		http: &http.Client{Timeout: callTimeout},
 	}
 	if !strings.Contains(gw.base, "://") {
 		gw.base = "http://" + gw.base
+	}
+	var err error
+	if gw.http.Transport, err = a.transport(gw.base); err != nil {
+		return nil, err
 	}
 	path := cmp.Or(g.token, a.Getenv("CRAY_CREDENTIALS"))
 	asked := path != ""
 	if user := s.config.Text("auth", "login", "username"); !asked && user != "" {
 		path = s.dir.TokenPath(gw.base, user)
 	}
-	var err error
 	if gw.token, err = loadToken(path, asked); err != nil {
 		return nil, err
 	}
@@ -61,15 +66,31 @@ func (a *app) gateway(s *session, g *globals) (*gateway, error) {
 	return gw, nil
 }
 
-// transport is the configured one, or one that takes any certificate: sites
-// have their own authorities, and the published program checks none.
-func (a *app) transport() http.RoundTripper {
+// Variables of the environment that say by what servers are known.
+const (
+	bundleVariable = "DROVER_CA_BUNDLE"
+	verifyVariable = "DROVER_TLS_VERIFY"
+)
+
+// transport is the configured one, or one that knows the gateway by the machine's
+// authorities and those of a file: that which the environment names, or which a
+// server of this user shows. As cray it takes any certificate unless there is such a
+// file: the published program checks none.
+func (a *app) transport(base string) (http.RoundTripper, error) {
 	if a.Transport != nil {
-		return a.Transport
+		return a.Transport, nil
 	}
+	bundle := cmp.Or(a.Getenv(bundleVariable), auth.AuthoritiesOf(a.Getenv, base))
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
-	return t
+	if bundle == "" && a.name == "cray" || a.Getenv(verifyVariable) == "no" {
+		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // asked for
+		return t, nil
+	}
+	trust, err := certs.Pool(bundle)
+	if err != nil {
+		return nil, usageError("authorities by which the gateway is known (%s): %v", bundleVariable, err)
+	}
+	return certs.Trust(t, trust), nil
 }
 
 // do makes a call and returns the body of the answer. An answer of 400 or

@@ -39,7 +39,7 @@ func (s *session) store(ctx context.Context) (*minio.Client, error) {
 	client, err := minio.New(endpoint.Host, &minio.Options{
 		Creds:  credentials.NewStaticV4(c.AccessKeyID, c.SecretAccessKey, c.SessionToken),
 		Secure: endpoint.Scheme == "https", BucketLookup: minio.BucketLookupPath, Region: "us-east-1",
-		Transport: s.app.transport(),
+		Transport: s.gateway.http.Transport,
 	})
 	if err != nil {
 		return nil, failed("object store: %v", err)

@@ -2,9 +2,11 @@ package pcs
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/google/uuid"
 
+	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
 )
@@ -40,6 +42,7 @@ func (s *Service) Begin(ctx context.Context, op Operation, locations []Location,
 		return Transition{}, err
 	}
 	s.launch(newRun(s, record, list))
+	audit.Tell(ctx, audit.About{What: fmt.Sprintf("%s, transition %s", op, record.TransitionID)})
 	return record.Transition, nil
 }
 

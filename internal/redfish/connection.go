@@ -32,8 +32,9 @@ type connection struct {
 }
 
 // dial opens a connection to the BMC and, where that is wanted, shakes hands:
-// in short where an earlier connection left off, if the BMC remembers it.
-func (d *Driver) dial(ctx context.Context, address string) (*connection, error) {
+// in short where an earlier connection left off, if the BMC remembers it. One that
+// is not known by its certificate gets nothing.
+func (d *Driver) dial(ctx context.Context, address, fingerprint string) (*connection, error) {
 	at, err := targetOf(address)
 	if err != nil {
 		return nil, err
@@ -56,9 +57,7 @@ func (d *Driver) dial(ctx context.Context, address string) (*connection, error) 
 		}
 	}
 	if at.tls {
-		config := d.tls.Clone()
-		config.ServerName = at.name
-		secured := tls.Client(socket, config)
+		secured := tls.Client(socket, d.secured(at.name, fingerprint))
 		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 		defer cancel()
 		if err := secured.HandshakeContext(ctx); err != nil {

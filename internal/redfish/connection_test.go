@@ -98,6 +98,7 @@ func TestARebootTakesOneConnectionAndTheNextOneIsAResumption(t *testing.T) {
 	const count = 5
 	s := serveSecured(t, count)
 	d := redfish.New(4)
+	d.Know(redfish.Certificates{Any: true})
 	t.Cleanup(d.Close)
 	s.reboot(t, d)
 	if c, full := s.connections(), s.full.Load(); c != count || full != count || s.resumed.Load() != 0 {
@@ -149,6 +150,7 @@ func look(t *testing.T, d *redfish.Driver, at string) {
 
 func TestTheConnectionUsedLongestAgoMakesRoom(t *testing.T) {
 	d := redfish.New(4)
+	d.Know(redfish.Certificates{Any: true})
 	d.Keep(2)
 	t.Cleanup(d.Close)
 	a, openedA, openA := counting(t, card)
@@ -169,6 +171,7 @@ func TestTheConnectionUsedLongestAgoMakesRoom(t *testing.T) {
 
 func TestKeptConnectionsAreNotInTheWayOfNewOnes(t *testing.T) {
 	d := redfish.New(4)
+	d.Know(redfish.Certificates{Any: true})
 	t.Cleanup(d.Close)
 	a, _, openA := counting(t, card)
 	b, _, openB := counting(t, card)
@@ -183,6 +186,7 @@ func TestKeptConnectionsAreNotInTheWayOfNewOnes(t *testing.T) {
 
 func TestConnectionsAreNotKeptForLong(t *testing.T) {
 	d := redfish.New(4)
+	d.Know(redfish.Certificates{Any: true})
 	redfish.KeepFor(d, 20*time.Millisecond)
 	a, openedA, openA := counting(t, card)
 	for round := range int64(2) {
@@ -196,6 +200,7 @@ func TestConnectionsAreNotKeptForLong(t *testing.T) {
 
 func TestWhatABMCThatIsGoneDoesNotAcknowledgeIsGivenUp(t *testing.T) {
 	d := redfish.New(1)
+	d.Know(redfish.Certificates{Any: true})
 	t.Cleanup(d.Close)
 	at := serve(t, card)
 	look(t, d, at)
@@ -220,6 +225,7 @@ func TestACancelledRequestEnds(t *testing.T) {
 		io.WriteString(w, `{"PowerState":"Off"}`)
 	}))
 	d := redfish.New(1)
+	d.Know(redfish.Certificates{Any: true})
 	t.Cleanup(d.Close)
 	look(t, d, at)
 	<-asked
@@ -244,6 +250,7 @@ func BenchmarkLook(b *testing.B) {
 	}))
 	b.Cleanup(s.Close)
 	d := redfish.New(1)
+	d.Know(redfish.Certificates{Any: true})
 	b.Cleanup(d.Close)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -183,6 +183,7 @@ func TestSelfSignedCertificate(t *testing.T) {
 	s := httptest.NewTLSServer(card)
 	t.Cleanup(s.Close)
 	d := redfish.New(1)
+	d.Know(redfish.Certificates{Any: true})
 	redfish.DialFor(d, "bmc.example:443", address(s))
 	got, err := d.PowerState(context.Background(), "bmc.example", login, "/redfish/v1/Systems/Node0")
 	if err != nil || got != "Off" {

@@ -6,6 +6,9 @@ import "encoding/json"
 type Login struct {
 	Username string
 	Password string
+	// Fingerprint is the SHA-256 of the BMC's certificate in hexadecimal, by which
+	// alone it is known; empty: it is known by an authority.
+	Fingerprint string
 }
 
 // Inventory is what one BMC says of itself and of what it manages.

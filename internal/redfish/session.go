@@ -108,7 +108,7 @@ func (d *Driver) logIn(ctx context.Context, key sessionKey, used string) (token 
 	if err != nil {
 		return "", err
 	}
-	a, err := d.send(ctx, key.address, request{method: http.MethodPost, path: d.sessionsPath(ctx, key.address), body: body})
+	a, err := d.send(ctx, key.address, request{method: http.MethodPost, path: d.sessionsPath(ctx, key), body: body, login: key.login})
 	if status := statusOf(err); status >= 400 && status < 500 && VerdictOf(err) != Later {
 		s.refused = d.now()
 	}
@@ -121,11 +121,11 @@ func (d *Driver) logIn(ctx context.Context, key sessionKey, used string) (token 
 
 // sessionsPath is where the BMC says that sessions are opened, which it says to
 // anybody.
-func (d *Driver) sessionsPath(ctx context.Context, address string) string {
+func (d *Driver) sessionsPath(ctx context.Context, key sessionKey) string {
 	var service struct {
 		Links struct{ Sessions link }
 	}
-	a, err := d.send(ctx, address, request{method: http.MethodGet, path: root})
+	a, err := d.send(ctx, key.address, request{method: http.MethodGet, path: root, login: key.login})
 	if err != nil || json.Unmarshal(a.body, &service) != nil || service.Links.Sessions.OdataID == "" {
 		return sessionsPath
 	}
@@ -144,7 +144,7 @@ func (d *Driver) logOut() {
 	for key, s := range known {
 		if s.token != "" && s.location != "" {
 			all.Go(func() {
-				d.send(ctx, key.address, request{method: http.MethodDelete, path: s.location, token: s.token}) //nolint:errcheck // it ends by itself
+				d.send(ctx, key.address, request{method: http.MethodDelete, path: s.location, token: s.token, login: key.login}) //nolint:errcheck // it ends by itself
 			})
 		}
 	}

@@ -43,11 +43,11 @@ const requestTimeout = 60 * time.Second
 // NewClient returns a client of the service at endpoint, such as
 // http://127.0.0.1:8081, with path-style addressing.
 func NewClient(endpoint string, c Credentials) (*Client, error) {
-	return NewClientOver(endpoint, c, func(next http.RoundTripper) http.RoundTripper { return next })
+	return NewClientOver(endpoint, c, func(t *http.Transport) http.RoundTripper { return t })
 }
 
 // NewClientOver is NewClient with a transport that wrap makes of the usual one.
-func NewClientOver(endpoint string, c Credentials, wrap func(http.RoundTripper) http.RoundTripper) (*Client, error) {
+func NewClientOver(endpoint string, c Credentials, wrap func(*http.Transport) http.RoundTripper) (*Client, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" {
 		return nil, fault.New(fault.Invalid, "S3 endpoint %q is no URL: expected http://host:port", endpoint)

@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v3"
+	"github.com/valyala/fasthttp"
 	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
@@ -38,6 +40,10 @@ type ServerConfig struct {
 	Listen      string
 	Credentials Credentials
 	Journal     *journal.Journal
+	// Also are listeners that lead to the same, such as one with TLS. From Fetches
+	// nothing is answered but what signed links fetch. The server closes them.
+	Also    []net.Listener
+	Fetches net.Listener
 	// Connections is how many there may be; beyond three quarters of them clients
 	// are told to come back. 0 is admission.PerListener.
 	Connections int
@@ -52,6 +58,8 @@ type Server struct {
 	fetches  *fetches // nil: the library answers all
 	unused   unused
 	crowd    crowd
+	http     *fasthttp.Server // the library's
+	also     sync.WaitGroup   // those that it serves besides
 }
 
 // StartServer starts the server and returns when it answers.
@@ -68,7 +76,7 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 		return nil, fmt.Errorf("start S3 on %s: %w", c.Listen, err)
 	}
 	ready := make(chan struct{})
-	var unfollowed error // set before ready is closed
+	var unfollowed error // it and s.http are set before ready is closed
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Server{endpoint: "http://" + listen, cancel: cancel, done: make(chan struct{}), unused: unused{conns: map[net.Conn]bool{}}}
 	most := cmp.Or(c.Connections, admission.PerListener())
@@ -76,11 +84,14 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 	var api *s3api.S3ApiServer
 	options := []s3api.Option{func(made *s3api.S3ApiServer) { api = made },
 		s3api.WithOnListen(func() {
-			unfollowed = follow(api, s.unused.note, s.crowd.note)
+			s.http, unfollowed = follow(api, s.unused.note, s.crowd.note)
 			close(ready)
 		}),
-		s3api.WithMiddleware("/", s.unused.use), s3api.WithMiddleware("/", s.crowd.use),
-		s3api.WithMiddleware("/", recordFetches(c.Journal))}
+		s3api.WithMiddleware("/", s.unused.use), s3api.WithMiddleware("/", s.crowd.use)}
+	if c.Fetches != nil {
+		options = append(options, s3api.WithMiddleware("/", fetchesOnly(c.Fetches.Addr())))
+	}
+	options = append(options, s3api.WithMiddleware("/", recordFetches(c.Journal)))
 	if be.inFiles() {
 		s.fetches = newFetches(c.Credentials, be.dir, time.Now)
 		options = append(options, s3api.WithMiddleware("/", s.fetches.serve))
@@ -103,6 +114,7 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 			s.Stop()
 			return nil, fmt.Errorf("start S3 on %s: %w", listen, unfollowed)
 		}
+		s.serveAlso(append(c.Also, c.Fetches))
 		return s, nil
 	case <-s.done:
 		cancel()
@@ -119,6 +131,7 @@ func (s *Server) Stop() {
 	s.unused.close()
 	s.cancel()
 	<-s.done
+	s.also.Wait()
 }
 
 // newBackend keeps object metadata in extended attributes, or beside the

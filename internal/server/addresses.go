@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/drover-hpc/drover/internal/auth"
+	"github.com/drover-hpc/drover/internal/certs"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/vcs"
 	"github.com/drover-hpc/drover/internal/virtual"
@@ -20,9 +21,14 @@ import (
 // what is advertised to them is that.
 func (s *Server) URL() string {
 	if s.nodeListener != nil {
-		return s.localURL()
+		return s.ownURL()
 	}
-	return cmp.Or(s.config.Advertise, s.localURL())
+	return cmp.Or(s.config.Advertise, s.ownURL())
+}
+
+// ownURL is that of the administrators' door.
+func (s *Server) ownURL() string {
+	return s.config.TLS.scheme() + fromHere(s.listener.Addr().String())
 }
 
 // nodeDoor is where processes on this machine reach the nodes' door.
@@ -30,11 +36,16 @@ func (s *Server) nodeDoor() string {
 	if s.nodeListener == nil {
 		return s.localURL()
 	}
-	return "http://" + fromHere(s.nodeListener.Addr().String())
+	return s.config.TLS.nodeScheme() + fromHere(s.nodeListener.Addr().String())
 }
 
-// localURL is where processes on this machine reach the gateway.
-func (s *Server) localURL() string { return "http://" + fromHere(s.listener.Addr().String()) }
+// localURL is where this server's jobs reach the gateway: on loopback, in plain HTTP.
+func (s *Server) localURL() string {
+	if s.localListener == nil {
+		return s.ownURL()
+	}
+	return "http://" + s.localListener.Addr().String()
+}
 
 // vcsNames are what clone URLs call this server by.
 func (s *Server) vcsNames() vcs.Names {
@@ -53,6 +64,9 @@ func fromHere(listen string) string {
 // nodeURL is where nodes reach the gateway: as advertised; virtual nodes find
 // what listens on this machine only at an address of their network.
 func (s *Server) nodeURL() string {
+	if s.nodeListener == nil && s.config.Virtual.Nodes == 0 {
+		return s.URL()
+	}
 	return s.asNodesSee(s.config.Advertise, s.nodeDoor())
 }
 
@@ -61,7 +75,7 @@ func (s *Server) nodeS3() string {
 	if s.config.S3Endpoint != "" {
 		return s.config.S3Endpoint
 	}
-	return s.asNodesSee(s.config.S3Advertise, s.platform.s3Local)
+	return s.asNodesSee(s.config.S3Advertise, s.platform.s3Nodes)
 }
 
 func (s *Server) asNodesSee(advertised, local string) string {
@@ -80,7 +94,7 @@ func (s *Server) asNodesSee(advertised, local string) string {
 func (s *Server) reach() ([]virtual.Reach, error) {
 	var list []virtual.Reach
 	for _, service := range []struct{ flag, inside, outside string }{
-		{"advertise", s.nodeURL(), s.nodeDoor()}, {"s3-advertise", s.nodeS3(), s.platform.s3Local},
+		{"advertise", s.nodeURL(), s.nodeDoor()}, {"s3-advertise", s.nodeS3(), s.platform.s3Nodes},
 	} {
 		inside, err := addressOf(service.inside)
 		if err != nil {
@@ -119,7 +133,7 @@ func addressOf(text string) (netip.AddrPort, error) {
 // follow the URLs that all nodes are given.
 func (s *Server) nodeClient() *http.Client {
 	dialer := &net.Dialer{}
-	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 128, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 128, TLSClientConfig: certs.Client(s.config.TLS.trust), DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		if list, err := s.reach(); err == nil {
 			for _, r := range list {
 				if r.Inside.String() == address {

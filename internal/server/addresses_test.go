@@ -29,7 +29,7 @@ func TestWhereNodesReachTheServices(t *testing.T) {
 		{0, "", "", local, "127.0.0.1:8081"},
 	} {
 		s := &Server{listener: l, config: Config{Advertise: c.gateway, S3Advertise: c.s3, Virtual: Virtual{Nodes: c.virtual}}}
-		s.platform.s3Local = "http://127.0.0.1:8081"
+		s.platform.s3Nodes = "http://127.0.0.1:8081"
 		list, err := s.reach()
 		if c.inside == "" {
 			if !fault.Is(err, fault.Invalid) {

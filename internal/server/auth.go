@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -11,6 +10,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+
+	"github.com/google/renameio/v2"
 
 	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/cfs"
@@ -34,11 +35,7 @@ func (c *Config) asksForTokens() bool { return c.Auth == authToken }
 
 // networkToken is what the simulated DHCP server shows.
 func (s *Server) networkToken(context.Context) (string, error) {
-	site := s.site.Load()
-	if site == nil {
-		return "", nil
-	}
-	return site.Token(), nil
+	return s.jobToken(auth.Network, ""), nil
 }
 
 // checkAuth refuses to serve everybody on a network.
@@ -100,13 +97,28 @@ func (s *Server) jobAlive(ctx context.Context, kind auth.Kind, id string) bool {
 func (s *Server) gate(next http.Handler) http.Handler {
 	site := s.site.Load()
 	if site == nil {
-		return next
+		return s.open(next)
 	}
 	sources := []auth.Source{site, s.tokens}
 	if s.config.OIDC.Issuer != "" {
 		sources = append(sources, s.provider())
 	}
-	return &auth.Gate{Rules: s.rules, Sources: sources, SpeaksFor: s.speaksFor, Next: next}
+	return &auth.Gate{Rules: s.rules, Sources: sources, SpeaksFor: s.speaksFor, Certified: s.byCertificate, Next: next, Audit: s.audit}
+}
+
+// open lets everybody through to next. What is done is taken down where somebody
+// has chosen not to ask.
+func (s *Server) open(next http.Handler) http.Handler {
+	if s.config.Auth != authNone {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rule := s.rules.Of(r); rule.Recorded(r.Method, nil) {
+			s.audit.Serve(w, r, rule.Right, nil, next)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // jobToken is what a job shows when it calls this server; empty where nobody is
@@ -126,8 +138,8 @@ func (s *Server) keepToken(site *auth.Site) error {
 	if err := writePrivate(path, []byte(site.Token()+"\n")); err != nil {
 		return fmt.Errorf("token of this machine's administrator: %w", err)
 	}
-	for _, url := range []string{s.URL(), s.localURL()} {
-		forget, err := auth.PointTo(os.Getenv, url, path)
+	for _, url := range []string{s.URL(), s.ownURL()} {
+		forget, err := auth.PointTo(os.Getenv, url, path, s.config.TLS.Bundle)
 		if err != nil {
 			slog.Warn("commands on this machine will not find the token by themselves", "token", path, "error", err)
 			return nil
@@ -163,11 +175,5 @@ func writePrivate(path string, text []byte) error {
 	if err == nil && string(old) == string(text) {
 		return os.Chmod(path, 0o600)
 	}
-	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return renameio.WriteFile(path, text, 0o600)
 }

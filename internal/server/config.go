@@ -38,8 +38,10 @@ type Config struct {
 	SecretKey SecretKey `mapstructure:",squash"`
 
 	OIDC OIDC `mapstructure:",squash"`
+	TLS  TLS  `mapstructure:",squash"`
 
 	NodeListen     string   `mapstructure:"node-listen"`
+	NodeS3Listen   string   `mapstructure:"node-s3-listen"`
 	NodeIdentity   string   `mapstructure:"node-identity"`
 	TrustedProxies []string `mapstructure:"trusted-proxies"`
 	Insecure       bool     `mapstructure:"insecure"`
@@ -76,6 +78,8 @@ type Config struct {
 	BootRetry   time.Duration `mapstructure:"boot-retry"`
 	JournalKeep time.Duration `mapstructure:"journal-keep"`
 	JournalSize int64         `mapstructure:"journal-size"` // MiB
+	AuditKeep   time.Duration `mapstructure:"audit-keep"`
+	AuditSize   int64         `mapstructure:"audit-size"`   // MiB
 	MemoryLimit int64         `mapstructure:"memory-limit"` // MiB
 
 	Simulate     int           `mapstructure:"simulate"`
@@ -106,13 +110,15 @@ func declare(cmd *cobra.Command) {
 	f.String("s3-listen", "127.0.0.1:8081", "`HOST:PORT` of the embedded S3")
 	f.String("data", "drover-data", "`DIR` for everything that is kept")
 	f.String("database", "", "`URL` of a PostgreSQL database (postgres://...); without it SQLite in the data directory")
-	f.String("peer-url", "", "`URL` by which other servers on the same PostgreSQL database reach this one (default: http:// and --listen)")
-	f.String("advertise", "", "`URL` by which nodes reach this server (default: http:// and --node-listen, or --listen)")
-	f.String("s3-advertise", "", "`URL` by which nodes reach the embedded S3 (default: http:// and --s3-listen)")
+	f.String("peer-url", "", "`URL` by which other servers on the same PostgreSQL database reach this one (default: that of --listen)")
+	f.String("advertise", "", "`URL` by which nodes reach this server (default: that of --node-listen, or of --listen)")
+	f.String("s3-advertise", "", "`URL` by which nodes reach the embedded S3 (default: that of --node-s3-listen, or of --s3-listen)")
 	f.String("auth", authToken, "whom to serve: token (requests have to show one), or none (everybody, on loopback alone)")
 	declareSecretKey(f)
 	declareOIDC(f)
+	declareTLS(f)
 	f.String("node-listen", "", "`HOST:PORT` for nodes alone: boot scripts, cloud-init and reports, and nothing else (default: they come to --listen)")
+	f.String("node-s3-listen", "", "`HOST:PORT` at which nodes fetch artifacts by the links they are given, and nothing else (default: they come to --s3-listen)")
 	f.String("node-identity", byAny, "by what a node that reports is known: token (of its boot), address (in HSM), any, both or none")
 	f.StringSlice("trusted-proxies", []string{"127.0.0.0/8", "::1"}, "addresses and networks of proxies that are believed when they say who calls (X-Forwarded-For)")
 	f.Bool("insecure", false, "have nodes and administrators come to one address, although it is not loopback")
@@ -138,6 +144,8 @@ func declare(cmd *cobra.Command) {
 	f.Int64("vcs-max-push", 512, "most that one push to a repository of this server may bring, in `MiB`")
 	f.Duration("journal-keep", 90*24*time.Hour, "time for which is kept what happened to nodes; 0 is for ever")
 	f.Int64("journal-size", 1024, "most that what happened to nodes may take, in `MiB`, before the oldest goes; 0 is any size")
+	f.Duration("audit-keep", 365*24*time.Hour, "time for which is kept who did what; 0 is for ever")
+	f.Int64("audit-size", 1024, "most that who did what may take, in `MiB`, before the oldest goes; 0 is any size")
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
 	f.Duration("boot-retry", 30*time.Second, "pause in boot scripts before a node that could not boot tries again")
 	f.Int64("memory-limit", 0, "memory that this process tries to stay below, in `MiB`; 0: half of what the machine, or its cgroup, has")
@@ -218,7 +226,9 @@ func refuseUnknown(v *viper.Viper, cmd *cobra.Command, file string) error {
 // check refuses what cannot work and makes paths absolute: the embedded S3
 // changes the working directory.
 func (c *Config) check() error {
-	for flag, path := range map[string]*string{"data": &c.Data, "ansible-config-dir": &c.AnsibleDir, "secret-key": &c.SecretKey.File} {
+	paths := c.TLS.paths()
+	paths["data"], paths["ansible-config-dir"], paths["secret-key"] = &c.Data, &c.AnsibleDir, &c.SecretKey.File
+	for flag, path := range paths {
 		var err error
 		if *path, err = absolute(*path); err != nil {
 			return fault.New(fault.Invalid, "%s: %w", flag, err)
@@ -229,7 +239,7 @@ func (c *Config) check() error {
 			return err
 		}
 	}
-	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkAuth, c.OIDC.check, c.checkDoors, c.Kafka.check,
+	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkDoors, c.Kafka.check,
 		func() error { return c.Kubernetes.check(c) }, c.checkValues} {
 		if err := check(); err != nil {
 			return err
@@ -261,6 +271,10 @@ func (c *Config) checkValues() error {
 		return fault.New(fault.Invalid, "journal-keep: expected at least 0s, which is for ever, got %s", c.JournalKeep)
 	case c.JournalSize < 0 || c.JournalSize > 1<<30:
 		return fault.New(fault.Invalid, "journal-size: expected 0, which is any size, to %d MiB, got %d", 1<<30, c.JournalSize)
+	case c.AuditKeep < 0:
+		return fault.New(fault.Invalid, "audit-keep: expected at least 0s, which is for ever, got %s", c.AuditKeep)
+	case c.AuditSize < 0 || c.AuditSize > 1<<30:
+		return fault.New(fault.Invalid, "audit-size: expected 0, which is any size, to %d MiB, got %d", 1<<30, c.AuditSize)
 	case c.JobOrphan < time.Second:
 		return fault.New(fault.Invalid, "job-orphan-timeout: expected at least 1s, got %s", c.JobOrphan)
 	case !ownAddress(c.ShellHost):
@@ -288,8 +302,10 @@ func (c *Config) checkPeers() (err error) {
 // find: that would show much later, in boot scripts.
 func (c *Config) checkListeners() error {
 	listens := map[string]string{"listen": c.Listen, "s3-listen": c.S3Listen}
-	if c.NodeListen != "" {
-		listens["node-listen"] = c.NodeListen
+	for flag, listen := range map[string]string{"node-listen": c.NodeListen, "node-s3-listen": c.NodeS3Listen} {
+		if listen != "" {
+			listens[flag] = listen
+		}
 	}
 	if c.S3Endpoint != "" {
 		delete(listens, "s3-listen")
@@ -303,8 +319,10 @@ func (c *Config) checkListeners() error {
 	switch {
 	case c.Advertise == "" && anyAddress(cmp.Or(c.NodeListen, c.Listen)):
 		return fault.New(fault.Invalid, "listen: %s is every address of this machine; say with advertise by which URL nodes reach it", cmp.Or(c.NodeListen, c.Listen))
-	case c.S3Endpoint == "" && c.S3Advertise == "" && anyAddress(c.S3Listen):
-		return fault.New(fault.Invalid, "s3-listen: %s is every address of this machine; say with s3-advertise by which URL nodes reach it", c.S3Listen)
+	case c.S3Endpoint != "" && c.NodeS3Listen != "":
+		return fault.New(fault.Invalid, "node-s3-listen: s3-endpoint is another object store, which nodes reach by itself: expected one of both")
+	case c.S3Endpoint == "" && c.S3Advertise == "" && anyAddress(cmp.Or(c.NodeS3Listen, c.S3Listen)):
+		return fault.New(fault.Invalid, "s3-listen: %s is every address of this machine; say with s3-advertise by which URL nodes reach it", cmp.Or(c.NodeS3Listen, c.S3Listen))
 	}
 	return nil
 }
@@ -338,7 +356,7 @@ func anyAddress(listen string) bool {
 // empty if that is not known.
 func (c *Config) peerURL(listens string) string {
 	if c.PeerURL == "" && !anyAddress(listens) {
-		return "http://" + listens
+		return c.TLS.scheme() + listens
 	}
 	return c.PeerURL
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/certs"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/store/lead"
@@ -42,9 +44,10 @@ type door struct {
 	own    http.Handler
 }
 
-func newDoor(vouch func(*http.Request) string) *door {
+func newDoor(vouch func(*http.Request) string, trust *x509.CertPool) *door {
 	return &door{vouch: vouch, opened: make(chan struct{}),
-		transport: &http.Transport{DialContext: (&net.Dialer{Timeout: 2 * time.Second}).DialContext, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}}
+		transport: &http.Transport{DialContext: (&net.Dialer{Timeout: 2 * time.Second}).DialContext, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
+			TLSClientConfig: certs.Client(trust)}}
 }
 
 // open has the door lead to this server's own services from now on.

@@ -50,7 +50,7 @@ func (l *saidLeader) doubt(err error) {
 // standby is a server that passes requests on.
 func standby(t *testing.T, leader string) (*httptest.Server, *door, *saidLeader) {
 	t.Helper()
-	d, who := newDoor(func(*http.Request) string { return "drover" }), &saidLeader{}
+	d, who := newDoor(func(*http.Request) string { return "drover" }, nil), &saidLeader{}
 	who.say("leader", leader)
 	d.member = who
 	s := httptest.NewUnstartedServer(d)
@@ -251,7 +251,7 @@ func TestCallerIsTheSameByWayOfAnother(t *testing.T) {
 }
 
 func TestNobodyLeads(t *testing.T) {
-	d := newDoor(func(*http.Request) string { return "drover" })
+	d := newDoor(func(*http.Request) string { return "drover" }, nil)
 	for _, c := range []struct {
 		state lead.State
 		want  string

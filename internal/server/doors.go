@@ -92,13 +92,16 @@ func (s *Server) listenForNodes() (err error) {
 // nodesOnly lets through what nodes need and what tells whether this server runs:
 // nothing else is there.
 type nodesOnly struct {
-	rules *auth.Rules
-	next  http.Handler
+	rules  *auth.Rules
+	denied func(*http.Request, error)
+	next   http.Handler
 }
 
 func (n nodesOnly) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !n.rules.Of(r).Node && r.URL.Path != "/livez" && r.URL.Path != "/readyz" {
-		httpapi.WriteProblem(w, fault.New(fault.NotFound, "%s %s: nodes find nothing here but what they boot by, and where they report", r.Method, r.URL.Path))
+		err := fault.New(fault.NotFound, "%s %s: nodes find nothing here but what they boot by, and where they report", r.Method, r.URL.Path)
+		n.denied(r, err)
+		httpapi.WriteProblem(w, err)
 		return
 	}
 	n.next.ServeHTTP(w, r)
@@ -116,15 +119,23 @@ type believing struct {
 var origin = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
 
 func (b believing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !b.believes(r) {
+	b.forget(r)
+	b.next.ServeHTTP(w, r)
+}
+
+func (b believing) forget(r *http.Request) {
+	member := r.Header[passed] != nil && b.member(r)
+	if !member && !b.proxy(r) {
 		for _, name := range origin {
 			delete(r.Header, name)
 		}
 	}
-	b.next.ServeHTTP(w, r)
+	if !member {
+		delete(r.Header, certificateHeader)
+	}
 }
 
-func (b believing) believes(r *http.Request) bool {
+func (b believing) proxy(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return false
@@ -134,13 +145,13 @@ func (b believing) believes(r *http.Request) bool {
 			return true
 		}
 	}
-	return b.member(r)
+	return false
 }
 
 // fromMember tells whether another server on the database passed the request on.
 func (s *Server) fromMember(r *http.Request) bool {
 	site := s.site.Load()
-	return site != nil && site.Vouches(r.Header.Get("X-Forwarded-For"), r.Header.Get(passed))
+	return site != nil && site.Vouches(vouched(r), r.Header.Get(passed))
 }
 
 // vouch is what this server says of itself when it passes a request on.
@@ -149,17 +160,49 @@ func (s *Server) vouch(r *http.Request) string {
 	if site == nil {
 		return "drover"
 	}
-	return site.Vouch(r.Header.Get("X-Forwarded-For"))
+	return site.Vouch(vouched(r))
+}
+
+// vouched is what a server that passes the request on stands for: from where it came,
+// and whose certificate it saw.
+func vouched(r *http.Request) string {
+	from := r.Header.Get("X-Forwarded-For")
+	if whose := r.Header.Get(certificateHeader); whose != "" {
+		return from + " " + whose
+	}
+	return from
 }
 
 // sameOrigin refuses what another site's page has a browser do here: it would show
 // the token that its user gave this server.
-func sameOrigin(next http.Handler) http.Handler {
+func sameOrigin(denied func(*http.Request, error), next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		httpapi.WriteProblem(w, fault.New(fault.Forbidden, "%s %s: a page of another site, %q, has a browser ask this", r.Method, r.URL.Path, r.Header.Get("Origin")))
+		err := fault.New(fault.Forbidden, "%s %s: a page of another site, %q, has a browser ask this", r.Method, r.URL.Path, r.Header.Get("Origin"))
+		denied(r, err)
+		httpapi.WriteProblem(w, err)
 	}))
 	return protection.Handler(next)
+}
+
+// denied takes down what a door refused. A server that stands by has no log, and
+// refuses nothing that the one that leads would not.
+func (s *Server) denied(r *http.Request, err error) {
+	if s.door.isOpen() {
+		s.audit.Denied(r, s.rules.Of(r).Right, nil, err)
+	}
+}
+
+// nodeAt is the node whose address one is; empty: none's, or it is not known.
+func (s *Server) nodeAt(ctx context.Context, address string) string {
+	if s.platform.boot == nil {
+		return ""
+	}
+	name, err := s.platform.boot.NodeAt(ctx, address)
+	if err != nil {
+		return ""
+	}
+	return name
 }
 
 // speaksFor is the node's identity if the request, which nobody else makes, comes
@@ -220,7 +263,7 @@ func (s *Server) serveNodes(handler http.Handler, server *http.Server) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := own.Serve(seeing{s.nodeListener}); !errors.Is(err, http.ErrServerClosed) {
+		if err := own.Serve(over(seeing{s.nodeListener}, s.config.TLS.nodePair)); !errors.Is(err, http.ErrServerClosed) {
 			slog.Error("listener of nodes failed", "error", err)
 		}
 	}()

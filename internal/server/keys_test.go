@@ -246,4 +246,3 @@ func TestProgramsAreNotToldTheKey(t *testing.T) {
 		t.Error("it would not know the key when it begins anew")
 	}
 }
-

@@ -1,16 +1,15 @@
 package server
 
 import (
-	"crypto/tls"
+	"cmp"
 	"crypto/x509"
-	"net/http"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/drover-hpc/drover/internal/auth"
+	"github.com/drover-hpc/drover/internal/certs"
 	"github.com/drover-hpc/drover/internal/fault"
 )
 
@@ -33,7 +32,7 @@ func declareOIDC(f *pflag.FlagSet) {
 	f.StringSlice("oidc-role-claims", []string{"resource_access.shasta.roles", "realm_access.roles"}, "`CLAIM`s of a token that list roles")
 	f.StringSlice("oidc-roles", []string{"administrator=admin", "operator=operator", "auditor=auditor", "tenant=tenant"}, "`ROLE=NAME`: which role here has the provider's of that name; may be given for several names")
 	f.String("oidc-tenant-claim", "tenant", "`CLAIM` with the tenant of the role tenant")
-	f.String("oidc-ca", "", "`FILE` with the certificates by which the provider is known (default: the system's)")
+	f.String("oidc-ca", "", "`FILE` with the certificates by which the provider is known (default: the machine's and those of --ca-bundle)")
 }
 
 // check refuses what would let nobody in, or anybody.
@@ -59,10 +58,8 @@ func (o *OIDC) check() (err error) {
 	if o.CA == "" {
 		return nil
 	}
-	text, err := os.ReadFile(o.CA)
-	o.trust = x509.NewCertPool()
-	if err != nil || !o.trust.AppendCertsFromPEM(text) {
-		return fault.New(fault.Invalid, "oidc-ca: expected a file of PEM certificates, got %s: %v", o.CA, err)
+	if o.trust, err = certs.Authorities(o.CA); err != nil {
+		return fault.New(fault.Invalid, "oidc-ca: %w", err)
 	}
 	return nil
 }
@@ -70,8 +67,6 @@ func (o *OIDC) check() (err error) {
 // provider is the source of its tokens.
 func (s *Server) provider() *auth.Provider {
 	o := &s.config.OIDC
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{RootCAs: o.trust, MinVersion: tls.VersionTLS12}
 	return auth.NewProvider(auth.ProviderConfig{Issuer: o.Issuer, Audiences: o.Audiences, RoleClaims: o.RoleClaims, Roles: o.roles,
-		TenantClaim: o.TenantClaim, Transport: transport, Now: s.now})
+		TenantClaim: o.TenantClaim, Transport: certs.Transport(cmp.Or(o.trust, s.config.TLS.trust)), Now: s.now})
 }

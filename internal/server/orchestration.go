@@ -49,7 +49,7 @@ func (s *Server) startCFS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	service = cfs.NewService(cfs.Config{DB: s.db, Events: carried.outbox, Broker: carried.health(), Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{Names: s.vcsNames()}, Records: records,
+	service = cfs.NewService(cfs.Config{DB: s.db, Events: carried.outbox, Broker: carried.health(), Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{Names: s.vcsNames(), CAFile: s.authorities}, Records: records,
 		ARAHost: s.resultsHost(), Tenants: s.platform.tapms, SessionsHeld: s.config.HoldCFS, Stopping: s.stopping, Now: s.now})
 	api := s.api(cfsPrefix, "CFS")
 	cfs.Register(api, service)
@@ -82,7 +82,7 @@ func (s *Server) startExecutor(trusted string, source func(context.Context, stri
 	}
 	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
 		Token: s.sessionToken, Repository: source, Parallel: s.config.MaxSessions, Succession: s.succession(), Now: s.now, Settings: aee.Settings{ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
-			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir}})
+			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir, CAFile: s.authorities}})
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,9 @@ func (s *Server) agentsExecutor() (*boa.Executor, error) {
 	if s.config.Executor == executorKubernetes {
 		return s.kubernetesAgents(dir)
 	}
-	return boa.NewExecutor(boa.Config{Dir: dir, Program: s.opts.Agent, Settings: s.agentSettings(s.localURL(), s.platform.s3Local), Token: s.agentToken, Succession: s.succession()})
+	settings := s.agentSettings(s.localURL(), s.platform.s3Local)
+	settings.CABundle = s.config.TLS.Bundle
+	return boa.NewExecutor(boa.Config{Dir: dir, Program: s.opts.Agent, Settings: settings, Token: s.agentToken, Succession: s.succession()})
 }
 
 func (s *Server) agentToken(o v1.Order) string { return s.jobToken(auth.Agent, o.Session) }

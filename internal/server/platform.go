@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -10,12 +9,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/drover-hpc/drover/internal/admission"
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bss"
 	"github.com/drover-hpc/drover/internal/capmc"
+	"github.com/drover-hpc/drover/internal/certs"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/ims"
@@ -56,7 +55,8 @@ type platform struct {
 	tapms      *tapms.Client
 	objects    *s3.Client
 	s3Endpoint string // where clients reach the object store
-	s3Local    string // where this process does
+	s3Local    string // where this process and its jobs do
+	s3Nodes    string // where nodes do, as seen from this machine
 	// s3Credentials are those of the store.
 	s3Credentials s3.Credentials
 	// presigner makes URLs that nodes can fetch.
@@ -115,6 +115,7 @@ func (s *Server) startHardware(ctx context.Context) error {
 	c, p := &s.config, &s.platform
 	bmcs := redfish.New(bmcConnections)
 	bmcs.Guard(s.may)
+	bmcs.Know(redfish.Certificates{Authorities: c.TLS.trust, Any: c.TLS.BMCs == bmcAny})
 	if c.Simulate > 0 {
 		bmcs.Keep(admission.OpenFiles() / simulatedShare)
 	}
@@ -161,7 +162,7 @@ func (s *Server) imagesRunner() (*imagejob.Runner, error) {
 	}
 	p := &s.platform
 	return imagejob.NewRunner(imagejob.Config{Dir: dir, Succession: s.succession(), Settings: imagejob.Settings{
-		Endpoint: p.s3Local, Credentials: p.s3Credentials, Host: s.config.ShellHost, Cache: filepath.Join(s.config.Data, "image-cache"), OrphanTimeout: s.config.JobOrphan}})
+		Endpoint: p.s3Local, Credentials: p.s3Credentials, CABundle: s.config.TLS.Bundle, Host: s.config.ShellHost, Cache: filepath.Join(s.config.Data, "image-cache"), OrphanTimeout: s.config.JobOrphan}})
 }
 
 // startIMS starts the embedded image service with what runs its jobs, in a
@@ -205,18 +206,13 @@ func (s *Server) startS3(ctx context.Context) error {
 		if creds, err = s.s3Credentials(ctx, creds); err != nil {
 			return err
 		}
-		server, err := s3.StartServer(ctx, s3.ServerConfig{Dir: filepath.Join(c.Data, "s3"), Listen: c.S3Listen,
-			Credentials: creds, Journal: s.journal})
-		if err != nil {
+		if err := s.startOwnS3(ctx, creds); err != nil {
 			return err
 		}
-		s.onStop(server.Stop)
-		p.s3Local = "http://" + fromHere(strings.TrimPrefix(server.Endpoint(), "http://"))
-		p.s3Endpoint = cmp.Or(c.S3Advertise, p.s3Local)
 	}
 	p.s3Credentials = creds
 	var err error
-	if p.objects, err = s3.NewClientOver(p.s3Local, creds, s.leading); err != nil {
+	if p.objects, err = s3.NewClientOver(p.s3Local, creds, func(t *http.Transport) http.RoundTripper { return s.leading(certs.Trust(t, c.TLS.trust)) }); err != nil {
 		return err
 	}
 	if p.presigner, err = s3.NewClient(s.nodeS3(), creds); err != nil {

@@ -10,11 +10,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/renameio/v2"
 
+	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/auth"
 	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 	"github.com/drover-hpc/drover/internal/cfs"
@@ -62,6 +65,7 @@ type Server struct {
 	db      *store.DB
 	keys    *seal.Keys // nil until it is known that they fit, and as long as there are none
 	journal *journal.Journal
+	audit   *audit.Log
 	metrics *metrics.Metrics
 	cfs     *cfs.Service
 
@@ -72,31 +76,35 @@ type Server struct {
 	grouped  bool                   // the fleets' HSM groups exist
 
 	listener net.Listener
-	// nodeListener is that of nodes; nil: they come to the other.
-	nodeListener net.Listener
+	// nodeListener is that of nodes; nil: they come to the other. localListener is
+	// that of this server's jobs; nil: likewise.
+	nodeListener, localListener net.Listener
 	// site is nil until it is known, and where nobody is asked for a token. Requests
 	// that are passed on look at it from the beginning.
-	site     atomic.Pointer[auth.Site]
-	tokens   *auth.Tokens
-	rules    *auth.Rules
-	agents   *v1.Service
-	door     *door
-	lease    *lead.Lease // nil on a database of its own
-	leads    time.Time   // since when
-	http     *http.Server
-	served   chan struct{} // closed when http has ended
-	stopping chan struct{}
-	working  context.Context // until it stops
-	stopWork context.CancelFunc
-	ready    atomic.Bool
-	stops    []func() // in the order of starting; Stop runs them backwards
+	site   atomic.Pointer[auth.Site]
+	tokens *auth.Tokens
+	// authorities is the file of those that git and playbooks trust; empty: the
+	// machine's.
+	authorities string
+	rules       *auth.Rules
+	agents      *v1.Service
+	door        *door
+	lease       *lead.Lease // nil on a database of its own
+	leads       time.Time   // since when
+	http        *http.Server
+	served      sync.WaitGroup
+	stopping    chan struct{}
+	working     context.Context // until it stops
+	stopWork    context.CancelFunc
+	ready       atomic.Bool
+	stops       []func() // in the order of starting; Stop runs them backwards
 }
 
 // Start assembles and starts everything and returns when it answers. Whoever
 // called Start calls Stop; a failed Start has stopped what it started.
 func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	s := &Server{config: c, opts: o, now: time.Now, mux: http.NewServeMux(), hub: events.NewHub(), stopping: make(chan struct{}), rules: auth.NewRules(auth.Table)}
-	s.door = newDoor(s.vouch)
+	s.door = newDoor(s.vouch, c.TLS.trust)
 	s.working, s.stopWork = context.WithCancel(context.WithoutCancel(ctx))
 	s.hub.NoResync = o.NoResync
 	s.registerMetrics()
@@ -122,8 +130,11 @@ func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	if err := s.listenForNodes(); err != nil {
 		return nil, err
 	}
+	if err := s.listenForJobs(); err != nil {
+		return nil, err
+	}
 	for _, step := range []func(context.Context) error{
-		s.join, s.openFleet, s.openVirtual, s.openStore, s.openAuth, s.startPlatform, s.startCFS, s.startBOS, s.serve, s.startFleets, s.announce,
+		s.join, s.openFleet, s.openVirtual, s.openStore, s.openAuth, s.openAuthorities, s.startPlatform, s.startCFS, s.startBOS, s.serve, s.startFleets, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -168,13 +179,14 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	s.onStop(func() { db.Close() })
 	s.journal = journal.New(db, s.now)
 	s.journal.Limits = journal.Limits{Age: s.config.JournalKeep, Size: s.config.JournalSize << 20}
+	s.audit = audit.New(db, s.now)
+	s.audit.Limits = audit.Limits{Age: s.config.AuditKeep, Size: s.config.AuditSize << 20}
+	s.audit.NodeAt = s.nodeAt
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		s.journal.Run(running)
-	}()
-	s.onStop(func() { stop(); <-written })
+	var written sync.WaitGroup
+	written.Go(func() { s.journal.Run(running) })
+	written.Go(func() { s.audit.Run(running) })
+	s.onStop(func() { stop(); written.Wait() })
 	return nil
 }
 
@@ -187,7 +199,7 @@ func (s *Server) api(prefix, title string) huma.API {
 // memory, or the one at the external URL.
 func (s *Server) client(service, prefix, external string) *httpapi.Client {
 	if external != "" {
-		return httpapi.NewClient(service, external, s.leading(http.DefaultTransport))
+		return httpapi.NewClient(service, external, s.leading(s.outward()))
 	}
 	c := httpapi.NewClient(service, "http://drover"+prefix, httpapi.Local(s.mux))
 	c.HTTP.Timeout = 0 // in memory nothing gets lost; bulk calls take their time
@@ -205,6 +217,7 @@ func (s *Server) serve(context.Context) error {
 	registerConsole(native, s.platform.consoles)
 	registerHealth(native, s.nodeServices(), s.now)
 	auth.Register(native, s.tokens, s.rules)
+	audit.Register(native, s.audit)
 	s.door.open(httpapi.DotNames(s.gate(s.mux)))
 	s.listen()
 	s.onStop(func() {
@@ -219,19 +232,25 @@ func (s *Server) listen() {
 	if s.http != nil {
 		return
 	}
-	crowd := newCrowd(crowdLimits, believing{s.config.believed(), s.fromMember, sameOrigin(s.door)}, s.now)
+	gateway := believing{s.config.believed(), s.fromMember, certified{sameOrigin(s.denied, s.door)}}
+	crowd := newCrowd(crowdLimits, gateway, s.now)
 	outer := named{next: crowd, log: slog.Default(), now: s.now}
 	s.http = &http.Server{Handler: outer, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: unusedConnection, ConnState: crowd.connections.Note,
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
-	s.served = make(chan struct{})
-	go func() {
-		defer close(s.served)
-		if err := s.http.Serve(crowd.connections.Listen(seeing{s.listener})); !errors.Is(err, http.ErrServerClosed) {
+	s.serveAt(over(crowd.connections.Listen(seeing{s.listener}), s.config.TLS.pair))
+	if s.localListener != nil {
+		s.serveAt(seeing{s.localListener})
+	}
+	s.onStop(s.closeListener)
+	s.serveNodes(nodesOnly{s.rules, func(r *http.Request, err error) { gateway.forget(r); s.denied(r, err) }, outer}, s.http)
+}
+
+func (s *Server) serveAt(l net.Listener) {
+	s.served.Go(func() {
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			slog.Error("listener failed", "error", err)
 		}
-	}()
-	s.onStop(s.closeListener)
-	s.serveNodes(nodesOnly{s.rules, outer}, s.http)
+	})
 }
 
 // closeListener ends what the door leads to; it may be called again.
@@ -241,7 +260,7 @@ func (s *Server) closeListener() {
 	if s.http.Shutdown(ctx) != nil {
 		s.http.Close()
 	}
-	<-s.served
+	s.served.Wait()
 }
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
@@ -268,9 +287,6 @@ func (s *Server) announce(context.Context) error {
 // tellURL tells the command line of this machine where this server is.
 func (s *Server) tellURL() error {
 	file := filepath.Join(s.config.Data, "url")
-	if err := os.WriteFile(file+".new", []byte(s.URL()+"\n"), 0o644); err != nil {
-		return err
-	}
 	s.onStop(func() { os.Remove(file) })
-	return os.Rename(file+".new", file)
+	return renameio.WriteFile(file, []byte(s.URL()+"\n"), 0o644)
 }

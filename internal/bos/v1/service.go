@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/journal"
@@ -86,6 +87,7 @@ func (s *Service) Create(ctx context.Context, n NewSession) (Session, error) {
 		}
 		session.BootSets = append(session.BootSets, b.Name)
 	}
+	audit.Tell(ctx, audit.About{Session: session.ID, What: n.Operation + " by template " + n.Template})
 	return session, s.sessions.Insert(ctx, session)
 }
 

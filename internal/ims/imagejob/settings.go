@@ -3,10 +3,12 @@ package imagejob
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/certs"
 	"github.com/drover-hpc/drover/internal/ims"
 	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/s3"
@@ -18,6 +20,8 @@ type Settings struct {
 	// Endpoint and Credentials are the object store's.
 	Endpoint    string         `json:"endpoint"`
 	Credentials s3.Credentials `json:"credentials"`
+	// CABundle is a file with authorities that count beside the machine's.
+	CABundle string `json:"ca_bundle,omitempty"`
 	// Host is the address at which shells listen; empty: the pod's, or 127.0.0.1.
 	Host string `json:"host,omitempty"`
 	// Cache keeps what the recipes of type drover were built of.
@@ -121,7 +125,11 @@ func (w *work) root() string                 { return w.volume("image", "image-r
 func (w *work) out(file string) string       { return w.volume("out", file) }
 
 func (w *work) objects() (*s3.Client, error) {
-	c, err := s3.NewClient(w.settings.Endpoint, w.settings.Credentials)
+	trust, err := certs.Pool(w.settings.CABundle)
+	if err != nil {
+		return nil, fmt.Errorf("authorities that the job trusts: %w", err)
+	}
+	c, err := s3.NewClientOver(w.settings.Endpoint, w.settings.Credentials, func(t *http.Transport) http.RoundTripper { return certs.Trust(t, trust) })
 	if err != nil {
 		return nil, fmt.Errorf("the object store of the job: %w", err)
 	}

@@ -1,0 +1,91 @@
+package audit
+
+import (
+	"io"
+	"slices"
+
+	"github.com/drover-hpc/drover/internal/xname"
+)
+
+// names are the components that a call names.
+type names struct {
+	set  map[string]bool
+	word []byte // that ends with the text so far
+	more int    // found beyond maxNamed
+}
+
+const (
+	// maxNamed bounds the names that are kept of a call, maxWord their length.
+	maxNamed = 50_000
+	maxWord  = 40
+)
+
+// add notes a name, if it is that of a component.
+func (n *names) add(name string) {
+	name = xname.Canonical(name)
+	if t := xname.TypeOf(name); t == xname.Invalid || name[0] != 'x' || n.set[name] {
+		return
+	}
+	if len(n.set) >= maxNamed {
+		n.more++
+		return
+	}
+	if n.set == nil {
+		n.set = map[string]bool{}
+	}
+	n.set[name] = true
+}
+
+// scan looks for names in a part of a text; the next part follows it.
+func (n *names) scan(text []byte) {
+	for _, c := range text {
+		if c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
+			if len(n.word) <= maxWord {
+				n.word = append(n.word, c)
+			}
+			continue
+		}
+		n.end()
+	}
+}
+
+// end ends the word that the text ended in.
+func (n *names) end() {
+	if w := n.word; len(w) > 1 && len(w) <= maxWord && w[0]|0x20 == 'x' && w[1] >= '0' && w[1] <= '9' {
+		n.add(string(w))
+	}
+	n.word = n.word[:0]
+}
+
+// folded are the names briefly, how many they are, and how many were left out.
+func (n *names) folded() (text string, count, left int) {
+	n.end()
+	list := make([]string, 0, len(n.set))
+	for name := range n.set {
+		list = append(list, name)
+	}
+	text = xname.Fold(list)
+	count, left = len(list), n.more
+	if len(text) <= maxNodes {
+		return text, count, left
+	}
+	slices.Sort(list)
+	kept := list
+	for len(text) > maxNodes {
+		kept = kept[:len(kept)*min(9, max(1, 10*maxNodes/len(text)))/10]
+		text = xname.Fold(kept)
+	}
+	return text, len(kept), left + count - len(kept)
+}
+
+// heard is a body whose text is looked through as it is read.
+type heard struct {
+	io.ReadCloser
+	names *names
+}
+
+func (h heard) Read(p []byte) (int, error) {
+	n, err := h.ReadCloser.Read(p)
+	h.names.scan(p[:n])
+	return n, err
+}

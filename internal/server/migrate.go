@@ -26,7 +26,7 @@ type migration struct {
 	data, database, format string
 	do                     func(*transfer.Copy, context.Context) (*transfer.Report, error)
 	back                   bool
-	key                    SecretKey
+	key                    SecretKey // of the source, and then of the target
 }
 
 // MigrateCommand is `drover migrate`.
@@ -139,6 +139,11 @@ func (m migration) keys(ctx context.Context, dir string) (*seal.Keys, error) {
 	} else if _, err := os.Stat(source); err != nil {
 		return nil, nil // which the copy says
 	}
+	file, err := absolute(m.key.File)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "secret-key: %w", err)
+	}
+	m.key.File = file
 	m.key.take()
 	return m.key.openOrMake(ctx, source, dir)
 }

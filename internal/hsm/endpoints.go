@@ -1,6 +1,7 @@
 package hsm
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -94,8 +95,8 @@ func (s *Service) insertEndpoints(ctx context.Context, given []PostedEndpoint) e
 	logins := make([]credential, 0, len(given))
 	for i := range given {
 		e := given[i].RedfishEndpoint
-		if e.User != "" || e.Password != "" {
-			logins = append(logins, credential{e.ID, e.User, e.Password})
+		if e.User != "" || e.Password != "" || e.CertificateSHA256 != "" {
+			logins = append(logins, credential{e.ID, e.User, e.Password, e.CertificateSHA256})
 		}
 		e.Password, e.DiscoveryInfo = "", DiscoveryInfo{LastStatus: NotYetQueried}
 		rows[i] = endpoint{RedfishEndpoint: e}
@@ -164,7 +165,7 @@ func (s *Service) ChangeRedfishEndpoint(ctx context.Context, id string, sent []b
 		if moved && posted.Password == "" {
 			_, err = s.credentials.Delete(ctx, key)
 		} else {
-			err = s.keepLogin(ctx, key, after.User, posted.Password)
+			err = s.keepLogin(ctx, credential{key, after.User, posted.Password, after.CertificateSHA256})
 		}
 		if err != nil {
 			return err
@@ -229,19 +230,17 @@ func (e *RedfishEndpoint) isElsewhere(other *RedfishEndpoint) bool {
 		e.IPAddress != "" && other.IPAddress != "" && e.IPAddress != other.IPAddress
 }
 
-// keepLogin changes the user and, if one is given, the password.
-func (s *Service) keepLogin(ctx context.Context, bmc, user, password string) error {
-	old, err := s.credentials.Get(ctx, bmc)
+// keepLogin changes the login; an empty password is the one of before.
+func (s *Service) keepLogin(ctx context.Context, is credential) error {
+	old, err := s.credentials.Get(ctx, is.Xname)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	if password == "" {
-		password = old.Password
-	}
-	if user == old.Username && password == old.Password {
+	is.Password = cmp.Or(is.Password, old.Password)
+	if old.Xname = is.Xname; is == old {
 		return nil
 	}
-	return s.credentials.Put(ctx, credential{bmc, user, password})
+	return s.credentials.Put(ctx, is)
 }
 
 // DeleteRedfishEndpoints removes the endpoints, nil for all, with their logins

@@ -23,6 +23,7 @@ type RedfishEndpoint struct {
 	UUID               string `json:"UUID,omitempty" doc:"UUID of the Redfish service"`
 	User               string `json:"User" required:"false" doc:"User name of the account on the controller"`
 	Password           string `json:"Password" required:"false" doc:"Password of the account; never shown"`
+	CertificateSHA256  string `json:"CertificateSHA256,omitempty" doc:"SHA-256 of the controller's certificate, in hexadecimal: it is known by that alone, not by an authority; not of the published interface"`
 	UseSSDP            bool   `json:"UseSSDP,omitempty" doc:"Kept for clients; not used"`
 	MACRequired        bool   `json:"MacRequired,omitempty" doc:"Kept for clients; not used"`
 	MACAddr            string `json:"MACAddr,omitempty" doc:"MAC address of the controller"`
@@ -75,10 +76,12 @@ type credential struct {
 	Xname    string `json:"Xname"`
 	Username string `json:"Username"`
 	Password string `json:"Password"`
+	// Fingerprint is the endpoint's CertificateSHA256.
+	Fingerprint string `json:"Fingerprint,omitempty"`
 }
 
 func (c *credential) login() redfish.Login {
-	return redfish.Login{Username: c.Username, Password: c.Password}
+	return redfish.Login{Username: c.Username, Password: c.Password, Fingerprint: c.Fingerprint}
 }
 
 // settle finds the endpoint's xname and address and checks them.
@@ -106,6 +109,10 @@ func (e *RedfishEndpoint) settle() error {
 	e.Type = string(typ)
 	if err := e.checkAddresses(); err != nil {
 		return err
+	}
+	var err error
+	if e.CertificateSHA256, err = redfish.ParseFingerprint(e.CertificateSHA256); err != nil {
+		return fault.New(fault.Invalid, "%s: CertificateSHA256: %w", e.ID, err)
 	}
 	if err := e.resolveName(); err != nil {
 		return err

@@ -67,24 +67,28 @@ func (k *keeper) before(step string) error {
 }
 
 // furnish makes the folders of the next cage, without what is left of the last.
+// What something was mounted on stays: the kernel takes milliseconds to let go of
+// it.
 func (k *keeper) furnish(step string) error {
 	d := k.dir
-	gone := []string{d.Path(cageDir), d.Work().Path("ssh")}
+	gone := []string{d.Path(cageDir, "tmp"), d.Path(cageDir, "home")}
+	if info, err := os.Lstat(d.Work().Path("ssh")); err == nil && !info.IsDir() {
+		gone = append(gone, d.Work().Path("ssh"))
+	}
 	for _, g := range given {
-		gone = append(gone, d.Work().Path(g.name))
+		if info, err := os.Lstat(d.Work().Path(g.name)); err == nil && !info.Mode().IsRegular() {
+			gone = append(gone, d.Work().Path(g.name))
+		}
 	}
 	for _, path := range gone {
 		if err := os.RemoveAll(path); err != nil {
 			return err
 		}
 	}
-	for _, name := range []string{"root", "tmp", "home/.ssh"} {
-		if err := os.MkdirAll(d.Path(cageDir, name), 0o700); err != nil {
+	for _, path := range []string{d.Path(cageDir, "root"), d.Path(cageDir, "tmp"), d.Path(cageDir, "home/.ssh"), d.Path("ssh")} {
+		if err := os.MkdirAll(path, 0o700); err != nil {
 			return err
 		}
-	}
-	if err := os.MkdirAll(d.Path("ssh"), 0o700); err != nil {
-		return err
 	}
 	if err := settle(d.Path(cageDir, "home"), step); err != nil {
 		return err

@@ -67,11 +67,17 @@ func (k *keeper) before(step string) error {
 }
 
 // furnish makes the folders of the next cage, without what is left of the last.
-// What something was mounted on stays: the kernel takes milliseconds to let go of
-// it.
+// The folders themselves stay, and what something was mounted on: it takes
+// milliseconds to make them anew.
 func (k *keeper) furnish(step string) error {
 	d := k.dir
-	gone := []string{d.Path(cageDir, "tmp"), d.Path(cageDir, "home")}
+	var gone []string
+	for _, dir := range []string{d.Path(cageDir, "tmp"), d.Path(cageDir, "home")} {
+		left, _ := os.ReadDir(dir) // not there yet
+		for _, e := range left {
+			gone = append(gone, filepath.Join(dir, e.Name()))
+		}
+	}
 	if info, err := os.Lstat(d.Work().Path("ssh")); err == nil && !info.IsDir() {
 		gone = append(gone, d.Work().Path("ssh"))
 	}
@@ -85,7 +91,7 @@ func (k *keeper) furnish(step string) error {
 			return err
 		}
 	}
-	for _, path := range []string{d.Path(cageDir, "root"), d.Path(cageDir, "tmp"), d.Path(cageDir, "home/.ssh"), d.Path("ssh")} {
+	for _, path := range []string{d.Path(cageDir, "root"), d.Path(cageDir, "tmp"), d.Path(cageDir, "home"), d.Path("ssh")} {
 		if err := os.MkdirAll(path, 0o700); err != nil {
 			return err
 		}
@@ -184,7 +190,8 @@ func settle(home, step string) error {
 		if name == ".gitconfig" { // repositories of this machine may be another user's
 			text = append(text, "\n[safe]\n\tdirectory = *\n"...)
 		}
-		if err := os.WriteFile(filepath.Join(home, name), text, 0o600); err != nil {
+		path := filepath.Join(home, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, text, 0o600)); err != nil {
 			return err
 		}
 	}

@@ -57,6 +57,9 @@ func (k *keeper) before(step string) error {
 			return fmt.Errorf("make the cage ready: %w", err)
 		}
 	}
+	if step == StepClone {
+		return k.settings.giveMirrors()
+	}
 	if step != StepInventory || k.settings.TrustDir == "" {
 		return nil
 	}

@@ -167,8 +167,12 @@ func ProbeCage(scratch string, user int) error {
 	if why := over(); why != nil {
 		return why
 	}
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(said.Bytes()))
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &exit):
+		return fmt.Errorf("the kernel refuses namespaces: %w", err)
 	}
-	return nil
+	return fmt.Errorf("a command in a cage sees too much or too little: %w: %s", err, bytes.TrimSpace(said.Bytes()))
 }

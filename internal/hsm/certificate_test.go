@@ -1,4 +1,4 @@
-package hsm_test
+package hsm
 
 import (
 	"crypto/sha256"
@@ -11,11 +11,10 @@ import (
 	"testing"
 
 	"github.com/drover-hpc/drover/internal/bmc"
-	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/redfish"
 )
 
-// A controller that signed its certificate itself is discovered once its endpoint
+// A controller that signed its certificate itself is asked once its endpoint
 // says by what to know it, and not any more when it shows another one.
 func TestControllerIsKnownByTheCertificateOfItsEndpoint(t *testing.T) {
 	b := newBench(t, redfish.New(8)).started()
@@ -40,24 +39,24 @@ func TestControllerIsKnownByTheCertificateOfItsEndpoint(t *testing.T) {
 	conn.Close()
 	own := hex.EncodeToString(sum[:])
 
-	status := func(want string) hsm.RedfishEndpoint {
+	status := func(want string) RedfishEndpoint {
 		t.Helper()
-		var e hsm.RedfishEndpoint
-		b.eventually("discovery ends with "+want, func() bool {
-			e = b.endpoint("x1000c0s0b0")
-			return e.DiscoveryInfo.LastStatus == want
-		})
+		b.discovered("x1000c0s0b0", want)
+		e, err := b.RedfishEndpoint(t.Context(), "x1000c0s0b0")
+		if err != nil {
+			t.Fatal(err)
+		}
 		return e
 	}
 	path := redfishEndpointsPath + "/x1000c0s0b0"
 	b.ok("POST", redfishEndpointsPath, fmt.Sprintf(`{"ID":"x1000c0s0b0","FQDN":"https://%s","User":"root","Password":"secret","RediscoverOnUpdate":true}`, l.Addr()))
-	if e := status(hsm.HTTPsGetFailed); !strings.Contains(e.DiscoveryInfo.LastError, own) {
+	if e := status(HTTPsGetFailed); !strings.Contains(e.DiscoveryInfo.LastError, own) {
 		t.Errorf("%q: want the fingerprint that it shows", e.DiscoveryInfo.LastError)
 	}
 	b.ok("PATCH", path, `{"CertificateSHA256":"`+strings.ToUpper(own)+`"}`)
-	if e := status(hsm.DiscoverOK); e.CertificateSHA256 != own {
+	if e := status(ChildVerificationFailed); e.CertificateSHA256 != own {
 		t.Errorf("it has %q", e.CertificateSHA256)
 	}
 	b.ok("PATCH", path, `{"CertificateSHA256":"`+strings.Repeat("0", 64)+`"}`)
-	status(hsm.HTTPsGetFailed)
+	status(HTTPsGetFailed)
 }

@@ -141,7 +141,11 @@ func (c *cluster) fleetOf(nodes int) {
 	for _, n := range c.fleet.Nodes() {
 		c.nodes = append(c.nodes, n.Xname())
 	}
-	c.flags = append(c.flags, "--ssh-port", fmt.Sprint(c.fleet.SSHPort()))
+	gates := filepath.Join(c.dir, "gate") // that playbooks wait at
+	if err := os.MkdirAll(gates, 0o755); err != nil {
+		c.t.Fatal(err)
+	}
+	c.flags = append(c.flags, "--ssh-port", fmt.Sprint(c.fleet.SSHPort()), "--cage-folders", gates)
 }
 
 // newSimulation is a cluster whose server simulates the fleet itself.

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/aee/plugin"
-	"github.com/drover-hpc/drover/internal/aee/trust"
 	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/vcs"
 )
 
 // unreported is the file that says that CFS has no report of the layer, until
@@ -41,8 +41,15 @@ func Ansible(ctx context.Context, d Dir, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	stop := keepCertificate(ctx, d, job, settings, out)
-	defer stop()
+	if settings.CertDir != "" {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		every(ctx, time.Minute, func() {
+			if err := takeCertificate(d, settings); err != nil {
+				fmt.Fprintln(out, err)
+			}
+		})
+	}
 	for _, l := range job.Layers {
 		cmd, err := playLayer(ctx, d, job, l, common, out)
 		if err != nil {
@@ -125,6 +132,7 @@ func commonEnv(ctx context.Context, d Dir, job cfs.Job, settings Settings, out i
 		return name == "VCS_USERNAME" || name == "VCS_PASSWORD" || name == "SSH_AUTH_SOCK"
 	})
 	env = append(settings.VCS.Environ(env), // a task on this machine may use the clone URL
+		"GIT_ALLOW_PROTOCOL="+vcs.Protocols,
 		"ANSIBLE_CONFIG="+d.Path("ansible.cfg"),
 		"ANSIBLE_INVENTORY="+d.Path("hosts"),
 		"ANSIBLE_LOCAL_TEMP="+d.Path("tmp"),
@@ -167,48 +175,6 @@ func ansibleArgs(job cfs.Job) (args []string) {
 		args = append(args, "--limit="+limit)
 	}
 	return append(args, strings.Fields(job.Passthrough)...)
-}
-
-// keepCertificate renews the session's certificate while it runs.
-func keepCertificate(ctx context.Context, d Dir, job cfs.Job, settings Settings, out io.Writer) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	renew, every := renewal(d, job, settings)
-	if renew == nil {
-		return cancel
-	}
-	go func() {
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			if err := renew(); err != nil {
-				fmt.Fprintln(out, err)
-			}
-		}
-	}()
-	return cancel
-}
-
-// renewal is how the certificate is renewed, and how often; nil: the session has
-// none.
-func renewal(d Dir, job cfs.Job, settings Settings) (renew func() error, every time.Duration) {
-	switch {
-	case settings.CertDir != "":
-		return func() error { return takeCertificate(d, settings) }, time.Minute
-	case settings.TrustDir != "":
-		return func() error {
-			ca, err := trust.Open(settings.TrustDir, nil)
-			if err != nil {
-				return err
-			}
-			return ca.Renew(key(d), job.Session)
-		}, trust.Renewal
-	}
-	return nil, 0
 }
 
 // isDebug reports whether the layer is one of the pseudo-layers debug_fail,

@@ -55,17 +55,22 @@ func trimMirrors(dir, jobs string, max int) error {
 // git notes it.
 func borrowedMirrors(jobs string) map[string]bool {
 	borrowed := map[string]bool{}
-	for _, checkout := range []string{"layer*", "hosts"} {
-		gitDir := filepath.Join(jobs, "*", checkout, ".git")
-		for range maxNesting + 1 { // its submodules', and theirs
-			notes, _ := filepath.Glob(filepath.Join(gitDir, "objects/info/alternates"))
-			for _, note := range notes {
-				text, _ := os.ReadFile(note)
-				for line := range strings.Lines(string(text)) {
-					borrowed[filepath.Base(filepath.Dir(strings.TrimSpace(line)))] = true // <mirror>/objects
+	dirs, _ := filepath.Glob(filepath.Join(jobs, "*"))
+	for _, dir := range dirs {
+		work := string(Dir(dir).Work())
+		for _, checkout := range []string{"layer*", "hosts"} {
+			gitDir := filepath.Join(work, checkout, ".git")
+			for range maxNesting + 1 { // its submodules', and theirs
+				notes, _ := filepath.Glob(filepath.Join(gitDir, "objects/info/alternates"))
+				for _, note := range notes {
+					name, _ := filepath.Rel(work, note)
+					text, _ := Dir(dir).ReadWorkFile(name)
+					for line := range strings.Lines(string(text)) {
+						borrowed[filepath.Base(filepath.Dir(strings.TrimSpace(line)))] = true // <mirror>/objects
+					}
 				}
+				gitDir = filepath.Join(gitDir, "modules", "*")
 			}
-			gitDir = filepath.Join(gitDir, "modules", "*")
 		}
 	}
 	return borrowed

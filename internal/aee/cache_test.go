@@ -33,7 +33,7 @@ func mirrorsIn(t *testing.T, dir string) int {
 }
 
 func TestMirrorsAreBoundedButNeverRemovedInUse(t *testing.T) {
-	s, jobs := Settings{CacheDir: filepath.Join(t.TempDir(), "cache"), GitRetries: -1, MaxMirrors: 2}, t.TempDir()
+	s, jobs := Settings{CacheDir: filepath.Join(t.TempDir(), "cache"), GitRetries: -1, MaxMirrors: 2, Files: anywhere}, t.TempDir()
 	var repos []string
 	for range 4 {
 		repo, _ := repository(t, map[string]string{"site.yml": "- hosts: all\n"})

@@ -49,6 +49,9 @@ func Clone(ctx context.Context, d Dir, out io.Writer) error {
 	if err := checkoutAll(ctx, d, j, settings, out, func(source string) []string { return gitEnv(settings, ask, logins[source]) }); err != nil {
 		return err
 	}
+	if settings.Cage != nil { // the supervisor trims
+		return nil
+	}
 	if err := trimMirrors(settings.CacheDir, filepath.Dir(string(d)), settings.MaxMirrors); err != nil {
 		fmt.Fprintln(out, err) // costs disk space, not the session
 	}
@@ -68,7 +71,7 @@ func checkoutAll(ctx context.Context, d Dir, j cfs.Job, settings Settings, out i
 	checkout := func(what string, l cfs.JobLayer, dir string) {
 		group.Go(func() error {
 			m := mirrors{dir: settings.CacheDir, env: env(l.Source), retries: settings.GitRetries, delay: settings.GitDelay,
-				out: out, what: what, waits: waits}
+				out: out, what: what, waits: waits, files: settings.Files}
 			if err := m.checkout(ctx, l.CloneURL, l.Commit, dir); err != nil {
 				return fmt.Errorf("clone %s: %w", what, err)
 			}

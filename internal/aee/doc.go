@@ -15,6 +15,10 @@
 // result.json in place with one rename. Who wants to know how the job stands
 // reads these files; package local does.
 //
+// Steps run in cages (cage.go): what they write is in the directory "work" of the
+// job's, which they see as the job's. The supervisor does between steps what no
+// step may.
+//
 // As a Job of Kubernetes each step is a container, "drover aee pod STEP --job
 // /inventory" (kubernetes.go, pod.go); the same files of its directory are here.
 //

@@ -88,7 +88,11 @@ func NewExecutor(cfg ExecutorConfig) (*Executor, error) {
 		}
 		*path = abs
 	}
+	if err := s.giveMirrors(); err != nil {
+		return nil, err
+	}
 	jobs, err := local.New(local.Config{Dir: cfg.Dir, Program: cfg.Program, Clean: Clean, Parallel: cfg.Parallel,
+		Variables:    gitVariables,
 		KeepFinished: cmp.Or(cfg.KeepFinished, 1000), Now: cfg.Now, Log: cfg.Log})
 	if err != nil {
 		return nil, err
@@ -96,7 +100,7 @@ func NewExecutor(cfg ExecutorConfig) (*Executor, error) {
 	jobs.Succeed(cfg.Succession)
 	e := &Executor{jobs: jobs, cfg: cfg}
 	e.start = func(_ context.Context, j cfs.Job, logins map[string]Login) error {
-		return jobs.Start(spec(j), files(j, cfg.settingsOf(j), logins))
+		return jobs.Start(spec(j, cfg.Settings), files(j, cfg.settingsOf(j), logins))
 	}
 	e.heldIn = func(id string) string {
 		d, _ := jobs.Dir(id)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/job"
+	"github.com/drover-hpc/drover/internal/vcs"
 )
 
 // newMirror begins the names of mirrors that are not whole yet.
@@ -33,6 +34,8 @@ type mirrors struct {
 	// what is checked out; waits are told while it waits.
 	what  string
 	waits *job.Waits
+	// files are those that may be cloned by path.
+	files vcs.Files
 }
 
 var fullHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
@@ -54,6 +57,9 @@ func (m mirrors) place(ctx context.Context, url, commit, dir, gitDir string) (mi
 	}
 	if url == "" {
 		return "", errors.New("no clone URL")
+	}
+	if err := m.files.Check(url); err != nil {
+		return "", err
 	}
 	mirror, hash, err := m.obtain(ctx, url, commit)
 	if err != nil {
@@ -235,7 +241,7 @@ func (m mirrors) git(ctx context.Context, args ...string) (string, error) {
 // certificates and names of the server, and the login by askpass; without one
 // that of the environment.
 func gitEnv(settings Settings, askpass string, login Login) []string {
-	env := append(settings.VCS.Environ(os.Environ()), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_LFS_SKIP_SMUDGE=1")
+	env := append(settings.VCS.Environ(os.Environ()), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_LFS_SKIP_SMUDGE=1", "GIT_ALLOW_PROTOCOL="+vcs.Protocols)
 	if settings.CAFile != "" {
 		env = append(env, "GIT_SSL_CAINFO="+settings.CAFile)
 	}

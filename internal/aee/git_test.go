@@ -17,7 +17,7 @@ import (
 )
 
 func newMirrors(t *testing.T) mirrors {
-	return mirrors{dir: filepath.Join(t.TempDir(), "cache"), env: gitEnv(Settings{}, "", Login{}), out: io.Discard,
+	return mirrors{dir: filepath.Join(t.TempDir(), "cache"), env: gitEnv(Settings{}, "", Login{}), out: io.Discard, files: anywhere,
 		what: "layer 0", waits: &job.Waits{Dir: Dir(t.TempDir())}}
 }
 

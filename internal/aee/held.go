@@ -26,13 +26,16 @@ type Held struct {
 	Until   time.Time `json:"until"`
 }
 
+// releaseFile, in the job's directory, ends a hold.
+const releaseFile = "complete"
+
 // heldFile is in the job's directory while its environment is held. It is
 // readable for its owner alone: the environment leads to the nodes.
 const heldFile = "held.json"
 
 // ReadHeld returns the environment that the job in the directory is held in; an
 // error that is fs.ErrNotExist means that it is not.
-func ReadHeld(dir string) (Held, error) { return job.Read[Held](Dir(dir), heldFile) }
+func ReadHeld(dir string) (Held, error) { return job.ReadWork[Held](Dir(dir), heldFile) }
 
 // hold keeps a failed session's environment for a look around: for the time
 // that the job says, or until the file "complete" appears in its directory. cmd
@@ -56,7 +59,7 @@ func hold(ctx context.Context, d Dir, cmd *exec.Cmd, of cfs.Job, why error, out 
 	if err != nil {
 		return err
 	}
-	release := cmp.Or(settings.Release, d.Path("complete"))
+	release := cmp.Or(settings.Release, d.Path(releaseFile))
 	fmt.Fprintf(out, "%v\nfiles stay in %s for %v, or until the file %s exists\n", why, d, wait, release)
 	if cmd != nil {
 		fmt.Fprintf(out, "to look around:  %s\n", cmp.Or(settings.Enter, "drover cfs sessions shell "+of.Session))
@@ -91,7 +94,7 @@ func (e *Executor) Held(_ context.Context, id string) (*cfs.Held, error) {
 	if e.jobs.State(id).Over() {
 		return nil, nil // who was killed left the file
 	}
-	h, err := job.Read[Held](d, podHeld)
+	h, err := job.ReadWork[Held](d, podHeld)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

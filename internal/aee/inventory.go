@@ -43,8 +43,10 @@ func Inventory(ctx context.Context, d Dir, out io.Writer) error {
 	if err := plugin.Unpack(d.Path("plugins")); err != nil {
 		return fmt.Errorf("unpack the Ansible plugins: %w", err)
 	}
-	if err := issueKey(d, job, settings); err != nil {
-		return err
+	if settings.KeyDir != "" {
+		if err := takeKey(d, settings); err != nil {
+			return err
+		}
 	}
 	inv, err := generate(ctx, d, job, &settings, out)
 	if err != nil {
@@ -53,13 +55,8 @@ func Inventory(ctx context.Context, d Dir, out io.Writer) error {
 	return inv.write(d)
 }
 
+// issueKey is the supervisor's: no step sees the authority's key.
 func issueKey(d Dir, job cfs.Job, settings Settings) error {
-	if settings.KeyDir != "" {
-		return takeKey(d, settings)
-	}
-	if settings.TrustDir == "" {
-		return nil
-	}
 	ca, err := trust.Open(settings.TrustDir, nil)
 	if err != nil {
 		return err

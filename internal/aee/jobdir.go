@@ -18,7 +18,9 @@ type Login struct {
 
 // spec is what the job is to its executor: one that may be held for debugging
 // takes no room.
-func spec(j cfs.Job) job.Spec { return job.Spec{ID: j.ID, Free: j.DebugWait > 0} }
+func spec(j cfs.Job, s Settings) job.Spec {
+	return job.Spec{ID: j.ID, Free: j.DebugWait > 0, Apart: s.Cage != nil}
+}
 
 // files are those in the job's directory; logins are those of its sources, by
 // name.

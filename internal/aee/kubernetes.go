@@ -146,7 +146,7 @@ func (c *KubernetesConfig) work(j cfs.Job, s Settings, logins map[string]Login, 
 	ca := corev1.VolumeMount{Name: "ca-pubkey", MountPath: podCA, ReadOnly: true}
 	mirrors := corev1.VolumeMount{Name: "repositories", MountPath: podMirrors}
 	certs := corev1.VolumeMount{Name: "cfs-trust-certificate", MountPath: podCerts, ReadOnly: true}
-	w := kubernetes.Work{Spec: spec(j), Files: files(j, s, logins), TTL: ttl, Dir: string(podDir),
+	w := kubernetes.Work{Spec: spec(j, Settings{}), Files: files(j, s, logins), TTL: ttl, Dir: string(podDir),
 		Labels: map[string]string{"cfsession": j.Session, "aee": j.Session, "cfsversion": "v3", "configuration": j.Configuration},
 		First: []kubernetes.Container{{Name: "git-clone", Step: StepClone, Mounts: []corev1.VolumeMount{mirrors, ca},
 			Env: c.cloneEnv(j, s)}},

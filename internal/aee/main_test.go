@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/job"
+	"github.com/drover-hpc/drover/internal/vcs"
 
 	"github.com/drover-hpc/drover/internal/cfs"
 )
@@ -28,17 +29,20 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// anywhere is where the repositories of tests lie.
+var anywhere = vcs.Files{Roots: []string{"/"}}
+
 func stepProgram() []string { return []string{os.Args[0], "aee"} }
 
 // repository makes a git repository of the files and returns its path and commit.
-func repository(t *testing.T, files map[string]string) (path, commit string) {
+func repository(t testing.TB, files map[string]string) (path, commit string) {
 	t.Helper()
 	path = t.TempDir()
 	git(t, path, "init", "-q", "-b", "main")
 	return path, commitFiles(t, path, files)
 }
 
-func commitFiles(t *testing.T, repo string, files map[string]string) string {
+func commitFiles(t testing.TB, repo string, files map[string]string) string {
 	t.Helper()
 	for name, text := range files {
 		file := filepath.Join(repo, name)
@@ -54,7 +58,7 @@ func commitFiles(t *testing.T, repo string, files map[string]string) string {
 	return git(t, repo, "rev-parse", "HEAD")
 }
 
-func git(t *testing.T, dir string, args ...string) string {
+func git(t testing.TB, dir string, args ...string) string {
 	t.Helper()
 	out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).CombinedOutput()
 	if err != nil {
@@ -89,7 +93,7 @@ type report struct {
 	} `json:"state_append"`
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t testing.TB) *site {
 	t.Helper()
 	s := &site{}
 	mux := http.NewServeMux()
@@ -99,7 +103,7 @@ func newSite(t *testing.T) *site {
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	s.Settings = Settings{Gateway: server.URL, CacheDir: filepath.Join(t.TempDir(), "cache"),
-		GitRetries: -1, ReportTimeout: 10 * time.Second}
+		Files: anywhere, GitRetries: -1, ReportTimeout: 10 * time.Second}
 	return s
 }
 
@@ -161,7 +165,7 @@ func (s *site) statuses() map[string]string {
 }
 
 // run creates the job's directory and runs its steps as processes.
-func (s *site) run(t *testing.T, j cfs.Job) (Dir, job.Result) {
+func (s *site) run(t testing.TB, j cfs.Job) (Dir, job.Result) {
 	t.Helper()
 	t.Setenv("HOME", t.TempDir())
 	dir := filepath.Join(t.TempDir(), "cfs-1")
@@ -197,5 +201,5 @@ func localVars(t *testing.T) *cfs.JobLayer {
 
 // create makes the directory of a job without logins.
 func create(dir string, j cfs.Job, settings Settings) error {
-	return job.Create(dir, spec(j), files(j, settings, nil))
+	return job.Create(dir, spec(j, settings), files(j, settings, nil))
 }

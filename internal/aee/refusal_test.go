@@ -72,9 +72,9 @@ func TestOnlyWhatMayPassIsTriedAgain(t *testing.T) {
 		{name: "not a git server", url: answering(t, 200, "", "<html>"), says: "no commit"},
 		{name: "certificate", url: tls.URL + "/x.git", says: "certificate", advice: "trust"},
 		{name: "no such directory", url: "/nonexistent", says: "does not exist", advice: "clone URL"},
-		{name: "unknown protocol", url: "foo://host/x.git", says: "remote-foo", advice: "clone URL"},
+		{name: "unknown protocol", url: "foo://host/x.git", says: "must not speak 'foo'", advice: "clone URL"},
 		{name: "no port", url: "http://host:port/x.git", says: "bad/illegal format", advice: "clone URL"},
-		{name: "a command", url: "ext::sh -c true", says: "not allowed", advice: "clone URL"},
+		{name: "a command", url: "ext::sh -c true", says: "must not run a program", advice: "clone URL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out strings.Builder

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"maps"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +22,9 @@ import (
 // directory: a line of tasks.jsonl for each task, one of results.jsonl for each
 // result. A result's id is where its line ends.
 const resultsDir = "results"
+
+// maxLine is the longest line that is read, in bytes.
+const maxLine = 1 << 20
 
 // task is a line of tasks.jsonl.
 type task struct {
@@ -50,7 +52,7 @@ func openResults(d Dir) (*results, error) {
 
 // readTasks reads those that came since it was called last.
 func (r *results) readTasks() (err error) {
-	r.read, err = eachLine(r.dir.Path(resultsDir, "tasks.jsonl"), r.read, func(line []byte, _ int64) bool {
+	r.read, err = eachLine(r.dir, "tasks.jsonl", r.read, func(line []byte, _ int64) bool {
 		var t task
 		if json.Unmarshal(line, &t) == nil { // else half a line of a full disk
 			r.tasks[t.ID] = t
@@ -63,7 +65,7 @@ func (r *results) readTasks() (err error) {
 
 // each calls do with the results behind the id, as long as it returns true.
 func (r *results) each(after int64, do func(*cfs.TaskResult) bool) error {
-	_, err := eachLine(r.dir.Path(resultsDir, "results.jsonl"), after, func(line []byte, end int64) bool {
+	_, err := eachLine(r.dir, "results.jsonl", after, func(line []byte, end int64) bool {
 		result, ok := r.parse(line, end)
 		return !ok || do(&result)
 	})
@@ -131,8 +133,8 @@ func (r *results) hosts() ([]cfs.HostResults, error) {
 
 // eachLine calls do with each whole line from the place on, and where it ends,
 // as long as it returns true. A file that is not there has no lines.
-func eachLine(path string, from int64, do func(line []byte, end int64) bool) (end int64, err error) {
-	f, err := os.Open(path)
+func eachLine(d Dir, name string, from int64, do func(line []byte, end int64) bool) (end int64, err error) {
+	f, err := d.OpenWork(resultsDir, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return from, nil
 	}
@@ -143,14 +145,14 @@ func eachLine(path string, from int64, do func(line []byte, end int64) bool) (en
 	if _, err := f.Seek(from, io.SeekStart); err != nil {
 		return from, err
 	}
-	lines := bufio.NewReaderSize(f, 64<<10)
+	lines := bufio.NewReaderSize(f, maxLine)
 	for end = from; ; {
-		line, err := lines.ReadBytes('\n')
+		line, err := lines.ReadSlice('\n')
 		if errors.Is(err, io.EOF) { // what is behind the last line's end is being written
 			return end, nil
 		}
 		if err != nil {
-			return end, fmt.Errorf("read %s: %w", path, err)
+			return end, fmt.Errorf("read %s: %w", d.Path(resultsDir, name), err)
 		}
 		end += int64(len(line))
 		if !do(bytes.TrimSuffix(line, []byte{'\n'}), end) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/job"
 )
@@ -33,10 +33,35 @@ func supervise(ctx context.Context, d Dir, program []string) error {
 	if err != nil {
 		return err
 	}
-	return job.Supervise(ctx, job.Plan{Dir: d, Program: program, Steps: []string{StepClone, StepInventory, StepAnsible},
+	j, err := readJob(d)
+	if err != nil {
+		return err
+	}
+	k := &keeper{dir: d, job: j, settings: settings}
+	plan := job.Plan{Dir: d, Program: program, Steps: []string{StepClone, StepInventory, StepAnsible},
 		Last: StepTeardown, Orphan: settings.OrphanTimeout, MaxLog: settings.MaxLog,
-		Tell:    func(step, _ string) string { return tell(d, step) },
-		Outside: func() string { return findControlDir(d) }})
+		Tell:   func(step, _ string) string { return tell(d, step) },
+		Before: k.before, After: k.after, Environ: k.environ,
+		Time: func(step string) (time.Duration, string) { return k.timeLimit(step), "session-time" }}
+	if k.caged() {
+		plan.Confine = k.confine
+	} else {
+		plan.Outside = func() string { return findControlDir(d) }
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	k.keepCertificate(ctx)
+	k.forwardRelease(ctx)
+	return job.Supervise(ctx, plan)
+}
+
+// timeLimit is how long the step may run; one that may be held has that time
+// on top.
+func (k *keeper) timeLimit(step string) time.Duration {
+	if k.settings.TimeLimit > 0 && step == StepAnsible {
+		return k.settings.TimeLimit + max(k.job.DebugWait, 0)
+	}
+	return k.settings.TimeLimit
 }
 
 func step(ctx context.Context, name string, d Dir, out io.Writer) error {
@@ -63,7 +88,7 @@ func tell(d Dir, step string) string {
 		return ""
 	}
 	words := failures(d)
-	if text, err := os.ReadFile(d.Path(unreported)); err == nil && words != "" {
+	if text, err := d.ReadWorkFile(unreported); err == nil && words != "" {
 		words += "\n" + string(text)
 	}
 	return withCollection(job.Tail(d.Log(step), readOutput), words, movedPlugin)

@@ -285,7 +285,7 @@ func TestStepsThatFailSayWhy(t *testing.T) {
 		"no repository":      {func(j *cfs.Job) { j.Layers[0].CloneURL = "/nonexistent/repo" }, StepClone, "does not exist"},
 		"option as commit":   {func(j *cfs.Job) { j.Layers[0].Commit = "--upload-pack=touch /tmp/x" }, StepClone, "refused"},
 		"option as URL":      {func(j *cfs.Job) { j.Layers[0].CloneURL = "--upload-pack=touch /tmp/x" }, StepClone, "refused"},
-		"command as URL":     {func(j *cfs.Job) { j.Layers[0].CloneURL = "ext::sh -c touch% /tmp/x" }, StepClone, "not allowed"},
+		"command as URL":     {func(j *cfs.Job) { j.Layers[0].CloneURL = "ext::sh -c touch% /tmp/x" }, StepClone, "must not run a program"},
 		"no playbook":        {func(j *cfs.Job) { j.Layers[0].Playbook = "none.yml" }, StepAnsible, `no playbook "none.yml"`},
 		"no configuration":   {func(j *cfs.Job) { j.AnsibleConfig = "mine" }, StepInventory, `no Ansible configuration "mine"`},
 		"path as config":     {func(j *cfs.Job) { j.AnsibleConfig = "../mine" }, StepInventory, "not a name"},
@@ -323,7 +323,7 @@ func TestSourceUsesItsOwnLogin(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "job")
 	for name, source := range map[string]string{"private": "s1", "shared": ""} {
 		j := cfs.Job{ID: "j", Layers: []cfs.JobLayer{{CloneURL: host.URL + "/" + name, Source: source, Commit: strings.Repeat("ab", 20)}}}
-		if err := job.Create(dir+name, spec(j), files(j, newSite(t).Settings, map[string]Login{"s1": {Username: "u1", Password: "it's $p1"}})); err != nil {
+		if err := job.Create(dir+name, spec(j, Settings{}), files(j, newSite(t).Settings, map[string]Login{"s1": {Username: "u1", Password: "it's $p1"}})); err != nil {
 			t.Fatal(err)
 		}
 		if err := Clone(t.Context(), Dir(dir+name), io.Discard); err == nil || !strings.Contains(err.Error(), "Authentication failed") {

@@ -15,6 +15,8 @@ type Settings struct {
 	Token string `json:"token,omitempty"`
 	// VCS are the names by which clone URLs mean the server itself.
 	VCS vcs.Names `json:"vcs,omitzero"`
+	// Files are the repositories of this machine that may be cloned by path.
+	Files vcs.Files `json:"files,omitzero"`
 	// HSM and IMS are the base URLs of services that are elsewhere; empty: they
 	// are behind the gateway.
 	HSM string `json:"hsm,omitempty"`
@@ -57,6 +59,11 @@ type Settings struct {
 	ReportTimeout time.Duration `json:"report_timeout,omitempty"`
 	// OrphanTimeout is how long a job goes on without a server; 0: 1 hour.
 	OrphanTimeout time.Duration `json:"orphan_timeout,omitempty"`
+	// Cage is what the steps see and may use; nil: what the server's user does.
+	Cage *Cage `json:"cage,omitempty"`
+	// TimeLimit is how long a step may run, a hold for debugging aside; 0: as
+	// long as it takes.
+	TimeLimit time.Duration `json:"time_limit,omitempty"`
 	// MaxLog bounds the log of each step, in bytes; 0: 8 MiB.
 	MaxLog int64 `json:"max_log,omitempty"`
 	// MaxResults bounds the record of what tasks came to, in bytes; 0: 16 MiB,

@@ -19,6 +19,9 @@ func Teardown(ctx context.Context, d Dir, out io.Writer) error {
 	if err == nil {
 		err = closeImages(ctx, d, &settings, out)
 	}
+	if settings.Cage != nil { // the supervisor removes the rest
+		return err
+	}
 	if cerr := Clean(d); cerr != nil {
 		fmt.Fprintln(out, cerr)
 	}
@@ -28,13 +31,19 @@ func Teardown(ctx context.Context, d Dir, out io.Writer) error {
 // Clean ends SSH masters and removes checkouts, keys and helpers. It may be
 // repeated.
 func Clean(d Dir) error {
-	EndMasters(d)
-	paths, err := filepath.Glob(d.Path("layer*"))
+	work := d.Work()
+	if work == d {
+		EndMasters(d)
+	} // else they ended with their cage, which may have written anything of them
+	paths, err := filepath.Glob(work.Path("layer*"))
 	if err != nil {
 		return fmt.Errorf("clean job directory: %w", err)
 	}
 	for _, name := range []string{"ssh", "hosts", "plugins", "tmp", "askpass", "logins.json", "ansible.cfg", unreported, "waits.json"} {
-		paths = append(paths, d.Path(name))
+		paths = append(paths, work.Path(name))
+	}
+	if work != d {
+		paths = append(paths, d.Path("ssh"), d.Path("logins.json"), d.Path(cageDir), d.Path(enterFile), work.Path("cp"), work.Path("cp.path"))
 	}
 	var errs []error
 	for _, p := range paths {

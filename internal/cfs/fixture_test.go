@@ -21,6 +21,7 @@ import (
 	"github.com/drover-hpc/drover/internal/store"
 	"github.com/drover-hpc/drover/internal/store/storetest"
 	"github.com/drover-hpc/drover/internal/tapms"
+	"github.com/drover-hpc/drover/internal/vcs"
 )
 
 // commitOf is what the fake repository has for a branch.
@@ -73,6 +74,7 @@ type fixture struct {
 	git     *fakeGit
 	mux     *http.ServeMux
 	now     time.Time
+	files   *vcs.Files // nil: sessions may clone anything
 }
 
 // database names an empty database; TestOnPostgres puts another engine in.
@@ -111,10 +113,17 @@ func newFixture(t *testing.T) *fixture {
 	t.Cleanup(func() { db.Close() })
 	now := func() time.Time { return f.now }
 	f.db, f.journal = db, journal.New(db, now)
-	f.service = cfs.NewService(cfs.Config{DB: db, Journal: f.journal, Hub: f.hub, Resolver: f.git, Tenants: fakeTenants{}, Now: now})
+	f.service = cfs.NewService(cfs.Config{DB: db, Journal: f.journal, Hub: f.hub, Resolver: f.git, Tenants: fakeTenants{}, Now: now, MayClone: f.mayClone})
 	cfs.Register(httpapi.New(f.mux, "/apis/cfs", "CFS", "1"), f.service)
 	f.client = cfs.NewClient(httpapi.NewClient("CFS", "http://drover/apis/cfs", httpapi.Local(f.mux)))
 	return f
+}
+
+func (f *fixture) mayClone(url string) error {
+	if f.files == nil {
+		return nil
+	}
+	return f.files.Check(url)
 }
 
 // answer is a response with its body decoded.

@@ -35,6 +35,9 @@ type Config struct {
 	Hub     *events.Hub // that DB posts hints to; the service itself waits for none
 	// Resolver looks branches up; package gitref has the one that runs git.
 	Resolver Resolver
+	// MayClone refuses clone URLs that sessions must not use; nil: they may use
+	// any.
+	MayClone func(url string) error
 	// ResolveTimeout bounds the look-up of a configuration's branches; 0: 30 s.
 	ResolveTimeout time.Duration
 	// Tenants checks the tenant header; nil: every named tenant is unknown.

@@ -3,6 +3,7 @@ package cfs
 import (
 	"context"
 	"reflect"
+	"strconv"
 
 	"golang.org/x/sync/errgroup"
 
@@ -113,6 +114,9 @@ func (s *Service) PutConfiguration(ctx context.Context, c Configuration, o PutOp
 	if err := c.checkLayers(o.BranchTitle); err != nil {
 		return c, err
 	}
+	if err := s.mayCloneAll(&c); err != nil {
+		return c, err
+	}
 	if err := s.resolve(ctx, &c); err != nil {
 		return c, err
 	}
@@ -135,6 +139,30 @@ func (s *Service) PutConfiguration(ctx context.Context, c Configuration, o PutOp
 		return s.storeConfiguration(ctx, &c)
 	})
 	return c, err
+}
+
+// mayCloneAll refuses repositories that sessions must not use.
+func (s *Service) mayCloneAll(c *Configuration) error {
+	for i, l := range c.Layers {
+		if err := s.mayClone("layers["+strconv.Itoa(i)+"].clone_url", l.CloneURL); err != nil {
+			return err
+		}
+	}
+	if c.AdditionalInventory != nil {
+		return s.mayClone("additional_inventory.clone_url", c.AdditionalInventory.CloneURL)
+	}
+	return nil
+}
+
+// mayClone refuses the repository in the field if sessions must not use it.
+func (s *Service) mayClone(field, url string) error {
+	if url == "" || s.cfg.MayClone == nil {
+		return nil
+	}
+	if err := s.cfg.MayClone(url); err != nil {
+		return fault.New(fault.Invalid, "%w - '%s'", err, field)
+	}
+	return nil
 }
 
 // storeConfiguration writes c, whose branches are looked up, inside a

@@ -72,6 +72,11 @@ func (s *Service) PatchOptions(ctx context.Context, p OptionsPatch) (Options, er
 			return Options{}, err
 		}
 	}
+	if p.AdditionalInventoryURL != nil {
+		if err := s.mayClone("additional_inventory_url", *p.AdditionalInventoryURL); err != nil {
+			return Options{}, err
+		}
+	}
 	if p.DefaultPlaybook != nil {
 		name, err := playbookPath("defaultPlaybook", *p.DefaultPlaybook)
 		if err != nil {

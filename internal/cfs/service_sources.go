@@ -67,6 +67,9 @@ func (s *Service) RestoreSource(ctx context.Context, src Source) (Source, error)
 }
 
 func (s *Service) insertSource(ctx context.Context, src *Source) error {
+	if err := s.mayClone("clone_url", src.CloneURL); err != nil {
+		return err
+	}
 	src.LastUpdated = timestamp(s.cfg.Now())
 	src.CACert.complete()
 	return titled(s.sources.Insert(ctx, *src), fault.Conflict, "Conflicting source name")
@@ -77,6 +80,11 @@ func (s *Service) insertSource(ctx context.Context, src *Source) error {
 func (s *Service) PatchSource(ctx context.Context, name string, p SourcePatch) (Source, error) {
 	if (p.Username == "") != (p.Password == "") {
 		return Source{}, fault.Titled(fault.Invalid, "Invalid credentials", "username and password can only be changed together")
+	}
+	if p.CloneURL != nil {
+		if err := s.mayClone("clone_url", *p.CloneURL); err != nil {
+			return Source{}, err
+		}
 	}
 	var after Source
 	err := s.cfg.DB.InTx(ctx, func(ctx context.Context) error {

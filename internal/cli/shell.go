@@ -60,11 +60,19 @@ func (a *app) enter(session, dir string) error {
 	shell := exec.Command(cmp.Or(os.Getenv("SHELL"), "/bin/sh"))
 	shell.Dir, shell.Env = held.Dir, append(held.Env, "TERM="+cmp.Or(os.Getenv("TERM"), "dumb"))
 	shell.Stdin, shell.Stdout, shell.Stderr = a.Stdin, a.Stdout, a.Stderr
+	over, err := aee.Enter(dir, shell)
+	if err != nil {
+		return fmt.Errorf("enter %s: %w", dir, err)
+	}
 	interrupts := make(chan os.Signal, 1) // nobody reads them: they are the shell's, which would inherit it if they were ignored
 	signal.Notify(interrupts, os.Interrupt)
 	defer signal.Stop(interrupts)
 	var exit *exec.ExitError
-	if err := shell.Run(); errors.As(err, &exit) {
+	err = shell.Run()
+	if why := over(); why != nil {
+		return failed("the shell in %s: %v", dir, why)
+	}
+	if errors.As(err, &exit) {
 		return &ExitError{Code: exit.ExitCode()}
 	} else if err != nil {
 		return fmt.Errorf("run the shell: %w", err)

@@ -1,4 +1,7 @@
-// Package jail runs a command inside a simulated node, or inside an image, so
+// Package jail runs commands in namespaces of their own: on a simulated node, in
+// an image, and steps of sessions in cages.
+//
+// Run runs a command inside a simulated node, or inside an image, so
 // that it cannot touch the host: in mount, process, host name and IPC namespaces of its own (and a
 // user namespace where the host process is not root), over a root file system
 // that is the node's own folder, with the host's system folders read-only in
@@ -19,4 +22,10 @@
 //
 // The command is process 1 of its namespace: whatever it leaves running is
 // killed when it ends.
+//
+// Cage.Confine has a command see nothing of the host but what it is shown, as a
+// user without rights, and ends it when it uses too much. It is for code that
+// nobody vouches for:
+//
+//	Confine ─► this program again, process 1 ─► mounts ─► pivot_root ─► give up all rights ─► start the command, watch it
 package jail

@@ -202,6 +202,11 @@ func mountProc(proc string) error {
 	if err := unix.Mount("proc", proc, "proc", flags, ""); err != nil {
 		return unix.Mount("proc", proc, "tmpfs", flags|unix.MS_RDONLY, "mode=555,size=4k")
 	}
+	return sealProc(proc)
+}
+
+// sealProc hides and protects what reaches the kernel by a mounted /proc.
+func sealProc(proc string) error {
 	for _, name := range procHidden {
 		if err := bind("/dev/null", filepath.Join(proc, name), device); err != nil && !errors.Is(err, unix.ENOENT) {
 			return fmt.Errorf("hide /proc/%s: %w", name, err)

@@ -18,6 +18,8 @@ type Spec struct {
 	ID string `json:"id"` // lower-case letters, digits, '-' and '.'
 	// Free jobs count to no limit of how many run at a time.
 	Free bool `json:"free,omitempty"`
+	// Apart: the steps write into the folder of Dir.Work alone.
+	Apart bool `json:"apart,omitempty"`
 }
 
 var validID = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
@@ -64,6 +66,11 @@ func Create(dir string, spec Spec, files map[string]any) error {
 	d := Dir(tmp)
 	if err := os.Mkdir(d.Path("log"), 0o700); err != nil {
 		return fmt.Errorf("create job directory: %w", err)
+	}
+	if spec.Apart {
+		if err := os.Mkdir(d.Path(workDir), 0o700); err != nil {
+			return fmt.Errorf("create job directory: %w", err)
+		}
 	}
 	all := map[string]any{"spec.json": spec}
 	maps.Copy(all, files)

@@ -42,6 +42,20 @@ type Plan struct {
 	// Outside names a directory outside the job's that must go with it; "" or
 	// nil: there is none. It is asked again and again while the job runs.
 	Outside func() string
+	// Before is called before each step; its error is the step's. nil: nothing is
+	// to be done.
+	Before func(step string) error
+	// Environ is the environment of a step; nil: that of the supervisor.
+	Environ func(step string) []string
+	// Confine has a step's command see and use no more than it may; nil: it sees
+	// and uses what the supervisor may. over is asked when it has ended: why it was
+	// ended, nil if it ended by itself.
+	Confine func(step string, cmd *exec.Cmd) (over func() error, err error)
+	// Time is how long a step may run, and what to call that; 0: as long as it
+	// takes.
+	Time func(step string) (limit time.Duration, name string)
+	// After is called once all steps have ended, before the result is there.
+	After func() error
 }
 
 // Supervise runs the steps as child processes of this one. A job's directory
@@ -88,6 +102,11 @@ func Supervise(ctx context.Context, p Plan) error {
 			fmt.Fprintln(os.Stderr, s.message(p.Last, err))
 		}
 	}
+	if p.After != nil {
+		if err := p.After(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
 	result.Ended = time.Now().UTC()
 	return p.Dir.SetResult(result)
 }
@@ -107,24 +126,78 @@ func (s *supervisor) step(ctx context.Context, name string) (exit int, err error
 		return -1, err
 	}
 	defer out.Close()
+	last := &s.steps[len(s.steps)-1]
+	last.Exit = -1
+	if s.Before != nil {
+		err = s.Before(name)
+	}
+	if err == nil {
+		last.Exit, err = s.command(ctx, name, out)
+	}
+	last.Ended = time.Now().UTC()
+	if werr := s.Dir.Write("steps.json", s.steps); err == nil {
+		err = werr
+	}
+	return last.Exit, err
+}
+
+// command runs a step's process to its end, which is that of a limit if it
+// goes beyond one.
+func (s *supervisor) command(ctx context.Context, name string, out io.Writer) (exit int, err error) {
+	ctx, cancel := s.limited(ctx, name)
+	defer cancel()
 	argv := append(slices.Clone(s.Program[1:]), name, "--job", string(s.Dir))
 	cmd := exec.CommandContext(ctx, s.Program[0], argv...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = 2 * time.Second // a daemon left behind may hold the pipe
+	if s.Environ != nil {
+		cmd.Env = s.Environ(name)
+	}
+	over := func() error { return nil }
+	if s.Confine != nil {
+		if over, err = s.Confine(name, cmd); err != nil {
+			return -1, err
+		}
+	}
 	err = cmd.Run()
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil
 	}
-	last := &s.steps[len(s.steps)-1]
-	last.Ended, last.Exit = time.Now().UTC(), -1
+	exit = -1
 	if cmd.ProcessState != nil {
-		last.Exit = cmd.ProcessState.ExitCode()
+		exit = cmd.ProcessState.ExitCode()
 	}
-	if werr := s.Dir.Write("steps.json", s.steps); err == nil {
-		err = werr
+	why := over()
+	if late := (lateError{}); err != nil && errors.As(context.Cause(ctx), &late) {
+		why = late
+		if job := os.Getenv(Variable); job != "" && s.Confine == nil {
+			why = errors.Join(why, EndProcesses(job))
+		}
 	}
-	return last.Exit, err
+	return exit, cmp.Or(why, err)
+}
+
+// lateError is that a step ran for too long.
+type lateError struct {
+	limit time.Duration
+	name  string
+}
+
+func (e lateError) Error() string {
+	return fmt.Sprintf("ended: it ran for more than %v (%s)", e.limit, e.name)
+}
+
+// limited is ctx for as long as the step may run.
+func (s *supervisor) limited(ctx context.Context, step string) (context.Context, context.CancelFunc) {
+	if s.Time == nil {
+		return ctx, func() {}
+	}
+	limit, name := s.Time(step)
+	if limit <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, limit, lateError{limit, name})
 }
 
 // begin records that the step begins and opens its log. The last step, which

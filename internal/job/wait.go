@@ -24,7 +24,7 @@ type Wait struct {
 
 // Waits are what the job's running step waits for now; none if it goes on.
 func (d Dir) Waits() ([]Wait, error) {
-	list, err := Read[[]Wait](d, "waits.json")
+	list, err := ReadWork[[]Wait](d, "waits.json")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -36,6 +36,15 @@ func (d Dir) Waits() ([]Wait, error) {
 func Records(path string) bool {
 	name := filepath.Base(path)
 	return name == "steps.json" || name == "waits.json"
+}
+
+// OfRecord is the job to which such a file belongs.
+func OfRecord(path string) (id string) {
+	dir := filepath.Dir(path)
+	if filepath.Base(dir) == workDir {
+		dir = filepath.Dir(dir)
+	}
+	return filepath.Base(dir)
 }
 
 // Waits keeps waits.json for what runs side by side in a step.

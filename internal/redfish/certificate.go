@@ -48,7 +48,9 @@ func (e *certificateError) Error() string {
 func (d *Driver) secured(name, fingerprint string) *tls.Config {
 	config := d.tls.Clone()
 	config.ServerName = name
-	config.VerifyConnection = func(state tls.ConnectionState) error { return d.known.verify(state.PeerCertificates, name, fingerprint) }
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		return d.known.verify(state.PeerCertificates, name, fingerprint)
+	}
 	return config
 }
 

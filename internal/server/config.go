@@ -63,6 +63,8 @@ type Config struct {
 	Executor   string     `mapstructure:"executor"`
 	Kubernetes Kubernetes `mapstructure:",squash"`
 
+	Cage Cage `mapstructure:",squash"`
+
 	SSHPort     int           `mapstructure:"ssh-port"`
 	AnsibleDir  string        `mapstructure:"ansible-config-dir"`
 	ARA         string        `mapstructure:"ara-url"`
@@ -132,6 +134,7 @@ func declare(cmd *cobra.Command) {
 	f.String("ansible-config-dir", "", "`DIR` with further Ansible configurations, NAME/ansible.cfg each")
 	f.String("ara-url", "", "`URL` of ARA, such as http://ara.example.org: sessions record there as well, and their records link there")
 	f.Int("max-sessions", 4*runtime.NumCPU(), "CFS sessions that run at once")
+	declareCage(f)
 	f.Bool("cfs-hold-sessions", false, "accept CFS sessions and start none until a start without this (maintenance); jobs that run go on")
 	f.Duration("job-orphan-timeout", time.Hour, "time that a job of CFS or IMS goes on without a server; then it ends itself")
 	f.String("image-shell-host", "127.0.0.1", "`ADDRESS` of this machine at which the shells of image jobs listen")
@@ -236,7 +239,7 @@ func (c *Config) check() error {
 		}
 	}
 	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkDoors, c.Kafka.check,
-		func() error { return c.Kubernetes.check(c) }, c.checkValues} {
+		func() error { return c.Kubernetes.check(c) }, func() error { return c.Cage.check(c) }, c.checkValues} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -49,7 +49,7 @@ func (s *Server) startCFS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	service = cfs.NewService(cfs.Config{DB: s.db, Events: carried.outbox, Broker: carried.health(), Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{Names: s.vcsNames(), CAFile: s.authorities}, Records: records,
+	service = cfs.NewService(cfs.Config{DB: s.db, Events: carried.outbox, Broker: carried.health(), Journal: s.journal, Hub: s.hub, Resolver: &gitref.Resolver{Names: s.vcsNames(), CAFile: s.authorities, MayClone: s.config.files().Check}, MayClone: s.config.files().Check, Records: records,
 		ARAHost: s.resultsHost(), Tenants: s.platform.tapms, SessionsHeld: s.config.HoldCFS, Stopping: s.stopping, Now: s.now})
 	api := s.api(cfsPrefix, "CFS")
 	cfs.Register(api, service)
@@ -81,7 +81,7 @@ func (s *Server) startExecutor(trusted string, source func(context.Context, stri
 		return s.startKubernetes(trusted, source, options)
 	}
 	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program,
-		Token: s.sessionToken, Repository: source, Parallel: s.config.MaxSessions, Succession: s.succession(), Now: s.now, Settings: aee.Settings{ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
+		Token: s.sessionToken, Repository: source, Parallel: s.config.MaxSessions, Succession: s.succession(), Now: s.now, Settings: aee.Settings{Cage: s.config.Cage.steps(), TimeLimit: s.config.Cage.Time, Files: s.config.files(), ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
 			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir, CAFile: s.authorities}})
 	if err != nil {
 		return nil, err

@@ -120,6 +120,9 @@ func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 		return nil, err
 	}
 	s.onStop(unlock)
+	if err := s.checkCage(); err != nil {
+		return nil, err
+	}
 	os.Remove(filepath.Join(c.Data, "url")) //nolint:errcheck // usually not there
 	if s.listener, err = net.Listen("tcp", c.Listen); err != nil {
 		return nil, fault.New(fault.Unavailable, "listen on %s: %w", c.Listen, err)

@@ -25,15 +25,13 @@ type Resolver struct {
 	// Username and Password are for repositories without a secret of their
 	// own; empty: none.
 	Username, Password string
+	// MayClone refuses URLs that git must not be asked for; nil: none.
+	MayClone func(url string) error
 	// Names lead to the repositories that this server keeps.
 	Names vcs.Names
 }
 
 var fullCommit = regexp.MustCompile(cfs.CommitPattern)
-
-// protocols are those that git may speak: the ones that run a command of the
-// URL's choice are not among them.
-const protocols = "http:https:ssh:git:file"
 
 // askpass answers git's questions from the environment, so that credentials
 // are on no command line.
@@ -48,6 +46,11 @@ esac
 func (r Resolver) Resolve(ctx context.Context, repo cfs.Repository, names []string) (map[string]string, error) {
 	if strings.HasPrefix(repo.URL, "-") {
 		return nil, fault.New(fault.Invalid, "a repository's URL cannot begin with '-'")
+	}
+	if r.MayClone != nil {
+		if err := r.MayClone(repo.URL); err != nil {
+			return nil, fault.New(fault.Invalid, "%w", err)
+		}
 	}
 	args := []string{"ls-remote", "--quiet", "--", repo.URL}
 	for _, n := range names {
@@ -99,7 +102,7 @@ func (r Resolver) git(ctx context.Context, repo cfs.Repository, args []string) (
 	}
 	cmd := exec.CommandContext(ctx, git, args...)
 	cmd.WaitDelay = time.Second // a helper of git's may hold the pipes
-	cmd.Env = append(r.Names.Environ(os.Environ()), "GIT_TERMINAL_PROMPT=0", "GIT_ALLOW_PROTOCOL="+protocols, "LC_ALL=C",
+	cmd.Env = append(r.Names.Environ(os.Environ()), "GIT_TERMINAL_PROMPT=0", "GIT_ALLOW_PROTOCOL="+vcs.Protocols, "LC_ALL=C",
 		"GIT_SSH_COMMAND=ssh -o BatchMode=yes")
 	if r.CAFile != "" {
 		cmd.Env = append(cmd.Env, "GIT_SSL_CAINFO="+r.CAFile)

@@ -36,6 +36,9 @@ type Config struct {
 	Parallel int
 	// KeepFinished is how many finished jobs keep their records and logs. 0: 200.
 	KeepFinished int
+	// Variables are those that jobs have of the server's environment beside the
+	// usual ones, as job.Environ takes them.
+	Variables []string
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Log is where trouble goes; nil is slog.Default.
@@ -320,7 +323,7 @@ func (e *Executor) spawn(w waiting) error {
 	argv := append(slices.Clone(e.cfg.Program[1:]), "run", "--job", string(e.dir(w.id)))
 	cmd := exec.Command(e.cfg.Program[0], argv...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.Env = append(os.Environ(), job.Variable+"="+w.id)
+	cmd.Env = append(job.Environ(os.Environ(), e.cfg.Variables...), job.Variable+"="+w.id)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start job: %w", err)

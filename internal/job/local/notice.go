@@ -1,7 +1,7 @@
 package local
 
 import (
-	"path/filepath"
+	"errors"
 
 	"github.com/fsnotify/fsnotify"
 
@@ -28,7 +28,7 @@ func (e *Executor) notice() {
 				if id, ok := ofLogs(event.Name); ok {
 					e.Followers.Wake(id)
 				} else if job.Records(event.Name) {
-					e.Tell(filepath.Base(filepath.Dir(event.Name)))
+					e.Tell(job.OfRecord(event.Name))
 					e.dispatch() // a job that begins to wait leaves its room to others
 				}
 			case err := <-notices.Errors: // such as too many at once: the next look sees
@@ -44,7 +44,12 @@ func (e *Executor) noticeJob(id string) {
 	if e.notices == nil {
 		return
 	}
-	if err := e.notices.Add(string(e.dir(id))); err != nil {
+	d := e.dir(id)
+	err := e.notices.Add(string(d))
+	if work := d.Work(); work != d {
+		err = errors.Join(err, e.notices.Add(string(work)))
+	}
+	if err != nil {
 		e.cfg.Log.Warn("cannot watch the records of a job; what it waits for is told late", "job", id, "error", err)
 		return
 	}
@@ -54,6 +59,7 @@ func (e *Executor) noticeJob(id string) {
 // ignoreJob ends it; the directory may be gone, and its watch with it.
 func (e *Executor) ignoreJob(id string) {
 	if e.notices != nil {
-		e.notices.Remove(string(e.dir(id))) //nolint:errcheck // gone with the directory
+		e.notices.Remove(string(e.dir(id)))        //nolint:errcheck // gone with the directory
+		e.notices.Remove(string(e.dir(id).Work())) //nolint:errcheck // the same
 	}
 }

@@ -21,8 +21,8 @@ const (
 	ansibleVars  = "ansible_connection: local\nansible_python_interpreter: /usr/bin/python3\n"
 	playbook     = `- hosts: Compute
   tasks:
-    - file: {path: "{{ lookup('env', 'BENCH_OUT') }}/{{ inventory_hostname }}", state: directory}
-    - copy: {dest: "{{ lookup('env', 'BENCH_OUT') }}/{{ inventory_hostname }}/motd", content: "{{ ansible_kernel }}"}
+    - file: {path: "{{ lookup('env', 'BENCH_OUT') or '/tmp/out' }}/{{ inventory_hostname }}", state: directory}
+    - copy: {dest: "{{ lookup('env', 'BENCH_OUT') or '/tmp/out' }}/{{ inventory_hostname }}/motd", content: "{{ ansible_kernel }}"}
     - command: "true"
       changed_when: false
 `

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -70,8 +73,12 @@ func (l *lab) startSecond(ctx context.Context, s setup) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	data := filepath.Join(l.dir, "second")
+	if err := shareKey(filepath.Join(l.dir, "data"), data); err != nil {
+		return "", err
+	}
 	cmd := exec.CommandContext(ctx, l.build.binary)
-	config := map[string]any{"stands": true, "listen": s.second, "database": s.Database, "data": filepath.Join(l.dir, "second"),
+	config := map[string]any{"stands": true, "listen": s.second, "database": s.Database, "data": data,
 		"s3_endpoint": endpoint, "s3_access_key": keys.AccessKey, "s3_secret_key": keys.SecretKey, "verbose": s.Verbose}
 	if l.second, err = proc.Start("second server", cmd, config, nil, nil); err != nil {
 		return "", err
@@ -130,4 +137,21 @@ func (d *droverSide) waits(ctx context.Context) (float64, error) {
 	}
 	slices.Sort(took)
 	return took[count*99/100].Seconds() * 1000, nil
+}
+
+// shareKey gives a second server the first one's key of secrets. Older revisions
+// have none.
+func shareKey(from, to string) error {
+	const name = "secret.key"
+	text, err := os.ReadFile(filepath.Join(from, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = os.MkdirAll(to, 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(to, name), text, 0o600)
+	}
+	return err
 }

@@ -55,7 +55,7 @@ func (c *cluster) withMembers(n int) *members {
 	m.cable = newCable(c.t, storetest.Postgres(c.t))
 	for i := range n {
 		m.each = append(m.each, &member{listen: freeAddress(c.t), data: filepath.Join(c.dir, fmt.Sprint("data", i)),
-			flags: []string{"--database", m.cable.url, "--advertise", c.url(), "--poll-power", "2s",
+			flags: []string{"--database", m.cable.url, "--advertise", c.url(), "--poll-power", "2s", "--secret-key", filepath.Join(c.dir, "secret.key"),
 				"--s3-endpoint", "http://" + c.s3, "--s3-access-key", objectKey, "--s3-secret-key", objectKey}})
 	}
 	return m

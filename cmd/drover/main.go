@@ -23,6 +23,6 @@ func main() {
 	os.Exit(cli.Main(context.Background(), cli.Config{
 		Args0:    os.Args[0],
 		Version:  version,
-		Commands: []*cobra.Command{server.Command(), server.MigrateCommand(), server.KubernetesCommand(), server.CertificatesCommand(), simulate.Command(), measure.Command()},
+		Commands: []*cobra.Command{server.Command(), server.MigrateCommand(), server.SecretsCommand(), server.KubernetesCommand(), server.CertificatesCommand(), simulate.Command(), measure.Command()},
 	}, os.Args[1:]))
 }

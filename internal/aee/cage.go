@@ -57,6 +57,9 @@ func (k *keeper) before(step string) error {
 			return fmt.Errorf("make the cage ready: %w", err)
 		}
 	}
+	if step == StepClone {
+		return k.settings.giveMirrors()
+	}
 	if step != StepInventory || k.settings.TrustDir == "" {
 		return nil
 	}
@@ -67,24 +70,34 @@ func (k *keeper) before(step string) error {
 }
 
 // furnish makes the folders of the next cage, without what is left of the last.
+// The folders themselves stay, and what something was mounted on: it takes
+// milliseconds to make them anew.
 func (k *keeper) furnish(step string) error {
 	d := k.dir
-	gone := []string{d.Path(cageDir), d.Work().Path("ssh")}
+	var gone []string
+	for _, dir := range []string{d.Path(cageDir, "tmp"), d.Path(cageDir, "home")} {
+		left, _ := os.ReadDir(dir) // not there yet
+		for _, e := range left {
+			gone = append(gone, filepath.Join(dir, e.Name()))
+		}
+	}
+	if info, err := os.Lstat(d.Work().Path("ssh")); err == nil && !info.IsDir() {
+		gone = append(gone, d.Work().Path("ssh"))
+	}
 	for _, g := range given {
-		gone = append(gone, d.Work().Path(g.name))
+		if info, err := os.Lstat(d.Work().Path(g.name)); err == nil && !info.Mode().IsRegular() {
+			gone = append(gone, d.Work().Path(g.name))
+		}
 	}
 	for _, path := range gone {
 		if err := os.RemoveAll(path); err != nil {
 			return err
 		}
 	}
-	for _, name := range []string{"root", "tmp", "home/.ssh"} {
-		if err := os.MkdirAll(d.Path(cageDir, name), 0o700); err != nil {
+	for _, path := range []string{d.Path(cageDir, "root"), d.Path(cageDir, "tmp"), d.Path(cageDir, "home"), d.Path("ssh")} {
+		if err := os.MkdirAll(path, 0o700); err != nil {
 			return err
 		}
-	}
-	if err := os.MkdirAll(d.Path("ssh"), 0o700); err != nil {
-		return err
 	}
 	if err := settle(d.Path(cageDir, "home"), step); err != nil {
 		return err
@@ -180,7 +193,8 @@ func settle(home, step string) error {
 		if name == ".gitconfig" { // repositories of this machine may be another user's
 			text = append(text, "\n[safe]\n\tdirectory = *\n"...)
 		}
-		if err := os.WriteFile(filepath.Join(home, name), text, 0o600); err != nil {
+		path := filepath.Join(home, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, text, 0o600)); err != nil {
 			return err
 		}
 	}

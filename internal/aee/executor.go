@@ -88,9 +88,6 @@ func NewExecutor(cfg ExecutorConfig) (*Executor, error) {
 		}
 		*path = abs
 	}
-	if err := s.giveMirrors(); err != nil {
-		return nil, err
-	}
 	jobs, err := local.New(local.Config{Dir: cfg.Dir, Program: cfg.Program, Clean: Clean, Parallel: cfg.Parallel,
 		Variables:    gitVariables,
 		KeepFinished: cmp.Or(cfg.KeepFinished, 1000), Now: cfg.Now, Log: cfg.Log})

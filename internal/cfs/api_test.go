@@ -237,6 +237,41 @@ func TestSources(t *testing.T) {
 	f.want(404, "PATCH", "/v3/sources/none", `{}`)
 }
 
+// Who may change a source's URL must not have its password told to a server of
+// theirs; nor by another source that names the same secret.
+func TestSourceThatMovesToAnotherServerLosesItsPassword(t *testing.T) {
+	const layers = `{"layers":[{"source":"s","playbook":"p","branch":"main"}]}`
+	for sent, stays := range map[string]bool{
+		`{"clone_url":"https://git/other.git"}`: true,
+		`{"clone_url":"https://GIT/other.git"}`: true,
+		`{"description":"d"}`:                   true,
+		`{"clone_url":"http://git/site.git"}`:   false,
+		`{"clone_url":"https://git:8443/a"}`:    false,
+		`{"clone_url":"https://evil/site.git"}`: false,
+		`{"clone_url":"git@git:site.git"}`:      false,
+		`{"clone_url":"https://evil/site.git","credentials":{"username":"u","password":"another"}}`: true,
+	} {
+		f := newFixture(t)
+		source := f.want(201, "POST", "/v3/sources", `{"name":"s","clone_url":"https://git/site.git","credentials":{"username":"u","password":"p"}}`).object(t)
+		f.want(200, "PATCH", "/v3/sources/s", sent)
+		status := 400
+		if stays {
+			status = 200
+		}
+		if got := f.want(status, "PUT", "/v3/configurations/c", layers).text; !stays && !strings.Contains(got, "set username and password anew") {
+			t.Errorf("%s: %s", sent, got)
+		}
+		if !stays {
+			f.want(200, "PATCH", "/v3/sources/s", `{"credentials":{"username":"u","password":"again"}}`)
+			f.want(200, "PUT", "/v3/configurations/c", layers)
+			continue
+		}
+		name := source["credentials"].(map[string]any)["secret_name"].(string)
+		f.want(201, "POST", "/v3/sources/thief", `{"clone_url":"https://thief/r.git","credentials":{"authentication_method":"password","secret_name":"`+name+`"}}`)
+		f.want(400, "PUT", "/v3/configurations/t", `{"layers":[{"source":"thief","playbook":"p","branch":"main"}]}`)
+	}
+}
+
 // A source layer counts like one with a URL (the original never does).
 func TestSourceLayersAreConfigured(t *testing.T) {
 	f := newFixture(t)

@@ -2,7 +2,9 @@ package cfs
 
 import (
 	"context"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
@@ -49,7 +51,7 @@ func (s *Service) Source(ctx context.Context, name string) (Source, error) {
 // URL.
 func (s *Service) CreateSource(ctx context.Context, src Source, username, password string) (Source, error) {
 	src.Name = orDefault(src.Name, src.CloneURL)
-	secret := Secret{Name: "cfs-source-credentials-" + s.cfg.NewID(), Username: username, Password: password}
+	secret := Secret{Name: "cfs-source-credentials-" + s.cfg.NewID(), Username: username, Password: password, Server: gitServer(src.CloneURL)}
 	src.Credentials = SourceCredentials{AuthenticationMethod: passwordMethod, SecretName: secret.Name}
 	err := s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
 		if err := s.secrets.Insert(ctx, secret); err != nil {
@@ -88,10 +90,11 @@ func (s *Service) PatchSource(ctx context.Context, name string, p SourcePatch) (
 	}
 	var after Source
 	err := s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
-		moved := false
+		moved, elsewhere := false, false
 		var err error
 		after, err = s.sources.UpdateOne(ctx, name, func(src *Source) error {
 			moved = p.CloneURL != nil && *p.CloneURL != src.CloneURL
+			elsewhere = p.CloneURL != nil && gitServer(*p.CloneURL) != gitServer(src.CloneURL)
 			set(&src.Description, p.Description)
 			set(&src.CloneURL, p.CloneURL)
 			if p.CACert != nil || p.DropCACert {
@@ -102,10 +105,15 @@ func (s *Service) PatchSource(ctx context.Context, name string, p SourcePatch) (
 			if p.Username == "" {
 				return nil
 			}
-			return s.secrets.Put(ctx, Secret{Name: src.Credentials.SecretName, Username: p.Username, Password: p.Password})
+			return s.secrets.Put(ctx, Secret{Name: src.Credentials.SecretName, Username: p.Username, Password: p.Password, Server: gitServer(src.CloneURL)})
 		})
 		if err != nil {
 			return titled(err, fault.NotFound, "Source not found.")
+		}
+		if elsewhere && p.Username == "" { // who changes the server must not be told the password
+			if _, err := s.secrets.Delete(ctx, after.Credentials.SecretName); err != nil {
+				return err
+			}
 		}
 		if !moved {
 			return nil
@@ -204,11 +212,28 @@ func (s *Service) Repository(ctx context.Context, source string) (Repository, er
 
 func (s *Service) repository(ctx context.Context, src Source) (Repository, error) {
 	secret, err := s.secrets.Get(ctx, src.Credentials.SecretName)
-	if fault.Is(err, fault.NotFound) {
+	if fault.Is(err, fault.NotFound) || err == nil && secret.Server != "" && secret.Server != gitServer(src.CloneURL) {
 		return Repository{}, fault.Titled(fault.Invalid, "Error converting branch name to commit",
-			"the credentials of source '%s' (secret '%s') do not exist; set username and password anew", src.Name, src.Credentials.SecretName)
+			"the credentials of source '%s' (secret '%s') do not exist, or were given for another server; set username and password anew", src.Name, src.Credentials.SecretName)
 	}
 	return Repository{URL: src.CloneURL, Secret: &secret}, err
+}
+
+// gitServer is the part of a clone URL that says whom git talks to, and how; a path
+// has none.
+func gitServer(cloneURL string) string {
+	if u, err := url.Parse(cloneURL); err == nil && u.Host != "" {
+		return strings.ToLower(u.Scheme + "://" + u.Host)
+	}
+	server, _, remote := strings.Cut(cloneURL, ":") // user@host:path, as scp has it
+	if !remote || strings.Contains(server, "/") {
+		return ""
+	}
+	_, host, named := strings.Cut(server, "@")
+	if !named {
+		host = server
+	}
+	return "ssh://" + strings.ToLower(host)
 }
 
 func (c *CACert) complete() {

@@ -28,4 +28,6 @@ type Secret struct {
 	Name     string `json:"name"`
 	Username string `json:"username"`
 	Password string `json:"password"`
+	// Server is where it may be shown; empty for those of before.
+	Server string `json:"server,omitempty"`
 }

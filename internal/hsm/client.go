@@ -9,6 +9,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/redfish"
 )
 
 // Client asks the service, embedded or real.
@@ -158,9 +159,11 @@ func (c *Client) RedfishEndpoints(ctx context.Context) ([]RedfishEndpoint, error
 	return out.RedfishEndpoints, err
 }
 
-// MoveRedfishEndpoint tells the controller's new address.
-func (c *Client) MoveRedfishEndpoint(ctx context.Context, xname, fqdn string) error {
-	_, err := c.http.Do(ctx, http.MethodPatch, "/Inventory/RedfishEndpoints/"+url.PathEscape(xname), nil, map[string]string{"FQDN": fqdn}, nil)
+// MoveRedfishEndpoint tells the controller's new address, and the login there:
+// that of before counts no more.
+func (c *Client) MoveRedfishEndpoint(ctx context.Context, xname, fqdn string, login redfish.Login) error {
+	_, err := c.http.Do(ctx, http.MethodPatch, "/Inventory/RedfishEndpoints/"+url.PathEscape(xname), nil,
+		map[string]string{"FQDN": fqdn, "User": login.Username, "Password": login.Password}, nil)
 	return err
 }
 

@@ -129,6 +129,7 @@ func firstTwice(ids []string) string {
 func (s *Service) ChangeRedfishEndpoint(ctx context.Context, id string, sent []byte, whole bool) (RedfishEndpoint, error) {
 	key := xname.Normalize(id)
 	var after endpoint
+	moved := false
 	err := s.db.InTx(ctx, func(ctx context.Context) (err error) {
 		var posted PostedEndpoint
 		after, err = s.endpoints.UpdateOne(ctx, key, func(e *endpoint) error {
@@ -141,6 +142,9 @@ func (s *Service) ChangeRedfishEndpoint(ctx context.Context, id string, sent []b
 				return err
 			}
 			info := e.DiscoveryInfo
+			if moved = e.isElsewhere(&posted.RedfishEndpoint); moved && posted.Password == "" {
+				info.LastError = errMoved
+			}
 			e.RedfishEndpoint = posted.RedfishEndpoint
 			e.Password, e.DiscoveryInfo = "", info
 			if e.RediscoverOnUpdate {
@@ -157,7 +161,12 @@ func (s *Service) ChangeRedfishEndpoint(ctx context.Context, id string, sent []b
 		case err != nil:
 			return err
 		}
-		if err := s.keepLogin(ctx, key, after.User, posted.Password); err != nil {
+		if moved && posted.Password == "" {
+			_, err = s.credentials.Delete(ctx, key)
+		} else {
+			err = s.keepLogin(ctx, key, after.User, posted.Password)
+		}
+		if err != nil {
 			return err
 		}
 		return s.adoptPosted(ctx, []PostedEndpoint{posted})
@@ -208,6 +217,16 @@ func (e *RedfishEndpoint) forgetAddress(sent []byte) {
 	} else if names.FQDN != nil && names.Hostname == nil && names.Domain == nil {
 		e.Hostname, e.Domain = "", ""
 	}
+}
+
+// errMoved is what an endpoint says that lost its password.
+const errMoved = "its address is another one than that for which its password was given: give User and Password again"
+
+// isElsewhere tells whether the other is reached at another address, or less
+// safely: who changes that must not have the password of before sent there.
+func (e *RedfishEndpoint) isElsewhere(other *RedfishEndpoint) bool {
+	return !strings.EqualFold(strings.TrimPrefix(e.FQDN, "https://"), strings.TrimPrefix(other.FQDN, "https://")) ||
+		e.IPAddress != "" && other.IPAddress != "" && e.IPAddress != other.IPAddress
 }
 
 // keepLogin changes the user and, if one is given, the password.

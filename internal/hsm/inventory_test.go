@@ -128,11 +128,49 @@ func TestRedfishEndpoints(t *testing.T) {
 	if got := b.ok("PUT", path+"/x1000c0s0b0", `{"ID":"x1000c0s0b0","FQDN":"127.0.0.1:9000"}`); !strings.Contains(got, `"Hostname":"","Domain":"","FQDN":"127.0.0.1:9000"`) {
 		t.Error(got)
 	}
+	if login, err := b.Credentials(t.Context(), "x1000c0s0b0"); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "give User and Password") {
+		t.Errorf("the password follows to another address: %+v, %v", login, err)
+	}
 	b.ok("DELETE", path+"/x1000c0s0b0", "")
 	if _, err := b.Credentials(t.Context(), "x1000c0s0b0"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a deleted endpoint left its login: %v", err)
 	}
 	b.refused("POST", "/Inventory/Discover", `{}`, 404, "RedfishEndpoints")
+}
+
+// Who may change where a controller is must not learn its password by that.
+func TestEndpointThatMovesLosesItsPassword(t *testing.T) {
+	const path, id = "/Inventory/RedfishEndpoints", "x1000c0s0b0"
+	for sent, stays := range map[string]bool{
+		`{"Enabled":false}`:                                true,
+		`{"FQDN":"BMC0.local"}`:                            true,
+		`{"FQDN":"https://bmc0.local"}`:                    true,
+		`{"IPAddress":"10.1.0.5"}`:                         true, // the one that it has
+		`{"FQDN":"http://bmc0.local"}`:                     false,
+		`{"FQDN":"bmc0.local:8443"}`:                       false,
+		`{"FQDN":"bmc0.evil"}`:                             false,
+		`{"Hostname":"bmc1"}`:                              false,
+		`{"Domain":"evil"}`:                                false,
+		`{"IPAddress":"10.1.0.6"}`:                         false,
+		`{"FQDN":"bmc1.local","Password":"another"}`:       true,
+		`{"FQDN":"bmc1.local","User":"root"}`:              false,
+		`{"FQDN":"bmc1.local","RediscoverOnUpdate":false}`: false,
+	} {
+		b := newBench(t, nil)
+		b.ok("POST", path, `{"ID":"x1000c0s0b0","Hostname":"bmc0","Domain":"local","IPAddress":"10.1.0.5","User":"root","Password":"secret"}`)
+		got := b.ok("PATCH", path+"/"+id, sent)
+		login, err := b.Credentials(t.Context(), id)
+		if kept := err == nil && login.Password != ""; kept != stays || strings.Contains(got, "give User and Password again") == stays {
+			t.Errorf("%s: %+v, %v: %s", sent, login, err, got)
+		}
+		if stays {
+			continue
+		}
+		b.ok("PATCH", path+"/"+id, `{"Password":"given again"}`)
+		if login, err := b.Credentials(t.Context(), id); err != nil || login.Username != "root" || login.Password != "given again" {
+			t.Errorf("%s, then the password: %+v, %v", sent, login, err)
+		}
+	}
 }
 
 func TestServiceInformation(t *testing.T) {

@@ -156,5 +156,8 @@ func (s *Service) Ready(ctx context.Context) error {
 // Credentials is the login of the controller; fault.NotFound if there is none.
 func (s *Service) Credentials(ctx context.Context, bmc string) (redfish.Login, error) {
 	c, err := s.credentials.Get(ctx, xname.Normalize(bmc))
+	if fault.Is(err, fault.NotFound) {
+		err = fault.New(fault.NotFound, "no login of '%s' is known: give User and Password of its Redfish endpoint", bmc)
+	}
 	return c.login(), err
 }

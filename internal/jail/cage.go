@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,53 +16,20 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/drover-hpc/drover/internal/jail/inner"
 )
 
 // Cage is what a command sees of the machine, and how much it may use. It runs
 // as a user without rights, in mount, process and IPC namespaces of its own and in
 // a user namespace that has no further ones; the network is the host's.
-type Cage struct {
-	// Root is an empty folder, on which the cage's root is mounted. Only the
-	// command sees that.
-	Root string `json:"root"`
-	// Home is where the user's home is in the cage, which a view has to bring.
-	Home string `json:"home"`
-	// User is whom the command runs as, if the caller is root; others run it as
-	// themselves.
-	User int `json:"user"`
-	// Views are the folders and files of the machine that are there, besides
-	// what every program needs.
-	Views []View `json:"views"`
-	// Memory and Processes are at most used, in bytes and in threads of all
-	// processes together; 0: any number.
-	Memory    int64 `json:"memory,omitempty"`
-	Processes int   `json:"processes,omitempty"`
-}
+type Cage inner.Cage
 
 // View is a folder or file of the machine in a cage.
-type View struct {
-	From     string `json:"from"`
-	To       string `json:"to,omitempty"` // empty: where it is
-	Writable bool   `json:"writable,omitempty"`
-}
+type View = inner.View
 
-// caged is what the inner program is told.
-type caged struct {
-	Cage
-	Program string   `json:"program"`
-	Argv    []string `json:"argv"`
-	Dir     string   `json:"dir"`
-	Env     []string `json:"env"`
-}
-
-const (
-	// cageName is the name of the inner program, which is process 1 of the cage.
-	cageName = "drover-cage"
-	// verdictFile is the descriptor on which it says why it ended the command.
-	verdictFile = specFile + 1
-	// cageProgram is the folder in the cage that has the command's program.
-	cageProgram = "/run/drover"
-)
+// cageProgram is the folder in the cage that has the command's program.
+const cageProgram = "/run/drover"
 
 // Confine has the command, which has not started, run in the cage. Whatever
 // it leaves running is killed with it, and it is killed with the thread that
@@ -81,18 +47,15 @@ func (c Cage) Confine(cmd *exec.Cmd) (over func() error, err error) {
 	if os.Geteuid() != 0 {
 		c.User = os.Geteuid()
 	}
-	text, err := json.Marshal(caged{Cage: c, Program: program, Argv: cmd.Args, Dir: cmp.Or(cmd.Dir, "/"), Env: cmd.Environ()})
-	if err != nil {
-		return nil, err
-	}
+	spec := inner.Spec{Cage: inner.Cage(c), Program: program, Argv: cmd.Args, Dir: cmp.Or(cmd.Dir, "/"), Env: cmd.Environ()}
 	var files [2]*os.File
-	for i, content := range [][]byte{text, nil} {
+	for i, content := range [][]byte{spec.Encode(), nil} {
 		if files[i], err = memory(content); err != nil {
 			return nil, fmt.Errorf("hand over a command: %w", err)
 		}
 	}
 	// Its environment stays: by that its processes are found.
-	cmd.Path, cmd.Args, cmd.Dir = "/proc/self/exe", []string{cageName}, "/"
+	cmd.Path, cmd.Args, cmd.Dir = "/proc/self/exe", []string{inner.Name}, "/"
 	cmd.ExtraFiles = files[:]
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -113,7 +76,7 @@ func (c Cage) Confine(cmd *exec.Cmd) (over func() error, err error) {
 
 // shows tells whether the path is that of a program that every cage has.
 func (c Cage) shows(path string) bool {
-	for _, dir := range systemDirs {
+	for _, dir := range inner.SystemDirs {
 		if strings.HasPrefix(path, "/"+dir+"/") {
 			return true
 		}
@@ -204,8 +167,12 @@ func ProbeCage(scratch string, user int) error {
 	if why := over(); why != nil {
 		return why
 	}
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(said.Bytes()))
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &exit):
+		return fmt.Errorf("the kernel refuses namespaces: %w", err)
 	}
-	return nil
+	return fmt.Errorf("a command in a cage sees too much or too little: %w: %s", err, bytes.TrimSpace(said.Bytes()))
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/drover-hpc/drover/internal/jail/mount"
 )
 
 // Image is the root file system of an image in a jail.
@@ -41,7 +43,7 @@ func (i *Image) mount(root string) error {
 	if err := makeDir(at, 0o755); err != nil {
 		return err
 	}
-	if err := bind(i.Dir, at, unix.MOUNT_ATTR_NODEV); err != nil {
+	if err := mount.Bind(i.Dir, at, mount.NoDevice); err != nil {
 		return err
 	}
 	image := filepath.Join(root, ImageRoot)
@@ -56,7 +58,7 @@ func (i *Image) mount(root string) error {
 	if err := unix.Mount("run", filepath.Join(image, "run"), "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size=64m"); err != nil {
 		return fmt.Errorf("mount /run of the image: %w", err)
 	}
-	if err := bind(i.Tmp, filepath.Join(image, "tmp"), unix.MOUNT_ATTR_NODEV); err != nil {
+	if err := mount.Bind(i.Tmp, filepath.Join(image, "tmp"), mount.NoDevice); err != nil {
 		return err
 	}
 	for _, dir := range []string{root, image} {
@@ -64,7 +66,7 @@ func (i *Image) mount(root string) error {
 			return err
 		}
 	}
-	if err := mountProc(filepath.Join(image, "proc")); err != nil {
+	if err := mount.Proc(filepath.Join(image, "proc")); err != nil {
 		return err
 	}
 	return errors.Join(i.resolver(image), i.emulate(image))
@@ -74,7 +76,7 @@ func (i *Image) mount(root string) error {
 func makeDir(path string, mode fs.FileMode) error {
 	err := os.Mkdir(path, mode.Perm())
 	if errors.Is(err, fs.ErrExist) {
-		return mustBeDir(path)
+		return mount.MustBeDir(path)
 	}
 	if err != nil {
 		return err
@@ -86,7 +88,7 @@ func makeDir(path string, mode fs.FileMode) error {
 // be done.
 func mountTerminals(dev string, fresh bool) error {
 	if fresh {
-		if err := mountDev(dev, false); err != nil {
+		if err := mount.Dev(dev); err != nil {
 			return err
 		}
 	}
@@ -105,7 +107,7 @@ func mountTerminals(dev string, fresh bool) error {
 // that is a link is dealt with from inside.
 func (i *Image) resolver(image string) error {
 	etc := filepath.Join(image, "etc")
-	if mustBeDir(etc) != nil {
+	if mount.MustBeDir(etc) != nil {
 		return nil
 	}
 	info, err := os.Lstat(filepath.Join(etc, "resolv.conf"))
@@ -115,7 +117,7 @@ func (i *Image) resolver(image string) error {
 	if _, err := os.Stat("/etc/resolv.conf"); err != nil {
 		return nil // the host has none
 	}
-	return bind("/etc/resolv.conf", filepath.Join(etc, "resolv.conf"), sealed|unix.MOUNT_ATTR_RDONLY)
+	return mount.Bind("/etc/resolv.conf", filepath.Join(etc, "resolv.conf"), mount.Sealed|mount.ReadOnly)
 }
 
 // emulate registers the interpreter of the image's programs in this user

@@ -11,6 +11,9 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/drover-hpc/drover/internal/jail/inner"
+	"github.com/drover-hpc/drover/internal/jail/mount"
 )
 
 // init is the inner side of Run. It does not wait for main: by then all that
@@ -70,35 +73,33 @@ func readSpec() (Spec, error) {
 // sftpProgram is where a jail has this program for its SFTP server.
 const sftpProgram = "/dev/.sftp-server"
 
-// Attributes of mounts. A device on a read-only mount can be written to, but
-// its owner and mode cannot be changed.
-const (
-	sealed = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV
-	device = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC | unix.MOUNT_ATTR_RDONLY
-)
-
 // buildRoot mounts everything below root and makes it the root.
 func buildRoot(spec *Spec, sftp bool) error {
 	root := spec.Root
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
-	if err := bind(root, root, sealed); err != nil {
+	if err := mount.Bind(root, root, mount.Sealed); err != nil {
 		return err
 	}
-	for _, name := range systemDirs {
+	for _, name := range inner.SystemDirs {
 		info, err := os.Lstat("/" + name)
 		if err != nil || !info.IsDir() {
 			continue // not there, or the layer has the same link
 		}
-		if err := bindInto("/"+name, filepath.Join(root, name), sealed|unix.MOUNT_ATTR_RDONLY); err != nil {
+		if err := bindInto("/"+name, filepath.Join(root, name), mount.Sealed|mount.ReadOnly); err != nil {
 			return err
 		}
 	}
-	if err := mountDev(filepath.Join(root, "dev"), sftp); err != nil {
+	if err := mount.Dev(filepath.Join(root, "dev")); err != nil {
 		return err
 	}
-	if err := mountProc(filepath.Join(root, "proc")); err != nil {
+	if sftp {
+		if err := showSFTP(filepath.Join(root, "dev")); err != nil {
+			return err
+		}
+	}
+	if err := mount.Proc(filepath.Join(root, "proc")); err != nil {
 		return err
 	}
 	if err := spec.Image.mount(root); err != nil {
@@ -116,109 +117,24 @@ func buildRoot(spec *Spec, sftp bool) error {
 	return os.Chdir("/")
 }
 
-// bind mounts from at to, with the attributes on it and all below.
-func bind(from, to string, attributes uint64) error {
-	if err := unix.Mount(from, to, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-		return fmt.Errorf("mount %s: %w", from, err)
-	}
-	if err := unix.MountSetattr(unix.AT_FDCWD, to, unix.AT_RECURSIVE, &unix.MountAttr{Attr_set: attributes}); err != nil {
-		return fmt.Errorf("restrict the mount of %s (needs Linux 5.12): %w", from, err)
-	}
-	return nil
-}
-
 // bindInto is bind onto a folder of the layer, which must not be a link: what
 // ran on the node before may have put one there.
 func bindInto(from, to string, attributes uint64) error {
-	if err := mustBeDir(to); err != nil {
+	if err := mount.MustBeDir(to); err != nil {
 		return err
 	}
-	return bind(from, to, attributes)
+	return mount.Bind(from, to, attributes)
 }
 
-func mustBeDir(path string) error {
-	info, err := os.Lstat(path)
+// showSFTP puts this program into /dev, by its path: what /proc/self/exe leads to
+// belongs to the host's mounts.
+func showSFTP(dev string) error {
+	program, err := os.Readlink("/proc/self/exe")
 	if err != nil {
 		return err
 	}
-	if !info.IsDir() {
-		return fmt.Errorf("%s was replaced by something that is no folder", path)
-	}
-	return nil
-}
-
-func mountDev(dev string, sftp bool) error {
-	if err := mustBeDir(dev); err != nil {
-		return err
-	}
-	if err := unix.Mount("dev", dev, "tmpfs", unix.MS_NOSUID, "mode=755,size=64m"); err != nil {
-		return fmt.Errorf("mount /dev: %w", err)
-	}
-	for _, name := range []string{"null", "zero", "full", "random", "urandom", "tty"} {
-		if err := bindFile("/dev/"+name, filepath.Join(dev, name), device); err != nil {
-			return err
-		}
-	}
-	if sftp {
-		// By its path: what /proc/self/exe leads to belongs to the host's mounts.
-		program, err := os.Readlink("/proc/self/exe")
-		if err != nil {
-			return err
-		}
-		program = strings.TrimSuffix(program, " (deleted)") // replaced by a newer one
-		if err := bindFile(program, filepath.Join(dev, filepath.Base(sftpProgram)), sealed|unix.MOUNT_ATTR_RDONLY); err != nil {
-			return err
-		}
-	}
-	if err := errors.Join(os.Mkdir(filepath.Join(dev, "shm"), 0o777), os.Chmod(filepath.Join(dev, "shm"), os.ModeSticky|0o777)); err != nil {
-		return err
-	}
-	for name, to := range map[string]string{"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"} {
-		if err := os.Symlink(to, filepath.Join(dev, name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func bindFile(from, to string, attributes uint64) error {
-	if err := os.WriteFile(to, nil, 0o644); err != nil {
-		return err
-	}
-	return bind(from, to, attributes)
-}
-
-// Files and folders of /proc through which root could reach the kernel.
-var (
-	procHidden   = []string{"kcore", "keys", "timer_list", "sched_debug", "latency_stats", "sysrq-trigger"}
-	procReadOnly = []string{"sys", "irq", "bus", "fs"}
-)
-
-func mountProc(proc string) error {
-	if err := mustBeDir(proc); err != nil {
-		return err
-	}
-	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
-	if err := unix.Mount("proc", proc, "proc", flags, ""); err != nil {
-		return unix.Mount("proc", proc, "tmpfs", flags|unix.MS_RDONLY, "mode=555,size=4k")
-	}
-	return sealProc(proc)
-}
-
-// sealProc hides and protects what reaches the kernel by a mounted /proc.
-func sealProc(proc string) error {
-	for _, name := range procHidden {
-		if err := bind("/dev/null", filepath.Join(proc, name), device); err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("hide /proc/%s: %w", name, err)
-		}
-	}
-	for _, name := range procReadOnly {
-		path := filepath.Join(proc, name)
-		if err := bind(path, path, sealed|unix.MOUNT_ATTR_NOEXEC|unix.MOUNT_ATTR_RDONLY); err != nil && !errors.Is(err, unix.ENOENT) {
-			return err
-		}
-	}
-	return nil
+	program = strings.TrimSuffix(program, " (deleted)") // replaced by a newer one
+	return mount.BindFile(program, filepath.Join(dev, filepath.Base(sftpProgram)), mount.Sealed|mount.ReadOnly)
 }
 
 // keptCapabilities are enough to install files and to become another user

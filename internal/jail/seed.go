@@ -7,10 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-)
 
-// systemDirs are the host's folders that a jail shows, read-only.
-var systemDirs = []string{"usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"}
+	"github.com/drover-hpc/drover/internal/jail/inner"
+)
 
 // ownDirs are the folders of a fresh layer.
 var ownDirs = []struct {
@@ -57,7 +56,7 @@ func seedDirs(root string) error {
 			return err
 		}
 	}
-	for _, name := range systemDirs {
+	for _, name := range inner.SystemDirs {
 		err := seedSystemDir(name, filepath.Join(root, name))
 		if err != nil {
 			return err

@@ -43,7 +43,7 @@ func (s *Service) resetTypes(ctx context.Context, c *Component) (types []string,
 // withLogin calls do, and once more with credentials asked for anew when the
 // BMC refuses the remembered ones.
 func (s *Service) withLogin(ctx context.Context, c *Component, do func(redfish.Login) error) error {
-	login, err := s.logins.get(ctx, c.BMC)
+	login, err := s.logins.get(ctx, c.BMC, c.Address)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (s *Service) withLogin(ctx context.Context, c *Component, do func(redfish.L
 		return err
 	}
 	s.logins.forget(c.BMC)
-	again, lookErr := s.logins.get(ctx, c.BMC)
+	again, lookErr := s.logins.get(ctx, c.BMC, c.Address)
 	if lookErr != nil || again == login {
 		return err
 	}

@@ -149,17 +149,20 @@ type logins struct {
 }
 
 type loginUntil struct {
-	login redfish.Login
-	until time.Time
+	login   redfish.Login
+	address string // for which it was asked
+	until   time.Time
 }
 
 const rememberLogin = 10 * time.Minute
 
-func (l *logins) get(ctx context.Context, bmc string) (redfish.Login, error) {
+// get is the login of the BMC at the address: one that was asked for another
+// address is not shown there.
+func (l *logins) get(ctx context.Context, bmc, address string) (redfish.Login, error) {
 	l.mu.Lock()
 	known, ok := l.byBMC[bmc]
 	l.mu.Unlock()
-	if ok && l.now().Before(known.until) {
+	if ok && known.address == address && l.now().Before(known.until) {
 		return known.login, nil
 	}
 	login, err := l.source.Credentials(ctx, bmc)
@@ -168,7 +171,7 @@ func (l *logins) get(ctx context.Context, bmc string) (redfish.Login, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.byBMC[bmc] = loginUntil{login, l.now().Add(rememberLogin)}
+	l.byBMC[bmc] = loginUntil{login, address, l.now().Add(rememberLogin)}
 	return login, nil
 }
 

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,11 +12,11 @@ import (
 	"path/filepath"
 
 	"github.com/google/renameio/v2"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/store"
 )
 
 // What --auth may be.
@@ -156,17 +155,13 @@ func (s *Server) borrowToken(ctx context.Context) error {
 	if !s.config.asksForTokens() {
 		return nil
 	}
-	conn, err := pgx.Connect(ctx, s.config.Database)
+	db, err := store.Look(s.config.Database, store.Sealed(s.keys))
 	if err != nil {
 		return fmt.Errorf("secret of the site's tokens: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it was only read from
-	var text string
-	if err := conn.QueryRow(ctx, "SELECT doc FROM site_secrets WHERE key = $1", siteKey).Scan(&text); err != nil {
-		return fmt.Errorf("secret of the site's tokens: %w", err)
-	}
-	var found secret
-	if err := json.Unmarshal([]byte(text), &found); err != nil {
+	defer db.Close() //nolint:errcheck // it was only read from
+	found, err := secretsOf(db).Get(ctx, siteKey)
+	if err != nil {
 		return fmt.Errorf("secret of the site's tokens: %w", err)
 	}
 	site := auth.NewSite(found.Value)

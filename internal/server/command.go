@@ -48,7 +48,7 @@ func run(ctx context.Context, c Config) error {
 		return nil // it was told to stop while it stood by
 	}
 	if lost := (*placeLost)(nil); errors.As(err, &lost) {
-		return again(lost.why)
+		return again(lost.why, c.SecretKey.environ())
 	}
 	if err != nil {
 		return err
@@ -57,9 +57,9 @@ func run(ctx context.Context, c Config) error {
 	select {
 	case <-ctx.Done():
 	case <-s.Lost():
-		return again(leadLost)
+		return again(leadLost, c.SecretKey.environ())
 	case <-s.db.Unsure():
-		return again(commitUnsure)
+		return again(commitUnsure, c.SecretKey.environ())
 	}
 	slog.Info("stopping")
 	s.Stop()
@@ -103,12 +103,13 @@ func closed(c <-chan struct{}) bool {
 }
 
 // again starts this program anew in the same process: nothing of what it was at
-// may go on, wherever it stands, and nothing of what it remembers may be used.
-func again(why string) error {
+// may go on, wherever it stands, and nothing of what it remembers may be used. environ
+// is what it was started with.
+func again(why string, environ []string) error {
 	slog.Error("starting again", "reason", why)
 	program, err := os.Executable()
 	if err == nil {
-		err = syscall.Exec(program, os.Args, os.Environ())
+		err = syscall.Exec(program, os.Args, environ)
 	}
 	return fault.New(fault.Unavailable, "%s, and this one cannot start again: %w", why, err)
 }

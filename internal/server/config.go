@@ -35,6 +35,8 @@ type Config struct {
 	LogLevel    string `mapstructure:"log-level"`
 	Auth        string `mapstructure:"auth"`
 
+	SecretKey SecretKey `mapstructure:",squash"`
+
 	OIDC OIDC `mapstructure:",squash"`
 	TLS  TLS  `mapstructure:",squash"`
 
@@ -114,6 +116,7 @@ func declare(cmd *cobra.Command) {
 	f.String("advertise", "", "`URL` by which nodes reach this server (default: that of --node-listen, or of --listen)")
 	f.String("s3-advertise", "", "`URL` by which nodes reach the embedded S3 (default: that of --node-s3-listen, or of --s3-listen)")
 	f.String("auth", authToken, "whom to serve: token (requests have to show one), or none (everybody, on loopback alone)")
+	declareSecretKey(f)
 	declareOIDC(f)
 	declareTLS(f)
 	f.String("node-listen", "", "`HOST:PORT` for nodes alone: boot scripts, cloud-init and reports, and nothing else (default: they come to --listen)")
@@ -205,6 +208,7 @@ func load(cmd *cobra.Command) (Config, error) {
 		says := strings.TrimPrefix(err.Error(), "decoding failed due to the following error(s):")
 		return Config{}, fault.New(fault.Invalid, "configuration: %s", strings.Join(strings.Fields(says), " "))
 	}
+	c.SecretKey.take()
 	return c, c.check()
 }
 
@@ -226,7 +230,7 @@ func refuseUnknown(v *viper.Viper, cmd *cobra.Command, file string) error {
 // changes the working directory.
 func (c *Config) check() error {
 	paths := c.TLS.paths()
-	paths["data"], paths["ansible-config-dir"] = &c.Data, &c.AnsibleDir
+	paths["data"], paths["ansible-config-dir"], paths["secret-key"] = &c.Data, &c.AnsibleDir, &c.SecretKey.File
 	for flag, path := range paths {
 		var err error
 		if *path, err = absolute(*path); err != nil {

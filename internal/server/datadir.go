@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -12,6 +13,28 @@ import (
 
 // databaseFile is what a data directory's database of SQLite is called.
 const databaseFile = "drover.db"
+
+// privateData makes the data directory, which holds passwords and keys, or takes
+// it from others.
+func privateData(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fault.New(fault.Invalid, "data directory: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fault.New(fault.Invalid, "data directory: %w", err)
+	}
+	mode := info.Mode().Perm()
+	if mode&0o077 == 0 {
+		return nil
+	}
+	if err := os.Chmod(dir, 0o700); err != nil { // such as a volume of Kubernetes
+		slog.Warn("others may look into the data directory, which belongs to somebody else; what is secret in it they may not read", "data", dir, "mode", mode)
+		return nil
+	}
+	slog.Warn("others could look into the data directory: it is its owner's alone now", "data", dir, "mode", mode)
+	return nil
+}
 
 // lockData keeps a second process off the data directory: two servers would drive
 // the same nodes. The lock ends with unlock, or with the process, however that ends.
@@ -35,20 +58,20 @@ const lockPatience = 2 * time.Second
 
 // dataHolds is what there may be in a data directory besides the database.
 var dataHolds = map[string]string{
-	"s3":                  "artifacts",
-	"s3-credentials.json": "keys of the object store",
-	"jobs":                "CFS sessions that run, logs and results",
-	"agents":              "agents of BOS v1, logs",
-	"image-jobs":          "IMS jobs, logs",
-	"image-cache":         "what recipes were built of",
-	"repositories":        "mirrors of git repositories",
-	"vcs":                 "git repositories",
-	"token":               "the administrator's token",
-	"authorities.pem":     "the authorities that jobs trust",
-	"local-port":          "the port of this server's own jobs",
-	"local-s3-port":       "their port of the object store",
-	"member":              "this server's name among several on one database",
-	"trust":               "the SSH certificate authority",
-	"sim":                 "the simulated fleet",
-	"virtual":             "the virtual fleet",
+	"s3":              "artifacts",
+	keyFile:           "the key of secrets in the database, which goes where the database goes",
+	"jobs":            "CFS sessions that run, logs and results",
+	"agents":          "agents of BOS v1, logs",
+	"image-jobs":      "IMS jobs, logs",
+	"image-cache":     "what recipes were built of",
+	"repositories":    "mirrors of git repositories",
+	"vcs":             "git repositories",
+	"token":           "the administrator's token",
+	"authorities.pem": "the authorities that jobs trust",
+	"local-port":      "the port of this server's own jobs",
+	"local-s3-port":   "their port of the object store",
+	"member":          "this server's name among several on one database",
+	"trust":           "the SSH certificate authority",
+	"sim":             "the simulated fleet",
+	"virtual":         "the virtual fleet",
 }

@@ -5,6 +5,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/seal"
 	"github.com/drover-hpc/drover/packaging/helm"
 )
 
@@ -53,6 +54,7 @@ func declareChart(f *pflag.FlagSet) {
 	f.String("storage-size", "50Gi", "`SIZE` of the volume")
 	f.String("storage-class", "", "`CLASS` of the volume (default: the cluster's)")
 	f.String("secret", "drover", "`NAME` of a Secret whose keys become environment variables of the server; it need not exist")
+	f.String("secret-key", "", "`FILE` of `drover secrets new-key`: print a Secret drover-secret-key with it (default: none; the server uses that Secret if there is one, else a key in its volume)")
 	f.StringArray("option", nil, "a further `OPTION` of drover serve, such as --max-sessions=50; may be repeated")
 	f.Bool("create-namespace", true, "print the Namespace too")
 }
@@ -68,6 +70,14 @@ func renderChart(namespace string, f *pflag.FlagSet) ([]byte, error) {
 		}
 	}
 	values["options"], _ = f.GetStringArray("option")
+	values["createSecretKey"] = false // it would be another one each time
+	if file, _ := f.GetString("secret-key"); file != "" {
+		keys, err := seal.Read(file)
+		if err != nil {
+			return nil, err
+		}
+		values["secretKey"] = keys.Text()
+	}
 	if values["image"] == "" {
 		return nil, fault.New(fault.Invalid, "image: expected the image of server and sessions, such as registry.example.org/drover:%s", Version)
 	}

@@ -48,6 +48,9 @@ func (s *Server) join(ctx context.Context) error {
 	if !store.IsPostgres(s.config.Database) {
 		return s.limitJobs(time.Time{})
 	}
+	if _, err := s.fitKeys(ctx); err != nil {
+		return err
+	}
 	id, err := memberID(s.config.Data)
 	if err != nil {
 		return err
@@ -76,16 +79,13 @@ func (s *Server) join(ctx context.Context) error {
 }
 
 // waitForLead returns once this server leads.
-func (s *Server) waitForLead(ctx context.Context) error {
+func (s *Server) waitForLead(ctx context.Context) (err error) {
 	if state, _ := s.lease.State(); !state.Leading { // it answers already, by way of another
 		if err := s.tellURL(); err != nil {
 			return err
 		}
-		if err := s.borrowToken(ctx); err != nil {
-			slog.Warn("commands on this machine will not find a token by themselves", "error", err)
-		}
 	}
-	for told := ""; ; {
+	for told, known := "", false; ; {
 		state, changed := s.lease.State()
 		if state.Leading {
 			slog.Info("this server leads", "member", state.Leader.ID)
@@ -99,12 +99,36 @@ func (s *Server) waitForLead(ctx context.Context) error {
 			slog.Info("standing by", "state", text)
 			told = text
 		}
+		if !known {
+			if known, err = s.standBy(ctx); err != nil {
+				return err
+			}
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// standBy prepares for what this server does while another one leads, and tells
+// whether it could: that one may not have got so far.
+func (s *Server) standBy(ctx context.Context) (done bool, err error) {
+	fits, err := s.fitKeys(ctx)
+	switch {
+	case err != nil && !fault.Is(err, fault.Unavailable):
+		return false, err
+	case !fits:
+		return false, nil
+	}
+	if err := s.borrowToken(ctx); err != nil {
+		if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Unavailable) {
+			return false, nil
+		}
+		slog.Warn("commands on this machine will not find a token by themselves", "error", err)
+	}
+	return true, nil
 }
 
 func standing(s lead.State) string {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,7 +29,7 @@ func TestServerThatKeepsArtifactsItselfDoesNotStandBy(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := testConfig(t)
-	second.Database = first.Database
+	second.Database, second.SecretKey.File = first.Database, filepath.Join(first.Data, keyFile)
 	if s, err := Start(t.Context(), second, Options{}); err == nil {
 		s.Stop()
 		t.Error("both serve")

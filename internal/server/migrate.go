@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/seal"
 	"github.com/drover-hpc/drover/internal/store"
 	"github.com/drover-hpc/drover/internal/store/transfer"
 )
@@ -25,6 +26,7 @@ type migration struct {
 	data, database, format string
 	do                     func(*transfer.Copy, context.Context) (*transfer.Report, error)
 	back                   bool
+	key                    SecretKey // of the source, and then of the target
 }
 
 // MigrateCommand is `drover migrate`.
@@ -66,6 +68,7 @@ func migrateCommand(use, short string, m migration) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&m.data, "data", "drover-data", "the server's data `DIR`")
 	f.StringVar(&m.database, "database", "", "`URL` of the PostgreSQL database (postgres://...)")
+	f.StringVar(&m.key.File, "secret-key", "", "`FILE` with the key of secrets (default: "+keyFile+" in the data directory)")
 	f.StringVar(&m.format, "format", "text", "what to print: text or json")
 	return cmd
 }
@@ -103,7 +106,12 @@ func (m migration) run(ctx context.Context, out, errs io.Writer) error {
 		return err
 	}
 	defer unlock()
+	keys, err := m.keys(ctx, dir)
+	if err != nil {
+		return err
+	}
 	c := &transfer.Copy{
+		Keys:   keys,
 		SQLite: filepath.Join(dir, databaseFile), Postgres: m.database,
 		Progress: progress(errs, time.Now),
 		Say:      func(line string) { fmt.Fprintln(errs, line) },
@@ -121,6 +129,23 @@ func (m migration) run(ctx context.Context, out, errs io.Writer) error {
 		err = perr
 	}
 	return err
+}
+
+// keys are those of the source, which the target has then.
+func (m migration) keys(ctx context.Context, dir string) (*seal.Keys, error) {
+	source := filepath.Join(dir, databaseFile)
+	if m.back {
+		source = m.database
+	} else if _, err := os.Stat(source); err != nil {
+		return nil, nil // which the copy says
+	}
+	file, err := absolute(m.key.File)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "secret-key: %w", err)
+	}
+	m.key.File = file
+	m.key.take()
+	return m.key.openOrMake(ctx, source, dir)
 }
 
 // keptIn is what a data directory has besides the database.
@@ -203,7 +228,7 @@ var says = map[transfer.Result]string{
 // then is what to do after a copy.
 func (m migration) then(dir string) string {
 	if m.back {
-		return "Start the server without --database, on this data directory. What it changes from then on, the PostgreSQL database does not get."
+		return "Start the server without --database, on this data directory, with the key that it has now: secrets went over sealed. What it changes from then on, the PostgreSQL database does not get."
 	}
-	return "Start the server with --database and this data directory. " + filepath.Join(dir, databaseFile) + " is as it was and gets no changes any more: move it away once all is well."
+	return "Start the server with --database and this data directory, or give it the key in another way: secrets went over sealed. " + filepath.Join(dir, databaseFile) + " is as it was and gets no changes any more: move it away once all is well."
 }

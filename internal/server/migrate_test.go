@@ -48,7 +48,7 @@ func TestMigrationSaysWhatWasComparedAndWhatStays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"TABLE", "bos_components ", "equal", "Copied: 0 rows", "Stays where it is, in " + dir, "s3/     artifacts", "mine/", "--database"} {
+	for _, want := range []string{"TABLE", "bos_components ", "equal", "Copied: 4 rows", "Stays where it is, in " + dir, "s3/         artifacts", "secret.key  the key of secrets", "mine/", "--database"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("expected %q in:\n%s", want, out)
 		}
@@ -57,7 +57,10 @@ func TestMigrationSaysWhatWasComparedAndWhatStays(t *testing.T) {
 		t.Errorf("the lock is nothing to keep:\n%s", out)
 	}
 	home := filepath.Join(t.TempDir(), "new")
-	if out, _, err = migrate(t, "postgres-to-sqlite", "--data", home, "--database", url, "--format", "json"); err != nil {
+	if _, _, err = migrate(t, "postgres-to-sqlite", "--data", home, "--database", url); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), filepath.Join(home, keyFile)) {
+		t.Errorf("without the key: %v", err)
+	}
+	if out, _, err = migrate(t, "postgres-to-sqlite", "--data", home, "--database", url, "--format", "json", "--secret-key", filepath.Join(dir, keyFile)); err != nil {
 		t.Fatal(err)
 	}
 	var report transfer.Report

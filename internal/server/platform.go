@@ -15,6 +15,7 @@ import (
 	"github.com/drover-hpc/drover/internal/bss"
 	"github.com/drover-hpc/drover/internal/capmc"
 	"github.com/drover-hpc/drover/internal/certs"
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/ims"
 	"github.com/drover-hpc/drover/internal/ims/imagejob"
@@ -202,7 +203,7 @@ func (s *Server) startS3(ctx context.Context) error {
 	p.s3Local, p.s3Endpoint = c.S3Endpoint, c.S3Endpoint
 	if c.S3Endpoint == "" {
 		var err error
-		if creds, err = s.s3Credentials(creds); err != nil {
+		if creds, err = s.s3Credentials(ctx, creds); err != nil {
 			return err
 		}
 		if err := s.startOwnS3(ctx, creds); err != nil {
@@ -225,25 +226,49 @@ func (s *Server) startS3(ctx context.Context) error {
 	return err
 }
 
-// s3Credentials are those given, or those of the data directory, made at the
-// first start.
-func (s *Server) s3Credentials(given s3.Credentials) (s3.Credentials, error) {
+// s3Key is the name of the object store's keys among the site's secrets.
+const s3Key = "s3/credentials"
+
+// s3Credentials are those given, or those of the site, made at the first start.
+func (s *Server) s3Credentials(ctx context.Context, given s3.Credentials) (c s3.Credentials, err error) {
 	if given.AccessKey != "" && given.SecretKey != "" {
 		return given, nil
 	}
-	file := filepath.Join(s.config.Data, "s3-credentials.json")
-	var c s3.Credentials
-	data, err := os.ReadFile(file)
-	if err == nil {
-		err = json.Unmarshal(data, &c)
-		return c, err
-	}
-	if !errors.Is(err, os.ErrNotExist) {
+	if err := s.sealS3Credentials(ctx); err != nil {
 		return c, fmt.Errorf("S3 credentials: %w", err)
 	}
-	c = s3.Credentials{AccessKey: "drover", SecretKey: rand.Text()}
-	data, _ = json.Marshal(c) // two strings always encode
-	return c, os.WriteFile(file, data, 0o600)
+	kept, err := s.secrets().Get(ctx, s3Key)
+	if fault.Is(err, fault.NotFound) {
+		made, _ := json.Marshal(s3.Credentials{AccessKey: "drover", SecretKey: rand.Text()}) // two strings always encode
+		kept = secret{Name: s3Key, Value: made}
+		err = s.secrets().Put(ctx, kept)
+	}
+	if err == nil {
+		err = json.Unmarshal(kept.Value, &c)
+	}
+	if err != nil {
+		return c, fmt.Errorf("S3 credentials: %w", err)
+	}
+	return c, nil
+}
+
+// sealS3Credentials has the database keep what versions before kept in a file.
+func (s *Server) sealS3Credentials(ctx context.Context) error {
+	file := filepath.Join(s.config.Data, "s3-credentials.json")
+	data, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, &s3.Credentials{}); err != nil {
+		return fmt.Errorf("read %s: %w", file, err)
+	}
+	if err := s.secrets().Put(ctx, secret{Name: s3Key, Value: data}); err != nil {
+		return err
+	}
+	return os.Remove(file)
 }
 
 // stsToken answers as the token service does: credentials for the object

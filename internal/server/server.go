@@ -28,6 +28,7 @@ import (
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/metrics"
 	"github.com/drover-hpc/drover/internal/s3"
+	"github.com/drover-hpc/drover/internal/seal"
 	"github.com/drover-hpc/drover/internal/sim"
 	"github.com/drover-hpc/drover/internal/store"
 	"github.com/drover-hpc/drover/internal/store/lead"
@@ -62,6 +63,7 @@ type Server struct {
 	mux     *http.ServeMux
 	hub     *events.Hub
 	db      *store.DB
+	keys    *seal.Keys // nil until it is known that they fit, and as long as there are none
 	journal *journal.Journal
 	audit   *audit.Log
 	metrics *metrics.Metrics
@@ -112,8 +114,8 @@ func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 			s.Stop()
 		}
 	}()
-	if err := os.MkdirAll(c.Data, 0o700); err != nil { // it holds passwords of BMCs and keys
-		return nil, fault.New(fault.Invalid, "data directory: %w", err)
+	if err := privateData(c.Data); err != nil {
+		return nil, err
 	}
 	unlock, err := lockData(c.Data)
 	if err != nil {
@@ -167,8 +169,11 @@ func (s *Server) Stop() {
 
 func (s *Server) onStop(stop func()) { s.stops = append(s.stops, stop) }
 
-func (s *Server) openStore(ctx context.Context) error {
-	db, err := store.Open(ctx, s.config.database(), s.hub.Changed)
+func (s *Server) openStore(ctx context.Context) (err error) {
+	if s.keys, err = s.config.SecretKey.openOrMake(ctx, s.config.database(), s.config.Data); err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, s.config.database(), s.hub.Changed, store.Sealed(s.keys))
 	if err != nil {
 		return err
 	}

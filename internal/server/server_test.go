@@ -23,6 +23,7 @@ import (
 
 func TestMain(m *testing.M) {
 	sim.ReexecIfChild()
+	rotateIfChild()
 	code := m.Run()
 	storetest.StopPostgres()
 	os.Exit(code)

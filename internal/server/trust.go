@@ -48,8 +48,10 @@ func (s *Server) startTrust(ctx context.Context) (dir string, err error) {
 	return dir, nil
 }
 
-func (s *Server) secrets() *store.Table[secret] {
-	return store.NewTable(s.db, store.Spec[secret]{Name: "site_secrets", Kind: "Secret", Key: func(v *secret) string { return v.Name }})
+func (s *Server) secrets() *store.Table[secret] { return secretsOf(s.db) }
+
+func secretsOf(db *store.DB) *store.Table[secret] {
+	return store.NewTable(db, store.Spec[secret]{Name: "site_secrets", Kind: "Secret", Key: func(v *secret) string { return v.Name }})
 }
 
 // fetchAuthority takes over the key that another server on the database has

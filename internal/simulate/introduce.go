@@ -43,7 +43,7 @@ func Introduce(ctx context.Context, h *hsm.Client, bmcs []bmc.Account) error {
 		case !is:
 			fresh = append(fresh, hsm.RedfishEndpoint{ID: b.Xname, FQDN: b.Address, User: b.Username, Password: b.Password, RediscoverOnUpdate: true})
 		case address != b.Address:
-			if err := h.MoveRedfishEndpoint(ctx, b.Xname, b.Address); err != nil {
+			if err := h.MoveRedfishEndpoint(ctx, b.Xname, b.Address, redfish.Login{Username: b.Username, Password: b.Password}); err != nil {
 				return err
 			}
 		}

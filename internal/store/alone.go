@@ -24,7 +24,7 @@ const (
 // beside it. It fails while somebody is Alone with the database.
 func Use(ctx context.Context, conn *pgx.Conn) error {
 	return lock(ctx, conn, "pg_try_advisory_lock_shared", func() error {
-		return fault.New(fault.Conflict, "the database is being copied by `drover migrate`: start again when that has ended")
+		return fault.New(fault.Conflict, "`drover migrate` or `drover secrets rotate` is at work on the database: start again when that has ended")
 	})
 }
 

@@ -38,6 +38,10 @@ type dialect interface {
 	prepares() bool
 	// ready is what the writer's connection begins with.
 	ready(ctx context.Context, conn *sql.Conn) error
+	// hasTable is a query that tells whether a table of that name is there.
+	hasTable() string
+	// sweep removes from the files of the database what the tables had before.
+	sweep(ctx context.Context, db *DB, tables []string) error
 	// unsure tells whether, by the error of a commit, it may have happened.
 	unsure(err error) bool
 }

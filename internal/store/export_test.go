@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 )
@@ -37,4 +39,38 @@ func Repeat(ctx context.Context, db *DB, file string) error {
 func Exec(ctx context.Context, db *DB, statement string, args ...any) error {
 	_, err := db.write.ExecContext(ctx, statement, args...)
 	return err
+}
+
+// Dump is all rows of the tables.
+func Dump(ctx context.Context, source string, tables ...string) (string, error) {
+	db, err := openUnnoticed(source)
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	var out []string
+	for _, table := range tables {
+		rows, err := db.read.QueryContext(ctx, "SELECT * FROM "+table+" ORDER BY 1")
+		if err != nil {
+			return "", err
+		}
+		columns, err := rows.Columns()
+		if err != nil {
+			return "", err
+		}
+		row, into := make([]any, len(columns)), make([]any, len(columns))
+		for i := range row {
+			into[i] = &row[i]
+		}
+		for rows.Next() {
+			if err := rows.Scan(into...); err != nil {
+				return "", err
+			}
+			out = append(out, fmt.Sprint(row...))
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return "", err
+		}
+	}
+	return strings.Join(out, "\n"), nil
 }

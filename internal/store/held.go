@@ -82,7 +82,7 @@ func (h *held[T]) ensure(ctx context.Context) error {
 	if h.loaded.Load() {
 		return nil
 	}
-	docs, err := h.table.scan(ctx, &h.table.db.readers, "SELECT doc FROM "+h.table.spec.Name)
+	docs, err := h.table.scan(ctx, &h.table.db.readers, h.table.selects)
 	if err != nil {
 		return err
 	}

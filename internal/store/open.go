@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -17,6 +19,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib" // also the "pgx" driver
 	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite" // the "sqlite" driver
+
+	"github.com/drover-hpc/drover/internal/seal"
 )
 
 // DB is one database. Its methods are safe for concurrent use.
@@ -30,6 +34,8 @@ type DB struct {
 	readers readers
 	commits sync.RWMutex // held to write while a commit becomes visible
 	counts  counts
+	keys    *seal.Keys // nil: secrets are as they are
+	asIs    bool       // without keys, what is sealed stays so
 }
 
 // Open opens the database that source names and brings its schema up to date:
@@ -38,10 +44,7 @@ type DB struct {
 // the keys written or deleted; it must not block. The caller is the only one who
 // writes to the database: on SQLite by the data directory's lock, on PostgreSQL
 // as long as its Guard says so.
-func Open(ctx context.Context, source string, changed func(table string, keys []string)) (*DB, error) {
-	if changed == nil {
-		changed = func(string, []string) {}
-	}
+func Open(ctx context.Context, source string, changed func(table string, keys []string), options ...Option) (*DB, error) {
 	open := openSQLite
 	if IsPostgres(source) {
 		open = openPostgres
@@ -50,12 +53,50 @@ func Open(ctx context.Context, source string, changed func(table string, keys []
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db.changed, db.guard = changed, func(context.Context) error { return nil }
-	if err := db.migrate(ctx); err != nil {
+	if changed != nil {
+		db.changed = changed
+	}
+	if err := db.prepare(ctx, options); err != nil {
 		db.Close()
 		return nil, err
 	}
 	return db, nil
+}
+
+// Look opens a database as it is, to read from it what its leader has written,
+// whoever uses it.
+func Look(source string, options ...Option) (*DB, error) {
+	db, err := openUnnoticed(source)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	for _, set := range options {
+		set(db)
+	}
+	return db, nil
+}
+
+// openUnnoticed opens a database, by which nobody is kept from being Alone with it.
+func openUnnoticed(source string) (*DB, error) {
+	if IsPostgres(source) {
+		return openPostgresUnnoticed(source)
+	}
+	return openSQLite(source)
+}
+
+// prepare brings the database up to date.
+func (db *DB) prepare(ctx context.Context, options []Option) error {
+	for _, set := range options {
+		set(db)
+	}
+	fresh, err := db.checkKeys(ctx)
+	if err != nil {
+		return err
+	}
+	if err := db.migrate(ctx); err != nil || db.keys == nil {
+		return err
+	}
+	return db.sealAll(ctx, fresh)
 }
 
 // Guard has may asked before each commit on PostgreSQL: an error of it rolls the
@@ -69,18 +110,15 @@ func IsPostgres(source string) bool {
 	return strings.HasPrefix(source, "postgres://") || strings.HasPrefix(source, "postgresql://")
 }
 
-// Prepare brings the schema of the database that source names up to date, as
-// Open does, and leaves the database. The caller may be Alone with it.
-func Prepare(ctx context.Context, source string) error {
-	open := openSQLite
-	if IsPostgres(source) {
-		open = openPostgresUnnoticed
-	}
-	db, err := open(source)
+// Prepare brings the database that source names up to date, as Open does, and
+// leaves it. Without keys what is sealed stays so. The caller may be Alone with it.
+func Prepare(ctx context.Context, source string, options ...Option) error {
+	db, err := openUnnoticed(source)
 	if err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
-	return errors.Join(db.migrate(ctx), db.Close())
+	db.asIs = true
+	return errors.Join(db.prepare(ctx, options), db.Close())
 }
 
 // SQLite runs in WAL mode with synchronous=normal: a killed process loses
@@ -94,7 +132,33 @@ func FileURL(path string) string {
 	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 }
 
+// private makes the file for its owner alone, before SQLite makes it for others too, and
+// takes one that is there, and what belongs to it, from others.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	f.Close() //nolint:errcheck // nothing was written
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(path + suffix)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			err = os.Chmod(path+suffix, 0o600)
+		}
+		if err != nil {
+			return fmt.Errorf("others may read it, expected mode 0600: %w", err)
+		}
+	}
+	return nil
+}
+
 func openSQLite(path string) (*DB, error) {
+	if err := private(path); err != nil {
+		return nil, err
+	}
 	dsn := FileURL(path) + sqlitePragmas
 	write, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
 	if err != nil {
@@ -150,7 +214,7 @@ func openPostgresWith(url string, options ...stdlib.OptionOpenDB) (*DB, error) {
 }
 
 func newDB(d dialect, read, write *sql.DB) *DB {
-	db := &DB{dialect: d, read: read, write: write}
+	db := &DB{dialect: d, read: read, write: write, changed: func(string, []string) {}, guard: func(context.Context) error { return nil }}
 	db.group = newGroup(db)
 	db.readers = readers{db: read, prepare: d.prepares(), commits: &db.commits}
 	return db

@@ -76,14 +76,14 @@ func (t *Table[T]) query(ctx context.Context, q Query, suffix string) ([]T, erro
 		return t.held.query(ctx, q)
 	}
 	where, args := t.conditions(q)
-	text := "SELECT doc FROM " + t.spec.Name + where + " ORDER BY key"
+	text := t.selects + where + " ORDER BY key"
 	if q.Limit > 0 {
 		text += fmt.Sprintf(" LIMIT %d", q.Limit)
 	}
 	return t.scan(ctx, t.db.reader(ctx), text+suffix, args...)
 }
 
-// scan decodes the documents that a statement selects.
+// scan decodes the documents that a statement selects, which begins with selects.
 func (t *Table[T]) scan(ctx context.Context, from querier, text string, args ...any) ([]T, error) {
 	rows, err := from.QueryContext(ctx, text, args...)
 	if err != nil {
@@ -92,9 +92,19 @@ func (t *Table[T]) scan(ctx context.Context, from querier, text string, args ...
 	defer rows.Close()
 	var out []T
 	var raw []byte
+	var key string
+	into := []any{&raw, &key}
+	if !t.sealed {
+		into = into[:1]
+	}
 	for rows.Next() {
-		if err := rows.Scan(&raw); err != nil {
+		if err := rows.Scan(into...); err != nil {
 			return nil, t.failed("read", err)
+		}
+		if t.sealed {
+			if raw, err = t.db.keys.Open(t.place(key), string(raw)); err != nil {
+				return nil, err
+			}
 		}
 		var doc T
 		if err := json.Unmarshal(raw, &doc); err != nil {

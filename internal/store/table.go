@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/seal"
 )
 
 // Table keeps documents of type T, each under a key. Get it from NewTable; a
@@ -17,7 +18,9 @@ type Table[T any] struct {
 	db      *DB
 	spec    Spec[T]
 	columns []string
+	selects string   // how a select of documents begins
 	replace string   // the clause by which a write replaces what is there
+	sealed  bool     // in the database
 	held    *held[T] // nil: not in memory
 }
 
@@ -51,7 +54,11 @@ func NewTable[T any](db *DB, spec Spec[T]) *Table[T] {
 	for _, ix := range spec.Indexes {
 		columns = append(columns, ix.Column)
 	}
-	t := &Table[T]{db: db, spec: spec, columns: columns, replace: replaceExisting(spec.Name, columns)}
+	t := &Table[T]{db: db, spec: spec, columns: columns, replace: replaceExisting(spec.Name, columns),
+		selects: "SELECT doc FROM " + spec.Name, sealed: db.keys != nil && slices.Contains(secretTables, spec.Name)}
+	if t.sealed {
+		t.selects = "SELECT doc, key FROM " + spec.Name
+	}
 	if spec.Held {
 		t.held = newHeld(t)
 	}
@@ -212,6 +219,11 @@ func (t *Table[T]) write(ctx context.Context, docs []T, onConflict string) error
 }
 
 func (t *Table[T]) writeRows(ctx context.Context, conn connection, rows [][]any, onConflict string) error {
+	if t.sealed {
+		for _, row := range rows {
+			row[2] = t.db.keys.Seal(t.place(row[0].(string)), []byte(row[2].(string)))
+		}
+	}
 	// One order of locking for all writers, so that none waits for another in a ring.
 	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })
 	if err := t.db.dialect.insert(ctx, conn, t.spec.Name, t.columns, rows, onConflict); err != nil {
@@ -219,6 +231,11 @@ func (t *Table[T]) writeRows(ctx context.Context, conn connection, rows [][]any,
 	}
 	t.db.counts.written.Add(int64(len(rows)))
 	return nil
+}
+
+// place is where the document with the key is kept.
+func (t *Table[T]) place(key string) seal.Place {
+	return seal.Place{Table: t.spec.Name, Key: key, Field: docField}
 }
 
 // absent lists the keys, each once, that none of the docs has. Both the docs

@@ -1,6 +1,6 @@
 // Package helm carries the Helm chart and makes what `helm template` makes of it,
 // for sites that apply manifests. There is one source of both: the chart's
-// templates use no more than text/template has.
+// templates use no more than text/template has, but for a key that Helm makes.
 package helm
 
 import (
@@ -20,7 +20,16 @@ import (
 var chart embed.FS
 
 // order is that in which the objects need each other.
-var order = []string{"namespace.yaml", "access.yaml", "storage.yaml", "service.yaml", "server.yaml"}
+var order = []string{"namespace.yaml", "access.yaml", "secret-key.yaml", "storage.yaml", "service.yaml", "server.yaml"}
+
+// helmOnly are the functions that only Helm has.
+var helmOnly = template.FuncMap{}
+
+func init() {
+	for _, name := range []string{"lookup", "randBytes", "replace", "trimSuffix", "b64enc"} {
+		helmOnly[name] = func(...any) (string, error) { return "", fmt.Errorf("%s: only Helm has this", name) }
+	}
+}
 
 // Render returns the chart's objects for the namespace. values stand over those of
 // values.yaml.
@@ -41,7 +50,7 @@ func Render(namespace string, values map[string]any) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		t, err := template.New(name).Option("missingkey=error").Parse(string(text))
+		t, err := template.New(name).Funcs(helmOnly).Option("missingkey=error").Parse(string(text))
 		if err != nil {
 			return nil, fmt.Errorf("read the chart: %w", err)
 		}

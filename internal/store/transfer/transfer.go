@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/seal"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
@@ -30,6 +31,7 @@ type Step struct {
 type Copy struct {
 	SQLite   string            // the path of the file
 	Postgres string            // the URL of the database
+	Keys     *seal.Keys        // with which the source is sealed first; nil: it goes as it is
 	Progress func(Step)        // is called for every row
 	Say      func(line string) // is told what else happens
 }
@@ -66,7 +68,7 @@ func (c *Copy) ToPostgres(ctx context.Context) (*Report, error) {
 	if err := matching(ctx, tables, from, to); err != nil {
 		return nil, err
 	}
-	pair := pair{from: c.SQLite, to: redacted(c.Postgres), tables: tables, was: was}
+	pair := pair{from: c.SQLite, to: Redacted(c.Postgres), tables: tables, was: was}
 	if report, err := c.occupied(ctx, to, pair); report != nil || err != nil {
 		return report, err
 	}
@@ -82,9 +84,9 @@ func (c *Copy) ToSQLite(ctx context.Context) (*Report, error) {
 	}
 	defer from.close()
 	if is, err := from.isSite(ctx); err != nil || !is {
-		return nil, errors.Join(err, fault.New(fault.NotFound, "database %s holds no site: expected the tables that drover makes", redacted(c.Postgres)))
+		return nil, errors.Join(err, fault.New(fault.NotFound, "database %s holds no site: expected the tables that drover makes", Redacted(c.Postgres)))
 	}
-	if err := store.Prepare(ctx, c.Postgres); err != nil {
+	if err := store.Prepare(ctx, c.Postgres, c.sealed()...); err != nil {
 		return nil, err
 	}
 	if err := from.begin(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}); err != nil {
@@ -106,11 +108,19 @@ func (c *Copy) ToSQLite(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	pair := pair{from: redacted(c.Postgres), to: c.SQLite, tables: tables, was: was}
+	pair := pair{from: Redacted(c.Postgres), to: c.SQLite, tables: tables, was: was}
 	if report, err := c.standing(ctx, pair); report != nil || err != nil {
 		return report, err
 	}
 	return c.carry(ctx, from, to, pair)
+}
+
+// sealed is how the source is prepared. A target gets what is sealed as it stands.
+func (c *Copy) sealed() []store.Option {
+	if c.Keys == nil {
+		return nil
+	}
+	return []store.Option{store.Sealed(c.Keys)}
 }
 
 // pair is what is copied to what: the tables, and what the source has in them.
@@ -207,7 +217,7 @@ func (c *Copy) site(ctx context.Context) (*lite, error) {
 	if !is {
 		return nil, fault.New(fault.NotFound, "%s holds no site: expected the tables that drover makes", c.SQLite)
 	}
-	if err := store.Prepare(ctx, c.SQLite); err != nil {
+	if err := store.Prepare(ctx, c.SQLite, c.sealed()...); err != nil {
 		return nil, err
 	}
 	return openLite(ctx, c.SQLite)
@@ -282,8 +292,8 @@ func matching(ctx context.Context, tables []table, l *lite, p *postgres) error {
 	return agree(tables, own, other)
 }
 
-// redacted is the URL without its password.
-func redacted(source string) string {
+// Redacted is the URL of a database without its password.
+func Redacted(source string) string {
 	u, err := url.Parse(source)
 	if err != nil {
 		return "postgres://..."

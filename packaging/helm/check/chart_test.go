@@ -2,9 +2,11 @@ package check
 
 import (
 	"bytes"
+	"encoding/base64"
 	"io"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -47,10 +49,31 @@ func TestManifestsAreTheChart(t *testing.T) {
 		if _, set := c.values["createNamespace"]; !set {
 			c.values["createNamespace"] = true
 		}
+		c.values["createSecretKey"] = false
 		want, got := byHelm(t, c.values), objects(t, out)
 		if diff := cmp.Diff(want, got); diff != "" || len(got) != c.objects {
 			t.Errorf("%s: %d objects: %s", name, len(got), diff)
 		}
+	}
+}
+
+// Helm makes a key; the manifests have the one of a file, each time the same.
+func TestKeyOfSecrets(t *testing.T) {
+	key := func(list []map[string]any, field string) string {
+		for _, o := range list {
+			if o["kind"] == "Secret" {
+				return o[field].(map[string]any)["secret-key"].(string)
+			}
+		}
+		return ""
+	}
+	made, err := base64.StdEncoding.DecodeString(key(byHelm(t, map[string]any{"image": "r/d:1"}), "data"))
+	if err != nil || !regexp.MustCompile(`^drover-secret-key-1:[A-Za-z0-9_-]{43}\n$`).Match(made) {
+		t.Errorf("made: %q, %v", made, err)
+	}
+	given := "drover-secret-key-1:" + strings.Repeat("A", 43) + "\n"
+	if got := key(byHelm(t, map[string]any{"image": "r/d:1", "secretKey": given}), "stringData"); got != given {
+		t.Errorf("given: %q", got)
 	}
 }
 

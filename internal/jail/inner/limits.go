@@ -1,4 +1,4 @@
-package jail
+package inner
 
 import (
 	"bytes"
@@ -8,8 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -24,7 +22,7 @@ const (
 
 // attend runs the command and takes what its processes leave behind, until
 // it ends or uses too much.
-func (c *caged) attend() (int, error) {
+func (c *Spec) attend() (int, error) {
 	pid, err := c.launch()
 	if err != nil {
 		return 0, err
@@ -54,19 +52,19 @@ func (c *caged) attend() (int, error) {
 
 // launch starts the command with the kernel's limits, which are beyond those
 // at which watch ends it: so that it is known to have been too much.
-func (c *caged) launch() (pid int, err error) {
+func (c *Spec) launch() (pid int, err error) {
 	if c.Memory > 0 {
 		most := uint64(2*c.Memory + 1<<30)
-		if err := unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: most, Max: most}); err != nil {
+		if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: most, Max: most}); err != nil {
 			return 0, fmt.Errorf("limit memory: %w", err)
 		}
 	}
-	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil {
 		return 0, fmt.Errorf("limit dumps: %w", err)
 	}
 	most := uint64(c.Processes + c.Processes/8 + reserve)
 	if c.Processes > 0 {
-		if err := unix.Setrlimit(unix.RLIMIT_NPROC, &unix.Rlimit{Cur: most, Max: most + reserve}); err != nil {
+		if err := syscall.Setrlimit(limitProcesses, &syscall.Rlimit{Cur: most, Max: most + reserve}); err != nil {
 			return 0, fmt.Errorf("limit processes: %w", err)
 		}
 	}
@@ -78,13 +76,13 @@ func (c *caged) launch() (pid int, err error) {
 		return 0, fmt.Errorf("run %s: %w", c.Program, err)
 	}
 	if c.Processes > 0 {
-		err = unix.Setrlimit(unix.RLIMIT_NPROC, &unix.Rlimit{Cur: most + reserve, Max: most + reserve})
+		err = syscall.Setrlimit(limitProcesses, &syscall.Rlimit{Cur: most + reserve, Max: most + reserve})
 	}
 	return pid, err
 }
 
 // watch looks at what the cage uses again and again.
-func (c *caged) watch() {
+func (c *Spec) watch() {
 	for {
 		begun := time.Now()
 		c.look()
@@ -93,7 +91,7 @@ func (c *caged) watch() {
 }
 
 // look ends the cage if its processes use too much.
-func (c *caged) look() {
+func (c *Spec) look() {
 	threads, resident := usage()
 	switch {
 	case c.Processes > 0 && threads > c.Processes:
@@ -103,7 +101,7 @@ func (c *caged) look() {
 	default:
 		return
 	}
-	os.Exit(brokenExit)
+	os.Exit(BrokenExit)
 }
 
 // processes calls do with the folder of each process in the cage.

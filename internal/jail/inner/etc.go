@@ -1,9 +1,8 @@
-package jail
+package inner
 
 import (
 	"errors"
 	"os"
-	"path/filepath"
 )
 
 // cageEtc are the files and folders of /etc that a cage shows; those that the
@@ -18,9 +17,9 @@ var cageEtc = []string{"alternatives", "ansible", "ca-certificates", "crypto-pol
 var cageSSH = []string{"ssh_config", "ssh_config.d", "ssh_known_hosts", "ssh_known_hosts2"}
 
 // etc makes /etc.
-func (c *caged) etc() error {
+func (c *Spec) etc() error {
 	for _, name := range cageEtc {
-		if err := c.show(View{From: filepath.Join("/etc", name)}); err != nil {
+		if err := c.show(View{From: "/etc/" + name}); err != nil {
 			return err
 		}
 	}
@@ -29,7 +28,7 @@ func (c *caged) etc() error {
 		return err
 	}
 	for _, name := range cageSSH {
-		if err := copyPlain(filepath.Join("/etc/ssh", name), filepath.Join(ssh, name)); err != nil {
+		if err := copyPlain("/etc/ssh/"+name, ssh+"/"+name); err != nil {
 			return err
 		}
 	}
@@ -64,7 +63,7 @@ func copyPlain(from, to string) error {
 		return err
 	}
 	for _, e := range entries {
-		if err := copyPlain(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+		if err := copyPlain(from+"/"+e.Name(), to+"/"+e.Name()); err != nil {
 			return err
 		}
 	}

@@ -76,9 +76,9 @@ func playLayer(ctx context.Context, d Dir, job cfs.Job, l cfs.JobLayer, common [
 		commit = strings.TrimSpace(string(head))
 	}
 	if _, err := os.Stat(playbook); err != nil {
-		return nil, fmt.Errorf("there is no playbook %q in %s at %s", l.Playbook, l.CloneURL, commit)
+		return nil, fmt.Errorf("there is no playbook %q in %s at %s", l.Playbook, vcs.Shown(l.CloneURL), commit)
 	}
-	fmt.Fprintf(out, "%s%d %s: %s of %s at %s\n", layerMark, l.Index, l.Name, l.Playbook, l.CloneURL, commit)
+	fmt.Fprintf(out, "%s%d %s: %s of %s at %s\n", layerMark, l.Index, l.Name, l.Playbook, vcs.Shown(l.CloneURL), commit)
 
 	report, records := d.Path(unreported), job.RecordState && !isDebug(l)
 	if records { // the plugin removes it when it has reported

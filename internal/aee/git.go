@@ -122,7 +122,7 @@ func (m mirrors) refresh(ctx context.Context, url, mirror, commit string) (hash 
 	}
 	hash, err = m.resolve(ctx, mirror, commit)
 	if err != nil {
-		return "", fmt.Errorf("no commit %q in %s", commit, url)
+		return "", fmt.Errorf("no commit %q in %s", commit, vcs.Shown(url))
 	}
 	return hash, nil
 }

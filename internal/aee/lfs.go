@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/drover-hpc/drover/internal/vcs"
 )
 
 // lfsPointer begins a file that stands for one that Git LFS has.
@@ -24,7 +26,7 @@ func (m mirrors) fillPointers(ctx context.Context, url, mirror, dir string) erro
 		what += fmt.Sprintf(" and %d more files", more)
 	}
 	if _, err := m.git(ctx, "lfs", "version"); err != nil {
-		return fmt.Errorf("%s of %s, and git-lfs is not installed where the server runs: install it (Debian: package git-lfs)", what, url)
+		return fmt.Errorf("%s of %s, and git-lfs is not installed where the server runs: install it (Debian: package git-lfs)", what, vcs.Shown(url))
 	}
 	// git-lfs asks the server that the remote names. Of the checkout alone: a
 	// setting for the command would hold for a repository on this machine too.
@@ -42,7 +44,7 @@ func (m mirrors) fillPointers(ctx context.Context, url, mirror, dir string) erro
 	}
 	left, err := m.pointers(ctx, dir)
 	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("%s of %s, and git lfs pull brought nothing for %s", what, url, left[0])
+		err = fmt.Errorf("%s of %s, and git lfs pull brought nothing for %s", what, vcs.Shown(url), left[0])
 	}
 	return err
 }

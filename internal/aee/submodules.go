@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/drover-hpc/drover/internal/vcs"
 )
 
 // maxNesting is how deep submodules may be in submodules.
@@ -45,7 +47,7 @@ func (m mirrors) tree(ctx context.Context, repo, commit, dir, gitDir string, dep
 		sum := sha256.Sum256([]byte(sub.path))
 		err := inner.tree(ctx, sub.url, sub.commit, filepath.Join(dir, sub.path), filepath.Join(gitDir, "modules", hex.EncodeToString(sum[:8])), depth+1)
 		if err != nil {
-			return fmt.Errorf("submodule %s (%s at %s): %w", sub.path, sub.url, sub.commit, err)
+			return fmt.Errorf("submodule %s (%s at %s): %w", sub.path, vcs.Shown(sub.url), sub.commit, err)
 		}
 	}
 	return nil

@@ -17,6 +17,7 @@ type (
 		Since   string    `query:"since" example:"2026-01-02T03:04:05Z" doc:"Time of the first (RFC 3339)"`
 		Until   string    `query:"until" example:"2026-01-02T03:04:05Z" doc:"Time before which the last was"`
 		Who     string    `query:"who" doc:"Name of the token, user, node or job, or its id"`
+		Session string    `query:"session" doc:"Session that it is about, or whose doing it is"`
 		Node    string    `query:"node" example:"x1000c0s0b0n0" doc:"Component that it is about, or that is inside of what it is about, or the other way round"`
 		Outcome []Outcome `query:"outcome" enum:"done,invalid,denied,failed,asked,noted" doc:"What became of it: one of these"`
 		Limit   int       `query:"limit" minimum:"1" maximum:"10000" default:"100" doc:"At most so many"`
@@ -51,7 +52,7 @@ func Register(api huma.API, l *Log) {
 }
 
 func (l *Log) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	f := Filter{Before: in.Before, Who: in.Who, Node: in.Node, Outcomes: in.Outcome, Limit: in.Limit}
+	f := Filter{Before: in.Before, Who: in.Who, Session: in.Session, Node: in.Node, Outcomes: in.Outcome, Limit: in.Limit}
 	for _, t := range []struct {
 		name, text string
 		into       *time.Time

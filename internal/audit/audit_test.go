@@ -217,7 +217,7 @@ func TestListFiltersAndPages(t *testing.T) {
 			case i%100 == 0:
 				r.Who, r.Outcome = audit.Who{Name: "Ada", ID: "t1"}, audit.Denied
 			case i%100 == 1:
-				r.Nodes = "x1000c0s[0-3]b0n[0-1]"
+				r.Nodes, r.Session = "x1000c0s[0-3]b0n[0-1]", "s1,s2"
 			}
 			must(t, l.Append(t.Context(), r))
 		}
@@ -234,6 +234,7 @@ func TestListFiltersAndPages(t *testing.T) {
 			"by what is above": {audit.Filter{Node: "x1000c0"}, 12},
 			"by another node":  {audit.Filter{Node: "x1000c0s4b0n0"}, 0},
 			"by time":          {audit.Filter{Since: begin.Add(100 * time.Second), Until: begin.Add(300 * time.Second)}, 200},
+			"by session":       {audit.Filter{Session: "s2"}, 12},
 			"by all":           {audit.Filter{Since: begin.Add(100 * time.Second), Who: "ada", Outcomes: []audit.Outcome{audit.Denied}}, 11},
 		} {
 			if got := newest(t, l, c.filter); len(got) != c.want {

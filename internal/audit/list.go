@@ -17,6 +17,7 @@ type Filter struct {
 	Before       int64 // number of the oldest that is known already
 	Since, Until time.Time
 	Who          string    // name or id
+	Session      string    // that it is about, or whose doing it is
 	Node         string    // a component: it, what is inside it, what it is inside of
 	Outcomes     []Outcome // one of them
 	Limit        int
@@ -27,6 +28,7 @@ const listAtOnce = 500
 
 // List returns the newest records that the filter selects, newest first.
 func (l *Log) List(ctx context.Context, f Filter) ([]Record, error) {
+	l.settle(ctx) //nolint:errcheck // what is not written yet is not told, but the rest is
 	out := []Record{}
 	span := store.Span{Before: f.Before, Backwards: true, Limit: listAtOnce}
 	if !f.Since.IsZero() {
@@ -62,6 +64,7 @@ func (l *Log) List(ctx context.Context, f Filter) ([]Record, error) {
 func (f *Filter) selects(r *Record) bool {
 	return (f.Who == "" || strings.EqualFold(f.Who, r.Who.Name) || f.Who == r.Who.ID) &&
 		(len(f.Outcomes) == 0 || slices.Contains(f.Outcomes, r.Outcome)) &&
+		(f.Session == "" || slices.Contains(strings.Split(r.Session, ","), f.Session) || f.Session == r.Who.ID) &&
 		(f.Node == "" || r.concerns(xname.Canonical(f.Node)))
 }
 

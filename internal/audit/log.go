@@ -95,6 +95,11 @@ func (l *Log) Ready(ctx context.Context) error {
 	if !l.owing.Load() {
 		return nil
 	}
+	return l.settle(ctx)
+}
+
+// settle returns when all is written that came before.
+func (l *Log) settle(ctx context.Context) error {
 	e := &entry{done: make(chan error, 1)}
 	l.queue.Hand(context.WithoutCancel(ctx), e)
 	return <-e.done

@@ -78,6 +78,16 @@ func (n *names) folded() (text string, count, left int) {
 	return text, len(kept), left + count - len(kept)
 }
 
+// About is the record with the components that it is about.
+func (r Record) About(components []string) Record {
+	var n names
+	for _, c := range components {
+		n.add(c)
+	}
+	r.Nodes, r.NodeCount, r.Unnamed = n.folded()
+	return r
+}
+
 // heard is a body whose text is looked through as it is read.
 type heard struct {
 	io.ReadCloser

@@ -9,6 +9,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/vcs"
 )
 
 // ConfigurationFilter selects configurations.
@@ -264,7 +265,7 @@ func (s *Service) resolve(ctx context.Context, c *Configuration) error {
 		group.Go(func() error {
 			commits, err := s.cfg.Resolver.Resolve(ctx, look.repo, look.names)
 			if err != nil {
-				return fault.Titled(fault.Invalid, "Error converting branch name to commit", "%s: %w", look.repo.URL, err)
+				return fault.Titled(fault.Invalid, "Error converting branch name to commit", "%s: %w", vcs.Shown(look.repo.URL), err)
 			}
 			for _, l := range look.layers {
 				l.Commit = commits[l.Branch]

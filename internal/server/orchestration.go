@@ -120,7 +120,7 @@ func (s *Server) startBOS(ctx context.Context) error {
 	bos.Register(api, service)
 	c := operators.Config{Service: service, Hub: s.hub, Inventory: clients.Inventory(p.hsm), Power: clients.Power(p.pcs),
 		BootParameters: clients.BootParameters(p.bss), Configurations: clients.Configurations(s.client("CFS", cfsPrefix, "")),
-		ConfigurationTable: cfs.ComponentsTable, PollForeign: s.config.PCS != "", Now: s.now}
+		Audit: s.audit, ConfigurationTable: cfs.ComponentsTable, PollForeign: s.config.PCS != "", Now: s.now}
 	if s.config.PCS == "" {
 		c.PowerTable, c.TransitionTable = pcs.StatusTable, pcs.TransitionTable
 	}

@@ -22,6 +22,8 @@ type Config struct {
 	Power          bos.Power
 	BootParameters bos.BootParameters
 	Configurations bos.Configurations
+	// Audit takes power calls down before they are made; nil is nobody.
+	Audit recorder
 
 	// The tables on whose hints to wake, empty when the service is elsewhere.
 	// All are keyed by xname but TransitionTable, which is by transition.
@@ -78,7 +80,7 @@ func (o *Operators) nodes(c *Config) {
 	transitions := &transitions{loop: &events.Loop{}, power: c.Power, outcomes: outcomes, table: c.TransitionTable,
 		often: c.PollForeign, now: c.Now, by: map[string]*watched{}}
 	configure := &configuration{components: c.Service, cfs: c.Configurations, view: config, wake: looks.Now, calls: &o.calls, now: c.Now, log: c.Log}
-	caller := caller{components: c.Service, power: c.Power, guard: &guard{inventory: c.Inventory, sessions: c.Service}, transitions: transitions,
+	caller := caller{components: c.Service, power: c.Power, audit: c.Audit, guard: &guard{inventory: c.Inventory, sessions: c.Service}, transitions: transitions,
 		outcomes: outcomes, calls: &o.calls, now: c.Now, log: c.Log}
 	given := &given{}
 	boot := &boot{tokens: c.Service, given: given, images: c.Service.Images, bss: c.BootParameters, cfs: c.Configurations, view: config}

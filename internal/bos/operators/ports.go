@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
@@ -18,6 +19,11 @@ type components interface {
 	Change(ctx context.Context, ids []string, alter func(*bos.Component) error) (after []bos.Component, missing []string, err error)
 	// ChangeBySteps tells the journal of the steps that alter takes, too.
 	ChangeBySteps(ctx context.Context, ids []string, alter func(c *bos.Component, step func()) error) (after []bos.Component, missing []string, err error)
+}
+
+// recorder takes down what is done; see audit.Log.
+type recorder interface {
+	Append(ctx context.Context, r audit.Record) error
 }
 
 // tokens remember what BSS's referral tokens stand for, and for which power

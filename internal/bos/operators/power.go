@@ -19,6 +19,7 @@ import (
 type caller struct {
 	components  components
 	power       bos.Power
+	audit       recorder
 	guard       *guard
 	transitions *transitions
 	outcomes    *outcomes
@@ -109,9 +110,14 @@ func (b *powerCall) carryOut(ctx context.Context) {
 	if len(b.nodes) == 0 || ctx.Err() != nil {
 		return
 	}
+	if err := b.record(ctx, nil); err != nil {
+		b.fail(ctx, b.ids(), bos.FromPower, "recording the call to "+b.by.words, err)
+		return
+	}
 	minutes := max(1, int((b.by.wait(b.options)+time.Minute-1)/time.Minute))
 	id, err := b.by.power.Transition(ctx, b.by.operation, b.ids(), minutes)
 	if err != nil {
+		b.record(ctx, err) //nolint:errcheck // that it was asked for is there already
 		b.fail(ctx, b.ids(), bos.FromPower, "calling PCS to "+b.by.words, err)
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bos/bootset"
 	"github.com/drover-hpc/drover/internal/events"
@@ -25,6 +26,7 @@ type world struct {
 	service *bos.Service
 	db      *store.DB
 	journal *journal.Journal
+	audit   *audit.Log
 	ops     *Operators
 	path    string // of the database
 
@@ -83,7 +85,7 @@ func newWorld(t testing.TB, n int) *world {
 	db, err := store.Open(t.Context(), w.path, w.hub.Changed)
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
-	w.db, w.journal = db, journal.New(db, time.Now)
+	w.db, w.journal, w.audit = db, journal.New(db, time.Now), audit.New(db, time.Now)
 	w.service = bos.NewService(bos.Config{DB: db, Journal: w.journal, Hub: w.hub, Objects: s3World{w}, Images: imsWorld{w}, Tenants: tapmsWorld{w}})
 	for i := range n {
 		id := nodeName(i)
@@ -104,7 +106,7 @@ func newWorld(t testing.TB, n int) *world {
 }
 
 func (w *world) start() {
-	w.ops = New(Config{Service: w.service, Hub: w.hub, Inventory: hsmWorld{w}, Power: pcsWorld{w}, BootParameters: bssWorld{w},
+	w.ops = New(Config{Service: w.service, Hub: w.hub, Inventory: hsmWorld{w}, Power: pcsWorld{w}, Audit: w.audit, BootParameters: bssWorld{w},
 		Configurations: cfsWorld{w}, PowerTable: "pcs_status", TransitionTable: "pcs_transitions", ConfigurationTable: "cfs_components"})
 	w.ops.status.unwritten.within = w.within
 	w.ops.Start(context.Background())

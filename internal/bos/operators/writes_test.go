@@ -1,12 +1,15 @@
 package operators
 
 import (
+	"context"
 	"database/sql"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
@@ -148,4 +151,37 @@ func TestStepsWithoutAWriteAreInTheJournal(t *testing.T) {
 	if got := w.written(bos.ComponentsTable) - before; got != 1 {
 		t.Errorf("%d writes", got)
 	}
+}
+
+// What PCS is asked for is recorded once for all nodes of a transition, with the
+// session as who; what cannot be recorded is not asked for.
+func TestPowerCallsAreRecorded(t *testing.T) {
+	w := newWorld(t, 4)
+	name := w.session(bos.OperationBoot, "")
+	successful(t, w.finish(name), 4)
+	list, err := w.audit.List(t.Context(), audit.Filter{Session: name})
+	must(t, err)
+	calls := 0
+	for _, r := range list {
+		calls += r.NodeCount
+		if r.Who.Name != "session "+name || r.Path != "PCS On" || r.Outcome != audit.Asked || !strings.HasPrefix(r.Nodes, "x1000c0s") {
+			t.Errorf("%+v", r)
+		}
+	}
+	if calls != 4 {
+		t.Errorf("records of %d nodes: %+v", calls, list)
+	}
+}
+
+func TestWhatCannotBeRecordedIsNotAskedFor(t *testing.T) {
+	b := &powerCall{by: &powerOperator{caller: caller{audit: full{}}}, nodes: []bos.Component{{ID: "x1000c0s0b0n0", Session: "s"}}}
+	if err := b.record(t.Context(), nil); answerTo(err) != bos.AnswerLater {
+		t.Errorf("%v: want to try again later", err)
+	}
+}
+
+type full struct{}
+
+func (full) Append(context.Context, audit.Record) error {
+	return fault.New(fault.Unavailable, "the audit log cannot be written: disk full")
 }

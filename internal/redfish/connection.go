@@ -24,6 +24,7 @@ type connection struct {
 	net.Conn
 	bmc  string // its address, as callers name it
 	at   target
+	by   string          // the fingerprint by which the BMC is known; empty: by an authority
 	raw  syscall.RawConn // of the socket; nil: cannot be looked at
 	peek func(fd uintptr)
 	live bool      // found by peek
@@ -47,7 +48,7 @@ func (d *Driver) dial(ctx context.Context, address, fingerprint string) (*connec
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{Conn: socket, bmc: address, at: at}
+	c := &connection{Conn: socket, bmc: address, at: at, by: fingerprint}
 	if s, ok := socket.(syscall.Conn); ok {
 		c.raw, _ = s.SyscallConn() //nolint:errcheck // then it is not looked at
 		c.peek = func(fd uintptr) {

@@ -183,6 +183,10 @@ func (d *Driver) attempt(ctx context.Context, address string, r *request) (a ans
 		return a, silence(address, r, unsent, err)
 	}
 	for c := d.kept.take(address); ; c = nil {
+		if c != nil && c.by != r.login.Fingerprint { // it is to be known by another certificate now
+			c.Close()
+			c = nil
+		}
 		if c == nil {
 			if c, err = d.dial(ctx, address, r.login.Fingerprint); err != nil {
 				return a, silence(address, r, unsent, err)

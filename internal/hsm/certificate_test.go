@@ -30,7 +30,7 @@ func TestControllerIsKnownByTheCertificateOfItsEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go face.Serve(l) //nolint:errcheck // ends with Close
+	go face.Serve(l)                                                                       //nolint:errcheck // ends with Close
 	conn, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it is what is asked
 	if err != nil {
 		t.Fatal(err)

@@ -89,6 +89,10 @@ func TestSessionCreateRefused(t *testing.T) {
 		`{"name":"s","configuration_name":"cfg","target":{"groups":[{"name":"g","members":["x"]}]}}`,
 		`{"name":"s","configuration_name":"cfg","target":{"definition":"spec"}}`,
 		`{"name":"s","configuration_name":"cfg","target":{"definition":"spec","groups":[{"name":"g","members":[" "]}]}}`,
+		`{"name":"s","configuration_name":"cfg","target":{"definition":"spec","groups":[{"name":"g","members":["{{ 1 + 1 }}"]}]}}`,
+		`{"name":"s","configuration_name":"cfg","target":{"definition":"spec","groups":[{"name":"{{ g }}","members":["x1"]}]}}`,
+		`{"name":"s","configuration_name":"cfg","target":{"definition":"spec","groups":[{"name":"g","members":["x[1:3]"]}]}}`,
+		`{"name":"s","configuration_name":"cfg","target":{"definition":"spec","groups":[{"name":"g","members":["` + strings.Repeat("x", 254) + `"]}]}}`,
 		`{"name":"s","configuration_name":"cfg","target":{"definition":"image","groups":[{"name":"g","members":["no-uuid"]}]}}`,
 		`{"name":"s","configuration_name":"cfg","status":{}}`,
 	} {

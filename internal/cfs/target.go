@@ -1,6 +1,8 @@
 package cfs
 
 import (
+	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/google/uuid"
@@ -38,6 +40,17 @@ type Target struct {
 	ImageMap   []ImageName      `json:"image_map"`
 }
 
+// inventoryName is what Ansible takes for a name as it stands: it would evaluate a
+// template on the machine that runs the session, and multiply a range.
+var inventoryName = regexp.MustCompile(`^[\p{L}\p{N}_][\p{L}\p{N}_.:-]{0,252}$`)
+
+func noInventoryName(text string) string {
+	if len(text) > 64 {
+		text = text[:64] + "..."
+	}
+	return fmt.Sprintf("%q cannot stand in an inventory: expected letters, digits, '_', '.', ':' and '-', 253 at most", text)
+}
+
 // check tells what is wrong with the target, if anything.
 func (t Target) check() error {
 	switch t.Definition {
@@ -55,12 +68,18 @@ func (t Target) check() error {
 	}
 	var bad []string
 	for _, g := range t.Groups {
+		if !inventoryName.MatchString(g.Name) {
+			return fault.New(fault.Invalid, "target.groups: name %s", noInventoryName(g.Name))
+		}
 		if len(g.Members) == 0 {
 			return fault.New(fault.Invalid, "target.groups: group '%s' must have members", g.Name)
 		}
 		for _, m := range g.Members {
 			if strings.TrimSpace(m) == "" {
 				return fault.New(fault.Invalid, "target.groups: group '%s' has a blank member", g.Name)
+			}
+			if t.Definition == TargetSpec && !inventoryName.MatchString(m) {
+				return fault.New(fault.Invalid, "target.groups: group '%s': member %s", g.Name, noInventoryName(m))
 			}
 			if t.Definition == TargetImage && uuid.Validate(m) != nil {
 				bad = append(bad, m)

@@ -2,6 +2,7 @@ package hsm
 
 import (
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -181,8 +182,16 @@ func (e *RedfishEndpoint) settleAddress() error {
 		return fault.New(fault.Invalid, "FQDN is '%s', expected a host, with or without port, with nothing before it or https:// or http://", e.FQDN)
 	}
 	e.FQDN = scheme + host
+	for _, f := range []struct{ field, text string }{{"FQDN", host}, {"Hostname", e.Hostname}, {"Domain", e.Domain}} {
+		if !hostName.MatchString(f.text) {
+			return fault.New(fault.Invalid, "%s is %.80q, expected a host name or an address, 253 characters at most", f.field, f.text)
+		}
+	}
 	return nil
 }
+
+// hostName is what can be a name or an address, with a port; none is none.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_.:\[\]% -]{0,253}$`)
 
 // ask makes a discovery of the endpoint wanted and tells whether that changed
 // anything: one that is under way goes on unless forced to start again.

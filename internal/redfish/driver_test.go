@@ -149,7 +149,9 @@ func TestRefusalsCarryTheBMCsWords(t *testing.T) {
 		"text":        {500, "  out of\nmemory ", "out of memory"},
 		"page":        {500, "<html>oops</html>", ""},
 		"nothing":     {409, "", ""},
-		"long text":   {500, strings.Repeat("é", 200), strings.Repeat("é", 100)},
+		"long text":   {500, strings.Repeat("é", 200), strings.Repeat("é", 98) + "…"},
+		"long words":  {500, `{"error":{"message":"` + strings.Repeat("w", 5000) + `"}}`, strings.Repeat("w", 1021) + "…"},
+		"steering":    {500, `{"error":{"message":"all \u001b[2Jwell\u0000"}}`, "all [2Jwell"},
 		"redirect":    {302, "", ""},
 	}
 	for name, tt := range tests {

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Error is a BMC's refusal: an answer that is no success.
@@ -55,8 +57,12 @@ func Describe(err error) string {
 	return err.Error()
 }
 
-// maxWords bounds what is repeated of an answer that is no Redfish error.
-const maxWords = 200
+// maxWords bounds what is repeated of an answer that is no Redfish error, maxSpoken
+// what is of any other, in bytes.
+const (
+	maxWords  = 200
+	maxSpoken = 1 << 10
+)
 
 // read takes the BMC's words from an error answer: the messages of the
 // extended information, else the error's own, else the beginning of a text.
@@ -68,9 +74,8 @@ func (e *Error) read(body []byte) {
 		}
 	}
 	if json.Unmarshal(body, &answer) != nil {
-		text := strings.Join(strings.Fields(string(body)), " ")
-		if !strings.HasPrefix(text, "<") { // else a page for people, of a web server
-			e.Message = strings.ToValidUTF8(text[:min(len(text), maxWords)], "")
+		if text := spoken(string(body), maxWords); !strings.HasPrefix(text, "<") { // else a page for people, of a web server
+			e.Message = text
 		}
 		return
 	}
@@ -89,6 +94,23 @@ func (e *Error) read(body []byte) {
 	if len(words) == 0 {
 		words = []string{answer.Error.Message}
 	}
-	e.Message = strings.Join(words, " ")
+	e.Message = spoken(strings.Join(words, " "), maxSpoken)
 	e.Worded = e.Message != ""
+}
+
+// spoken is the text of a BMC as it can be shown and kept: without what steers a
+// terminal, in at most so many bytes.
+func spoken(text string, most int) string {
+	text = text[:min(len(text), 4*most)] // of more nothing is left anyway
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return ' '
+		}
+		return r
+	}, text)
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most-len("…")], "") + "…"
 }

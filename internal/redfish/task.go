@@ -64,5 +64,5 @@ func taskIn(body []byte) (state, words string) {
 	for i, m := range task.Messages {
 		said[i] = m.Message
 	}
-	return task.TaskState, strings.Join(said, " ")
+	return spoken(task.TaskState, maxWords), spoken(strings.Join(said, " "), maxSpoken)
 }

@@ -221,7 +221,7 @@ func (s *Server) serve(context.Context) error {
 	registerHealth(native, s.nodeServices(), s.now)
 	auth.Register(native, s.tokens, s.rules)
 	audit.Register(native, s.audit)
-	s.door.open(httpapi.DotNames(s.gate(s.mux)))
+	s.door.open(httpapi.DotNames(s.gate(newBodies(s.mux))))
 	s.listen()
 	s.onStop(func() {
 		close(s.stopping)

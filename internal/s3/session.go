@@ -7,22 +7,44 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/versity/versitygw/s3err"
 )
 
-// AnyBucket is the bucket of a grant that is for all of them, and for what takes
-// the keys of the store: to make and delete buckets, and to set them up.
+// AnyBucket is the bucket of a grant that is for the objects of all of them.
 const AnyBucket = "*"
+
+// Everything is what the keys of the store may do.
+var Everything = Grant{Bucket: AnyBucket, Write: true, Setup: true}
 
 // Grant is what a session may do in one bucket: read, and write if it says so.
 type Grant struct {
 	Bucket string `json:"b"`
+	// Setup has it do what is not done with objects: make, delete and set up buckets.
+	// It is for AnyBucket alone.
+	Setup bool `json:"s,omitempty"`
 	// Prefix is what the keys begin with that it is for; empty: all.
 	Prefix string `json:"p,omitempty"`
 	Write  bool   `json:"w,omitempty"`
+}
+
+// Reading is for reading in the buckets, and in those of the objects, which are
+// s3:// URLs; what is none counts for nothing.
+func Reading(buckets []string, objects ...string) (list []Grant) {
+	for _, object := range objects {
+		if u, err := ParseURL(object); err == nil {
+			buckets = append(buckets[:len(buckets):len(buckets)], u.Bucket)
+		}
+	}
+	for i, bucket := range buckets {
+		if !slices.Contains(buckets[:i], bucket) {
+			list = append(list, Grant{Bucket: bucket})
+		}
+	}
+	return list
 }
 
 // Sessions gives credentials that end, and knows them again. They have no record:
@@ -93,7 +115,7 @@ func (s *Sessions) open(access, token string) (*session, string, error) {
 // all tells whether the session may do what the keys of the store may.
 func (s *session) all() bool {
 	for _, g := range s.Grants {
-		if g.Bucket == AnyBucket && g.Prefix == "" && g.Write {
+		if g == Everything {
 			return true
 		}
 	}

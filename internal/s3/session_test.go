@@ -157,7 +157,7 @@ func TestSessionsListTheirBuckets(t *testing.T) {
 		if got := names(given(time.Hour, Grant{Bucket: "ims"})); !slices.Equal(got, []string{"ims"}) {
 			t.Errorf("a session for ims sees %q", got)
 		}
-		for _, k := range []Credentials{keys, given(time.Hour, Grant{Bucket: AnyBucket, Write: true})} {
+		for _, k := range []Credentials{keys, given(time.Hour, Everything)} {
 			if got := names(k); len(got) != 3 {
 				t.Errorf("who may do all sees %q", got)
 			}
@@ -167,7 +167,7 @@ func TestSessionsListTheirBuckets(t *testing.T) {
 
 func TestSessionsOfAdministratorsMayDoAll(t *testing.T) {
 	server, _ := startWithPrivate(t)
-	c := awsClient(server, given(time.Hour, Grant{Bucket: AnyBucket, Write: true}))
+	c := awsClient(server, given(time.Hour, Everything))
 	if _, err := c.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("new")}); err != nil {
 		t.Error(err)
 	}
@@ -177,6 +177,18 @@ func TestSessionsOfAdministratorsMayDoAll(t *testing.T) {
 	}
 	if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("new"), Key: aws.String("x"), Body: strings.NewReader("y")}); err != nil {
 		t.Error(err)
+	}
+}
+
+// Who may write all objects may not open a bucket to everybody.
+func TestGrantsForAllBucketsAreForObjects(t *testing.T) {
+	server, _ := startWithPrivate(t)
+	c := awsClient(server, given(time.Hour, Grant{Bucket: AnyBucket, Write: true}))
+	if _, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("private"), Key: aws.String("x"), Body: strings.NewReader("y")}); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("new")}); code(err) != "AccessDenied" {
+		t.Errorf("made a bucket: %v", err)
 	}
 }
 

@@ -40,6 +40,8 @@ type Config struct {
 	OIDC OIDC `mapstructure:",squash"`
 	TLS  TLS  `mapstructure:",squash"`
 
+	Account Account `mapstructure:",squash"`
+
 	NodeListen     string   `mapstructure:"node-listen"`
 	NodeS3Listen   string   `mapstructure:"node-s3-listen"`
 	NodeIdentity   string   `mapstructure:"node-identity"`
@@ -123,6 +125,7 @@ func declare(cmd *cobra.Command) {
 	declareSecretKey(f)
 	declareOIDC(f)
 	declareTLS(f)
+	declareAccount(f)
 	f.String("node-listen", "", "`HOST:PORT` for nodes alone: boot scripts, cloud-init and reports, and nothing else (default: they come to --listen)")
 	f.String("node-s3-listen", "", "`HOST:PORT` at which nodes fetch artifacts by the links they are given, and nothing else (default: they come to --s3-listen)")
 	f.String("node-identity", byAny, "by what a node that reports is known: token (of its boot), address (in HSM), any, both or none")
@@ -238,6 +241,7 @@ func refuseUnknown(v *viper.Viper, cmd *cobra.Command, file string) error {
 func (c *Config) check() error {
 	paths := c.TLS.paths()
 	paths["data"], paths["ansible-config-dir"], paths["secret-key"] = &c.Data, &c.AnsibleDir, &c.SecretKey.File
+	paths["services-client-secret-file"] = &c.Account.SecretFile
 	for flag, path := range paths {
 		var err error
 		if *path, err = absolute(*path); err != nil {
@@ -249,7 +253,7 @@ func (c *Config) check() error {
 			return err
 		}
 	}
-	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkDoors, c.Kafka.check,
+	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkAccount, c.checkDoors, c.Kafka.check,
 		func() error { return c.Kubernetes.check(c) }, func() error { return c.Cage.check(c) }, c.checkValues} {
 		if err := check(); err != nil {
 			return err

@@ -111,7 +111,7 @@ func (s *Server) checkExternals(ctx context.Context) {
 			continue
 		}
 		looks.Go(func() {
-			what, err := e.trouble(ctx, httpapi.NewClient(e.name, *e.url, s.outward()))
+			what, err := e.trouble(ctx, httpapi.NewClient(e.name, *e.url, s.outward(*e.url)))
 			if what != "" && ctx.Err() == nil {
 				slog.Error(what, "flag", e.flag, "url", *e.url, "expected", e.examples, "error", err)
 			}

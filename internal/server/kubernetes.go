@@ -213,7 +213,7 @@ func (s *Server) startKubernetes(trusted string, source func(context.Context, st
 		return nil, err
 	}
 	c.ExecutorConfig = aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Shelf: kept, Token: s.sessionToken, Repository: source, Now: s.now,
-		Settings: aee.Settings{Files: s.config.files(), ARA: s.config.ARA, Gateway: gateway, VCS: names, HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort}}
+		Settings: aee.Settings{Files: s.config.files(), ARA: s.config.ARA, Gateway: gateway, VCS: names, HSM: s.config.forJobs(s.config.HSM), IMS: s.config.forJobs(s.config.IMS), SSHPort: s.config.SSHPort}}
 	e, err := aee.NewKubernetesExecutor(c)
 	if err != nil {
 		return nil, err

@@ -105,6 +105,9 @@ func (s *Server) startPlatform(ctx context.Context) error {
 	}
 	s.mux.Handle(vcs.Prefix, p.repositories.Handler())
 	s.answerBasePaths()
+	if err := s.passToExternals(); err != nil {
+		return err
+	}
 	if c.TAPMS == "" {
 		tapms.Register(s.api(tapmsPrefix, "TAPMS"), tapms.NewService(s.db, s.now))
 	}

@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/hsm"
@@ -54,6 +56,31 @@ func TestHealthTellsThatSessionsAreHeld(t *testing.T) {
 			t.Errorf("held %t: %v, %v", held, health, err)
 		}
 		s.Stop()
+	}
+}
+
+// A database that takes nothing any more, as on a full disk: balancers are told as
+// soon as a write was refused, and when it is over.
+func TestServerThatCanWriteNothingIsNotReady(t *testing.T) {
+	s, ask := startWithTokens(t, testConfig(t))
+	admin, err := auth.Find(os.Getenv, s.URL())
+	must(t, err)
+	var full atomic.Bool
+	s.db.Guard(func(context.Context) error {
+		if full.Load() {
+			return fault.New(fault.Unavailable, "database or disk is full")
+		}
+		return nil
+	})
+	for _, trouble := range []bool{false, true, false} {
+		full.Store(trouble)
+		status, text := ask(admin, "PATCH", bosPrefix+"/v2/options", `{"logging_level":"INFO"}`)
+		if trouble && status != http.StatusServiceUnavailable {
+			t.Errorf("full: a write is answered %d %s", status, text)
+		}
+		if status, text = ask("", "GET", "/readyz", ""); trouble != (status == http.StatusServiceUnavailable) {
+			t.Errorf("full %t: readyz answers %d %s", trouble, status, text)
+		}
 	}
 }
 

@@ -129,6 +129,7 @@ func TestWithoutTokensWritesAreRecordedOfAnybody(t *testing.T) {
 	t.Cleanup(s.Stop)
 	req, _ := http.NewRequestWithContext(t.Context(), "PATCH", s.localURL()+"/apis/bos/v2/options", strings.NewReader(`{}`))
 	resp, err := http.DefaultClient.Do(req)
+	req.Header.Set("Content-Type", "application/json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,8 +128,8 @@ func TestWithoutTokensWritesAreRecordedOfAnybody(t *testing.T) {
 	}
 	t.Cleanup(s.Stop)
 	req, _ := http.NewRequestWithContext(t.Context(), "PATCH", s.localURL()+"/apis/bos/v2/options", strings.NewReader(`{}`))
-	resp, err := http.DefaultClient.Do(req)
 	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,6 +63,9 @@ type Config struct {
 	S3AccessKey string `mapstructure:"s3-access-key"`
 	S3SecretKey string `mapstructure:"s3-secret-key"`
 
+	S3TokenTime       time.Duration `mapstructure:"s3-token-time"`
+	S3OperatorBuckets []string      `mapstructure:"s3-operator-buckets"`
+
 	Kafka Kafka `mapstructure:",squash"`
 
 	Executor   string     `mapstructure:"executor"`
@@ -136,6 +139,8 @@ func declare(cmd *cobra.Command) {
 	f.String("s3-endpoint", "", "`URL` of an external S3 to use instead of the embedded one")
 	f.String("s3-access-key", "", "access key of the S3 service (embedded: generated)")
 	f.String("s3-secret-key", "", "secret key of the S3 service (embedded: generated)")
+	f.Duration("s3-token-time", tokenTime, "time for which credentials of the object store count that are given out (PUT /apis/sts/token)")
+	f.StringSlice("s3-operator-buckets", imageBuckets, "buckets of the object store whose objects operators may read and write; '*': of all")
 	declareKafka(f)
 	declareKubernetes(f)
 	f.Int("ssh-port", 22, "`PORT` at which nodes accept SSH (with --simulate: the fleet's)")
@@ -292,6 +297,8 @@ func (c *Config) checkValues() error {
 		return fault.New(fault.Invalid, "max-sessions: expected at least 1, got %d", c.MaxSessions)
 	case c.SSHPort < 1 || c.SSHPort > 65535:
 		return fault.New(fault.Invalid, "ssh-port: expected 1 to 65535, got %d", c.SSHPort)
+	case c.S3TokenTime != 0 && (c.S3TokenTime < time.Minute || c.S3TokenTime > longestToken):
+		return fault.New(fault.Invalid, "s3-token-time: expected 1m to %s, got %s", longestToken, c.S3TokenTime)
 	case c.S3Endpoint != "" && (c.S3AccessKey == "" || c.S3SecretKey == ""):
 		return fault.New(fault.Invalid, "s3-endpoint: s3-access-key and s3-secret-key are needed with it")
 	}

@@ -231,7 +231,7 @@ func (s *Server) kubernetesAgents(dir string) (*boa.Executor, error) {
 		return nil, err
 	}
 	return boa.NewKubernetesExecutor(boa.KubernetesConfig{Dir: dir, Settings: s.agentSettings(s.podsGateway(), s.nodeS3()), Cluster: cluster, Site: site,
-		Token: s.agentToken, StartTimeout: k.StartTimeout, CAConfigMap: k.CAConfigMap})
+		Token: s.agentToken, Credentials: s.agentCredentials, StartTimeout: k.StartTimeout, CAConfigMap: k.CAConfigMap})
 }
 
 // jobsPath is where pods report what their steps recorded.
@@ -266,7 +266,7 @@ func (s *Server) kubernetesImages(dir string) (*imagejob.Runner, error) {
 	}
 	site.Image = k.ImageJobs
 	runner, jobs, err := imagejob.NewKubernetesRunner(imagejob.KubernetesConfig{Dir: dir, Cluster: cluster, Site: site, StartTimeout: k.StartTimeout,
-		ReportURL: s.podsGateway() + jobsPath, Settings: imagejob.Settings{Endpoint: s.nodeS3(), Credentials: s.platform.s3Credentials}})
+		ReportURL: s.podsGateway() + jobsPath, Settings: imagejob.Settings{Endpoint: s.nodeS3()}, Credentials: s.imageJobCredentials})
 	if err != nil {
 		return nil, err
 	}

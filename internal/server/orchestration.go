@@ -160,7 +160,7 @@ func (s *Server) agentsExecutor() (*boa.Executor, error) {
 	}
 	settings := s.agentSettings(s.localURL(), s.platform.s3Local)
 	settings.CABundle = s.config.TLS.Bundle
-	return boa.NewExecutor(boa.Config{Dir: dir, Program: s.opts.Agent, Settings: settings, Token: s.agentToken, Succession: s.succession()})
+	return boa.NewExecutor(boa.Config{Dir: dir, Program: s.opts.Agent, Settings: settings, Token: s.agentToken, Credentials: s.agentCredentials, Succession: s.succession()})
 }
 
 func (s *Server) agentToken(o v1.Order) string { return s.jobToken(auth.Agent, o.Session) }
@@ -171,5 +171,5 @@ func (s *Server) agentSettings(gateway, store string) boa.Settings {
 	at := func(prefix, external string) string { return cmp.Or(external, gateway+prefix) }
 	return boa.Settings{Gateway: gateway, BOS: at(bosPrefix, ""), CFS: at(cfsPrefix+"/v2", ""), CAPMC: at(capmcPrefix+"/v1", ""),
 		HSM: at(hsmPrefix, s.config.forJobs(s.config.HSM)), BSS: at(bssPrefix, s.config.forJobs(s.config.BSS)),
-		S3: store, Credentials: s.platform.s3Credentials, Orphan: s.config.JobOrphan}
+		S3: store, Orphan: s.config.JobOrphan}
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/hsm"
-	"github.com/drover-hpc/drover/internal/s3"
 	"github.com/drover-hpc/drover/internal/sim"
 	"github.com/drover-hpc/drover/internal/store/storetest"
 )
@@ -257,40 +256,5 @@ func TestConsole(t *testing.T) {
 	defer resp.Body.Close()
 	if text, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusNotFound || !strings.Contains(string(text), "discover it first") {
 		t.Errorf("a node that nobody knows: %s %s", resp.Status, text)
-	}
-}
-
-// The token service's keys open the object store at the address that it names.
-func TestTokenServiceGivesKeysOfTheObjectStore(t *testing.T) {
-	s, err := Start(t.Context(), testConfig(t), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Stop()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.URL()+"/apis/sts/token", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var token struct {
-		Credentials struct{ AccessKeyID, SecretAccessKey, EndpointURL, Expiration string }
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&token); err != nil || resp.StatusCode != http.StatusCreated {
-		t.Fatalf("%s, %v", resp.Status, err)
-	}
-	given := token.Credentials
-	objects, err := s3.NewClient(given.EndpointURL, s3.Credentials{AccessKey: given.AccessKeyID, SecretKey: given.SecretAccessKey})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := objects.Put(t.Context(), "s3://ims/x", strings.NewReader("y"), 1, ""); err != nil {
-		t.Error(err)
-	}
-	if _, err := time.Parse(time.RFC3339, given.Expiration); err != nil {
-		t.Error(err)
 	}
 }

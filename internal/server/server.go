@@ -202,7 +202,7 @@ func (s *Server) api(prefix, title string) huma.API {
 // memory, or the one at the external URL.
 func (s *Server) client(service, prefix, external string) *httpapi.Client {
 	if external != "" {
-		return httpapi.NewClient(service, external, s.leading(s.outward()))
+		return httpapi.NewClient(service, external, s.leading(s.outward(external)))
 	}
 	c := httpapi.NewClient(service, "http://drover"+prefix, httpapi.Local(s.mux))
 	c.HTTP.Timeout = 0 // in memory nothing gets lost; bulk calls take their time
@@ -270,6 +270,9 @@ func (s *Server) closeListener() {
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	err := s.db.Ping(r.Context())
+	if err == nil {
+		err = s.audit.Ready(r.Context())
+	}
 	if err == nil {
 		err = s.platform.objects.Ready(r.Context())
 	}

@@ -67,6 +67,7 @@ type cluster struct {
 	s3      string
 	flags   []string   // of the server, besides those that all have
 	binary  string     // of the server
+	wrapped []string   // the command that runs it, and its arguments; empty: none
 	fleet   *sim.Fleet // nil: the server simulates one itself
 	nodes   []string
 	tokenAt string   // the file with the administrator's token; empty: in the server's data directory
@@ -200,8 +201,8 @@ func (c *cluster) start() {
 		return
 	}
 	data := filepath.Join(c.dir, "data")
-	c.server = exec.Command(c.binary, append([]string{"serve", "--listen", c.listen, "--s3-listen", c.s3, "--data", data,
-		"--poll-power", "2s"}, c.flags...)...)
+	command := slices.Concat(c.wrapped, []string{c.binary, "serve", "--listen", c.listen, "--s3-listen", c.s3, "--data", data, "--poll-power", "2s"}, c.flags)
+	c.server = exec.Command(command[0], command[1:]...)
 	c.server.Stdout, c.server.Stderr, c.server.Env = c.log, c.log, c.serverEnv()
 	if asJSON[c.t.Name()] {
 		c.server.Env = append(c.server.Env, "DROVER_LOCAL_JSON=1")

@@ -132,18 +132,18 @@ func (k *keeper) hand(names ...string) error {
 	return errors.Join(errs...)
 }
 
-// giveMirrors has the mirrors belong to whom the clone runs as: git trusts no
-// other's.
+// giveMirrors has the folder of mirrors be there, and belong to whom the clone
+// runs as: git trusts no other's.
 func (s *Settings) giveMirrors() error {
+	if err := os.MkdirAll(s.CacheDir, 0o700); err != nil {
+		return err
+	}
 	user := os.Geteuid()
 	if user != 0 {
-		return nil
+		return nil // they are this user's already
 	}
 	if s.Cage != nil {
 		user = s.Cage.User
-	}
-	if err := os.MkdirAll(s.CacheDir, 0o700); err != nil {
-		return err
 	}
 	if info, err := os.Stat(s.CacheDir); err != nil || int(info.Sys().(*syscall.Stat_t).Uid) == user {
 		return err

@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/fault"
@@ -32,10 +33,14 @@ type kept struct {
 	Hash []byte `json:"hash"` // SHA-256 of the token's text, which has more than 120 random bits
 }
 
-// Tokens are those of the site.
+// Tokens are those of the site. One server writes them at a time.
 type Tokens struct {
 	table *store.Table[kept]
 	now   func() time.Time
+
+	mu      sync.RWMutex
+	good    map[[sha256.Size]byte]verified // tokens that were shown
+	changes int                            // of the table
 }
 
 // NewTokens returns the tokens that db keeps.
@@ -75,6 +80,10 @@ func (t *Tokens) List(ctx context.Context) ([]Token, error) {
 // Revoke ends a token at once.
 func (t *Tokens) Revoke(ctx context.Context, id string) error {
 	gone, err := t.table.Delete(ctx, id)
+	t.mu.Lock()
+	t.good = nil
+	t.changes++
+	t.mu.Unlock()
 	if err == nil && len(gone) == 0 {
 		err = fault.New(fault.NotFound, "token %q: there is none; `drover auth tokens list` names them", id)
 	}
@@ -87,16 +96,46 @@ func (t *Tokens) Identify(ctx context.Context, token string) (*Identity, error) 
 	if !is {
 		return nil, nil
 	}
+	hash := sha256.Sum256([]byte(token))
+	t.mu.RLock()
+	v, good := t.good[hash]
+	changes := t.changes
+	t.mu.RUnlock()
+	if !good {
+		var err error
+		if v, err = t.look(ctx, rest, hash); err != nil {
+			return nil, err
+		}
+		t.remember(hash, v, changes)
+	}
+	if !t.now().Before(v.expires) {
+		return nil, refused("it expired at " + v.expires.Format(time.RFC3339))
+	}
+	return v.who, nil
+}
+
+// look is what the table says of the token.
+func (t *Tokens) look(ctx context.Context, rest string, hash [sha256.Size]byte) (verified, error) {
 	id, _, _ := strings.Cut(rest, "-")
 	k, err := t.table.Get(ctx, id)
-	hash := sha256.Sum256([]byte(token))
 	switch {
 	case fault.Is(err, fault.NotFound), err == nil && subtle.ConstantTimeCompare(hash[:], k.Hash) != 1:
-		return nil, refused("it is not known here, or was revoked")
+		return verified{}, refused("it is not known here, or was revoked")
 	case err != nil:
-		return nil, err
-	case !t.now().Before(k.Expires):
-		return nil, refused("it expired at " + k.Expires.Format(time.RFC3339))
+		return verified{}, err
 	}
-	return &Identity{Name: k.Name, Role: k.Role, Tenant: k.Tenant, Subject: k.ID}, nil
+	return verified{&Identity{Name: k.Name, Role: k.Role, Tenant: k.Tenant, Subject: k.ID}, k.Expires}, nil
+}
+
+// remember keeps what was looked up, if no token was revoked meanwhile.
+func (t *Tokens) remember(hash [sha256.Size]byte, v verified, changes int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.changes != changes {
+		return
+	}
+	if t.good == nil || len(t.good) >= maxVerified {
+		t.good = map[[sha256.Size]byte]verified{}
+	}
+	t.good[hash] = v
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/job/kubernetes"
 	"github.com/drover-hpc/drover/internal/job/local"
+	"github.com/drover-hpc/drover/internal/s3"
 )
 
 // jobs is what runs agents: processes of this machine, or Jobs of Kubernetes.
@@ -31,9 +32,10 @@ type Executor struct {
 	jobs
 	dir   string
 	start func(context.Context, job.Spec, map[string]any) error
-	// settings go with each agent, with its token.
-	settings Settings
-	token    func(v1.Order) string // may be nil
+	// settings go with each agent, with its token and its credentials.
+	settings    Settings
+	token       func(v1.Order) string         // may be nil
+	credentials func(v1.Order) s3.Credentials // likewise
 }
 
 var _ v1.Executor = (*Executor)(nil)
@@ -47,6 +49,9 @@ type Config struct {
 	Settings Settings
 	// Token gives what an agent shows at the gateway; nil: nothing.
 	Token func(v1.Order) string
+	// Credentials gives an agent what it reads the object store with; nil: what the
+	// settings have.
+	Credentials func(v1.Order) s3.Credentials
 	// Succession is for local.Executor.
 	Succession local.Succession
 }
@@ -67,17 +72,18 @@ func NewExecutor(c Config) (*Executor, error) {
 	}
 	jobs.Succeed(c.Succession)
 	start := func(_ context.Context, spec job.Spec, files map[string]any) error { return jobs.Start(spec, files) }
-	return &Executor{jobs, c.Dir, start, c.Settings, c.Token}, nil
+	return &Executor{jobs, c.Dir, start, c.Settings, c.Token, c.Credentials}, nil
 }
 
 // KubernetesConfig says how agents run as Jobs of Kubernetes.
 type KubernetesConfig struct {
 	Dir      string
 	Settings Settings
-	// Token is as in Config.
-	Token   func(v1.Order) string
-	Cluster kubernetes.Cluster
-	Site    kubernetes.Site
+	// Token and Credentials are as in Config.
+	Token       func(v1.Order) string
+	Credentials func(v1.Order) s3.Credentials
+	Cluster     kubernetes.Cluster
+	Site        kubernetes.Site
 	// StartTimeout is how long a pod may fail to start; 0: 5 minutes.
 	StartTimeout time.Duration
 	// CAConfigMap has the site's certificates as certificate_authority.crt; it need
@@ -90,8 +96,6 @@ const (
 	app = "cray-bos-boa"
 	// podDir is where a pod has the agent's directory.
 	podDir = "/job"
-	// podCA is where it has the site's certificates.
-	podCA = "/etc/cray/ca"
 	// keepJobs is how long Jobs stay after their end, and keepAgents how many agents
 	// that ended keep their records here.
 	keepJobs   = 24 * time.Hour
@@ -109,7 +113,7 @@ func NewKubernetesExecutor(c KubernetesConfig) (*Executor, error) {
 	start := func(ctx context.Context, spec job.Spec, files map[string]any) error {
 		return jobs.Start(ctx, c.work(spec, files))
 	}
-	return &Executor{jobs, c.Dir, start, c.Settings, c.Token}, nil
+	return &Executor{jobs, c.Dir, start, c.Settings, c.Token, c.Credentials}, nil
 }
 
 // work is the agent as Kubernetes runs it, with what this server's environment
@@ -122,13 +126,8 @@ func (c *KubernetesConfig) work(spec job.Spec, files map[string]any) kubernetes.
 		}
 	}
 	w := kubernetes.Work{Spec: spec, Files: files, Dir: podDir, TTL: keepJobs}
-	if c.CAConfigMap != "" { // beside the system's, which Go finds in a directory as well
-		agent.Env = append(agent.Env, corev1.EnvVar{Name: "SSL_CERT_FILE", Value: podCA + "/certificate_authority.crt"})
-		agent.Mounts = []corev1.VolumeMount{{Name: "ca-pubkey", MountPath: podCA, ReadOnly: true}}
-		w.Volumes = []corev1.Volume{{Name: "ca-pubkey", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
-			LocalObjectReference: corev1.LocalObjectReference{Name: c.CAConfigMap}, Optional: new(true)}}}}
-	}
 	w.Together = []kubernetes.Container{agent}
+	w.Trust(c.CAConfigMap)
 	return w
 }
 
@@ -138,6 +137,9 @@ func (e *Executor) Start(ctx context.Context, o v1.Order) error {
 	settings := e.settings
 	if e.token != nil {
 		settings.Token = e.token(o)
+	}
+	if e.credentials != nil {
+		settings.Credentials = e.credentials(o)
 	}
 	return e.start(ctx, job.Spec{ID: o.ID, Free: true}, map[string]any{orderFile: o, settingsFile: settings})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/drover-hpc/drover/internal/bss"
 	"github.com/drover-hpc/drover/internal/certs"
 	"github.com/drover-hpc/drover/internal/hsm"
+	"github.com/drover-hpc/drover/internal/ims"
 	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/job/kubernetes"
 	"github.com/drover-hpc/drover/internal/job/pod"
@@ -39,6 +40,15 @@ type Settings struct {
 	Orphan time.Duration `json:"orphan,omitempty"`
 
 	over http.RoundTripper // makes the calls; nil: the usual one
+}
+
+// Grants are what an agent does with the object store: it reads what nodes boot.
+func Grants(o v1.Order) []s3.Grant {
+	var paths []string
+	for i := range o.Template.BootSets {
+		paths = append(paths, o.Template.BootSets[i].Path)
+	}
+	return s3.Reading([]string{ims.ImagesBucket}, paths...)
 }
 
 // stepOperate is the one step of an agent's job.

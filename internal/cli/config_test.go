@@ -157,16 +157,16 @@ func TestTokenFileForTheServerOfThisMachine(t *testing.T) {
 	b := newBench(t)
 	b.env["DROVER_SERVER"] = ""
 	b.env["CRAY_CREDENTIALS"] = filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(b.env["CRAY_CREDENTIALS"], []byte("drover-api-x\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for host, want := range map[string]string{
-		"127.0.0.1:8080": "username=drover\npassword=drover-api-x\n", "localhost:8080": "username=drover\npassword=drover-api-x\n",
-		"127.0.0.1:8081": "", "localhost.example.org:8080": "",
-	} {
-		b.stdin = "protocol=http\nhost=" + host + "\n\n"
-		if code, out, stderr := b.run("drover", "auth", "git-credential", "get"); code != 0 || out != want {
-			t.Errorf("%s: exit %d %q %s", host, code, out, stderr)
+	for _, token := range []string{"drover-api-x", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.c2ln"} { // the second a provider's
+		if err := os.WriteFile(b.env["CRAY_CREDENTIALS"], []byte(token+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		shown := "username=drover\npassword=" + token + "\n"
+		for host, want := range map[string]string{"127.0.0.1:8080": shown, "localhost:8080": shown, "127.0.0.1:8081": "", "localhost.example.org:8080": ""} {
+			b.stdin = "protocol=http\nhost=" + host + "\n\n"
+			if code, out, stderr := b.run("drover", "auth", "git-credential", "get"); code != 0 || out != want {
+				t.Errorf("%s: exit %d %q %s", host, code, out, stderr)
+			}
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/s3"
 )
@@ -218,14 +219,35 @@ func objectStore(t *testing.T) (address string, creds s3.Credentials, client *s3
 	return objects.Endpoint(), creds, client
 }
 
+// giveSession answers as the token service of a server does, with credentials
+// that end.
+func giveSession(w io.Writer, address string, creds s3.Credentials, lasts time.Duration, grants ...s3.Grant) {
+	c, ends := s3.NewSessions(creds, time.Now).Give(lasts, grants...)
+	fmt.Fprintf(w, `{"Credentials": {"AccessKeyId": %q, "SecretAccessKey": %q, "SessionToken": %q, "EndpointURL": %q, "Expiration": %q}}`,
+		c.AccessKey, c.SecretKey, c.SessionToken, address, ends.Format(time.RFC3339))
+}
+
+// A command that takes longer than its credentials asks for others.
+func TestCredentialsThatEndAreAskedForAgain(t *testing.T) {
+	address, creds, _ := objectStore(t)
+	b := newBench(t)
+	asked := 0
+	b.answer = func(w http.ResponseWriter, r *http.Request, _ string) {
+		asked++
+		giveSession(w, address, creds, time.Duration(asked-1)*time.Hour, s3.Grant{Bucket: "boot-images", Write: true})
+	}
+	if code, _, stderr := b.run(typed("cray artifacts create boot-images a/b " + b.file("f", "content"))...); code != 0 || asked != 2 {
+		t.Errorf("exit %d, asked %d times, %s", code, asked, stderr)
+	}
+}
+
 func TestArtifactsAndImages(t *testing.T) {
 	address, creds, client := objectStore(t)
 	b := newBench(t)
 	b.answer = func(w http.ResponseWriter, r *http.Request, _ string) {
 		switch r.Method + " " + r.URL.Path {
 		case "PUT /apis/sts/token":
-			fmt.Fprintf(w, `{"Credentials": {"AccessKeyId": %q, "SecretAccessKey": %q, "SessionToken": "", "EndpointURL": %q}}`,
-				creds.AccessKey, creds.SecretKey, address)
+			giveSession(w, address, creds, time.Hour, s3.Everything)
 		case "POST /apis/ims/v3/images":
 			io.WriteString(w, `{"id": "1234"}`)
 		}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -18,26 +19,21 @@ import (
 	"github.com/drover-hpc/drover/internal/cli/derive"
 )
 
-// store is the object store, with credentials that the gateway gives out at
-// each call.
+// store is the object store, with credentials that the gateway gives out at each
+// call, and again when they end before it does.
 func (s *session) store(ctx context.Context) (*minio.Client, error) {
-	text, err := s.gateway.do(ctx, "/apis/sts", &derive.Request{Method: http.MethodPut, Path: "/token"})
+	given := &givenKeys{ask: func() (storeKeys, error) { return s.storeKeys(ctx) }}
+	first, err := given.ask()
 	if err != nil {
 		return nil, err
 	}
-	var answer struct {
-		Credentials struct{ AccessKeyID, SecretAccessKey, SessionToken, EndpointURL string }
-	}
-	if err := json.Unmarshal(text, &answer); err != nil {
-		return nil, failed("decode the credentials of the object store: %v", err)
-	}
-	c := answer.Credentials
-	endpoint, err := url.Parse(c.EndpointURL)
+	given.first = &first
+	endpoint, err := url.Parse(first.EndpointURL)
 	if err != nil || endpoint.Host == "" {
-		return nil, failed("the object store's address %q is no URL", c.EndpointURL)
+		return nil, failed("the object store's address %q is no URL", first.EndpointURL)
 	}
 	client, err := minio.New(endpoint.Host, &minio.Options{
-		Creds:  credentials.NewStaticV4(c.AccessKeyID, c.SecretAccessKey, c.SessionToken),
+		Creds:  credentials.New(given),
 		Secure: endpoint.Scheme == "https", BucketLookup: minio.BucketLookupPath, Region: "us-east-1",
 		Transport: s.gateway.http.Transport,
 	})
@@ -46,6 +42,59 @@ func (s *session) store(ctx context.Context) (*minio.Client, error) {
 	}
 	return client, nil
 }
+
+// storeKeys are what the gateway gives out.
+type storeKeys struct {
+	AccessKeyID, SecretAccessKey, SessionToken, EndpointURL string
+	// Expiration is when they end; other servers leave it out.
+	Expiration *time.Time
+}
+
+func (s *session) storeKeys(ctx context.Context) (storeKeys, error) {
+	text, err := s.gateway.do(ctx, "/apis/sts", &derive.Request{Method: http.MethodPut, Path: "/token"})
+	if err != nil {
+		return storeKeys{}, err
+	}
+	var answer struct{ Credentials storeKeys }
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return storeKeys{}, failed("decode the credentials of the object store: %v", err)
+	}
+	return answer.Credentials, nil
+}
+
+// givenKeys are credentials that are asked for again when most of their time is over.
+type givenKeys struct {
+	credentials.Expiry
+	first *storeKeys // not used yet
+	ask   func() (storeKeys, error)
+}
+
+// Retrieve implements credentials.Provider.
+func (g *givenKeys) Retrieve() (credentials.Value, error) {
+	keys := g.first
+	if g.first = nil; keys == nil {
+		asked, err := g.ask()
+		if err != nil {
+			return credentials.Value{}, err
+		}
+		keys = &asked
+	}
+	end := endless
+	if keys.Expiration != nil {
+		end = *keys.Expiration
+	}
+	g.SetExpiration(end, credentials.DefaultExpiryWindow)
+	return credentials.Value{AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretAccessKey, SessionToken: keys.SessionToken,
+		Expiration: end, SignerType: credentials.SignatureV4}, nil
+}
+
+// RetrieveWithCredContext implements credentials.Provider.
+func (g *givenKeys) RetrieveWithCredContext(*credentials.CredContext) (credentials.Value, error) {
+	return g.Retrieve()
+}
+
+// endless is the end of credentials that have none.
+var endless = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
 // stored is an object that was uploaded.
 type stored struct{ ETag, MD5 string }

@@ -61,10 +61,10 @@ func foundToken(getenv func(string) string, base string) (*token, error) {
 	return &token{AccessToken: text}, nil
 }
 
-// parse reads the answer of a login, or a token that is text alone, as Drover
-// gives it out.
+// parse reads the answer of a login, or a token that is text alone, as Drover and
+// scripts of identity providers give it out.
 func (t *token) parse(text []byte) error {
-	if plain := strings.TrimSpace(string(text)); strings.HasPrefix(plain, "drover-") {
+	if plain := strings.TrimSpace(string(text)); strings.HasPrefix(plain, "drover-") || strings.HasPrefix(plain, "eyJ") && strings.Count(plain, ".") == 2 {
 		t.AccessToken = plain
 		return nil
 	}

@@ -170,8 +170,14 @@ func (o *operator) bury(ctx context.Context, r *jobRecord) error {
 // ImageFiles are the objects of an image that a job makes.
 var ImageFiles = []string{"manifest.json", "rootfs", "kernel", "initrd", "boot_parameters"}
 
+// The buckets of images and of recipes.
+const (
+	ImagesBucket  = "boot-images"
+	RecipesBucket = "ims"
+)
+
 // ImagePath is where an image's file is.
-func ImagePath(id, file string) string { return "s3://boot-images/" + id + "/" + file }
+func ImagePath(id, file string) string { return "s3://" + ImagesBucket + "/" + id + "/" + file }
 
 func (o *operator) removeUploads(ctx context.Context, r *jobRecord) error {
 	for _, file := range ImageFiles {

@@ -20,8 +20,11 @@ import (
 	"github.com/drover-hpc/drover/internal/fault"
 )
 
-// Credentials give access to an S3 service.
-type Credentials struct{ AccessKey, SecretKey string }
+// Credentials give access to an S3 service. Those that end have a session token.
+type Credentials struct {
+	AccessKey, SecretKey string
+	SessionToken         string `json:",omitempty"`
+}
 
 // Client reads and writes objects, named by s3:// URLs. A missing object or
 // bucket is a fault.NotFound, a service that does not answer a
@@ -59,7 +62,7 @@ func NewClientOver(endpoint string, c Credentials, wrap func(*http.Transport) ht
 	}
 	api, err := minio.New(u.Host, &minio.Options{
 		Transport:    wrap(transport),
-		Creds:        credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""),
+		Creds:        credentials.NewStaticV4(c.AccessKey, c.SecretKey, c.SessionToken),
 		Secure:       u.Scheme == "https",
 		Region:       "us-east-1", // asking for it would cost a request for each presigned URL
 		BucketLookup: minio.BucketLookupPath,
@@ -68,7 +71,7 @@ func NewClientOver(endpoint string, c Credentials, wrap func(*http.Transport) ht
 	if err != nil {
 		return nil, fmt.Errorf("S3 client: %w", err)
 	}
-	return &Client{api: api, presigner: presigner{access: c.AccessKey, keys: keyring{secret: c.SecretKey}, now: time.Now}}, nil
+	return &Client{api: api, presigner: presigner{access: c.AccessKey, token: c.SessionToken, keys: keyring{secret: c.SecretKey}, now: time.Now}}, nil
 }
 
 // EnsureBuckets creates the buckets that do not exist.

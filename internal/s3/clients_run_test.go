@@ -140,7 +140,7 @@ func (b bench) minio() map[string]string {
 	r[rowLook] = yes(there, said(err))
 	_, err = c.CopyObject(ctx, minio.CopyDestOptions{Bucket: b.bucket, Object: "copy"}, minio.CopySrcOptions{Bucket: b.bucket, Object: oddKey})
 	r[rowCopy] = all(said(err), b.has("copy", "text"))
-	_, err = open(Credentials{keys.AccessKey, "guess"}, credentials.NewStaticV4).StatObject(ctx, b.bucket, "copy", minio.StatObjectOptions{})
+	_, err = open(Credentials{AccessKey: keys.AccessKey, SecretKey: "guess"}, credentials.NewStaticV4).StatObject(ctx, b.bucket, "copy", minio.StatObjectOptions{})
 	r[rowWrong] = yes(minio.ToErrorResponse(err).StatusCode == http.StatusForbidden, said(err))
 	one := c.RemoveObject(ctx, b.bucket, "copy", minio.RemoveObjectOptions{})
 	rest := c.ListObjects(ctx, b.bucket, minio.ListObjectsOptions{Recursive: true})

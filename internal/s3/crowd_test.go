@@ -13,12 +13,12 @@ import (
 // quarters of them is told when to come back, and gets through later.
 func TestFetchesBeyondTheBoundAreToldToComeBack(t *testing.T) {
 	ctx := t.Context()
-	server, err := StartServer(ctx, ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0", Credentials: Credentials{"key", "secret-of-the-test"}, Connections: 8})
+	server, err := StartServer(ctx, ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0", Credentials: Credentials{AccessKey: "key", SecretKey: "secret-of-the-test"}, Connections: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer server.Stop()
-	client, err := NewClient(server.Endpoint(), Credentials{"key", "secret-of-the-test"})
+	client, err := NewClient(server.Endpoint(), Credentials{AccessKey: "key", SecretKey: "secret-of-the-test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func TestBucketsAreCreatedWhateverTheirRegionIs(t *testing.T) {
 		if status, body := send(t, sdk(t, create(bucket, evil), keys, region, located, time.Now())); status != 400 {
 			t.Errorf("region %q, another body than signed: %d %s, want 400", region, status, body)
 		}
-		if status, _ := send(t, sdk(t, create(bucket, located), Credentials{keys.AccessKey, "guess"}, region, located, time.Now())); status != 403 {
+		if status, _ := send(t, sdk(t, create(bucket, located), Credentials{AccessKey: keys.AccessKey, SecretKey: "guess"}, region, located, time.Now())); status != 403 {
 			t.Errorf("region %q, another secret: %d, want 403", region, status)
 		}
 		if status, _ := do(t, server, "HEAD", "/"+bucket, "", ""); status != 404 {

@@ -16,6 +16,7 @@ import (
 // presignWindows, so that within one the same node gets the same link.
 type presigner struct {
 	access string
+	token  string // of a session
 	keys   keyring
 	now    func() time.Time
 
@@ -84,7 +85,11 @@ func (c *Client) form(ctx context.Context, of linkOf, at time.Time) (*linkForm, 
 	}
 	date, scope := at.Format(amzDate), at.Format("20060102")+"/"+region+"/s3/aws4_request"
 	query := linkStart + "X-Amz-Credential=" + escapeValue(c.presigner.access+"/"+scope) + "&X-Amz-Date=" + date +
-		"&X-Amz-Expires=" + strconv.FormatInt(int64(of.ttl/time.Second), 10) + "&X-Amz-SignedHeaders=host&" + NodeParameter + "="
+		"&X-Amz-Expires=" + strconv.FormatInt(int64(of.ttl/time.Second), 10)
+	if c.presigner.token != "" {
+		query += "&" + securityToken + "=" + escapeValue(c.presigner.token)
+	}
+	query += "&X-Amz-SignedHeaders=host&" + NodeParameter + "="
 	return &linkForm{at: at, address: example.Scheme + "://" + example.Host + example.EscapedPath() + "?", query: query,
 		before: "GET\n" + s3utils.EncodePath(example.Path) + "\n", behind: "\nhost:" + example.Host + "\n\nhost\n" + unsigned,
 		date: []byte(date), scope: []byte(scope), desk: c.presigner.keys.of([]byte(date[:8]), []byte(region))}, nil

@@ -25,7 +25,7 @@ func TestServerAndClient(t *testing.T) {
 	}
 	defer db.Close()
 	j := journal.New(db, time.Now)
-	creds := Credentials{"key", "secret-of-the-test"}
+	creds := Credentials{AccessKey: "key", SecretKey: "secret-of-the-test"}
 	server, err := StartServer(ctx, ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0", Credentials: creds, Journal: j})
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +128,7 @@ func TestServerAndClient(t *testing.T) {
 	})
 
 	t.Run("wrong credentials are refused", func(t *testing.T) {
-		stranger, err := NewClient(server.Endpoint(), Credentials{"key", "guess"})
+		stranger, err := NewClient(server.Endpoint(), Credentials{AccessKey: "key", SecretKey: "guess"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -47,6 +47,8 @@ type ServerConfig struct {
 	// Connections is how many there may be; beyond three quarters of them clients
 	// are told to come back. 0 is admission.PerListener.
 	Connections int
+	// Now is the time by which sessions end; nil: time.Now.
+	Now func() time.Time
 }
 
 // Server is an embedded S3 service. One process can run one.
@@ -96,7 +98,7 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 		s.fetches = newFetches(c.Credentials, be.dir, time.Now)
 		options = append(options, s3api.WithMiddleware("/", s.fetches.serve))
 	}
-	options = append(options, s3api.WithMiddleware("/", controllers.WrapMiddleware(signatures{c.Credentials, time.Now}.check, nil, nil)))
+	options = append(options, s3api.WithMiddleware("/", controllers.WrapMiddleware(c.signatures().check, nil, nil)))
 	go func() {
 		defer close(s.done)
 		s.err = embedgw.RunVersityGW(ctx, be, &embedgw.Config{
@@ -120,6 +122,14 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 		cancel()
 		return nil, fmt.Errorf("start S3 on %s: %w", listen, s.err)
 	}
+}
+
+func (c *ServerConfig) signatures() signatures {
+	now := c.Now
+	if now == nil {
+		now = time.Now
+	}
+	return signatures{c.Credentials, NewSessions(c.Credentials, now), now}
 }
 
 // Endpoint is the server's URL.

@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
@@ -32,9 +31,27 @@ var linkParameters = []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date
 // verified here with the secret key, and the request then signed anew in the
 // library's way, which verifies it again. A request that this one does not
 // know is left as it is, for the library to judge: nothing is let in here.
+//
+// Requests of sessions, whose keys the library does not know, are all verified here,
+// and those that the session permits are signed anew.
 type signatures struct {
-	keys Credentials
-	now  func() time.Time
+	keys     Credentials
+	sessions *Sessions
+	now      func() time.Time
+}
+
+// of returns the secret of the access key, and the session if it is of one.
+func (s signatures) of(access, token string) (secret string, in *session, err error) {
+	switch {
+	case access == s.keys.AccessKey && token == "":
+		return s.keys.SecretKey, nil, nil
+	case access == s.keys.AccessKey:
+		return "", nil, s3err.GetAPIError(s3err.ErrInvalidToken)
+	case !strings.HasPrefix(access, temporaryKey):
+		return "", nil, s3err.GetInvalidAccessKeyIdErr(access)
+	}
+	in, secret, err = s.sessions.open(access, token)
+	return secret, in, err
 }
 
 // check verifies a request that the library would refuse for its form.
@@ -61,13 +78,14 @@ func (s signatures) checkHeader(c fiber.Ctx, authorization string) error {
 	if err != nil {
 		return nil
 	}
-	if signed.Access != s.keys.AccessKey {
-		return s3err.GetInvalidAccessKeyIdErr(signed.Access)
+	secret, in, err := s.of(signed.Access, headerOf(c, securityToken))
+	if err != nil {
+		return err
 	}
 	if isChunked(c) {
 		utils.ContextKeyBodyReader.Set(c, bodyOf(c))
 	}
-	if signed.Region == region && !namesLocation(c) {
+	if in == nil && signed.Region == region && !namesLocation(c) {
 		return nil
 	}
 	date := headerOf(c, "X-Amz-Date")
@@ -82,12 +100,15 @@ func (s signatures) checkHeader(c fiber.Ctx, authorization string) error {
 		return err
 	}
 	length, _ := strconv.ParseInt(c.Get(fiber.HeaderContentLength), 10, 64)
-	key := signingKey(s.keys.SecretKey, signed.Date, signed.Region)
+	key := signingKey(secret, signed.Date, signed.Region)
 	var canonical string
 	if err := withPlainPath(c, func() error {
 		canonical, err = utils.CheckValidSignature(c, signed, key, headerOf(c, payloadHash), at, length)
 		return err
 	}); err != nil {
+		return err
+	}
+	if err := in.admit(c); err != nil {
 		return err
 	}
 	if isChunked(c) {
@@ -105,17 +126,21 @@ func (s signatures) checkLink(c fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if signed.Access != s.keys.AccessKey {
-		return s3err.GetInvalidAccessKeyIdErr(strings.Clone(signed.Access))
+	secret, in, err := s.of(strings.Clone(signed.Access), strings.Clone(c.Query(securityToken)))
+	if err != nil {
+		return err
 	}
 	if begins, err := time.Parse(amzDate, signed.Date); err == nil && begins.After(s.now().Add(maxSkew)) {
 		return denied("The link is not valid before " + begins.Format(time.RFC3339) + ".")
 	}
-	if signed.Region == region {
+	if in == nil && signed.Region == region {
 		return nil
 	}
-	key := signingKey(s.keys.SecretKey, signed.Date[:8], signed.Region)
+	key := signingKey(secret, signed.Date[:8], signed.Region)
 	if err := withPlainPath(c, func() error { return utils.CheckPresignedSignature(c, signed, key) }); err != nil {
+		return err
+	}
+	if err := in.admit(c); err != nil {
 		return err
 	}
 	for _, name := range linkParameters {
@@ -200,12 +225,6 @@ func signingKey(secret, day, region string) []byte {
 		key = hmacSHA256(key, part)
 	}
 	return key
-}
-
-func hmacSHA256(key []byte, text string) []byte {
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte(text))
-	return h.Sum(nil)
 }
 
 // escapeKey writes a path or a key as S3 escapes it in a URL: all but letters,

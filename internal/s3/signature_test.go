@@ -26,7 +26,7 @@ import (
 
 const object = "/boot-images/a b/kérnel+1"
 
-var keys = Credentials{"key", "secret-of-the-test"}
+var keys = Credentials{AccessKey: "key", SecretKey: "secret-of-the-test"}
 
 // startServer starts a server with the buckets boot-images and ims, and one
 // object, "a kernel". A process runs one at a time.
@@ -99,7 +99,7 @@ func sdk(t *testing.T, req *http.Request, k Credentials, region, body string, at
 	sum := sha256.Sum256([]byte(body))
 	hash := hex.EncodeToString(sum[:])
 	req.Header.Set("X-Amz-Content-Sha256", hash)
-	err := v4.NewSigner(plainPath).SignHTTP(t.Context(), aws.Credentials{AccessKeyID: k.AccessKey, SecretAccessKey: k.SecretKey}, req, hash, "s3", region, at)
+	err := v4.NewSigner(plainPath).SignHTTP(t.Context(), aws.Credentials{AccessKeyID: k.AccessKey, SecretAccessKey: k.SecretKey, SessionToken: k.SessionToken}, req, hash, "s3", region, at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func sdkLink(t *testing.T, req *http.Request, k Credentials, region string, at t
 	query := req.URL.Query()
 	query.Set("X-Amz-Expires", "3600")
 	req.URL.RawQuery = query.Encode()
-	link, _, err := v4.NewSigner(plainPath).PresignHTTP(t.Context(), aws.Credentials{AccessKeyID: k.AccessKey, SecretAccessKey: k.SecretKey}, req, "UNSIGNED-PAYLOAD", "s3", region, at)
+	link, _, err := v4.NewSigner(plainPath).PresignHTTP(t.Context(), aws.Credentials{AccessKeyID: k.AccessKey, SecretAccessKey: k.SecretKey, SessionToken: k.SessionToken}, req, "UNSIGNED-PAYLOAD", "s3", region, at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,11 +126,20 @@ func sdkLink(t *testing.T, req *http.Request, k Credentials, region string, at t
 }
 
 func v2Header(req *http.Request, k Credentials) *http.Request {
+	if k.SessionToken != "" {
+		req.Header.Set("X-Amz-Security-Token", k.SessionToken)
+	}
 	return signer.SignV2(*req, k.AccessKey, k.SecretKey, false)
 }
 
 func v2Link(req *http.Request, k Credentials, ttl time.Duration) *http.Request {
+	if k.SessionToken != "" {
+		req.Header.Set("X-Amz-Security-Token", k.SessionToken) // signed, and then in the link
+	}
 	link := signer.PreSignV2(*req, k.AccessKey, k.SecretKey, int64(ttl.Seconds()), false)
+	if k.SessionToken != "" {
+		link.URL.RawQuery += "&x-amz-security-token=" + url.QueryEscape(k.SessionToken)
+	}
 	link.Header = http.Header{} // of a link only its URL is sent
 	return link
 }
@@ -143,7 +152,7 @@ func (sha256Hasher) Close() {}
 func streamed(t *testing.T, server *Server, path, body string, k Credentials, region string) *http.Request {
 	req := request(t, server, "PUT", path, "", body)
 	req.ContentLength = int64(len(body))
-	return signer.StreamingSignV4(req, k.AccessKey, k.SecretKey, "", region, int64(len(body)), time.Now().UTC(), sha256Hasher{sha256.New()})
+	return signer.StreamingSignV4(req, k.AccessKey, k.SecretKey, k.SessionToken, region, int64(len(body)), time.Now().UTC(), sha256Hasher{sha256.New()})
 }
 
 func TestClientsSignForAnyRegion(t *testing.T) {
@@ -284,8 +293,8 @@ func TestWrongSignaturesAreRefusedInEveryForm(t *testing.T) {
 					t.Errorf("%s: %d %s, want 403", what, status, body)
 				}
 			}
-			refused("another secret", form(Credentials{keys.AccessKey, "guess"}))
-			refused("another key", form(Credentials{"stranger", keys.SecretKey}))
+			refused("another secret", form(Credentials{AccessKey: keys.AccessKey, SecretKey: "guess"}))
+			refused("another key", form(Credentials{AccessKey: "stranger", SecretKey: keys.SecretKey}))
 			for what, change := range changes {
 				req := form(keys)
 				change(req)

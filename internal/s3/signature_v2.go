@@ -27,7 +27,11 @@ var signedV2 = []string{"acl", "cors", "delete", "lifecycle", "location", "loggi
 var unsignedV2 = []string{"continuation-token", "delimiter", "encoding-type", "fetch-owner", "key-marker", "list-type", "marker",
 	"max-keys", "max-parts", "max-uploads", "part-number-marker", "prefix", "start-after", "upload-id-marker", "version-id-marker", "x-id"}
 
-var linkParametersV2 = []string{"AWSAccessKeyId", "Expires", "Signature"}
+// tokenParameterV2 is where a link has the token of a session. It is signed like the
+// header of this name.
+const tokenParameterV2 = "x-amz-security-token"
+
+var linkParametersV2 = []string{"AWSAccessKeyId", "Expires", "Signature", tokenParameterV2}
 
 // maxSkew is how far the date of a signed request may be from the server's.
 const maxSkew = 15 * time.Minute
@@ -40,11 +44,15 @@ func (s signatures) checkLinkV2(c fiber.Ctx) error {
 	if err != nil {
 		return denied("The link's Expires is not a number of seconds since 1970.")
 	}
-	if err := s.verifyV2(c, strings.Clone(c.Query("AWSAccessKeyId")), strings.Clone(c.Query("Signature")), expires); err != nil {
+	in, err := s.verifyV2(c, strings.Clone(c.Query("AWSAccessKeyId")), strings.Clone(c.Query("Signature")), expires, strings.Clone(c.Query(tokenParameterV2)))
+	if err != nil {
 		return err
 	}
 	if s.now().Unix() > seconds {
 		return denied("The link expired at " + time.Unix(seconds, 0).UTC().Format(time.RFC3339) + ".")
+	}
+	if err := in.admit(c); err != nil {
+		return err
 	}
 	for _, name := range linkParametersV2 {
 		query.Del(name)
@@ -65,11 +73,15 @@ func (s signatures) checkHeaderV2(c fiber.Ctx, authorization string) error {
 	if !ok {
 		return denied("The request has no valid Date or x-amz-date: a signature of version 2 needs one.")
 	}
-	if err := s.verifyV2(c, access, signature, line); err != nil {
+	in, err := s.verifyV2(c, access, signature, line, headerOf(c, securityToken))
+	if err != nil {
 		return err
 	}
 	if now := s.now(); at.Before(now.Add(-maxSkew)) || at.After(now.Add(maxSkew)) {
 		return s3err.GetRequestTimeTooSkewedErr(date, now.UTC().Format(time.RFC3339), int(maxSkew.Milliseconds()))
+	}
+	if err := in.admit(c); err != nil {
+		return err
 	}
 	if c.Get(payloadHash) == "" {
 		c.Request().Header.Set(payloadHash, unsigned)
@@ -88,23 +100,25 @@ func dateV2(date string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// verifyV2 compares the signature; dateLine is what stands in the date's place.
-func (s signatures) verifyV2(c fiber.Ctx, access, signature, dateLine string) error {
-	if access != s.keys.AccessKey {
-		return s3err.GetInvalidAccessKeyIdErr(access)
+// verifyV2 compares the signature; dateLine is what stands in the date's place. It
+// returns the session of the token, if the access key is of one.
+func (s signatures) verifyV2(c fiber.Ctx, access, signature, dateLine, token string) (*session, error) {
+	secret, in, err := s.of(access, token)
+	if err != nil {
+		return nil, err
 	}
 	text := textV2(c, dateLine)
-	h := hmac.New(sha1.New, []byte(s.keys.SecretKey))
+	h := hmac.New(sha1.New, []byte(secret))
 	h.Write([]byte(text))
 	if want := base64.StdEncoding.EncodeToString(h.Sum(nil)); !hmac.Equal([]byte(want), []byte(signature)) {
-		return s3err.GetSignatureDoesNotMatchErr(access, text, signature, "", "", "")
+		return nil, s3err.GetSignatureDoesNotMatchErr(access, text, signature, "", "", "")
 	}
 	for name := range c.Request().URI().QueryArgs().All() {
 		if n := string(name); !slices.Contains(signedV2, n) && !slices.Contains(unsignedV2, n) && !slices.Contains(linkParametersV2, n) {
-			return denied("A signature of version 2 does not cover the parameter " + strconv.Quote(n) + ": sign with version 4.")
+			return nil, denied("A signature of version 2 does not cover the parameter " + strconv.Quote(n) + ": sign with version 4.")
 		}
 	}
-	return nil
+	return in, nil
 }
 
 // textV2 is what version 2 signs.
@@ -121,6 +135,10 @@ func textV2(c fiber.Ctx, dateLine string) string {
 		}
 		amz[lower] = text
 	}
+	query := c.Request().URI().QueryArgs()
+	if query.Has(tokenParameterV2) {
+		amz[tokenParameterV2] = string(query.Peek(tokenParameterV2))
+	}
 	var b strings.Builder
 	b.WriteString(c.Method() + "\n" + c.Get("Content-Md5") + "\n" + c.Get(fiber.HeaderContentType) + "\n" + dateLine + "\n")
 	for _, name := range slices.Sorted(maps.Keys(amz)) {
@@ -128,7 +146,6 @@ func textV2(c fiber.Ctx, dateLine string) string {
 	}
 	b.Write(c.Request().URI().PathOriginal())
 	separator := "?"
-	query := c.Request().URI().QueryArgs()
 	for _, name := range signedV2 {
 		if !query.Has(name) {
 			continue

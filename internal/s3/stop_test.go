@@ -16,11 +16,11 @@ import (
 // has none.
 func TestStopWaitsForRunningRequestsAndForNoConnection(t *testing.T) {
 	ctx := t.Context()
-	server, err := StartServer(ctx, ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0", Credentials: Credentials{"key", "secret-of-the-test"}})
+	server, err := StartServer(ctx, ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0", Credentials: Credentials{AccessKey: "key", SecretKey: "secret-of-the-test"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := NewClient(server.Endpoint(), Credentials{"key", "secret-of-the-test"})
+	client, err := NewClient(server.Endpoint(), Credentials{AccessKey: "key", SecretKey: "secret-of-the-test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,6 +128,7 @@ func TestWithoutTokensWritesAreRecordedOfAnybody(t *testing.T) {
 	}
 	t.Cleanup(s.Stop)
 	req, _ := http.NewRequestWithContext(t.Context(), "PATCH", s.localURL()+"/apis/bos/v2/options", strings.NewReader(`{}`))
+	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)

@@ -32,6 +32,7 @@ type Config struct {
 	PeerURL     string `mapstructure:"peer-url"`
 	Advertise   string `mapstructure:"advertise"`
 	S3Advertise string `mapstructure:"s3-advertise"`
+	S3URL       string `mapstructure:"s3-url"`
 	LogLevel    string `mapstructure:"log-level"`
 	Auth        string `mapstructure:"auth"`
 
@@ -39,6 +40,8 @@ type Config struct {
 
 	OIDC OIDC `mapstructure:",squash"`
 	TLS  TLS  `mapstructure:",squash"`
+
+	Account Account `mapstructure:",squash"`
 
 	NodeListen     string   `mapstructure:"node-listen"`
 	NodeS3Listen   string   `mapstructure:"node-s3-listen"`
@@ -60,6 +63,9 @@ type Config struct {
 	S3Endpoint  string `mapstructure:"s3-endpoint"`
 	S3AccessKey string `mapstructure:"s3-access-key"`
 	S3SecretKey string `mapstructure:"s3-secret-key"`
+
+	S3TokenTime       time.Duration `mapstructure:"s3-token-time"`
+	S3OperatorBuckets []string      `mapstructure:"s3-operator-buckets"`
 
 	Kafka Kafka `mapstructure:",squash"`
 
@@ -116,10 +122,12 @@ func declare(cmd *cobra.Command) {
 	f.String("peer-url", "", "`URL` by which other servers on the same PostgreSQL database reach this one (default: that of --listen)")
 	f.String("advertise", "", "`URL` by which nodes reach this server (default: that of --node-listen, or of --listen)")
 	f.String("s3-advertise", "", "`URL` by which nodes reach the embedded S3 (default: that of --node-s3-listen, or of --s3-listen)")
+	f.String("s3-url", "", "`URL` by which clients and pods reach the embedded S3 (default: that of --s3-listen; without --node-s3-listen, --s3-advertise)")
 	f.String("auth", authToken, "whom to serve: token (requests have to show one), or none (everybody, on loopback alone)")
 	declareSecretKey(f)
 	declareOIDC(f)
 	declareTLS(f)
+	declareAccount(f)
 	f.String("node-listen", "", "`HOST:PORT` for nodes alone: boot scripts, cloud-init and reports, and nothing else (default: they come to --listen)")
 	f.String("node-s3-listen", "", "`HOST:PORT` at which nodes fetch artifacts by the links they are given, and nothing else (default: they come to --s3-listen)")
 	f.String("node-identity", byAny, "by what a node that reports is known: token (of its boot), address (in HSM), any, both or none")
@@ -133,6 +141,8 @@ func declare(cmd *cobra.Command) {
 	f.String("s3-endpoint", "", "`URL` of an external S3 to use instead of the embedded one")
 	f.String("s3-access-key", "", "access key of the S3 service (embedded: generated)")
 	f.String("s3-secret-key", "", "secret key of the S3 service (embedded: generated)")
+	f.Duration("s3-token-time", tokenTime, "time for which credentials of the object store count that are given out (PUT /apis/sts/token)")
+	f.StringSlice("s3-operator-buckets", imageBuckets, "buckets of the object store whose objects operators may read and write; '*': of all")
 	declareKafka(f)
 	declareKubernetes(f)
 	f.Int("ssh-port", 22, "`PORT` at which nodes accept SSH (with --simulate: the fleet's)")
@@ -233,6 +243,7 @@ func refuseUnknown(v *viper.Viper, cmd *cobra.Command, file string) error {
 func (c *Config) check() error {
 	paths := c.TLS.paths()
 	paths["data"], paths["ansible-config-dir"], paths["secret-key"] = &c.Data, &c.AnsibleDir, &c.SecretKey.File
+	paths["services-client-secret-file"] = &c.Account.SecretFile
 	for flag, path := range paths {
 		var err error
 		if *path, err = absolute(*path); err != nil {
@@ -244,7 +255,7 @@ func (c *Config) check() error {
 			return err
 		}
 	}
-	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkDoors, c.Kafka.check,
+	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkAccount, c.checkDoors, c.Kafka.check,
 		func() error { return c.Kubernetes.check(c) }, func() error { return c.Cage.check(c) }, c.checkValues} {
 		if err := check(); err != nil {
 			return err
@@ -288,6 +299,8 @@ func (c *Config) checkValues() error {
 		return fault.New(fault.Invalid, "max-sessions: expected at least 1, got %d", c.MaxSessions)
 	case c.SSHPort < 1 || c.SSHPort > 65535:
 		return fault.New(fault.Invalid, "ssh-port: expected 1 to 65535, got %d", c.SSHPort)
+	case c.S3TokenTime != 0 && (c.S3TokenTime < time.Minute || c.S3TokenTime > longestToken):
+		return fault.New(fault.Invalid, "s3-token-time: expected 1m to %s, got %s", longestToken, c.S3TokenTime)
 	case c.S3Endpoint != "" && (c.S3AccessKey == "" || c.S3SecretKey == ""):
 		return fault.New(fault.Invalid, "s3-endpoint: s3-access-key and s3-secret-key are needed with it")
 	}
@@ -326,6 +339,8 @@ func (c *Config) checkListeners() error {
 		return fault.New(fault.Invalid, "listen: %s is every address of this machine; say with advertise by which URL nodes reach it", cmp.Or(c.NodeListen, c.Listen))
 	case c.S3Endpoint != "" && c.NodeS3Listen != "":
 		return fault.New(fault.Invalid, "node-s3-listen: s3-endpoint is another object store, which nodes reach by itself: expected one of both")
+	case c.S3Endpoint != "" && c.S3URL != "":
+		return fault.New(fault.Invalid, "s3-url: s3-endpoint is another object store, which clients reach by that URL: expected one of both")
 	case c.S3Endpoint == "" && c.S3Advertise == "" && anyAddress(cmp.Or(c.NodeS3Listen, c.S3Listen)):
 		return fault.New(fault.Invalid, "s3-listen: %s is every address of this machine; say with s3-advertise by which URL nodes reach it", cmp.Or(c.NodeS3Listen, c.S3Listen))
 	}

@@ -71,7 +71,7 @@ func (c *Config) settleOwn() (err error) {
 	for _, own := range []struct {
 		flag string
 		url  *string
-	}{{"advertise", &c.Advertise}, {"s3-advertise", &c.S3Advertise}, {"s3-endpoint", &c.S3Endpoint}, {"ara-url", &c.ARA}} {
+	}{{"advertise", &c.Advertise}, {"s3-advertise", &c.S3Advertise}, {"s3-url", &c.S3URL}, {"s3-endpoint", &c.S3Endpoint}, {"ara-url", &c.ARA}} {
 		if *own.url, err = baseURL(own.flag, *own.url, "http://boot.example:8080"); err != nil {
 			return err
 		}
@@ -111,7 +111,7 @@ func (s *Server) checkExternals(ctx context.Context) {
 			continue
 		}
 		looks.Go(func() {
-			what, err := e.trouble(ctx, httpapi.NewClient(e.name, *e.url, s.outward()))
+			what, err := e.trouble(ctx, httpapi.NewClient(e.name, *e.url, s.outward(*e.url)))
 			if what != "" && ctx.Err() == nil {
 				slog.Error(what, "flag", e.flag, "url", *e.url, "expected", e.examples, "error", err)
 			}

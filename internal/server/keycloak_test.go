@@ -14,6 +14,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/auth"
+	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
 // keycloakRealm has the client shasta, as CSM's has, with the roles admin and
@@ -120,7 +123,7 @@ func TestTokensOfKeycloak(t *testing.T) {
 	}
 	own := testConfig(t)
 	own.OIDC = c.OIDC
-	_, ask := startWithTokens(t, own)
+	s, ask := startWithTokens(t, own)
 	ada, adasID := logIn(password("shasta", "ada"))
 	anna, _ := logIn(password("shasta", "anna"))
 	byOther, _ := logIn(password("other", "ada")) // who has roles at shasta, so that Keycloak makes the token for that, too
@@ -147,5 +150,13 @@ func TestTokensOfKeycloak(t *testing.T) {
 		if status, text := ask(want.token, method, path, "{}"); status != want.status || !strings.Contains(text, want.says) {
 			t.Errorf("%s: %d %s; want %d and %q", what, status, text, want.status, want.says)
 		}
+	}
+	secret := filepath.Join(t.TempDir(), "secret")
+	must(t, os.WriteFile(secret, []byte("robot\n"), 0o600))
+	account := &auth.Account{Issuer: base + "/realms/shasta", Client: "robot", SecretFile: secret, Transport: http.DefaultTransport, Now: time.Now}
+	calls := httpapi.NewClient("Drover", s.URL(), account.Over(http.DefaultTransport, s.URL()))
+	var who struct{ Name, Role string }
+	if _, err := calls.Do(t.Context(), http.MethodGet, "/apis/drover/v1/whoami", nil, nil, &who); err != nil || who.Role != "auditor" {
+		t.Errorf("another server, by an account of its own: %+v, %v", who, err)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // startOwnS3 starts the embedded object store, with a way of its own for nodes and,
 // where the usual one speaks TLS, one for this process and its jobs.
 func (s *Server) startOwnS3(ctx context.Context, creds s3.Credentials) (err error) {
-	own := s3.ServerConfig{Dir: filepath.Join(s.config.Data, "s3"), Listen: s.config.S3Listen, Credentials: creds, Journal: s.journal}
+	own := s3.ServerConfig{Dir: filepath.Join(s.config.Data, "s3"), Listen: s.config.S3Listen, Credentials: creds, Journal: s.journal, Now: s.now}
 	defer func() {
 		if err == nil {
 			return
@@ -83,6 +83,7 @@ func (s *Server) objectURLs(listens string, own s3.ServerConfig) {
 		p.s3Endpoint = c.TLS.scheme() + fromHere(own.Also[0].Addr().String())
 	}
 	p.s3Nodes = p.s3Endpoint
+	defer func() { p.s3Endpoint = cmp.Or(c.S3URL, p.s3Endpoint) }()
 	switch {
 	case own.Fetches != nil:
 		p.s3Nodes = c.TLS.nodeScheme() + fromHere(own.Fetches.Addr().String())

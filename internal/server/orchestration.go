@@ -85,7 +85,7 @@ func (s *Server) startExecutor(trusted string, source func(context.Context, stri
 		return nil, err
 	}
 	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program, Shelf: kept,
-		Token: s.sessionToken, Repository: source, Parallel: s.config.MaxSessions, Succession: s.succession(), Now: s.now, Settings: aee.Settings{Cage: s.config.Cage.steps(), TimeLimit: s.config.Cage.Time, Files: s.config.files(), ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.HSM, IMS: s.config.IMS, SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
+		Token: s.sessionToken, Repository: source, Parallel: s.config.MaxSessions, Succession: s.succession(), Now: s.now, Settings: aee.Settings{Cage: s.config.Cage.steps(), TimeLimit: s.config.Cage.Time, Files: s.config.files(), ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.forJobs(s.config.HSM), IMS: s.config.forJobs(s.config.IMS), SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
 			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir, CAFile: s.authorities}})
 	if err != nil {
 		return nil, err
@@ -160,7 +160,7 @@ func (s *Server) agentsExecutor() (*boa.Executor, error) {
 	}
 	settings := s.agentSettings(s.localURL(), s.platform.s3Local)
 	settings.CABundle = s.config.TLS.Bundle
-	return boa.NewExecutor(boa.Config{Dir: dir, Program: s.opts.Agent, Settings: settings, Token: s.agentToken, Succession: s.succession()})
+	return boa.NewExecutor(boa.Config{Dir: dir, Program: s.opts.Agent, Settings: settings, Token: s.agentToken, Credentials: s.agentCredentials, Succession: s.succession()})
 }
 
 func (s *Server) agentToken(o v1.Order) string { return s.jobToken(auth.Agent, o.Session) }
@@ -170,6 +170,6 @@ func (s *Server) agentToken(o v1.Order) string { return s.jobToken(auth.Agent, o
 func (s *Server) agentSettings(gateway, store string) boa.Settings {
 	at := func(prefix, external string) string { return cmp.Or(external, gateway+prefix) }
 	return boa.Settings{Gateway: gateway, BOS: at(bosPrefix, ""), CFS: at(cfsPrefix+"/v2", ""), CAPMC: at(capmcPrefix+"/v1", ""),
-		HSM: at(hsmPrefix, s.config.HSM), BSS: at(bssPrefix, s.config.BSS),
-		S3: store, Credentials: s.platform.s3Credentials, Orphan: s.config.JobOrphan}
+		HSM: at(hsmPrefix, s.config.forJobs(s.config.HSM)), BSS: at(bssPrefix, s.config.forJobs(s.config.BSS)),
+		S3: store, Orphan: s.config.JobOrphan}
 }

@@ -57,8 +57,10 @@ type platform struct {
 	s3Endpoint string // where clients reach the object store
 	s3Local    string // where this process and its jobs do
 	s3Nodes    string // where nodes do, as seen from this machine
-	// s3Credentials are those of the store.
+	// s3Credentials are those of the store, and s3Sessions gives some that end; nil
+	// with an external store.
 	s3Credentials s3.Credentials
+	s3Sessions    *s3.Sessions
 	// presigner makes URLs that nodes can fetch.
 	presigner *s3.Client
 	consoles  consoles
@@ -100,6 +102,9 @@ func (s *Server) startPlatform(ctx context.Context) error {
 		return err
 	}
 	s.answerBasePaths()
+	if err := s.passToExternals(); err != nil {
+		return err
+	}
 	if c.TAPMS == "" {
 		tapms.Register(s.api(tapmsPrefix, "TAPMS"), tapms.NewService(s.db, s.now))
 	}
@@ -158,8 +163,8 @@ func (s *Server) imagesRunner() (*imagejob.Runner, error) {
 		return s.kubernetesImages(dir)
 	}
 	p := &s.platform
-	return imagejob.NewRunner(imagejob.Config{Dir: dir, Succession: s.succession(), Settings: imagejob.Settings{
-		Endpoint: p.s3Local, Credentials: p.s3Credentials, CABundle: s.config.TLS.Bundle, Host: s.config.ShellHost, Cache: filepath.Join(s.config.Data, "image-cache"), OrphanTimeout: s.config.JobOrphan}})
+	return imagejob.NewRunner(imagejob.Config{Dir: dir, Succession: s.succession(), Credentials: s.imageJobCredentials, Settings: imagejob.Settings{
+		Endpoint: p.s3Local, CABundle: s.config.TLS.Bundle, Host: s.config.ShellHost, Cache: filepath.Join(s.config.Data, "image-cache"), OrphanTimeout: s.config.JobOrphan}})
 }
 
 // startIMS starts the embedded image service with what runs its jobs, in a
@@ -208,6 +213,9 @@ func (s *Server) startS3(ctx context.Context) error {
 		}
 	}
 	p.s3Credentials = creds
+	if c.S3Endpoint == "" {
+		p.s3Sessions = s3.NewSessions(creds, s.now)
+	}
 	var err error
 	if p.objects, err = s3.NewClientOver(p.s3Local, creds, func(t *http.Transport) http.RoundTripper { return s.leading(certs.Trust(t, c.TLS.trust)) }); err != nil {
 		return err
@@ -215,8 +223,8 @@ func (s *Server) startS3(ctx context.Context) error {
 	if p.presigner, err = s3.NewClient(s.nodeS3(), creds); err != nil {
 		return err
 	}
-	s.mux.HandleFunc("PUT /apis/sts/token", stsToken(p.s3Endpoint, creds))
-	err = p.objects.EnsureBuckets(ctx, "boot-images", "ims")
+	s.mux.HandleFunc("PUT /apis/sts/token", s.giveCredentials)
+	err = p.objects.EnsureBuckets(ctx, imageBuckets...)
 	if err != nil && c.S3Endpoint != "" {
 		return fmt.Errorf("s3-endpoint: %w", err)
 	}
@@ -266,17 +274,4 @@ func (s *Server) sealS3Credentials(ctx context.Context) error {
 		return err
 	}
 	return os.Remove(file)
-}
-
-// stsToken answers as the token service does: credentials for the object
-// store, without an end.
-func stsToken(endpoint string, c s3.Credentials) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusCreated)
-		json.NewEncoder(w).Encode(map[string]any{"Credentials": map[string]string{ //nolint:errcheck // the client is gone
-			"AccessKeyId": c.AccessKey, "SecretAccessKey": c.SecretKey, "SessionToken": "", "EndpointURL": endpoint,
-			"Expiration": "9999-12-31T23:59:59Z",
-		}})
-	}
 }

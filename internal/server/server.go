@@ -202,7 +202,7 @@ func (s *Server) api(prefix, title string) huma.API {
 // memory, or the one at the external URL.
 func (s *Server) client(service, prefix, external string) *httpapi.Client {
 	if external != "" {
-		return httpapi.NewClient(service, external, s.leading(s.outward()))
+		return httpapi.NewClient(service, external, s.leading(s.outward(external)))
 	}
 	c := httpapi.NewClient(service, "http://drover"+prefix, httpapi.Local(s.mux))
 	c.HTTP.Timeout = 0 // in memory nothing gets lost; bulk calls take their time
@@ -240,14 +240,14 @@ func (s *Server) listen() {
 	outer := named{next: crowd, log: slog.Default(), now: s.now}
 	administrators := outer
 	administrators.next = called{names: s.config.ownNames(), member: s.fromMember, denied: s.denied, next: crowd}
-	s.http = &http.Server{Handler: administrators, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: unusedConnection, ConnState: crowd.connections.Note,
+	s.http = &http.Server{Handler: arriving{bodyPace, administrators}, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: unusedConnection, ConnState: crowd.connections.Note,
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
 	s.serveAt(over(crowd.connections.Listen(seeing{s.listener}), s.config.TLS.pair))
 	if s.localListener != nil {
 		s.serveAt(seeing{s.localListener})
 	}
 	s.onStop(s.closeListener)
-	s.serveNodes(nodesOnly{s.rules, func(r *http.Request, err error) { gateway.forget(r); s.denied(r, err) }, outer}, s.http)
+	s.serveNodes(arriving{bodyPace, nodesOnly{s.rules, func(r *http.Request, err error) { gateway.forget(r); s.denied(r, err) }, outer}}, s.http)
 }
 
 func (s *Server) serveAt(l net.Listener) {
@@ -270,6 +270,9 @@ func (s *Server) closeListener() {
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	err := s.db.Ping(r.Context())
+	if err == nil {
+		err = s.audit.Ready(r.Context())
+	}
 	if err == nil {
 		err = s.platform.objects.Ready(r.Context())
 	}

@@ -10,13 +10,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/bmc"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/hsm"
-	"github.com/drover-hpc/drover/internal/s3"
 	"github.com/drover-hpc/drover/internal/sim"
 	"github.com/drover-hpc/drover/internal/store/storetest"
 )
@@ -55,6 +56,31 @@ func TestHealthTellsThatSessionsAreHeld(t *testing.T) {
 			t.Errorf("held %t: %v, %v", held, health, err)
 		}
 		s.Stop()
+	}
+}
+
+// A database that takes nothing any more, as on a full disk: balancers are told as
+// soon as a write was refused, and when it is over.
+func TestServerThatCanWriteNothingIsNotReady(t *testing.T) {
+	s, ask := startWithTokens(t, testConfig(t))
+	admin, err := auth.Find(os.Getenv, s.URL())
+	must(t, err)
+	var full atomic.Bool
+	s.db.Guard(func(context.Context) error {
+		if full.Load() {
+			return fault.New(fault.Unavailable, "database or disk is full")
+		}
+		return nil
+	})
+	for _, trouble := range []bool{false, true, false} {
+		full.Store(trouble)
+		status, text := ask(admin, "PATCH", bosPrefix+"/v2/options", `{"logging_level":"INFO"}`)
+		if trouble && status != http.StatusServiceUnavailable {
+			t.Errorf("full: a write is answered %d %s", status, text)
+		}
+		if status, text = ask("", "GET", "/readyz", ""); trouble != (status == http.StatusServiceUnavailable) {
+			t.Errorf("full %t: readyz answers %d %s", trouble, status, text)
+		}
 	}
 }
 
@@ -230,40 +256,5 @@ func TestConsole(t *testing.T) {
 	defer resp.Body.Close()
 	if text, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusNotFound || !strings.Contains(string(text), "discover it first") {
 		t.Errorf("a node that nobody knows: %s %s", resp.Status, text)
-	}
-}
-
-// The token service's keys open the object store at the address that it names.
-func TestTokenServiceGivesKeysOfTheObjectStore(t *testing.T) {
-	s, err := Start(t.Context(), testConfig(t), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Stop()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.URL()+"/apis/sts/token", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var token struct {
-		Credentials struct{ AccessKeyID, SecretAccessKey, EndpointURL, Expiration string }
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&token); err != nil || resp.StatusCode != http.StatusCreated {
-		t.Fatalf("%s, %v", resp.Status, err)
-	}
-	given := token.Credentials
-	objects, err := s3.NewClient(given.EndpointURL, s3.Credentials{AccessKey: given.AccessKeyID, SecretKey: given.SecretAccessKey})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := objects.Put(t.Context(), "s3://ims/x", strings.NewReader("y"), 1, ""); err != nil {
-		t.Error(err)
-	}
-	if _, err := time.Parse(time.RFC3339, given.Expiration); err != nil {
-		t.Error(err)
 	}
 }

@@ -222,6 +222,3 @@ func (s *Server) openAuthorities(context.Context) error {
 	}
 	return nil
 }
-
-// outward makes calls to services that run elsewhere.
-func (s *Server) outward() http.RoundTripper { return certs.Transport(s.config.TLS.trust) }

@@ -124,13 +124,15 @@ func Fold(names []string) string {
 	return strings.Join(out, ",")
 }
 
-var number = regexp.MustCompile(`\d+|\D+`)
-
 // pieces splits a name into text and numbers, alternating, text first.
 func pieces(name string) []string {
-	p := number.FindAllString(name, -1)
-	if len(p) > 0 && p[0][0] >= '0' && p[0][0] <= '9' {
-		p = append([]string{""}, p...)
+	p := make([]string, 0, 12) // an xname of a node has ten
+	for number := false; name != ""; number = !number {
+		end := strings.IndexFunc(name, func(r rune) bool { return (r >= '0' && r <= '9') != number })
+		if end < 0 {
+			end = len(name)
+		}
+		p, name = append(p, name[:end]), name[end:]
 	}
 	return p
 }
@@ -139,11 +141,10 @@ func isNumber(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
 
 func compareRows(a, b []string) int {
 	for i := range min(len(a), len(b)) {
-		x, errX := strconv.Atoi(a[i])
-		y, errY := strconv.Atoi(b[i])
 		c := strings.Compare(a[i], b[i])
-		if errX == nil && errY == nil {
-			c = cmp.Compare(x, y)
+		if c != 0 && isNumber(a[i]) && isNumber(b[i]) {
+			x, y := strings.TrimLeft(a[i], "0"), strings.TrimLeft(b[i], "0")
+			c = cmp.Or(cmp.Compare(len(x), len(y)), strings.Compare(x, y))
 		}
 		if c != 0 {
 			return c
@@ -157,6 +158,7 @@ func foldPlace(rows [][]string, place int) [][]string {
 	var out [][]string
 	numbers := map[int][]int{} // index in out -> the numbers found there
 	at := map[string]int{}
+	var key []byte // all of a row but the place
 	for _, r := range rows {
 		if place >= len(r) || !isNumber(r[place]) {
 			out = append(out, r)
@@ -167,11 +169,17 @@ func foldPlace(rows [][]string, place int) [][]string {
 			out = append(out, r)
 			continue
 		}
-		key := strings.Join(r[:place], "\x00") + "\x00\x00" + strings.Join(r[place+1:], "\x00")
-		i, seen := at[key]
+		key = key[:0]
+		for i, piece := range r {
+			if i != place {
+				key = append(key, piece...)
+			}
+			key = append(key, 0)
+		}
+		i, seen := at[string(key)]
 		if !seen {
 			i = len(out)
-			at[key] = i
+			at[string(key)] = i
 			out = append(out, slices.Clone(r))
 		}
 		numbers[i] = append(numbers[i], n)

@@ -17,19 +17,25 @@ import (
 	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/job/kubernetes"
 	"github.com/drover-hpc/drover/internal/job/pod"
+	"github.com/drover-hpc/drover/internal/s3"
 )
 
 // KubernetesConfig says how jobs run as Jobs of Kubernetes.
 type KubernetesConfig struct {
-	Dir      string
-	Settings Settings
-	Cluster  kubernetes.Cluster
+	Dir string
+	// Settings and Credentials are as in Config.
+	Settings    Settings
+	Credentials func(ims.JobOrder) s3.Credentials
+	Cluster     kubernetes.Cluster
 	// Site has the image with the tools.
 	Site kubernetes.Site
 	// ReportURL is the URL below which pods reach Reports.
 	ReportURL string
 	// StartTimeout is how long a pod may fail to start; 0: 5 minutes.
 	StartTimeout time.Duration
+	// CAConfigMap has the site's certificates as certificate_authority.crt; it need
+	// not exist.
+	CAConfigMap string
 }
 
 const (
@@ -60,7 +66,9 @@ func NewKubernetesRunner(c KubernetesConfig) (*Runner, *kubernetes.Executor, err
 		return nil, nil, err
 	}
 	start := func(ctx context.Context, o ims.JobOrder) error {
-		err := jobs.Start(ctx, podWork(o, c.Settings))
+		w := podWork(o, c.Settings.with(c.Credentials, o))
+		w.Trust(c.CAConfigMap)
+		err := jobs.Start(ctx, w)
 		if err != nil && !fault.Is(err, fault.Invalid) {
 			err = fault.New(fault.Unavailable, "image job %s: %w", o.ID, err)
 		}

@@ -136,7 +136,11 @@ func (r *rig) serve() {
 		r.t.Fatal(err)
 	}
 	r.runner, err = imagejob.NewRunner(imagejob.Config{Dir: filepath.Join(r.dir, "jobs"), Program: []string{self, "ims-job"},
-		Settings: imagejob.Settings{Endpoint: r.gate.url(), Credentials: creds, Cache: image.DefaultCache(os.Getenv),
+		Credentials: func(o ims.JobOrder) s3.Credentials {
+			c, _ := s3.NewSessions(creds, time.Now).Give(time.Hour, imagejob.Grants(o)...)
+			return c
+		},
+		Settings: imagejob.Settings{Endpoint: r.gate.url(), Cache: image.DefaultCache(os.Getenv),
 			Patience: time.Minute, Reporter: r.reporter}})
 	if err == nil {
 		err = r.runner.Open()

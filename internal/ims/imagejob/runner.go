@@ -13,6 +13,7 @@ import (
 	"github.com/drover-hpc/drover/internal/ims"
 	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/job/local"
+	"github.com/drover-hpc/drover/internal/s3"
 )
 
 // jobs is what runs image jobs: processes of this machine, or Jobs of Kubernetes.
@@ -43,8 +44,10 @@ type Config struct {
 	// Program is the command line up to and including "ims-job"; empty: this
 	// executable.
 	Program []string
-	// Settings go with each job.
-	Settings Settings
+	// Settings go with each job, and the credentials that this gives it; nil: those
+	// of the settings.
+	Settings    Settings
+	Credentials func(ims.JobOrder) s3.Credentials
 	// Parallel is how many jobs work at a time; those that wait for a user do
 	// not count. 0: half the processors, at least 2, as packing takes them all.
 	Parallel int
@@ -77,7 +80,7 @@ func NewRunner(cfg Config) (*Runner, error) {
 	}
 	jobs.Succeed(cfg.Succession)
 	start := func(_ context.Context, o ims.JobOrder) error {
-		return jobs.Start(job.Spec{ID: o.ID}, files(o, cfg.Settings))
+		return jobs.Start(job.Spec{ID: o.ID}, files(o, cfg.Settings.with(cfg.Credentials, o)))
 	}
 	return &Runner{jobs, cfg.Dir, cfg.Settings, start, refuse}, nil
 }

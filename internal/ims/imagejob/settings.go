@@ -43,6 +43,21 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
+// Grants are what a job does with the object store: it reads images and recipes, and
+// writes the image that it makes.
+func Grants(o ims.JobOrder) []s3.Grant {
+	return append(s3.Reading([]string{ims.ImagesBucket, ims.RecipesBucket}, o.Source.Path),
+		s3.Grant{Bucket: ims.ImagesBucket, Prefix: o.ImageID + "/", Write: true})
+}
+
+// with has the job's own credentials in the settings.
+func (s Settings) with(credentials func(ims.JobOrder) s3.Credentials, o ims.JobOrder) Settings {
+	if credentials != nil {
+		s.Credentials = credentials(o)
+	}
+	return s
+}
+
 // reporter is the file that images of recipes of type drover have as
 // /usr/bin/drover.
 func (s Settings) reporter() (string, error) {

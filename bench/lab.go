@@ -43,12 +43,14 @@ type setup struct {
 	NoResync  bool          `json:"no_resync"`
 	Verbose   bool          `json:"verbose"`
 	// RealSessions has sessions run Ansible.
-	RealSessions bool   `json:"real_sessions"`
-	Listen       string `json:"listen"`
-	Advertise    string `json:"advertise"`
-	second       string // where another server listens, by which all requests go; this one has to listen somewhere known then
-	pace         float64
-	atOnce       int // nodes
+	RealSessions bool `json:"real_sessions"`
+	// Tokens has it ask for them.
+	Tokens    bool   `json:"tokens"`
+	Listen    string `json:"listen"`
+	Advertise string `json:"advertise"`
+	second    string // where another server listens, by which all requests go; this one has to listen somewhere known then
+	pace      float64
+	atOnce    int // nodes
 }
 
 // startLab starts both and waits until all nodes are known.

@@ -96,8 +96,6 @@ const (
 	app = "cray-bos-boa"
 	// podDir is where a pod has the agent's directory.
 	podDir = "/job"
-	// podCA is where it has the site's certificates.
-	podCA = "/etc/cray/ca"
 	// keepJobs is how long Jobs stay after their end, and keepAgents how many agents
 	// that ended keep their records here.
 	keepJobs   = 24 * time.Hour
@@ -128,13 +126,8 @@ func (c *KubernetesConfig) work(spec job.Spec, files map[string]any) kubernetes.
 		}
 	}
 	w := kubernetes.Work{Spec: spec, Files: files, Dir: podDir, TTL: keepJobs}
-	if c.CAConfigMap != "" { // beside the system's, which Go finds in a directory as well
-		agent.Env = append(agent.Env, corev1.EnvVar{Name: "SSL_CERT_FILE", Value: podCA + "/certificate_authority.crt"})
-		agent.Mounts = []corev1.VolumeMount{{Name: "ca-pubkey", MountPath: podCA, ReadOnly: true}}
-		w.Volumes = []corev1.Volume{{Name: "ca-pubkey", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
-			LocalObjectReference: corev1.LocalObjectReference{Name: c.CAConfigMap}, Optional: new(true)}}}}
-	}
 	w.Together = []kubernetes.Container{agent}
+	w.Trust(c.CAConfigMap)
 	return w
 }
 

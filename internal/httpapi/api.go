@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"path"
 	"reflect"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -14,8 +13,8 @@ import (
 // maxBody bounds request bodies: 100,000 components with all their fields.
 const maxBody = 256 << 20
 
-// bodyTimeout bounds how long a body may take to arrive.
-const bodyTimeout = time.Minute
+// untimed has operations read bodies for as long as those come: the listener bounds that.
+const untimed = -1
 
 // New returns an API whose routes mux serves below prefix, the path that the
 // gateway gives the service, such as "/apis/bos". Paths of operations leave it
@@ -37,6 +36,7 @@ func New(mux *http.ServeMux, prefix, title, version string) huma.API {
 	mux.HandleFunc(prefix+"/", unrouted(mux, prefix+"/"))
 	api := humago.NewWithPrefix(mux, prefix, config)
 	refuseNoText(api)
+	readUnwanted(api)
 	return api
 }
 
@@ -51,9 +51,7 @@ func HandleWith[I, O any](api huma.API, op huma.Operation, form func(error) erro
 	if op.MaxBodyBytes == 0 {
 		op.MaxBodyBytes = maxBody
 	}
-	if op.BodyReadTimeout == 0 {
-		op.BodyReadTimeout = bodyTimeout
-	}
+	op.BodyReadTimeout = untimed
 	if op.Path == "/" {
 		op.Path = exactRoot
 		defer describeRoot(api)

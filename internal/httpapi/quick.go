@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -36,7 +35,7 @@ func HandleQuick[I, O any](api huma.API, op huma.Operation, quick Quick[I, O], h
 	}
 	HandleShort(api, op, func(w http.ResponseWriter, r *http.Request) (answered bool, _ error) {
 		in := new(I)
-		if !quick.read(w, r, in) {
+		if !quick.read(r, in) {
 			return false, nil
 		}
 		out, err := handler(r.Context(), in)
@@ -58,14 +57,13 @@ func HandleQuick[I, O any](api huma.API, op huma.Operation, quick Quick[I, O], h
 var jsonType = []string{"application/json"}
 
 // read takes the body, if there is one, and has Read look at the request.
-func (q Quick[I, O]) read(w http.ResponseWriter, r *http.Request, in *I) bool {
+func (q Quick[I, O]) read(r *http.Request, in *I) bool {
 	if r.ContentLength < 0 || r.ContentLength > maxQuick || !isText(r.URL.Path) || !plainHeaders(r.Header) {
 		return false
 	}
 	if r.ContentLength == 0 {
 		return q.Read(r, nil, in)
 	}
-	huma.SetReadDeadline(w, time.Now().Add(bodyTimeout)) //nolint:errcheck // in memory there is none
 	buffer := quickTexts.Get().(*[maxQuick]byte)
 	defer quickTexts.Put(buffer)
 	n, err := io.ReadFull(r.Body, buffer[:r.ContentLength])

@@ -32,6 +32,7 @@ type Config struct {
 	PeerURL     string `mapstructure:"peer-url"`
 	Advertise   string `mapstructure:"advertise"`
 	S3Advertise string `mapstructure:"s3-advertise"`
+	S3URL       string `mapstructure:"s3-url"`
 	LogLevel    string `mapstructure:"log-level"`
 	Auth        string `mapstructure:"auth"`
 
@@ -121,6 +122,7 @@ func declare(cmd *cobra.Command) {
 	f.String("peer-url", "", "`URL` by which other servers on the same PostgreSQL database reach this one (default: that of --listen)")
 	f.String("advertise", "", "`URL` by which nodes reach this server (default: that of --node-listen, or of --listen)")
 	f.String("s3-advertise", "", "`URL` by which nodes reach the embedded S3 (default: that of --node-s3-listen, or of --s3-listen)")
+	f.String("s3-url", "", "`URL` by which clients and pods reach the embedded S3 (default: that of --s3-listen; without --node-s3-listen, --s3-advertise)")
 	f.String("auth", authToken, "whom to serve: token (requests have to show one), or none (everybody, on loopback alone)")
 	declareSecretKey(f)
 	declareOIDC(f)
@@ -337,6 +339,8 @@ func (c *Config) checkListeners() error {
 		return fault.New(fault.Invalid, "listen: %s is every address of this machine; say with advertise by which URL nodes reach it", cmp.Or(c.NodeListen, c.Listen))
 	case c.S3Endpoint != "" && c.NodeS3Listen != "":
 		return fault.New(fault.Invalid, "node-s3-listen: s3-endpoint is another object store, which nodes reach by itself: expected one of both")
+	case c.S3Endpoint != "" && c.S3URL != "":
+		return fault.New(fault.Invalid, "s3-url: s3-endpoint is another object store, which clients reach by that URL: expected one of both")
 	case c.S3Endpoint == "" && c.S3Advertise == "" && anyAddress(cmp.Or(c.NodeS3Listen, c.S3Listen)):
 		return fault.New(fault.Invalid, "s3-listen: %s is every address of this machine; say with s3-advertise by which URL nodes reach it", cmp.Or(c.NodeS3Listen, c.S3Listen))
 	}

@@ -111,6 +111,7 @@ func TestRefusedConfigurationsNameTheKey(t *testing.T) {
 		"image-shell-host":                      {"--image-shell-host", "0.0.0.0"},
 		"ssh-port":                              {"--ssh-port", "70000"},
 		"s3-access-key":                         {"--s3-endpoint", "http://s3.example.org"},
+		"s3-token-time":                         {"--s3-token-time", "1s"},
 		"with advertise":                        {"--listen", ":8080"},
 		"no bss-url":                            {"--virtual", "1", "--bss-url", "http://bss.example.org"},
 		"boot-retry":                            {"--boot-retry", "0s"},
@@ -171,6 +172,7 @@ func TestSettingsOfSessionsInKubernetes(t *testing.T) {
 		"kubernetes-start-timeout: expected":         {"--kubernetes-start-timeout", "1ms"},
 		"ansible-config-dir: sessions in Kubernetes": {"--ansible-config-dir", "/etc/ansible"},
 		"virtual: pods do not reach":                 {"--virtual", "2"},
+		"s3-url: with node-s3-listen":                {"--node-s3-listen", "127.0.0.1:8084"},
 	} {
 		if _, err := loaded(t, append(whole, more...)...); !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), says) {
 			t.Errorf("%v: %v", more, err)

@@ -206,7 +206,7 @@ func TestRequestOfAClientThatIsGoneIsDropped(t *testing.T) {
 
 func fdOf(t *testing.T, conn net.Conn) (fd uintptr) {
 	t.Helper()
-	raw, err := conn.(seen).socket.SyscallConn()
+	raw, err := conn.(*seen).socket.SyscallConn()
 	if err == nil {
 		err = raw.Control(func(f uintptr) { fd = f })
 	}

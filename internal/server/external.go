@@ -71,7 +71,7 @@ func (c *Config) settleOwn() (err error) {
 	for _, own := range []struct {
 		flag string
 		url  *string
-	}{{"advertise", &c.Advertise}, {"s3-advertise", &c.S3Advertise}, {"s3-endpoint", &c.S3Endpoint}, {"ara-url", &c.ARA}} {
+	}{{"advertise", &c.Advertise}, {"s3-advertise", &c.S3Advertise}, {"s3-url", &c.S3URL}, {"s3-endpoint", &c.S3Endpoint}, {"ara-url", &c.ARA}} {
 		if *own.url, err = baseURL(own.flag, *own.url, "http://boot.example:8080"); err != nil {
 			return err
 		}

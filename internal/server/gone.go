@@ -3,7 +3,9 @@ package server
 import (
 	"net"
 	"net/http"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,19 +21,53 @@ type seeing struct{ net.Listener }
 func (l seeing) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if s, ok := c.(syscall.Conn); ok && err == nil {
-		return seen{Conn: c, socket: s}, nil
+		return &seen{Conn: c, socket: s}, nil
 	}
 	return c, err
 }
 
 // seen tells requests of its socket by its address, which net/http hands to them
-// and which survives listeners in between.
+// and which survives listeners in between. Its client has to go on taking answers,
+// however slowly.
 type seen struct {
 	net.Conn
 	socket syscall.Conn
+	timed  atomic.Bool // whoever writes sees to that
 }
 
-func (c seen) LocalAddr() net.Addr { return socketAddr{c.Conn.LocalAddr(), c.socket} }
+func (c *seen) LocalAddr() net.Addr { return socketAddr{c.Conn.LocalAddr(), c.socket} }
+
+const (
+	// answerPatience is how long a client may take for a piece of an answer, which has
+	// answerPiece bytes: much longer than for anything that still moves.
+	answerPatience = 5 * time.Minute
+	answerPiece    = 64 << 10
+)
+
+func (c *seen) Write(p []byte) (n int, err error) {
+	if c.timed.Load() {
+		return c.Conn.Write(p)
+	}
+	for {
+		piece := p[n:min(len(p), n+answerPiece)]
+		c.Conn.SetWriteDeadline(time.Now().Add(answerPatience)) //nolint:errcheck // Write reports it
+		wrote, err := c.Conn.Write(piece)
+		if n += wrote; err != nil || n == len(p) {
+			return n, err
+		}
+	}
+}
+
+// SetWriteDeadline has the deadline count, and no other, until it is zero.
+func (c *seen) SetWriteDeadline(t time.Time) error {
+	c.timed.Store(!t.IsZero())
+	return c.Conn.SetWriteDeadline(t)
+}
+
+func (c *seen) SetDeadline(t time.Time) error {
+	c.timed.Store(!t.IsZero())
+	return c.Conn.SetDeadline(t)
+}
 
 type socketAddr struct {
 	net.Addr

@@ -91,6 +91,8 @@ func (k *Kubernetes) check(c *Config) error {
 		return fault.New(fault.Invalid, "kubernetes-image: expected the image of sessions, such as registry.example.org/drover:%s", Version)
 	case k.Gateway == "" && c.Advertise == "":
 		return fault.New(fault.Invalid, "kubernetes-gateway: expected the URL by which pods reach this server, here or as advertise")
+	case c.NodeS3Listen != "" && c.S3URL == "":
+		return fault.New(fault.Invalid, "s3-url: with node-s3-listen pods do not find the object store where nodes do: expected the URL by which they reach s3-listen")
 	case k.StartTimeout < time.Second:
 		return fault.New(fault.Invalid, "kubernetes-start-timeout: expected at least 1s, got %s", k.StartTimeout)
 	case c.AnsibleDir != "":
@@ -185,6 +187,9 @@ func (s *Server) podsGateway() string {
 	return strings.TrimRight(cmp.Or(s.config.Kubernetes.Gateway, s.config.Advertise), "/")
 }
 
+// podsS3 is the URL by which they reach the object store.
+func (s *Server) podsS3() string { return cmp.Or(s.config.S3URL, s.nodeS3()) }
+
 // startKubernetes sets up what runs sessions as Jobs.
 func (s *Server) startKubernetes(trusted string, source func(context.Context, string) (cfs.Repository, error), options func(context.Context) (cfs.Options, error)) (cfs.Executor, error) {
 	k := &s.config.Kubernetes
@@ -230,7 +235,7 @@ func (s *Server) kubernetesAgents(dir string) (*boa.Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return boa.NewKubernetesExecutor(boa.KubernetesConfig{Dir: dir, Settings: s.agentSettings(s.podsGateway(), s.nodeS3()), Cluster: cluster, Site: site,
+	return boa.NewKubernetesExecutor(boa.KubernetesConfig{Dir: dir, Settings: s.agentSettings(s.podsGateway(), s.podsS3()), Cluster: cluster, Site: site,
 		Token: s.agentToken, Credentials: s.agentCredentials, StartTimeout: k.StartTimeout, CAConfigMap: k.CAConfigMap})
 }
 
@@ -266,7 +271,7 @@ func (s *Server) kubernetesImages(dir string) (*imagejob.Runner, error) {
 	}
 	site.Image = k.ImageJobs
 	runner, jobs, err := imagejob.NewKubernetesRunner(imagejob.KubernetesConfig{Dir: dir, Cluster: cluster, Site: site, StartTimeout: k.StartTimeout,
-		ReportURL: s.podsGateway() + jobsPath, Settings: imagejob.Settings{Endpoint: s.nodeS3()}, Credentials: s.imageJobCredentials})
+		ReportURL: s.podsGateway() + jobsPath, Settings: imagejob.Settings{Endpoint: s.podsS3()}, Credentials: s.imageJobCredentials, CAConfigMap: k.CAConfigMap})
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,9 @@ func declareChart(f *pflag.FlagSet) {
 	f.String("image-pull-secret", "", "`NAME` of the Secret with which they do")
 	f.String("advertise", "", "`URL` by which nodes reach the server (default: the Service's, which only pods reach)")
 	f.String("s3-advertise", "", "`URL` by which nodes reach its object store (default: the Service's)")
+	f.String("tls-secret", "", "`NAME` of a Secret (kubernetes.io/tls) with the certificate of the server and of its object store, for drover.NAMESPACE.svc and for what clients call them; nodes then fetch artifacts at port 8084")
+	f.String("node-tls-secret", "", "`NAME` of a Secret (kubernetes.io/tls) with the certificate that nodes see (default: plain HTTP, which older iPXE needs)")
+	f.String("ca-configmap", "", "`NAME` of a ConfigMap with the key certificate_authority.crt: authorities that the server and its pods trust beside the system's, among them that of --tls-secret")
 	f.String("service-type", "ClusterIP", "`TYPE` of the Service: ClusterIP, NodePort or LoadBalancer")
 	f.Bool("host-network", false, "have the server use the network of the machine that it runs on")
 	f.Bool("sessions-host-network", false, "have sessions do so")
@@ -88,4 +91,4 @@ func renderChart(namespace string, f *pflag.FlagSet) ([]byte, error) {
 var chartValues = map[string]string{"image": "image", "image-pull-policy": "imagePullPolicy", "image-pull-secret": "imagePullSecret",
 	"advertise": "advertise", "s3-advertise": "s3Advertise", "service-type": "serviceType", "host-network": "hostNetwork",
 	"sessions-host-network": "sessionsHostNetwork", "storage-size": "storageSize", "storage-class": "storageClass", "secret": "secret",
-	"create-namespace": "createNamespace"}
+	"create-namespace": "createNamespace", "tls-secret": "tlsSecret", "node-tls-secret": "nodeTLSSecret", "ca-configmap": "caConfigMap"}

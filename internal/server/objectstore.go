@@ -83,6 +83,7 @@ func (s *Server) objectURLs(listens string, own s3.ServerConfig) {
 		p.s3Endpoint = c.TLS.scheme() + fromHere(own.Also[0].Addr().String())
 	}
 	p.s3Nodes = p.s3Endpoint
+	defer func() { p.s3Endpoint = cmp.Or(c.S3URL, p.s3Endpoint) }()
 	switch {
 	case own.Fetches != nil:
 		p.s3Nodes = c.TLS.nodeScheme() + fromHere(own.Fetches.Addr().String())

@@ -240,14 +240,14 @@ func (s *Server) listen() {
 	outer := named{next: crowd, log: slog.Default(), now: s.now}
 	administrators := outer
 	administrators.next = called{names: s.config.ownNames(), member: s.fromMember, denied: s.denied, next: crowd}
-	s.http = &http.Server{Handler: administrators, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: unusedConnection, ConnState: crowd.connections.Note,
+	s.http = &http.Server{Handler: arriving{bodyPace, administrators}, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: unusedConnection, ConnState: crowd.connections.Note,
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
 	s.serveAt(over(crowd.connections.Listen(seeing{s.listener}), s.config.TLS.pair))
 	if s.localListener != nil {
 		s.serveAt(seeing{s.localListener})
 	}
 	s.onStop(s.closeListener)
-	s.serveNodes(nodesOnly{s.rules, func(r *http.Request, err error) { gateway.forget(r); s.denied(r, err) }, outer}, s.http)
+	s.serveNodes(arriving{bodyPace, nodesOnly{s.rules, func(r *http.Request, err error) { gateway.forget(r); s.denied(r, err) }, outer}}, s.http)
 }
 
 func (s *Server) serveAt(l net.Listener) {

@@ -33,6 +33,9 @@ type KubernetesConfig struct {
 	ReportURL string
 	// StartTimeout is how long a pod may fail to start; 0: 5 minutes.
 	StartTimeout time.Duration
+	// CAConfigMap has the site's certificates as certificate_authority.crt; it need
+	// not exist.
+	CAConfigMap string
 }
 
 const (
@@ -63,7 +66,9 @@ func NewKubernetesRunner(c KubernetesConfig) (*Runner, *kubernetes.Executor, err
 		return nil, nil, err
 	}
 	start := func(ctx context.Context, o ims.JobOrder) error {
-		err := jobs.Start(ctx, podWork(o, c.Settings.with(c.Credentials, o)))
+		w := podWork(o, c.Settings.with(c.Credentials, o))
+		w.Trust(c.CAConfigMap)
+		err := jobs.Start(ctx, w)
 		if err != nil && !fault.Is(err, fault.Invalid) {
 			err = fault.New(fault.Unavailable, "image job %s: %w", o.ID, err)
 		}

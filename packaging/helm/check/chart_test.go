@@ -39,6 +39,10 @@ func TestManifestsAreTheChart(t *testing.T) {
 			map[string]any{"image": "r/d:1", "imagePullPolicy": "Always", "imagePullSecret": "pull", "advertise": "http://10.1.0.1:8083",
 				"s3Advertise": "http://10.1.0.1:8081", "serviceType": "LoadBalancer", "hostNetwork": true, "sessionsHostNetwork": true,
 				"storageSize": "1Ti", "storageClass": "fast", "secret": "other", "options": []any{"--max-sessions=50", "--log-level=debug"}}, 8},
+		"TLS": {[]string{"--image", "r/d:1", "--tls-secret", "tls", "--node-tls-secret", "nodes-tls", "--ca-configmap", "site-ca"},
+			map[string]any{"image": "r/d:1", "tlsSecret": "tls", "nodeTLSSecret": "nodes-tls", "caConfigMap": "site-ca"}, 8},
+		"TLS but for nodes": {[]string{"--image", "r/d:1", "--tls-secret", "tls", "--s3-advertise", "http://10.1.0.1:8084"},
+			map[string]any{"image": "r/d:1", "tlsSecret": "tls", "s3Advertise": "http://10.1.0.1:8084"}, 8},
 		"no secret, no namespace": {[]string{"--image", "r/d:1", "--secret", "", "--create-namespace=false"},
 			map[string]any{"image": "r/d:1", "secret": "", "createNamespace": false}, 7},
 	} {
@@ -74,6 +78,39 @@ func TestKeyOfSecrets(t *testing.T) {
 	given := "drover-secret-key-1:" + strings.Repeat("A", 43) + "\n"
 	if got := key(byHelm(t, map[string]any{"image": "r/d:1", "secretKey": given}), "stringData"); got != given {
 		t.Errorf("given: %q", got)
+	}
+}
+
+// With a certificate all that speaks to the server does so by TLS: pods, clients and the
+// probes of the cluster. A value without a certificate changes nothing.
+func TestCertificatesReachWhatSpeaksTLS(t *testing.T) {
+	pod := func(values map[string]any) string {
+		values["image"] = "r/d:1"
+		for _, o := range byHelm(t, values) {
+			if o["kind"] == "Deployment" {
+				text, err := yaml.Marshal(o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return string(text)
+			}
+		}
+		t.Fatal("no Deployment")
+		return ""
+	}
+	plain := pod(map[string]any{})
+	if strings.Contains(plain, "https") || strings.Contains(plain, "HTTPS") || strings.Contains(plain, "8084") || strings.Contains(plain, "tls") {
+		t.Errorf("without certificates:\n%s", plain)
+	}
+	with := pod(map[string]any{"tlsSecret": "pair", "caConfigMap": "site-ca"})
+	for want, times := range map[string]int{"scheme: HTTPS": 3, "--kubernetes-gateway=https://drover.site.svc:8080": 1, "--s3-url=https://drover.site.svc:8081": 1,
+		"--s3-advertise=http://drover.site.svc:8084": 1, "--advertise=http://drover.site.svc:8083": 1, "secretName: pair": 1, "--kubernetes-ca-configmap=site-ca": 1} {
+		if n := strings.Count(with, want); n != times {
+			t.Errorf("%s: %d times, want %d", want, n, times)
+		}
+	}
+	if nodes := pod(map[string]any{"nodeTLSSecret": "pair"}); !strings.Contains(nodes, "--advertise=https://drover.site.svc:8083") || strings.Contains(nodes, "HTTPS") {
+		t.Errorf("with a certificate for nodes alone:\n%s", nodes)
 	}
 }
 

@@ -44,6 +44,9 @@ type setup struct {
 	Verbose   bool          `json:"verbose"`
 	// RealSessions has sessions run Ansible.
 	RealSessions bool `json:"real_sessions"`
+	// These are of its object store; else it makes them.
+	S3AccessKey string `json:"s3_access_key"`
+	S3SecretKey string `json:"s3_secret_key"`
 	// Tokens has it ask for them.
 	Tokens    bool   `json:"tokens"`
 	Listen    string `json:"listen"`

@@ -14,9 +14,13 @@ import (
 )
 
 // configure commits playbooks to a new git repository and makes a CFS
-// configuration of them.
+// configuration of them. Where there are several servers it is theirs.
 func (c *cluster) configure(name, playbook string) {
 	c.t.Helper()
+	if c.members != nil {
+		c.keep(name, playbook)
+		return
+	}
 	repo := filepath.Join(c.dir, name+".git")
 	c.write(name+".git/site.yml", playbook)
 	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"add", "."},
@@ -28,6 +32,23 @@ func (c *cluster) configure(name, playbook string) {
 	file := c.write(name+".json", fmt.Sprintf(
 		`{"layers":[{"name":"site","clone_url":"file://%s","branch":"main","playbook":"site.yml"}]}`, repo))
 	c.drover("cfs", "v3", "configurations", "update", name, "--file", file)
+}
+
+// keep pushes a playbook to a repository of the server and makes a configuration
+// of it.
+func (c *cluster) keep(name, playbook string) {
+	c.t.Helper()
+	if _, err := c.try("vcs", "create", "cray/"+name); err != nil && !strings.Contains(err.Error(), "already") {
+		c.t.Fatal(err)
+	}
+	dir := filepath.Join(c.dir, name)
+	c.write(name+"/site.yml", playbook)
+	c.git(dir, "init", "-q", "-b", "main")
+	c.git(dir, "add", ".")
+	c.git(dir, "commit", "-qm", "Site")
+	c.git(dir, "push", "-q", c.url()+"/vcs/cray/"+name+".git", "main")
+	c.drover("cfs", "v3", "configurations", "update", name, "--file", c.write(name+".json", fmt.Sprintf(
+		`{"layers":[{"name":"site","clone_url":"https://api-gw-service-nmn.local/vcs/cray/%s.git","branch":"main","playbook":"site.yml"}]}`, name)))
 }
 
 // motd is a playbook that leaves its text on each node.

@@ -64,21 +64,6 @@ func (c *inKubernetes) kubectlWith(input string, args ...string) string {
 	return out
 }
 
-// keep pushes a playbook to a repository of the server and makes a configuration
-// of it.
-func (c *inKubernetes) keep(name, playbook string) {
-	c.t.Helper()
-	url, _ := c.object("vcs", "create", "cray/"+name)["clone_url"].(string)
-	dir := filepath.Join(c.dir, name)
-	c.write(name+"/site.yml", playbook)
-	c.git(dir, "init", "-q", "-b", "main")
-	c.git(dir, "add", ".")
-	c.git(dir, "commit", "-qm", "Site")
-	c.git(dir, "push", "-q", url, "main")
-	c.drover("cfs", "v3", "configurations", "update", name, "--file", c.write(name+".json", fmt.Sprintf(
-		`{"layers":[{"name":"site","clone_url":"https://api-gw-service-nmn.local/vcs/cray/%s.git","branch":"main","playbook":"site.yml"}]}`, name)))
-}
-
 // run creates a session.
 func (c *inKubernetes) run(session, configuration string, more ...string) {
 	c.t.Helper()

@@ -193,6 +193,9 @@ func (m *members) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer cancel()
 		out := r.Clone(ctx)
 		out.RequestURI, out.URL.Scheme, out.URL.Host, out.Body = "", "http", to, io.NopCloser(bytes.NewReader(body))
+		if len(body) == 0 { // else it would be sent as one of unknown length, and has no type
+			out.Body = http.NoBody
+		}
 		var resp *http.Response
 		resp, err = http.DefaultTransport.RoundTrip(out)
 		if err == nil {

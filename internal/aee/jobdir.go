@@ -11,7 +11,8 @@ import (
 type Dir = job.Dir
 
 // LeftBehind is what of a job's directory tells, after its end, what it did.
-var LeftBehind = []string{"result.json", "steps.json", "log", resultsDir}
+// Steps in a cage write into the folder of their own.
+var LeftBehind = []string{"result.json", "steps.json", "log", resultsDir, job.WorkDir + "/" + resultsDir}
 
 // Login is a user name and password for git.
 type Login struct {

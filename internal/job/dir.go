@@ -68,7 +68,7 @@ func Create(dir string, spec Spec, files map[string]any) error {
 		return fmt.Errorf("create job directory: %w", err)
 	}
 	if spec.Apart {
-		if err := os.Mkdir(d.Path(workDir), 0o700); err != nil {
+		if err := os.Mkdir(d.Path(WorkDir), 0o700); err != nil {
 			return fmt.Errorf("create job directory: %w", err)
 		}
 	}

@@ -41,7 +41,7 @@ func Records(path string) bool {
 // OfRecord is the job to which such a file belongs.
 func OfRecord(path string) (id string) {
 	dir := filepath.Dir(path)
-	if filepath.Base(dir) == workDir {
+	if filepath.Base(dir) == WorkDir {
 		dir = filepath.Dir(dir)
 	}
 	return filepath.Base(dir)

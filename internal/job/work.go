@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// workDir is the folder of a job that steps write into which must not write
+// WorkDir is the folder of a job that steps write into which must not write
 // anywhere else.
-const workDir = "work"
+const WorkDir = "work"
 
 // maxRecord bounds what is read of a file that a step wrote as a whole, in bytes.
 const maxRecord = 64 << 20
@@ -21,8 +21,8 @@ const maxRecord = 64 << 20
 // Work is where the job's steps write: the job's directory, or a folder of it
 // that has everything but what the supervisor and the server write.
 func (d Dir) Work() Dir {
-	if info, err := os.Lstat(d.Path(workDir)); err == nil && info.IsDir() {
-		return Dir(d.Path(workDir))
+	if info, err := os.Lstat(d.Path(WorkDir)); err == nil && info.IsDir() {
+		return Dir(d.Path(WorkDir))
 	}
 	return d
 }

@@ -98,12 +98,9 @@ func (s *Server) startPlatform(ctx context.Context) error {
 			return err
 		}
 	}
-	var err error
-	p.repositories, err = vcs.NewService(vcs.Config{Dir: filepath.Join(c.Data, "vcs"), BaseURL: s.URL(), MaxPush: c.VCSMaxPush << 20})
-	if err != nil {
+	if err := s.startRepositories(ctx); err != nil {
 		return err
 	}
-	s.mux.Handle(vcs.Prefix, p.repositories.Handler())
 	s.answerBasePaths()
 	if err := s.passToExternals(); err != nil {
 		return err

@@ -23,7 +23,7 @@ func (s *Server) startShelf() (aee.Shelf, error) {
 		return nil, err
 	}
 	kept := shelf.New(shelf.Config{Dir: filepath.Join(s.config.Data, "jobs"), Cache: filepath.Join(s.config.Data, "job-records"),
-		Files: aee.LeftBehind, Objects: shelved{s.platform.objects}})
+		Files: aee.LeftBehind, Objects: bucket{s.platform.objects, sessionsBucket, "application/gzip"}})
 	if err := kept.Start(s.working); err != nil {
 		return nil, err
 	}
@@ -31,24 +31,27 @@ func (s *Server) startShelf() (aee.Shelf, error) {
 	return kept, nil
 }
 
-// shelved are the archives of a shelf in the object store.
-type shelved struct{ objects *s3.Client }
+// bucket is one of the object store, for what all servers of a site find there.
+type bucket struct {
+	objects     *s3.Client
+	name        string
+	contentType string
+}
 
-func (o shelved) url(key string) string { return "s3://" + sessionsBucket + "/" + key }
+func (b bucket) url(key string) string { return "s3://" + b.name + "/" + key }
 
-func (o shelved) Store(ctx context.Context, key string, archive io.Reader, size int64) error {
-	_, err := o.objects.Put(ctx, o.url(key), archive, size, "application/gzip")
+func (b bucket) Store(ctx context.Context, key string, content io.Reader, size int64) error {
+	_, err := b.objects.Put(ctx, b.url(key), content, size, b.contentType)
 	return err
 }
 
-func (o shelved) Load(ctx context.Context, key string, w io.Writer) error {
-	return o.objects.Download(ctx, o.url(key), w)
+func (b bucket) Load(ctx context.Context, key string, w io.Writer) error {
+	return b.objects.Download(ctx, b.url(key), w)
 }
 
-func (o shelved) Keys(ctx context.Context) ([]string, error) {
-	return o.objects.Keys(ctx, sessionsBucket)
-}
+// Keys are those of the objects, the one written last first.
+func (b bucket) Keys(ctx context.Context) ([]string, error) { return b.objects.Keys(ctx, b.name) }
 
-func (o shelved) Delete(ctx context.Context, key string) error {
-	return o.objects.Delete(ctx, o.url(key))
+func (b bucket) Delete(ctx context.Context, key string) error {
+	return b.objects.Delete(ctx, b.url(key))
 }

@@ -82,7 +82,7 @@ func configured(env []string) int {
 // settings but these. Hooks of a user's, for one, must not run on pushes.
 func isolated(settings ...string) []string {
 	env := []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull,
-		"GIT_TERMINAL_PROMPT=0", "GIT_ALLOW_PROTOCOL=" + Protocols, "GIT_CONFIG_COUNT=" + strconv.Itoa(len(settings)/2)}
+		"GIT_TERMINAL_PROMPT=0", "GIT_DEFAULT_HASH=sha1", "GIT_DEFAULT_REF_FORMAT=files", "GIT_ALLOW_PROTOCOL=" + Protocols, "GIT_CONFIG_COUNT=" + strconv.Itoa(len(settings)/2)}
 	for i := 0; i+1 < len(settings); i += 2 {
 		index := strconv.Itoa(i / 2)
 		env = append(env, "GIT_CONFIG_KEY_"+index+"="+settings[i], "GIT_CONFIG_VALUE_"+index+"="+settings[i+1])

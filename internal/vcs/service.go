@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
 )
 
@@ -35,6 +37,9 @@ type Config struct {
 	Patience time.Duration
 	// Silence is how long a client may send or take nothing; 0: one minute.
 	Silence time.Duration
+	// Mirror has the repositories be copies of those that several servers share; the
+	// zero value: they are this server's alone.
+	Mirror Mirror
 }
 
 // Service keeps the repositories.
@@ -45,13 +50,20 @@ type Service struct {
 	settling sync.Mutex // held by who writes a HEAD
 
 	mu     sync.Mutex
-	pushes map[name]int // that run
+	pushes map[name]int         // that run
+	busy   map[name]*sync.Mutex // held by who changes a copy
+	behind map[name]lag         // copies that may not be what the index says
+
+	tending *events.Loop // of copies
 }
 
 // Directories that are not repositories: half made, and half removed.
 const (
 	newDir  = ".new-"
 	goneDir = ".gone-"
+	pushDir = ".push-" // has what a push brought
+	// asideDir has what is no repository any more and is for an administrator to look at.
+	asideDir = ".aside-"
 )
 
 // NewService returns the service of the repositories below cfg.Dir, and
@@ -64,7 +76,7 @@ func NewService(cfg Config) (*Service, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fault.New(fault.Invalid, "directory of repositories: %w", err)
 	}
-	for _, left := range []string{newDir, goneDir} {
+	for _, left := range []string{newDir, goneDir, pushDir} {
 		paths, err := filepath.Glob(filepath.Join(cfg.Dir, left+"*"))
 		for _, path := range paths {
 			err = errors.Join(err, os.RemoveAll(path))
@@ -76,7 +88,9 @@ func NewService(cfg Config) (*Service, error) {
 	if err := tidy(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("clean the repositories: %w", err)
 	}
-	return &Service{cfg: cfg, turns: make(chan struct{}, cfg.Backends), pushes: map[name]int{}}, nil
+	s := &Service{cfg: cfg, turns: make(chan struct{}, cfg.Backends), pushes: map[name]int{}, busy: map[name]*sync.Mutex{}, behind: map[name]lag{}}
+	s.tending = &events.Loop{Name: "repositories", Run: s.tend}
+	return s, nil
 }
 
 // tidy removes what pushes that were killed left in the repositories: objects
@@ -108,19 +122,15 @@ func tidy(dir string) error {
 
 // List returns the repositories in the order of their names.
 func (s *Service) List(ctx context.Context) ([]Repository, error) {
-	paths, err := filepath.Glob(filepath.Join(s.cfg.Dir, "*", "*.git"))
+	names, err := s.names()
 	if err != nil {
 		return nil, err
 	}
 	list := []Repository{}
-	for _, path := range paths {
-		n, err := parseName(filepath.Base(filepath.Dir(path)), filepath.Base(path))
-		if err != nil {
-			continue // not ours
-		}
+	for _, n := range names {
 		r, err := s.describe(ctx, n)
-		if fault.Is(err, fault.NotFound) {
-			continue // deleted meanwhile
+		if fault.Is(err, fault.NotFound) || s.mirrored() && fault.Is(err, fault.Unavailable) {
+			continue // deleted meanwhile, or not brought up to date
 		}
 		if err != nil {
 			return nil, err
@@ -131,6 +141,17 @@ func (s *Service) List(ctx context.Context) ([]Repository, error) {
 		return cmp.Or(strings.Compare(a.Org, b.Org), strings.Compare(a.Name, b.Name))
 	})
 	return list, nil
+}
+
+// names are those of the repositories that have a directory.
+func (s *Service) names() (out []name, err error) {
+	paths, err := filepath.Glob(filepath.Join(s.cfg.Dir, "*", "*.git"))
+	for _, path := range paths {
+		if n, err := parseName(filepath.Base(filepath.Dir(path)), filepath.Base(path)); err == nil { // others are not ours
+			out = append(out, n)
+		}
+	}
+	return out, err
 }
 
 // Get returns one repository.
@@ -153,13 +174,24 @@ func (s *Service) Create(ctx context.Context, org, repo string) (Repository, err
 		return Repository{}, fmt.Errorf("create repository %s: %w", n, err)
 	}
 	defer os.RemoveAll(tmp)
-	if _, err := git(ctx, "init", "--quiet", "--bare", "--template=", "--initial-branch=main", "--", tmp); err != nil {
+	if err := initialize(ctx, tmp); err != nil {
 		return Repository{}, fmt.Errorf("create repository %s: %w", n, err)
 	}
-	if err := s.place(tmp, n); err != nil {
+	if s.mirrored() {
+		err = s.createMirrored(ctx, tmp, n)
+	} else {
+		err = s.place(tmp, n)
+	}
+	if err != nil {
 		return Repository{}, err
 	}
 	return s.describe(ctx, n)
+}
+
+// initialize makes an empty repository of the directory.
+func initialize(ctx context.Context, dir string) error {
+	_, err := git(ctx, "init", "--quiet", "--bare", "--template=", "--initial-branch=main", "--", dir)
+	return err
 }
 
 // place puts a repository that is whole under its name.
@@ -167,7 +199,7 @@ func (s *Service) place(tmp string, n name) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.exists(n) == nil {
-		return fault.New(fault.Conflict, "there is a repository %s already", n)
+		return conflict(n)
 	}
 	if err := os.MkdirAll(filepath.Join(s.cfg.Dir, n.org), 0o700); err != nil {
 		return fmt.Errorf("create repository %s: %w", n, err)
@@ -178,14 +210,21 @@ func (s *Service) place(tmp string, n name) error {
 	return nil
 }
 
+func conflict(n name) error { return fault.New(fault.Conflict, "there is a repository %s already", n) }
+
 // Delete removes a repository with all that was pushed to it. One that is
 // being pushed to stays.
-func (s *Service) Delete(_ context.Context, org, repo string) error {
+func (s *Service) Delete(ctx context.Context, org, repo string) error {
 	n, err := parseName(org, repo)
 	if err != nil {
 		return err
 	}
-	gone, err := s.displace(n)
+	gone := ""
+	if s.mirrored() {
+		gone, err = s.deleteMirrored(ctx, n)
+	} else {
+		gone, err = s.displace(n, false)
+	}
 	if err != nil {
 		return err
 	}
@@ -195,15 +234,13 @@ func (s *Service) Delete(_ context.Context, org, repo string) error {
 	return nil
 }
 
-// displace takes the repository out of its name's place.
-func (s *Service) displace(n name) (gone string, err error) {
+// displace takes the repository out of its name's place; force: also if it is being
+// pushed to.
+func (s *Service) displace(n name, force bool) (gone string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.exists(n); err != nil {
+	if err := s.free(n); err != nil && (!force || !fault.Is(err, fault.Conflict)) {
 		return "", err
-	}
-	if s.pushes[n] > 0 {
-		return "", fault.New(fault.Conflict, "repository %s is being pushed to: try again when that is done", n)
 	}
 	gone, err = os.MkdirTemp(s.cfg.Dir, goneDir)
 	if err == nil {
@@ -214,6 +251,17 @@ func (s *Service) displace(n name) (gone string, err error) {
 	}
 	os.Remove(filepath.Join(s.cfg.Dir, n.org)) //nolint:errcheck // stays while others are in it
 	return gone, nil
+}
+
+// free is an error if the repository is not there, or is being pushed to.
+func (s *Service) free(n name) error {
+	if err := s.exists(n); err != nil {
+		return err
+	}
+	if s.pushes[n] > 0 {
+		return fault.New(fault.Conflict, "repository %s is being pushed to: try again when that is done", n)
+	}
+	return nil
 }
 
 func (s *Service) dir(n name) string { return filepath.Join(s.cfg.Dir, n.path()) }
@@ -229,7 +277,7 @@ func (s *Service) exists(n name) error {
 
 func (s *Service) describe(ctx context.Context, n name) (Repository, error) {
 	r := Repository{Org: n.org, Name: n.repo, CloneURL: strings.TrimRight(s.cfg.BaseURL, "/") + Prefix + n.path()}
-	if err := s.exists(n); err != nil {
+	if err := s.usable(n); err != nil {
 		return r, err
 	}
 	var err error
@@ -296,8 +344,12 @@ func usualBranch(branches []string) string {
 }
 
 // git runs git on what this server keeps and returns its output.
-func git(ctx context.Context, args ...string) (string, error) {
+func git(ctx context.Context, args ...string) (string, error) { return gitWith(ctx, nil, args...) }
+
+// gitWith is git with an input.
+func gitWith(ctx context.Context, in io.Reader, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Stdin = in
 	cmd.Env = isolated("safe.directory", "*") // whoever owns the data directory, it is this server's
 	var out, words bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &words

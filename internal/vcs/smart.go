@@ -68,6 +68,10 @@ func (s *Service) exchange(w http.ResponseWriter, r *http.Request, service strin
 		refuse(w, err)
 		return
 	}
+	if service == receivePack && s.mirrored() {
+		s.receive(w, r, n)
+		return
+	}
 	s.backend(w, r, n, "/"+service)
 }
 
@@ -76,7 +80,7 @@ func (s *Service) named(r *http.Request) (name, error) {
 	if err != nil {
 		return n, err
 	}
-	return n, s.exists(n)
+	return n, s.usable(n)
 }
 
 // beginPush keeps the repository from being deleted until endPush.
@@ -100,29 +104,34 @@ func (s *Service) endPush(n name) {
 
 // backend has git's own program answer the request, when it is its turn.
 func (s *Service) backend(w http.ResponseWriter, r *http.Request, n name, path string) {
-	git, err := exec.LookPath("git")
-	if err != nil {
-		refuse(w, fault.New(fault.Unavailable, "git is not installed where the server runs: install it (Debian: package git)"))
-		return
-	}
 	if err := s.turn(r.Context()); err != nil {
 		w.Header().Set("Retry-After", "10")
 		refuse(w, err)
 		return
 	}
 	defer func() { <-s.turns }()
-
 	out := newPaced(w, r, s.cfg.Silence)
 	defer out.finish()
+	s.run(out, out, r, n, s.cfg.Dir, "/"+n.path()+path)
+}
+
+// run has git's own program answer to the one the request that comes by the other, of
+// the repository at the path below the root.
+func (s *Service) run(to http.ResponseWriter, by *paced, r *http.Request, n name, root, path string) {
+	git, err := exec.LookPath("git")
+	if err != nil {
+		refuse(to, fault.New(fault.Unavailable, "git is not installed where the server runs: install it (Debian: package git)"))
+		return
+	}
 	in := r.Clone(r.Context())
-	in.URL.Path, in.URL.RawPath = "/"+n.path()+path, ""
+	in.URL.Path, in.URL.RawPath = path, ""
 	// Git sends what is large in chunks. The backend reads to the end.
 	in.TransferEncoding = nil
-	in.Body = http.MaxBytesReader(w, out.body(), s.cfg.MaxPush+maxCommands)
-	handler := &cgi.Handler{Path: git, Args: []string{"http-backend"}, Root: "/", Dir: s.cfg.Dir,
-		Env:    append(isolated(s.settings()...), "GIT_PROJECT_ROOT="+s.cfg.Dir, "GIT_HTTP_EXPORT_ALL=1"),
+	in.Body = http.MaxBytesReader(by.ResponseWriter, by.body(), s.cfg.MaxPush+maxCommands)
+	handler := &cgi.Handler{Path: git, Args: []string{"http-backend"}, Root: "/", Dir: root,
+		Env:    append(isolated(s.settings()...), "GIT_PROJECT_ROOT="+root, "GIT_HTTP_EXPORT_ALL=1"),
 		Stderr: words{n}, Logger: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
-	handler.ServeHTTP(out, in)
+	handler.ServeHTTP(to, in)
 	// A client that is cut off while it sends does not read why.
 	io.Copy(io.Discard, in.Body) //nolint:errcheck // at most the bound, within the silence
 }
@@ -133,13 +142,17 @@ const maxCommands = 16 << 20
 
 // settings are what the backend is told beside what a repository says.
 func (s *Service) settings() []string {
-	return []string{
+	list := []string{
 		"safe.directory", "*",
 		"http.receivepack", "true",
 		"http.getanyfile", "false",
 		"receive.maxInputSize", strconv.FormatInt(s.cfg.MaxPush, 10),
 		"gc.autoDetach", "false", // a turn ends with what it started
 	}
+	if s.mirrored() { // a push comes into a directory of its own
+		list = append(list, "receive.autogc", "false", "receive.unpackLimit", "1")
+	}
+	return list
 }
 
 // turn waits until a backend may start; whoever got one gives it back.

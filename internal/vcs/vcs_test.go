@@ -37,6 +37,10 @@ func start(t *testing.T, c vcs.Config) server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := service.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(service.Stop)
 	vcs.Register(httpapi.New(mux, "/apis/drover", "Drover", "1"), service)
 	mux.Handle(vcs.Prefix, service.Handler())
 	return server{listener, c.Dir, httpapi.NewClient("repositories", listener.URL+"/apis/drover", nil)}

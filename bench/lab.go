@@ -43,12 +43,17 @@ type setup struct {
 	NoResync  bool          `json:"no_resync"`
 	Verbose   bool          `json:"verbose"`
 	// RealSessions has sessions run Ansible.
-	RealSessions bool   `json:"real_sessions"`
-	Listen       string `json:"listen"`
-	Advertise    string `json:"advertise"`
-	second       string // where another server listens, by which all requests go; this one has to listen somewhere known then
-	pace         float64
-	atOnce       int // nodes
+	RealSessions bool `json:"real_sessions"`
+	// These are of its object store; else it makes them.
+	S3AccessKey string `json:"s3_access_key"`
+	S3SecretKey string `json:"s3_secret_key"`
+	// Tokens has it ask for them.
+	Tokens    bool   `json:"tokens"`
+	Listen    string `json:"listen"`
+	Advertise string `json:"advertise"`
+	second    string // where another server listens, by which all requests go; this one has to listen somewhere known then
+	pace      float64
+	atOnce    int // nodes
 }
 
 // startLab starts both and waits until all nodes are known.

@@ -46,6 +46,7 @@ func init() {
 		{"idle memory", idle},
 		{"list patch", components},
 		{"bootscripts", bootScripts},
+		{"tokens", tokens},
 		{"s3-small", smallObjects},
 		{"first-power-on", firstPowerOn},
 		{"power-transition", powerTransition},

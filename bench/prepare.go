@@ -65,12 +65,13 @@ func (l *lab) objectStore(ctx context.Context) (endpoint string, c s3.Credential
 		Credentials struct {
 			AccessKeyID     string `json:"AccessKeyId"`
 			SecretAccessKey string
+			SessionToken    string // older revisions give none
 			EndpointURL     string
 		}
 	}
 	_, err = l.api.Do(ctx, http.MethodPut, "/apis/sts/token", nil, nil, &answer)
 	given := answer.Credentials
-	return given.EndpointURL, s3.Credentials{AccessKey: given.AccessKeyID, SecretKey: given.SecretAccessKey}, err
+	return given.EndpointURL, s3.Credentials{AccessKey: given.AccessKeyID, SecretKey: given.SecretAccessKey, SessionToken: given.SessionToken}, err
 }
 
 // imageBase is where the image is; its artifacts have 6 kB.

@@ -42,7 +42,7 @@ func onTwoServers(ctx context.Context, b *bench) error {
 	}
 	single := &askedSide{postgresSide: &postgresSide{droverSide: droverSide{build: build, nodes: nodes, name: "one-server", setup: setup{Database: urls[0]}}, cluster: cluster}}
 	double := &askedSide{postgresSide: &postgresSide{droverSide: droverSide{build: build, nodes: nodes, name: "two-servers",
-		setup: setup{Database: urls[1], Listen: listen[0], second: listen[1], Advertise: "http://" + listen[1]}}, cluster: cluster}}
+		setup: setup{Database: urls[1], Listen: listen[0], second: listen[1], Advertise: "http://" + listen[1], S3AccessKey: "bench", S3SecretKey: "bench-secret"}}, cluster: cluster}}
 	costs, err := compete(ctx, []contender{&droverSide{build: build, nodes: nodes, name: "two-servers-sqlite"}, single, double}, max(b.rounds, 1), false)
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func onTwoServers(ctx context.Context, b *bench) error {
 // it is the one that is asked.
 func (l *lab) startSecond(ctx context.Context, s setup) (string, error) {
 	l.api = httpapi.NewClient("Drover", "http://"+s.Listen, nil)
-	endpoint, keys, err := l.objectStore(ctx)
+	endpoint, _, err := l.objectStore(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -79,7 +79,7 @@ func (l *lab) startSecond(ctx context.Context, s setup) (string, error) {
 	}
 	cmd := exec.CommandContext(ctx, l.build.binary)
 	config := map[string]any{"stands": true, "listen": s.second, "database": s.Database, "data": data,
-		"s3_endpoint": endpoint, "s3_access_key": keys.AccessKey, "s3_secret_key": keys.SecretKey, "verbose": s.Verbose}
+		"s3_endpoint": endpoint, "s3_access_key": s.S3AccessKey, "s3_secret_key": s.S3SecretKey, "verbose": s.Verbose}
 	if l.second, err = proc.Start("second server", cmd, config, nil, nil); err != nil {
 		return "", err
 	}

@@ -3,7 +3,10 @@ package main
 import "github.com/drover-hpc/drover/internal/server"
 
 func init() {
-	adjust = func(c config, o *server.Options) {
+	adjust = func(c config, s *server.Config, o *server.Options) {
+		if c.Tokens {
+			s.Auth = "token"
+		}
 		o.NoResync = c.NoResync
 		server.KeepMemory(new(server.Config).Memory()) // as serve does
 	}

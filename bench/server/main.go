@@ -31,6 +31,8 @@ type config struct {
 	Verbose  bool `json:"verbose"`
 	// RealSessions has sessions run Ansible, by steps of this same program.
 	RealSessions bool `json:"real_sessions"`
+	// Tokens has it ask for them, where the revision can.
+	Tokens bool `json:"tokens"`
 	// Stands has it stand by at Listen: another server leads on the database,
 	// and has the object store.
 	Stands      bool   `json:"stands"`
@@ -49,7 +51,7 @@ func (c *config) server() server.Config {
 
 // These are what older revisions do not have; see current.go.
 var (
-	adjust = func(config, *server.Options) {}
+	adjust = func(config, *server.Config, *server.Options) {}
 	rows   func(*server.Server) (written, decoded int64)
 )
 
@@ -74,8 +76,9 @@ func main() {
 	if c.RealSessions {
 		options.Executor = nil
 	}
-	adjust(c, &options)
-	s, err := server.Start(context.Background(), c.server(), options)
+	settings := c.server()
+	adjust(c, &settings, &options)
+	s, err := server.Start(context.Background(), settings, options)
 	if err != nil {
 		child.Fail(err)
 		os.Exit(1)

@@ -41,6 +41,8 @@ type Config struct {
 	OIDC OIDC `mapstructure:",squash"`
 	TLS  TLS  `mapstructure:",squash"`
 
+	Limits Limits `mapstructure:",squash"`
+
 	Account Account `mapstructure:",squash"`
 
 	NodeListen     string   `mapstructure:"node-listen"`
@@ -127,6 +129,7 @@ func declare(cmd *cobra.Command) {
 	declareSecretKey(f)
 	declareOIDC(f)
 	declareTLS(f)
+	declareLimits(f)
 	declareAccount(f)
 	f.String("node-listen", "", "`HOST:PORT` for nodes alone: boot scripts, cloud-init and reports, and nothing else (default: they come to --listen)")
 	f.String("node-s3-listen", "", "`HOST:PORT` at which nodes fetch artifacts by the links they are given, and nothing else (default: they come to --s3-listen)")

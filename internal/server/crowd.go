@@ -22,23 +22,18 @@ var crowdLimits = admission.Limits{Running: 128, Waiting: 1024, Patience: 10 * t
 // crowd lets nodes in as many as the server can answer; administrators never
 // wait for them.
 type crowd struct {
-	gate        *admission.Gate
-	connections *admission.Connections
-	next        http.Handler
+	gate *admission.Gate
+	next http.Handler
 }
 
 func newCrowd(l admission.Limits, next http.Handler, now func() time.Time) *crowd {
-	return &crowd{gate: admission.NewGate(l, now), next: next,
-		connections: admission.NewConnections(admission.PerListener())}
+	return &crowd{gate: admission.NewGate(l, now), next: next}
 }
 
 func (c *crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !asNodesDo(r) {
 		c.next.ServeHTTP(w, r)
 		return
-	}
-	if c.connections.Crowded() {
-		w.Header().Set("Connection", "close")
 	}
 	admitted, back := c.gate.Enter(r.Context())
 	if !admitted {

@@ -54,7 +54,7 @@ func standby(t *testing.T, leader string) (*httptest.Server, *door, *saidLeader)
 	who.say("leader", leader)
 	d.member = who
 	s := httptest.NewUnstartedServer(d)
-	s.Listener = seeing{s.Listener}
+	s.Listener = seeing{s.Listener, nil}
 	s.Start()
 	t.Cleanup(s.Close)
 	return s, d, who
@@ -175,7 +175,7 @@ func TestRequestOfAClientThatIsGoneIsDropped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l = seeing{l}
+	l = seeing{l, nil}
 	defer l.Close()
 	client, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {

@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
+	"github.com/drover-hpc/drover/internal/admission"
 	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
@@ -140,12 +142,11 @@ func (b believing) proxy(r *http.Request) bool {
 	if err != nil {
 		return false
 	}
-	for _, p := range b.proxies {
-		if p.Contains(peer.Addr().Unmap()) {
-			return true
-		}
-	}
-	return false
+	return within(b.proxies, peer.Addr())
+}
+
+func within(list []netip.Prefix, addr netip.Addr) bool {
+	return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) })
 }
 
 // fromMember tells whether another server on the database passed the request on.
@@ -247,11 +248,14 @@ func (s *Server) serveNodes(handler http.Handler, server *http.Server) {
 	if s.nodeListener == nil {
 		return
 	}
-	own := &http.Server{Handler: handler, ReadHeaderTimeout: server.ReadHeaderTimeout, IdleTimeout: server.IdleTimeout, ErrorLog: server.ErrorLog}
+	connections, peers := admission.NewConnections(admission.PerListener()), s.newPeers()
+	all := func(*http.Request) bool { return true }
+	own := &http.Server{Handler: arriving{bodyPace, seats{connections, peers, s.fromMember, all, handler}},
+		ReadHeaderTimeout: server.ReadHeaderTimeout, IdleTimeout: server.IdleTimeout, ErrorLog: server.ErrorLog, ConnState: connections.Note}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := own.Serve(over(seeing{s.nodeListener}, s.config.TLS.nodePair)); !errors.Is(err, http.ErrServerClosed) {
+		if err := own.Serve(over(connections.Listen(seeing{s.nodeListener, peers}), s.config.TLS.nodePair)); !errors.Is(err, http.ErrServerClosed) {
 			slog.Error("listener of nodes failed", "error", err)
 		}
 	}()

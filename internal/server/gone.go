@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/drover-hpc/drover/internal/admission"
 )
 
 // A request can lie in the socket of a process that stands still, until long
@@ -16,14 +18,34 @@ import (
 // request on looks whether its client is there.
 
 // seeing is a listener whose connections can be looked at from a request.
-type seeing struct{ net.Listener }
+type seeing struct {
+	net.Listener
+	peers *admission.Peers // nil: none of them is counted
+}
 
 func (l seeing) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if s, ok := c.(syscall.Conn); ok && err == nil {
-		return &seen{Conn: c, socket: s}, nil
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return c, err
+		}
+		place, ok := l.place(c)
+		if !ok { // it would not read that it may not
+			c.Close()
+			continue
+		}
+		s := &seen{Conn: c, place: place, until: time.Now().Add(excessPatience)}
+		s.socket, _ = c.(syscall.Conn)
+		return s, nil
 	}
-	return c, err
+}
+
+func (l seeing) place(c net.Conn) (*admission.Place, bool) {
+	from, is := c.RemoteAddr().(*net.TCPAddr)
+	if l.peers == nil || !is {
+		return nil, true
+	}
+	return l.peers.Take(from.AddrPort().Addr())
 }
 
 // seen tells requests of its socket by its address, which net/http hands to them
@@ -31,11 +53,26 @@ func (l seeing) Accept() (net.Conn, error) {
 // however slowly.
 type seen struct {
 	net.Conn
-	socket syscall.Conn
-	timed  atomic.Bool // whoever writes sees to that
+	socket syscall.Conn     // nil: it has none
+	place  *admission.Place // nil: it is not counted
+	until  time.Time        // how long one too many is waited for
+	timed  atomic.Bool      // whoever writes sees to that
 }
 
-func (c *seen) LocalAddr() net.Addr { return socketAddr{c.Conn.LocalAddr(), c.socket} }
+func (c *seen) LocalAddr() net.Addr { return socketAddr{c.Conn.LocalAddr(), c} }
+
+func (c *seen) Close() error {
+	c.place.Leave()
+	return c.Conn.Close()
+}
+
+// SetReadDeadline leaves one too many no more than its time.
+func (c *seen) SetReadDeadline(t time.Time) error {
+	if c.place != nil && c.place.Excess && (t.IsZero() || t.After(c.until)) {
+		t = c.until
+	}
+	return c.Conn.SetReadDeadline(t)
+}
 
 const (
 	// answerPatience is how long a client may take for a piece of an answer, which has
@@ -71,17 +108,25 @@ func (c *seen) SetDeadline(t time.Time) error {
 
 type socketAddr struct {
 	net.Addr
-	socket syscall.Conn
+	conn *seen
+}
+
+// placeOf is that of the request's connection; nil if it is not counted.
+func placeOf(r *http.Request) *admission.Place {
+	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(socketAddr); ok {
+		return addr.conn.place
+	}
+	return nil
 }
 
 // clientGone tells whether the request's client has closed the connection, also
 // if a part of the request is still to be read.
 func clientGone(r *http.Request) bool {
 	addr, ok := r.Context().Value(http.LocalAddrContextKey).(socketAddr)
-	if !ok {
+	if !ok || addr.conn.socket == nil {
 		return false
 	}
-	raw, err := addr.socket.SyscallConn()
+	raw, err := addr.conn.socket.SyscallConn()
 	if err != nil {
 		return true
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/renameio/v2"
 
+	"github.com/drover-hpc/drover/internal/admission"
 	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/auth"
 	v1 "github.com/drover-hpc/drover/internal/bos/v1"
@@ -50,6 +51,8 @@ type Options struct {
 	// NoResync leaves out the periodic looks at everything that make up for lost
 	// hints.
 	NoResync bool
+	// CountLoopback has connections of this machine be bounded as those of others.
+	CountLoopback bool
 	// Fleet changes the simulated fleet's options before it starts.
 	Fleet func(*sim.Options)
 }
@@ -240,14 +243,15 @@ func (s *Server) listen() {
 	outer := named{next: crowd, log: slog.Default(), now: s.now}
 	administrators := outer
 	administrators.next = called{names: s.config.ownNames(), member: s.fromMember, denied: s.denied, next: crowd}
-	s.http = &http.Server{Handler: arriving{bodyPace, administrators}, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: unusedConnection, ConnState: crowd.connections.Note,
-		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
-	s.serveAt(over(crowd.connections.Listen(seeing{s.listener}), s.config.TLS.pair))
+	connections, peers := admission.NewConnections(admission.PerListener()), s.newPeers()
+	s.http = &http.Server{Handler: arriving{bodyPace, seats{connections, peers, s.fromMember, asNodesDo, administrators}}, ReadHeaderTimeout: 30 * time.Second,
+		IdleTimeout: unusedConnection, ConnState: connections.Note, ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
+	s.serveAt(over(connections.Listen(seeing{s.listener, peers}), s.config.TLS.pair))
 	if s.localListener != nil {
-		s.serveAt(seeing{s.localListener})
+		s.serveAt(seeing{s.localListener, nil})
 	}
 	s.onStop(s.closeListener)
-	s.serveNodes(arriving{bodyPace, nodesOnly{s.rules, func(r *http.Request, err error) { gateway.forget(r); s.denied(r, err) }, outer}}, s.http)
+	s.serveNodes(nodesOnly{s.rules, func(r *http.Request, err error) { gateway.forget(r); s.denied(r, err) }, outer}, s.http)
 }
 
 func (s *Server) serveAt(l net.Listener) {

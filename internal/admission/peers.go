@@ -1,0 +1,109 @@
+package admission
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Peers bounds how many connections each address has open; one is an IPv4 address, or
+// the /64 network of an IPv6 address, which one host may have all of.
+type Peers struct {
+	most, beyond int
+	free         func(netip.Addr) bool
+	now          func() time.Time
+
+	mu    sync.Mutex
+	open  map[netip.Addr]int
+	known map[netip.Addr]time.Time // let in until then
+}
+
+// NewPeers allows so many to each but those that free names. Beside them each may have
+// some on which it is told to come back, a quarter as many, but not fewer than eight.
+func NewPeers(most int, free func(netip.Addr) bool, now func() time.Time) *Peers {
+	return &Peers{most: most, beyond: max(most/4, 8), free: free, now: now, open: map[netip.Addr]int{}, known: map[netip.Addr]time.Time{}}
+}
+
+// Place is that of a connection; a nil one is not counted.
+type Place struct {
+	peers *Peers
+	of    netip.Addr
+	// Excess tells that it is one too many: what it asks is not answered.
+	Excess bool
+	left   sync.Once
+}
+
+// Take gives the connection of the address a place; without one it is closed.
+func (p *Peers) Take(addr netip.Addr) (place *Place, ok bool) {
+	addr = one(addr)
+	if p.free(addr) {
+		return nil, true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.knows(addr) {
+		return nil, true
+	}
+	n := p.open[addr]
+	if n >= p.most+p.beyond {
+		return nil, false
+	}
+	p.open[addr] = n + 1
+	return &Place{peers: p, of: addr, Excess: n >= p.most}, true
+}
+
+// known is for how long an address is let in that showed whose it is.
+const known = time.Hour
+
+// Know has connections of the address not counted for an hour.
+func (p *Peers) Know(addr netip.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known[one(addr)] = p.now().Add(known)
+}
+
+// knows forgets what is over. The caller holds mu.
+func (p *Peers) knows(addr netip.Addr) bool {
+	until, is := p.known[addr]
+	if is && p.now().After(until) {
+		delete(p.known, addr)
+		is = false
+	}
+	return is
+}
+
+// Crowded tells whether more than three quarters of what the address may have are
+// open: then an answer should be the last one on its connection.
+func (c *Place) Crowded() bool {
+	if c == nil {
+		return false
+	}
+	c.peers.mu.Lock()
+	defer c.peers.mu.Unlock()
+	return c.peers.open[c.of] > c.peers.most*3/4
+}
+
+// Leave ends what Take gave; it may be called again.
+func (c *Place) Leave() {
+	if c == nil {
+		return
+	}
+	c.left.Do(func() {
+		c.peers.mu.Lock()
+		defer c.peers.mu.Unlock()
+		if c.peers.open[c.of]--; c.peers.open[c.of] == 0 {
+			delete(c.peers.open, c.of)
+		}
+	})
+}
+
+// one is what counts as one peer.
+func one(addr netip.Addr) netip.Addr {
+	addr = addr.Unmap().WithZone("")
+	if addr.Is6() {
+		if net, err := addr.Prefix(64); err == nil {
+			return net.Addr()
+		}
+	}
+	return addr
+}

@@ -151,6 +151,7 @@ func registerComponents(api huma.API, s *Service) {
 func registerBulk(api huma.API, s *Service, put, patch huma.Operation) {
 	schemas := newBulkSchemas(api)
 	put.SkipValidateBody, patch.SkipValidateBody = true, true
+	put, patch = httpapi.Bulk(put), httpapi.Bulk(patch)
 	httpapi.Handle(api, put, func(ctx context.Context, in *putComponentsInput) (*componentsOutput, error) {
 		patches, err := schemas.decodeList(in.RawBody)
 		if err == nil {

@@ -107,20 +107,20 @@ func registerBootParameters(api huma.API, s *Service) {
 			list, err := s.listSelected(ctx, in)
 			return &listParametersOutput{Body: list}, err
 		})
-	httpapi.Handle(api, huma.Operation{OperationID: "create-bootparameters", Method: http.MethodPost, Path: path,
-		Summary: "Create boot parameters of hosts that have none", Tags: tags, DefaultStatus: http.StatusCreated},
+	httpapi.Handle(api, httpapi.Bulk(huma.Operation{OperationID: "create-bootparameters", Method: http.MethodPost, Path: path,
+		Summary: "Create boot parameters of hosts that have none", Tags: tags, DefaultStatus: http.StatusCreated}),
 		func(ctx context.Context, in *parametersInput) (*tokenOutput, error) {
 			token, err := s.Create(ctx, in.Body)
 			return &tokenOutput{Token: token}, err
 		})
-	httpapi.Handle(api, huma.Operation{OperationID: "replace-bootparameters", Method: http.MethodPut, Path: path,
-		Summary: "Replace all boot parameters of hosts", Tags: tags, DefaultStatus: http.StatusOK},
+	httpapi.Handle(api, httpapi.Bulk(huma.Operation{OperationID: "replace-bootparameters", Method: http.MethodPut, Path: path,
+		Summary: "Replace all boot parameters of hosts", Tags: tags, DefaultStatus: http.StatusOK}),
 		func(ctx context.Context, in *parametersInput) (*tokenOutput, error) {
 			token, err := s.Replace(ctx, in.Body)
 			return &tokenOutput{Token: token}, err
 		})
-	httpapi.Handle(api, huma.Operation{OperationID: "update-bootparameters", Method: http.MethodPatch, Path: path,
-		Summary: "Change some boot parameters of hosts", Tags: tags, DefaultStatus: http.StatusOK},
+	httpapi.Handle(api, httpapi.Bulk(huma.Operation{OperationID: "update-bootparameters", Method: http.MethodPatch, Path: path,
+		Summary: "Change some boot parameters of hosts", Tags: tags, DefaultStatus: http.StatusOK}),
 		func(ctx context.Context, in *parametersInput) (*struct{}, error) {
 			return nil, s.Patch(ctx, in.Body)
 		})

@@ -34,9 +34,9 @@ type output[A any] struct{ Body A }
 // that is not there counts as an empty object.
 func call[B, A any](api huma.API, path, summary string, tags []string, do func(context.Context, *B) (A, error)) {
 	op := huma.Operation{OperationID: strings.TrimPrefix(path, "/"), Method: http.MethodPost, Path: path, Summary: summary, Tags: tags,
-		DefaultStatus: http.StatusOK, MaxBodyBytes: maxBody, SkipValidateBody: true,
+		DefaultStatus: http.StatusOK, MaxBodyBytes: httpapi.MaxBulkBody + 1, BodyReadTimeout: -1, SkipValidateBody: true,
 		RequestBody: &huma.RequestBody{}}
-	huma.Register(api, op, func(ctx context.Context, in *input) (*output[A], error) {
+	huma.Register(api, httpapi.Bulk(op), func(ctx context.Context, in *input) (*output[A], error) {
 		body := new(B)
 		if text := bytes.TrimSpace(in.RawBody); len(text) > 0 {
 			if err := json.Unmarshal(text, body); err != nil {
@@ -55,9 +55,6 @@ func call[B, A any](api huma.API, path, summary string, tags []string, do func(c
 		Schema: api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[B](), true, "")}}
 	refuseOthers(api, path, http.MethodPost)
 }
-
-// maxBody bounds requests: 100,000 components.
-const maxBody = 16 << 20
 
 // asRefusal gives every error this interface's form.
 func asRefusal(err error) error {

@@ -202,10 +202,10 @@ func describeBulk[P, F any](api huma.API, path string) {
 		OneOf: []*huma.Schema{r.Schema(reflect.TypeFor[F](), true, ""), list}}
 }
 
-// raw marks an operation whose handler reads the body itself.
+// raw marks an operation on many components, whose handler reads the body itself.
 func raw(op huma.Operation) huma.Operation {
 	op.SkipValidateBody = true
-	return op
+	return httpapi.Bulk(op)
 }
 
 // isList tells the two forms of a bulk PATCH apart.

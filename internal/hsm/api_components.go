@@ -135,7 +135,7 @@ func registerComponents(api huma.API, s *Service) {
 		func(ctx context.Context, in *listComponentsInput) (*componentsOutput, error) {
 			return s.list(ctx, in.parameters(), false, in.view())
 		})
-	httpapi.Handle(api, answering(operation("create-components", http.MethodPost, path, "Add components", componentTag), http.StatusNoContent),
+	httpapi.Handle(api, httpapi.Bulk(answering(operation("create-components", http.MethodPost, path, "Add components", componentTag), http.StatusNoContent)),
 		func(ctx context.Context, in *createComponentsInput) (*nothing, error) {
 			all := make([]Component, len(in.Body.Components))
 			for i := range all {
@@ -178,7 +178,7 @@ func registerComponents(api huma.API, s *Service) {
 }
 
 func registerComponentQueries(api huma.API, s *Service, path string) {
-	httpapi.Handle(api, answering(operation("query-components", http.MethodPost, path+"/Query", "List the named components", componentTag), http.StatusOK),
+	httpapi.Handle(api, httpapi.Bulk(answering(operation("query-components", http.MethodPost, path+"/Query", "List the named components", componentTag), http.StatusOK)),
 		func(ctx context.Context, in *queryComponentsInput) (*componentsOutput, error) {
 			q := &in.Body
 			p, err := q.parameters()
@@ -198,7 +198,7 @@ func registerComponentQueries(api huma.API, s *Service, path string) {
 			c, err := s.ByNID(ctx, in.NID)
 			return &componentOutput{c}, err
 		})
-	httpapi.Handle(api, answering(operation("query-components-by-nid", http.MethodPost, path+"/ByNID/Query", "List the components with NIDs", componentTag), http.StatusOK),
+	httpapi.Handle(api, httpapi.Bulk(answering(operation("query-components-by-nid", http.MethodPost, path+"/ByNID/Query", "List the components with NIDs", componentTag), http.StatusOK)),
 		func(ctx context.Context, in *nidQueryInput) (*componentsOutput, error) {
 			b := &in.Body
 			if len(b.NIDRanges) == 0 {

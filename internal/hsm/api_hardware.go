@@ -95,7 +95,7 @@ func registerHardware(api huma.API, s *Service) {
 			all, err := s.Hardware(ctx, in.parameters())
 			return &hardwareListOutput{all}, err
 		})
-	httpapi.Handle(api, answering(operation("post-hardware", http.MethodPost, path, "Add or change places and the hardware in them", tag, "cli_ignore"), http.StatusOK),
+	httpapi.Handle(api, httpapi.Bulk(answering(operation("post-hardware", http.MethodPost, path, "Add or change places and the hardware in them", tag, "cli_ignore"), http.StatusOK)),
 		func(ctx context.Context, in *postHardwareInput) (*messageOutput, error) {
 			if len(in.Body.Hardware) == 0 {
 				return nil, fault.New(fault.Invalid, "Missing Hardware")

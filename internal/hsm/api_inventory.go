@@ -66,7 +66,7 @@ func registerRedfishEndpoints(api huma.API, s *Service) {
 			all, err := s.RedfishEndpoints(ctx, in.parameters())
 			return &redfishEndpointsOutput{redfishEndpointArray{all}}, err
 		})
-	httpapi.Handle(api, answering(operation("create-redfish-endpoint", http.MethodPost, path, "Add a Redfish endpoint", tag), http.StatusCreated),
+	httpapi.Handle(api, httpapi.Bulk(answering(operation("create-redfish-endpoint", http.MethodPost, path, "Add a Redfish endpoint", tag), http.StatusCreated)),
 		func(ctx context.Context, in *createRedfishEndpointInput) (*createdOutput, error) {
 			given, err := postedEndpoints(in.RawBody)
 			if err != nil {

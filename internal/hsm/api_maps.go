@@ -109,7 +109,7 @@ func registerNodeMaps(api huma.API, s *Service) {
 			all, err := s.NodeMaps(ctx)
 			return &nodeMapsOutput{nodeMapArray{all}}, err
 		})
-	httpapi.Handle(api, answering(operation("post-node-maps", http.MethodPost, path, "Add or change defaults of nodes", tag), http.StatusOK),
+	httpapi.Handle(api, httpapi.Bulk(answering(operation("post-node-maps", http.MethodPost, path, "Add or change defaults of nodes", tag), http.StatusOK)),
 		func(ctx context.Context, in *nodeMapsInput) (*messageOutput, error) {
 			return counted("Created/Modified", len(in.Body.NodeMaps), s.SetNodeMaps(ctx, in.Body.NodeMaps))
 		})
@@ -148,7 +148,7 @@ func registerPowerMaps(api huma.API, s *Service) {
 			all, err := s.PowerMaps(ctx)
 			return &powerMapsOutput{all}, err
 		})
-	httpapi.Handle(api, answering(operation("post-power-maps", http.MethodPost, path, "Add or change what components get their power from", tag), http.StatusOK),
+	httpapi.Handle(api, httpapi.Bulk(answering(operation("post-power-maps", http.MethodPost, path, "Add or change what components get their power from", tag), http.StatusOK)),
 		func(ctx context.Context, in *powerMapsInput) (*messageOutput, error) {
 			return counted("Created/Modified", len(in.Body), s.SetPowerMaps(ctx, in.Body))
 		})

@@ -107,7 +107,7 @@ func readState(text []byte, p *oneState) bool {
 
 // handleMany registers the patch of a field of many components.
 func handleMany[P any](api huma.API, field, summary string, apply func(ctx context.Context, p *P) error) {
-	httpapi.Handle(api, answering(operation("patch-components-"+field, http.MethodPatch, "/State/Components/Bulk"+field, summary, componentTag), http.StatusNoContent),
+	httpapi.Handle(api, httpapi.Bulk(answering(operation("patch-components-"+field, http.MethodPatch, "/State/Components/Bulk"+field, summary, componentTag), http.StatusNoContent)),
 		func(ctx context.Context, in *manyPatch[P]) (*nothing, error) { return nil, apply(ctx, &in.Body) })
 }
 
@@ -218,7 +218,7 @@ func registerComponentPatches(api huma.API, s *Service) {
 }
 
 func registerBulkNID(api huma.API, s *Service) {
-	httpapi.Handle(api, answering(operation("patch-components-NID", http.MethodPatch, "/State/Components/BulkNID", "Set the NIDs of components", componentTag), http.StatusNoContent),
+	httpapi.Handle(api, httpapi.Bulk(answering(operation("patch-components-NID", http.MethodPatch, "/State/Components/BulkNID", "Set the NIDs of components", componentTag), http.StatusNoContent)),
 		func(ctx context.Context, in *nidsInput) (*nothing, error) {
 			nids := make(map[string]int, len(in.Body.Components))
 			for _, c := range in.Body.Components {

@@ -10,9 +10,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
-// maxBody bounds request bodies: 100,000 components with all their fields.
-const maxBody = 256 << 20
-
 // untimed has operations read bodies for as long as those come: the listener bounds that.
 const untimed = -1
 
@@ -21,6 +18,12 @@ const untimed = -1
 // out. Its OpenAPI document is at <prefix>/openapi.json, a page at <prefix>/docs.
 // What no operation serves is answered with a problem.
 func New(mux *http.ServeMux, prefix, title, version string) huma.API {
+	return NewBounded(mux, prefix, title, version, BulkBody)
+}
+
+// NewBounded is New with another bound, in bytes, for the bodies of operations on many
+// things.
+func NewBounded(mux *http.ServeMux, prefix, title, version string, bulk int64) huma.API {
 	config := huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI:    "3.1.0",
@@ -36,7 +39,7 @@ func New(mux *http.ServeMux, prefix, title, version string) huma.API {
 	mux.HandleFunc(prefix+"/", unrouted(mux, prefix+"/"))
 	api := humago.NewWithPrefix(mux, prefix, config)
 	refuseNoText(api)
-	readUnwanted(api)
+	boundBodies(api, bulk)
 	return api
 }
 
@@ -48,9 +51,7 @@ func Handle[I, O any](api huma.API, op huma.Operation, handler func(context.Cont
 
 // HandleWith is Handle for an interface that has errors of another form.
 func HandleWith[I, O any](api huma.API, op huma.Operation, form func(error) error, handler func(context.Context, *I) (*O, error)) {
-	if op.MaxBodyBytes == 0 {
-		op.MaxBodyBytes = maxBody
-	}
+	op.MaxBodyBytes = MaxBulkBody + 1 // boundBodies says how many
 	op.BodyReadTimeout = untimed
 	if op.Path == "/" {
 		op.Path = exactRoot

@@ -84,8 +84,8 @@ type abortOut struct {
 
 func registerTransitions(g routes, s *Service) {
 	tags := []string{"transitions"}
-	handle(g, huma.Operation{OperationID: "transitions-create", Method: http.MethodPost, Path: "/transitions",
-		Summary: "Start a power transition", DefaultStatus: http.StatusOK, Tags: tags},
+	handle(g, httpapi.Bulk(huma.Operation{OperationID: "transitions-create", Method: http.MethodPost, Path: "/transitions",
+		Summary: "Start a power transition", DefaultStatus: http.StatusOK, Tags: tags}),
 		func(ctx context.Context, in *struct{ Body transitionCreate }) (*transitionStart, error) {
 			t, err := s.begin(ctx, &in.Body)
 			out := &transitionStart{Location: "transitions/" + t.TransitionID} // relative to the request's path
@@ -172,8 +172,8 @@ func registerStatus(g routes, s *Service) {
 			return answer(ctx, Filter{Xnames: xname.CanonicalAll(in.Xname), PowerState: PowerState(in.PowerStateFilter),
 				ManagementState: ManagementState(in.ManagementStateFilter)})
 		})
-	handle(g, huma.Operation{OperationID: "power-status-query", Method: http.MethodPost, Path: "/power-status",
-		Summary: "Show which of many components are on", DefaultStatus: http.StatusOK, Tags: append(tags, "cli_ignore")},
+	handle(g, httpapi.Bulk(huma.Operation{OperationID: "power-status-query", Method: http.MethodPost, Path: "/power-status",
+		Summary: "Show which of many components are on", DefaultStatus: http.StatusOK, Tags: append(tags, "cli_ignore")}),
 		func(ctx context.Context, in *struct{ Body statusSelection }) (*statusOut, error) {
 			return answer(ctx, Filter{Xnames: xname.CanonicalAll(in.Body.Xname), PowerState: PowerState(in.Body.PowerStateFilter),
 				ManagementState: ManagementState(in.Body.ManagementStateFilter)})

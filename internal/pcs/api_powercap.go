@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
 // What clients may send without: an empty list is refused by the service, in
@@ -71,14 +73,14 @@ type capTasksOut struct {
 
 func registerPowerCap(g routes, s *Service) {
 	tags := []string{"power-cap"}
-	handle(g, huma.Operation{OperationID: "power-cap-snapshot", Method: http.MethodPost, Path: "/power-cap/snapshot",
-		Summary: "Begin to read power caps of nodes", DefaultStatus: http.StatusOK, Tags: tags},
+	handle(g, httpapi.Bulk(huma.Operation{OperationID: "power-cap-snapshot", Method: http.MethodPost, Path: "/power-cap/snapshot",
+		Summary: "Begin to read power caps of nodes", DefaultStatus: http.StatusOK, Tags: tags}),
 		func(ctx context.Context, in *struct{ Body capSelection }) (*capStart, error) {
 			task, err := s.Snapshot(ctx, in.Body.Xnames)
 			return capStarted(task, "", err)
 		})
-	handle(g, huma.Operation{OperationID: "power-cap-update", Method: http.MethodPatch, Path: "/power-cap",
-		Summary: "Begin to set power caps of nodes", DefaultStatus: http.StatusOK, Tags: tags},
+	handle(g, httpapi.Bulk(huma.Operation{OperationID: "power-cap-update", Method: http.MethodPatch, Path: "/power-cap",
+		Summary: "Begin to set power caps of nodes", DefaultStatus: http.StatusOK, Tags: tags}),
 		func(ctx context.Context, in *struct{ Body capOrders }) (*capStart, error) {
 			task, err := s.SetCaps(ctx, in.Body.orders())
 			return capStarted(task, "power-cap/", err)

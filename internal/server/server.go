@@ -198,7 +198,7 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 
 // api returns the API of a service below its gateway prefix.
 func (s *Server) api(prefix, title string) huma.API {
-	return httpapi.New(s.mux, prefix, title, Version)
+	return httpapi.NewBounded(s.mux, prefix, title, Version, s.config.Limits.bulkBody())
 }
 
 // client returns a client of the service below prefix: the embedded one in
@@ -224,7 +224,7 @@ func (s *Server) serve(context.Context) error {
 	registerHealth(native, s.nodeServices(), s.now)
 	auth.Register(native, s.tokens, s.rules)
 	audit.Register(native, s.audit)
-	s.door.open(httpapi.DotNames(s.gate(newBodies(s.mux))))
+	s.door.open(httpapi.DotNames(s.gate(newBodies(s.config.Limits.bulkBody(), s.mux))))
 	s.listen()
 	s.onStop(func() {
 		close(s.stopping)

@@ -258,7 +258,7 @@ func (c *Config) check() error {
 			return err
 		}
 	}
-	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkAccount, c.checkDoors, c.Kafka.check,
+	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkAccount, c.checkDoors, c.Limits.check, c.Kafka.check,
 		func() error { return c.Kubernetes.check(c) }, func() error { return c.Cage.check(c) }, c.checkValues} {
 		if err := check(); err != nil {
 			return err

@@ -71,8 +71,8 @@ func (r *runner) Jobs() (ids []string, err error) {
 	return ids, nil
 }
 
-func (r *runner) Logs(string) ([]ims.JobLog, error) { return nil, nil }
-func (r *runner) Changed() <-chan string            { return r.changed }
+func (r *runner) Logs(context.Context, string) ([]ims.JobLog, error) { return nil, nil }
+func (r *runner) Changed() <-chan string                             { return r.changed }
 
 // stand has the job stand there, and tells of it.
 func (r *runner) stand(id string, p ims.JobProgress) {
@@ -226,6 +226,27 @@ func TestFailedJobSaysWhyAndWhatItUploadedGoes(t *testing.T) {
 			t.Errorf("%+v: the job says %q, image %v", p.progress, j.Error, j.ImageID)
 		}
 	}
+}
+
+// The machine of a job that ran has gone with its server: another server's runner
+// has no trace of it.
+func TestJobOfAMachineThatHasGoneSaysWhyAndCanBeMadeAgain(t *testing.T) {
+	run := newRunner()
+	r, n := withJobs(t, run)
+	var j, again ims.Job
+	r.must("POST", "/v3/jobs", n, &j)
+	run.at(j.ID, ims.StepFetch, nil)
+	r.eventually("it runs", func() bool { return r.job(j.ID).Status == ims.JobFetchingImage })
+	run.stand(j.ID, ims.JobProgress{State: job.State{Phase: job.Lost, Message: "no trace of the job"}})
+	r.eventually("error", func() bool { j = r.job(j.ID); return j.Status == ims.JobError })
+	for _, want := range []string{"no trace of the job", "machine", "another job"} {
+		if !strings.Contains(j.Error, want) {
+			t.Errorf("the job says %q, without %q", j.Error, want)
+		}
+	}
+	r.must("POST", "/v3/jobs", n, &again)
+	run.at(again.ID, ims.StepFetch, nil)
+	r.eventually("another one runs", func() bool { return r.job(again.ID).Status == ims.JobFetchingImage })
 }
 
 func TestJobThatNoRecordTellsOfIsEnded(t *testing.T) {

@@ -108,7 +108,7 @@ func (o *operator) look(ctx context.Context, r *jobRecord) error {
 	case p.Phase == job.Succeeded && p.Manifest != nil:
 		return o.end(ctx, id, p.Manifest, "")
 	case p.Over():
-		return o.end(ctx, id, nil, cmp.Or(p.Message, "nobody knows how the job ended: it left no trace"))
+		return o.end(ctx, id, nil, whyOver(p))
 	}
 	_, err := o.jobs.UpdateOne(ctx, id, func(r *jobRecord) error {
 		if r.Deleting || r.Job.Status.Final() || !r.Job.follow(p) {
@@ -117,6 +117,15 @@ func (o *operator) look(ctx context.Context, r *jobRecord) error {
 		return nil
 	})
 	return err
+}
+
+// whyOver is why a job that is over made no image.
+func whyOver(p JobProgress) string {
+	why := cmp.Or(p.Message, "nobody knows how the job ended: it left no trace")
+	if p.Phase == job.Lost {
+		why += ". It was ended, or the server or machine that ran it was: begin another job like it"
+	}
+	return why
 }
 
 // end tells how the job ended, together with the image that it made.

@@ -18,7 +18,7 @@ type Runner interface {
 	// Jobs are the IDs of those of which there are traces.
 	Jobs() ([]string, error)
 	// Logs are the steps begun so far, in order, with the end of what each said.
-	Logs(id string) ([]JobLog, error)
+	Logs(ctx context.Context, id string) ([]JobLog, error)
 	// Changed delivers the IDs of jobs that may have got further.
 	Changed() <-chan string
 }

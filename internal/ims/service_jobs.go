@@ -165,7 +165,7 @@ func (s *Service) JobLogs(ctx context.Context, id string) ([]JobLog, error) {
 	if _, err := s.Job(ctx, id); err != nil {
 		return nil, err
 	}
-	logs, err := s.cfg.Runner.Logs(id)
+	logs, err := s.cfg.Runner.Logs(ctx, id)
 	return slices.Concat([]JobLog{}, logs), err
 }
 

@@ -213,7 +213,7 @@ func (s *Server) startKubernetes(trusted string, source func(context.Context, st
 			}
 			return o.KeepSessions(), nil
 		}}
-	kept, err := s.startShelf()
+	kept, err := s.startSessionsShelf()
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func (s *Server) startExecutor(trusted string, source func(context.Context, stri
 	if s.config.Executor == executorKubernetes {
 		return s.startKubernetes(trusted, source, options)
 	}
-	kept, err := s.startShelf()
+	kept, err := s.startSessionsShelf()
 	if err != nil {
 		return nil, err
 	}

@@ -175,6 +175,13 @@ func (s *Server) startIMS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	kept, err := s.startShelf("image-jobs", "image-job-records", imageJobsBucket, imagejob.LeftBehind)
+	if err != nil {
+		return err
+	}
+	if kept != nil {
+		runner.Keep(kept)
+	}
 	s.onStop(runner.Close)
 	if err := runner.Open(); err != nil {
 		return err

@@ -31,6 +31,7 @@ type sharedStore struct {
 
 func newSharedStore(t *testing.T) *sharedStore {
 	t.Helper()
+	t.Chdir(".") // back at the end, as in testConfig
 	st := &sharedStore{keys: s3.Credentials{AccessKey: "key", SecretKey: "secret-of-the-test"}}
 	real, err := s3.StartServer(t.Context(), s3.ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0", Credentials: st.keys})
 	if err != nil {

@@ -10,20 +10,32 @@ import (
 	"github.com/drover-hpc/drover/internal/s3"
 )
 
-// sessionsBucket has what CFS sessions left behind.
-const sessionsBucket = "cfs-sessions"
+// The buckets of what CFS sessions and image jobs left behind.
+const (
+	sessionsBucket  = "cfs-sessions"
+	imageJobsBucket = "ims-jobs"
+)
 
-// startShelf has other servers find what sessions left behind; it is nil where there
-// are none, or nothing that all of them read.
-func (s *Server) startShelf() (aee.Shelf, error) {
+// startSessionsShelf is startShelf for CFS sessions.
+func (s *Server) startSessionsShelf() (aee.Shelf, error) {
+	kept, err := s.startShelf("jobs", "job-records", sessionsBucket, aee.LeftBehind)
+	if kept == nil { // nor is the interface to be anything
+		return nil, err
+	}
+	return kept, err
+}
+
+// startShelf has other servers find what the jobs in the directory of the name left
+// behind; it is nil where there are none, or nothing that all of them read.
+func (s *Server) startShelf(jobs, cache, in string, files []string) (*shelf.Shelf, error) {
 	if s.lease == nil || s.config.S3Endpoint == "" {
 		return nil, nil
 	}
-	if err := s.platform.objects.EnsureBuckets(s.working, sessionsBucket); err != nil {
+	if err := s.platform.objects.EnsureBuckets(s.working, in); err != nil {
 		return nil, err
 	}
-	kept := shelf.New(shelf.Config{Dir: filepath.Join(s.config.Data, "jobs"), Cache: filepath.Join(s.config.Data, "job-records"),
-		Files: aee.LeftBehind, Objects: bucket{s.platform.objects, sessionsBucket, "application/gzip"}})
+	kept := shelf.New(shelf.Config{Dir: filepath.Join(s.config.Data, jobs), Cache: filepath.Join(s.config.Data, cache),
+		Files: files, Objects: bucket{s.platform.objects, in, "application/gzip"}})
 	if err := kept.Start(s.working); err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ func NewKubernetesRunner(c KubernetesConfig) (*Runner, *kubernetes.Executor, err
 		}
 		return err
 	}
-	return &Runner{jobs, jobs.Path(), c.Settings, start, refuseInPod}, jobs, nil
+	return &Runner{jobs: jobs, dir: jobs.Path(), settings: c.Settings, start: start, refuse: refuseInPod}, jobs, nil
 }
 
 // podWork is the job as Kubernetes runs it: a container for each step, one after

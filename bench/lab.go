@@ -47,8 +47,8 @@ type setup struct {
 	// These are of its object store; else it makes them.
 	S3AccessKey string `json:"s3_access_key"`
 	S3SecretKey string `json:"s3_secret_key"`
-	// Tokens has it ask for them.
-	Tokens    bool   `json:"tokens"`
+	// Auth is whom it serves, as serve takes it; empty: everybody, unrecorded.
+	Auth      string `json:"auth"`
 	Listen    string `json:"listen"`
 	Advertise string `json:"advertise"`
 	second    string // where another server listens, by which all requests go; this one has to listen somewhere known then

@@ -16,12 +16,12 @@ import (
 // server that asks and of one that does not.
 func tokens(ctx context.Context, b *bench) error {
 	build := b.builds[len(b.builds)-1] // an older one may know no tokens
-	open, err := startLab(ctx, build, 0, setup{})
+	open, err := startLab(ctx, build, 0, setup{Auth: "none"})
 	if err != nil {
 		return err
 	}
 	defer open.stop()
-	closed, err := startLab(ctx, build, 0, setup{Tokens: true})
+	closed, err := startLab(ctx, build, 0, setup{Auth: "token"})
 	if err != nil {
 		return err
 	}

@@ -4,9 +4,7 @@ import "github.com/drover-hpc/drover/internal/server"
 
 func init() {
 	adjust = func(c config, s *server.Config, o *server.Options) {
-		if c.Tokens {
-			s.Auth = "token"
-		}
+		s.Auth = c.Auth
 		o.NoResync = c.NoResync
 		server.KeepMemory(new(server.Config).Memory()) // as serve does
 	}

@@ -31,8 +31,8 @@ type config struct {
 	Verbose  bool `json:"verbose"`
 	// RealSessions has sessions run Ansible, by steps of this same program.
 	RealSessions bool `json:"real_sessions"`
-	// Tokens has it ask for them, where the revision can.
-	Tokens bool `json:"tokens"`
+	// Auth is whom it serves, where the revision knows that.
+	Auth string `json:"auth"`
 	// Stands has it stand by at Listen: another server leads on the database,
 	// and has the object store.
 	Stands      bool   `json:"stands"`

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,9 +17,13 @@ func TestABackOffIsToldAndEndsByAChange(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 5)
 	bad, fresh := c.nodes[:4], c.nodes[4]
+	noRepository := filepath.Join(c.dir, "no-such.git") // but a folder, whose owner counts
+	if err := os.Mkdir(noRepository, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	gone := func(playbook string) {
 		c.put("/apis/cfs/v3/configurations/gone", fmt.Sprintf(`{"layers":[{"clone_url":"file://%s","commit":%q,"playbook":%q}]}`,
-			filepath.Join(c.dir, "no-such.git"), strings.Repeat("a", 40), playbook))
+			noRepository, strings.Repeat("a", 40), playbook))
 	}
 	gone("site.yml")
 	c.patch("/apis/cfs/v3/options", `{"batch_size":1}`)

@@ -66,7 +66,7 @@ func NewExecutor(c Config) (*Executor, error) {
 		}
 		c.Program = []string{self, "boa"}
 	}
-	jobs, err := local.New(local.Config{Dir: c.Dir, Program: c.Program})
+	jobs, err := local.New(local.Config{Dir: c.Dir, Program: c.Program, Variables: waitVariables})
 	if err != nil {
 		return nil, err
 	}

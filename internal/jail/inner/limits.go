@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -81,13 +82,26 @@ func (c *Spec) launch() (pid int, err error) {
 	return pid, err
 }
 
-// watch looks at what the cage uses again and again.
+// watch looks at what the cage uses again and again. What counts of a look is
+// what it used of a processor: among hundreds of processes that all want to run
+// it waits long for its turn, and those are what it is to end.
 func (c *Spec) watch() {
+	runtime.LockOSThread()
 	for {
-		begun := time.Now()
+		before := threadTime()
 		c.look()
-		time.Sleep(max(lookPause, lookShare*time.Since(begun)))
+		time.Sleep(max(lookPause, lookShare*(threadTime()-before)))
 	}
+}
+
+// threadTime is how long the calling thread has run on a processor.
+func threadTime() time.Duration {
+	const ofThread = 1 // RUSAGE_THREAD
+	var used syscall.Rusage
+	if err := syscall.Getrusage(ofThread, &used); err != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // look ends the cage if its processes use too much.

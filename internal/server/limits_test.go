@@ -57,7 +57,6 @@ func TestEachOperationBoundsItsBody(t *testing.T) {
 	slices.Sort(bulk)
 	want := strings.Fields(`PATCH:bos/v2/components PUT:bos/v2/components PATCH:cfs/v2/components PUT:cfs/v2/components PATCH:cfs/v3/components PUT:cfs/v3/components
 		PATCH:bss/boot/v1/bootparameters POST:bss/boot/v1/bootparameters PUT:bss/boot/v1/bootparameters
-		PATCH:power-control/power-cap POST:power-control/power-cap/snapshot POST:power-control/power-status POST:power-control/transitions
 		PATCH:power-control/v1/power-cap POST:power-control/v1/power-cap/snapshot POST:power-control/v1/power-status POST:power-control/v1/transitions
 		POST:smd/hsm/v2/State/Components POST:smd/hsm/v2/State/Components/ByNID/Query POST:smd/hsm/v2/State/Components/Query
 		PATCH:smd/hsm/v2/State/Components/BulkEnabled PATCH:smd/hsm/v2/State/Components/BulkFlagOnly PATCH:smd/hsm/v2/State/Components/BulkNID

@@ -32,7 +32,8 @@ func Bulk(op huma.Operation) huma.Operation {
 }
 
 // boundBodies has operations answer 413 to bodies that are too long, before they are
-// read where their length is said: those of marked operations may have bulk bytes.
+// read where their length is said: those of marked operations may have bulk bytes. What
+// is no text is 400.
 // What is sent to an operation that takes none is read before it does anything: a
 // request that breaks off, or does not come as HTTP has it, is none. Services of one
 // process are not bounded: they send what they were asked for.
@@ -52,6 +53,9 @@ func boundBodies(api huma.API, bulk int64) {
 			most, more = bulk, ": send less at once, or have the server take more (bulk-body)"
 		}
 		r.Body = AtMost(r.Body, r.ContentLength, most, more)
+		if op.RequestBody != nil {
+			r.Body = &text{ReadCloser: r.Body}
+		}
 		err := error(nil)
 		switch {
 		case r.ContentLength > most:

@@ -175,17 +175,3 @@ func TestGuardKeepsACommitFromHappening(t *testing.T) {
 		}
 	})
 }
-
-// A key that the database cannot have is refused before others' parts could be
-// undone for it.
-func TestKeysThatPostgreSQLCannotHave(t *testing.T) {
-	f := newFixture(t, storetest.Postgres(t), true)
-	if err := storetest.CreateTable(t.Context(), f.db, "conformance", "color"); err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range []doc{{Key: "zero\x00byte"}, {Key: "a", Color: "zero\x00byte"}, {Key: strings.Repeat("long", 1000)}} {
-		if err := f.docs.Put(t.Context(), d); !fault.Is(err, fault.Invalid) {
-			t.Errorf("%.20q: %v", d.Key, err)
-		}
-	}
-}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -32,8 +31,6 @@ type dialect interface {
 	away(err error) bool
 	// refused tells whether err says that a value can never be stored.
 	refused(err error) bool
-	// fits tells whether a key or the value of a column can be stored.
-	fits(value string) bool
 	// prepares tells whether statements have to be prepared to be cheap.
 	prepares() bool
 	// ready is what the writer's connection begins with.
@@ -82,7 +79,6 @@ func (sqliteDialect) duplicate(error) bool { return false }
 
 // Any string will do.
 func (sqliteDialect) refused(error) bool { return false }
-func (sqliteDialect) fits(string) bool   { return true }
 
 func (sqliteDialect) prepares() bool                         { return true }
 func (sqliteDialect) ready(context.Context, *sql.Conn) error { return nil }
@@ -99,13 +95,6 @@ func (postgresDialect) duplicate(err error) bool {
 func (postgresDialect) refused(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && strings.HasPrefix(pg.Code, "22") // class 22, data exception
-}
-
-// maxIndexed is what an entry of an index may have; PostgreSQL takes a little more.
-const maxIndexed = 2500
-
-func (postgresDialect) fits(value string) bool {
-	return len(value) <= maxIndexed && utf8.ValidString(value) && !strings.Contains(value, "\x00")
 }
 
 // pgx keeps statements prepared by itself.

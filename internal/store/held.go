@@ -171,22 +171,11 @@ func (h *held[T]) stage(ctx context.Context, docs []T) error {
 			}
 		}
 		key := h.table.spec.Key(&k.doc)
-		if err := h.fits(key, k.columns); err != nil {
+		if err := h.table.fits(key, k.columns); err != nil {
 			return err
 		}
 		staged[key] = k
 		tx.note(h.table.spec.Name, key)
-	}
-	return nil
-}
-
-// fits refuses what the database could not store: at the commit, that would undo
-// what others wrote.
-func (h *held[T]) fits(key string, columns []string) error {
-	fits := h.table.db.dialect.fits
-	if !fits(key) || slices.ContainsFunc(columns, func(v string) bool { return !fits(v) }) {
-		return fault.New(fault.Invalid, "write to %s: %.100q cannot be stored: expected UTF-8 without zero bytes, of at most %d bytes",
-			h.table.spec.Name, key, maxIndexed)
 	}
 	return nil
 }

@@ -198,9 +198,14 @@ func (t *Table[T]) write(ctx context.Context, docs []T, onConflict string) error
 			return fmt.Errorf("encode %s: %w", t.spec.Kind, err)
 		}
 		key := t.spec.Key(&docs[i])
+		columns := make([]string, len(t.spec.Indexes))
 		row := []any{key, int64(1), string(doc)}
-		for _, ix := range t.spec.Indexes {
-			row = append(row, ix.Of(&docs[i]))
+		for j, ix := range t.spec.Indexes {
+			columns[j] = ix.Of(&docs[i])
+			row = append(row, columns[j])
+		}
+		if err := t.fits(key, columns); err != nil {
+			return err
 		}
 		if j, twice := at[key]; twice {
 			rows[j] = row

@@ -59,6 +59,7 @@ const lockPatience = 2 * time.Second
 // dataHolds is what there may be in a data directory besides the database.
 var dataHolds = map[string]string{
 	"s3":                "artifacts",
+	lastDatabaseFile:    "which database the server had",
 	keyFile:             "the key of secrets in the database, which goes where the database goes",
 	"jobs":              "CFS sessions that run, logs and results",
 	"job-records":       "copies of what CFS sessions left on other machines",

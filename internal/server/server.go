@@ -173,6 +173,9 @@ func (s *Server) Stop() {
 func (s *Server) onStop(stop func()) { s.stops = append(s.stops, stop) }
 
 func (s *Server) openStore(ctx context.Context) (err error) {
+	if err := s.config.expectDatabase(ctx); err != nil {
+		return err
+	}
 	if s.keys, err = s.config.SecretKey.openOrMake(ctx, s.config.database(), s.config.Data); err != nil {
 		return err
 	}
@@ -183,6 +186,9 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	s.db = db
 	db.Guard(s.may)
 	s.onStop(func() { db.Close() })
+	if err := s.noteDatabase(); err != nil {
+		return err
+	}
 	s.journal = journal.New(db, s.now)
 	s.journal.Limits = journal.Limits{Age: s.config.JournalKeep, Size: s.config.JournalSize << 20}
 	s.audit = audit.New(db, s.now)

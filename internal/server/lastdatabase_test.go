@@ -1,0 +1,102 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/store/storetest"
+)
+
+// restarts starts a server and stops it; it returns what the start says.
+func restarts(t *testing.T, c Config) error {
+	t.Helper()
+	s, err := Start(t.Context(), c, Options{})
+	if err == nil {
+		s.Stop()
+	}
+	return err
+}
+
+func refusedFor(t *testing.T, c Config, words string) {
+	t.Helper()
+	if err := restarts(t, c); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), words) {
+		t.Errorf("expected %q, got %v", words, err)
+	}
+	if err := os.Remove(filepath.Join(c.Data, lastDatabaseFile)); err != nil {
+		t.Error(err)
+	}
+	if err := restarts(t, c); err != nil {
+		t.Errorf("with the file removed: %v", err)
+	}
+}
+
+// A server does not begin empty where its predecessor had a database.
+func TestADatabaseThatHasGoneIsMissed(t *testing.T) {
+	c := testConfig(t)
+	for range 2 {
+		if err := restarts(t, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(filepath.Join(c.Data, databaseFile)); err != nil {
+		t.Fatal(err)
+	}
+	refusedFor(t, c, "drover.db, which this data directory had, has gone or is empty")
+}
+
+// What a killed server left is its database with its log.
+func TestALogThatHasGoneIsMissed(t *testing.T) {
+	running, c := testConfig(t), testConfig(t)
+	s, err := Start(t.Context(), running, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{databaseFile, databaseFile + "-wal", lastDatabaseFile, keyFile} { // as a kill leaves them
+		text, err := os.ReadFile(filepath.Join(running.Data, file))
+		if file == lastDatabaseFile {
+			text = bytes.ReplaceAll(text, []byte(running.Data), []byte(c.Data))
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(c.Data, file), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Stop()
+	left, err := os.ReadFile(filepath.Join(c.Data, lastDatabaseFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := restarts(t, c); err != nil {
+		t.Fatalf("with both: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(c.Data, lastDatabaseFile), left, 0o600); err != nil { // killed again, and the log is lost
+		t.Fatal(err)
+	}
+	refusedFor(t, c, "drover.db-wal, has gone")
+}
+
+func TestAnEmptyDatabaseOfPostgreSQLIsMissed(t *testing.T) {
+	c := testConfig(t)
+	c.Database = storetest.Postgres(t)
+	if err := restarts(t, c); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), c.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	if _, err := conn.Exec(t.Context(), "DROP SCHEMA public CASCADE; CREATE SCHEMA public"); err != nil {
+		t.Fatal(err)
+	}
+	refusedFor(t, c, "has gone or is empty")
+}

@@ -10,13 +10,16 @@ import (
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
+// maxName is the longest name of a host, in bytes.
+const maxName = 253
+
 // hostKey spells the name of a host, a role or a tag as its entry is kept, so
 // that each spelling finds the same: an xname as HSM has it, a MAC in lower
 // case with colons, nid<N> without zeros, a role or a tag with a meaning in the
 // published spelling. Other tags stay as they are. ok is false for what is no
 // name at all.
 func hostKey(name string) (key string, ok bool) {
-	if name == "" || strings.ContainsFunc(name, breaksWord) {
+	if name == "" || len(name) > maxName || strings.ContainsFunc(name, breaksWord) {
 		return "", false
 	}
 	if x := xname.Normalize(name); xname.TypeOf(x) != xname.Invalid {
@@ -91,7 +94,7 @@ func keys(names []string, rule func(string) (string, bool), what, field string) 
 	for _, name := range names {
 		key, ok := rule(name)
 		if !ok {
-			return nil, fault.New(fault.Invalid, "%q is no %s - '%s'", name, what, field)
+			return nil, fault.New(fault.Invalid, "%.260q is no %s - '%s'", name, what, field)
 		}
 		if !seen[key] {
 			seen[key] = true

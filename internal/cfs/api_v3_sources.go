@@ -30,9 +30,9 @@ type SourcePath struct {
 type sourceOutput struct{ Body Source }
 
 type newSource struct {
-	Name        string `json:"name,omitempty" minLength:"1" doc:"Name of the source; the URL without it"`
+	Name        string `json:"name,omitempty" minLength:"1" maxLength:"240" doc:"Name of the source; the URL without it"`
 	Description string `json:"description,omitempty" doc:"Free text"`
-	CloneURL    string `json:"clone_url" minLength:"1" doc:"Repository"`
+	CloneURL    string `json:"clone_url" minLength:"1" maxLength:"240" doc:"Repository"`
 	Credentials struct {
 		AuthenticationMethod string `json:"authentication_method,omitempty" enum:"password" default:"password" doc:"How git authenticates"`
 		Username             string `json:"username" minLength:"1" writeOnly:"true" doc:"User name for git"`
@@ -45,7 +45,7 @@ type createSourceInput struct{ Body newSource }
 
 type restoredSource struct {
 	Description string `json:"description,omitempty" doc:"Free text"`
-	CloneURL    string `json:"clone_url" minLength:"1" doc:"Repository"`
+	CloneURL    string `json:"clone_url" minLength:"1" maxLength:"240" doc:"Repository"`
 	Credentials struct {
 		AuthenticationMethod string `json:"authentication_method" enum:"password" doc:"How git authenticates"`
 		SecretName           string `json:"secret_name" minLength:"1" doc:"Secret that holds the credentials"`
@@ -60,7 +60,7 @@ type restoreSourceInput struct {
 
 type sourceChange struct {
 	Description *string `json:"description,omitempty" doc:"Free text"`
-	CloneURL    *string `json:"clone_url,omitempty" minLength:"1" doc:"Repository"`
+	CloneURL    *string `json:"clone_url,omitempty" minLength:"1" maxLength:"240" doc:"Repository"`
 	Credentials *struct {
 		AuthenticationMethod string `json:"authentication_method,omitempty" enum:"password" doc:"How git authenticates"`
 		Username             string `json:"username,omitempty" writeOnly:"true" doc:"User name for git"`

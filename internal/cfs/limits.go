@@ -5,6 +5,13 @@ import "github.com/drover-hpc/drover/internal/httpapi"
 // maxConfigurationName is in bytes where it is checked without the schema.
 const maxConfigurationName = 60
 
+const (
+	// maxConfigurationNameV2 is in bytes: version 2 of the interface does not say how long
+	// a name may be.
+	maxConfigurationNameV2 = 253
+	maxComponentID         = 127 // as in BOS
+)
+
 // limits are those of the published interface that hold for more than one field
 // or parameter, by the name that tags give as the format. What holds for one
 // alone stands in its tags.

@@ -133,6 +133,9 @@ func (s *Service) PutComponents(ctx context.Context, in []ComponentPatch) ([]Com
 		if p.ID == "" {
 			return nil, fault.Titled(fault.Invalid, "Error parsing the data provided.", "component %d has no 'id'", i)
 		}
+		if len(p.ID) > maxComponentID {
+			return nil, fault.New(fault.Invalid, "expected length <= %d - 'id' of component '%.20s...'", maxComponentID, p.ID)
+		}
 		if p.StateAppend != nil {
 			return nil, fault.New(fault.Invalid, "state_append of component '%s': only PATCH can append to the state", p.ID)
 		}

@@ -100,6 +100,9 @@ type PutOptions struct {
 // its branches looked up. Components that desire it get their new status in
 // the same transaction.
 func (s *Service) PutConfiguration(ctx context.Context, c Configuration, o PutOptions) (Configuration, error) {
+	if len(c.Name) > maxConfigurationNameV2 {
+		return c, fault.New(fault.Invalid, "expected length <= %d - 'name'", maxConfigurationNameV2)
+	}
 	if err := s.tenant(ctx, o.Tenant); err != nil {
 		return c, err
 	}

@@ -68,7 +68,13 @@ func (s *Service) RestoreSource(ctx context.Context, src Source) (Source, error)
 	return src, err
 }
 
+// maxSourceName is in bytes: sources are named after repositories.
+const maxSourceName = 240
+
 func (s *Service) insertSource(ctx context.Context, src *Source) error {
+	if len(src.Name) > maxSourceName {
+		return fault.Titled(fault.Invalid, "Invalid source name", "expected at most %d bytes, got %d - 'name'", maxSourceName, len(src.Name))
+	}
 	if err := s.mayClone("clone_url", src.CloneURL); err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	labels         = regexp.MustCompile(`^[a-z0-9\-:._]+$`)
-	partitionNames = regexp.MustCompile(`^p\d+(\.\d+)?$`)
+	labels         = regexp.MustCompile(`^[a-z0-9\-:._]{1,253}$`)
+	partitionNames = regexp.MustCompile(`^p\d{1,9}(\.\d{1,9})?$`)
 )
 
 // labelKey spells a label as it is kept.
@@ -22,9 +22,13 @@ func labelKey(label string) (string, error) {
 	case key == "":
 		return "", fault.New(fault.Invalid, "Missing label")
 	case !labels.MatchString(key):
-		return "", fault.New(fault.Invalid, "label '%s' is not valid, expected letters, digits and - : . _", label)
+		return "", noLabel("label", label)
 	}
 	return key, nil
+}
+
+func noLabel(what, text string) error {
+	return fault.New(fault.Invalid, "%s '%.260s' is not valid, expected at most 253 letters, digits and - : . _", what, text)
 }
 
 // partitionKey spells a partition's name as it is kept.
@@ -34,7 +38,7 @@ func partitionKey(name string) (string, error) {
 	case key == "":
 		return "", fault.New(fault.Invalid, "Missing name")
 	case !partitionNames.MatchString(key):
-		return "", fault.New(fault.Invalid, "partition name '%s' is not valid, expected pN or pN.N", name)
+		return "", fault.New(fault.Invalid, "partition name '%.60s' is not valid, expected pN or pN.N", name)
 	}
 	return key, nil
 }
@@ -46,7 +50,7 @@ func (g *Group) settle() (err error) {
 	}
 	g.ExclusiveGroup = lowered(g.ExclusiveGroup)
 	if g.ExclusiveGroup != "" && !labels.MatchString(g.ExclusiveGroup) {
-		return fault.New(fault.Invalid, "exclusiveGroup '%s' is not valid, expected letters, digits and - : . _", g.ExclusiveGroup)
+		return noLabel("exclusiveGroup", g.ExclusiveGroup)
 	}
 	if g.Tags, err = settleTags(g.Tags); err != nil {
 		return err
@@ -59,7 +63,7 @@ func settleTags(tags []string) ([]string, error) {
 	out := slices.Clone(tags)
 	for i, t := range tags {
 		if out[i] = lowered(t); !labels.MatchString(out[i]) {
-			return nil, fault.New(fault.Invalid, "tag '%s' is not valid, expected letters, digits and - : . _", t)
+			return nil, noLabel("tag", t)
 		}
 	}
 	return out, nil

@@ -38,7 +38,7 @@ type DeletedImage struct {
 
 // NewImage is what a new image is made from.
 type NewImage struct {
-	Name     string         `json:"name" minLength:"1" example:"compute-2026.1" doc:"Name of the image"`
+	Name     string         `json:"name" minLength:"1" maxLength:"255" example:"compute-2026.1" doc:"Name of the image"`
 	Link     *Link          `json:"link,omitempty" doc:"Manifest of the image"`
 	Arch     string         `json:"arch,omitempty" enum:"aarch64,x86_64" doc:"Architecture of the nodes that can boot it; x86_64 unless given"`
 	Metadata *MetadataEntry `json:"metadata,omitempty" doc:"An annotation"`

@@ -93,10 +93,10 @@ type NewJob struct {
 	Type       JobType        `json:"job_type" enum:"create,customize" doc:"What to do"`
 	ArtifactID string         `json:"artifact_id" format:"uuid" doc:"Recipe to build from or image to customize"`
 	KeyID      string         `json:"public_key_id" format:"uuid" doc:"Key that opens the shell"`
-	Name       string         `json:"image_root_archive_name" minLength:"1" doc:"Name of the resulting image"`
-	Kernel     string         `json:"kernel_file_name,omitempty" minLength:"1" doc:"Kernel's file below /boot; vmlinuz unless given, Image on aarch64"`
-	Initrd     string         `json:"initrd_file_name,omitempty" minLength:"1" doc:"Initial RAM disk's file below /boot; initrd unless given"`
-	Parameters string         `json:"kernel_parameters_file_name,omitempty" minLength:"1" doc:"Kernel parameters' file below /boot; kernel-parameters unless given"`
+	Name       string         `json:"image_root_archive_name" minLength:"1" maxLength:"255" doc:"Name of the resulting image"`
+	Kernel     string         `json:"kernel_file_name,omitempty" minLength:"1" maxLength:"255" doc:"Kernel's file below /boot; vmlinuz unless given, Image on aarch64"`
+	Initrd     string         `json:"initrd_file_name,omitempty" minLength:"1" maxLength:"255" doc:"Initial RAM disk's file below /boot; initrd unless given"`
+	Parameters string         `json:"kernel_parameters_file_name,omitempty" minLength:"1" maxLength:"255" doc:"Kernel parameters' file below /boot; kernel-parameters unless given"`
 	Debug      bool           `json:"enable_debug,omitempty" doc:"Whether a failed build opens a shell"`
 	BuildSize  int            `json:"build_env_size,omitempty" minimum:"1" maximum:"16000" doc:"Room for the build, in GiB; 60 unless given"`
 	MemSize    int            `json:"job_mem_size,omitempty" minimum:"1" doc:"Memory for the build, in GiB; not limited here"`

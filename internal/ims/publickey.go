@@ -24,7 +24,7 @@ type DeletedPublicKey struct {
 
 // NewPublicKey is what a new key is made from.
 type NewPublicKey struct {
-	Name      string `json:"name" minLength:"1" doc:"Name of the key"`
+	Name      string `json:"name" minLength:"1" maxLength:"255" doc:"Name of the key"`
 	PublicKey string `json:"public_key" minLength:"1" doc:"The key as OpenSSH writes it"`
 }
 

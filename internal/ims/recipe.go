@@ -29,7 +29,7 @@ type KeyValue struct {
 
 // NewRecipe is what a new recipe is made from.
 type NewRecipe struct {
-	Name     string     `json:"name" minLength:"1" doc:"Name of the recipe"`
+	Name     string     `json:"name" minLength:"1" maxLength:"255" doc:"Name of the recipe"`
 	Type     string     `json:"recipe_type" enum:"kiwi-ng,packer,drover" doc:"Tool that builds it"`
 	Distro   string     `json:"linux_distribution" enum:"sles12,sles15,centos7,debian12" doc:"Distribution that is built"`
 	Link     *Link      `json:"link,omitempty" doc:"Archive of the recipe"`

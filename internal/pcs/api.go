@@ -115,6 +115,9 @@ func registerTransitions(g routes, s *Service) {
 		})
 }
 
+// maxXname is in bytes; none of HSM's is half as long.
+const maxXname = 127
+
 // begin is Begin of what a client sent.
 func (s *Service) begin(ctx context.Context, in *transitionCreate) (Transition, error) {
 	op, ok := ParseOperation(in.Operation)
@@ -127,6 +130,9 @@ func (s *Service) begin(ctx context.Context, in *transitionCreate) (Transition, 
 	}
 	locations := make([]Location, len(in.Location))
 	for i, l := range in.Location {
+		if len(l.Xname) > maxXname {
+			return Transition{}, fault.New(fault.Invalid, "xname '%.20s...' has %d bytes: expected at most %d - 'location[%d].xname'", l.Xname, len(l.Xname), maxXname, i)
+		}
 		locations[i] = Location{Xname: xname.Canonical(l.Xname), DeputyKey: l.DeputyKey}
 	}
 	return s.Begin(ctx, op, locations, deadline)

@@ -22,7 +22,7 @@ type Metadata struct {
 
 // Spec is what is asked for.
 type Spec struct {
-	TenantName      string     `json:"tenantname" example:"vcluster-blue" minLength:"1" doc:"Name of the tenant"`
+	TenantName      string     `json:"tenantname" example:"vcluster-blue" minLength:"1" maxLength:"127" doc:"Name of the tenant"`
 	State           string     `json:"state,omitempty" enum:"New,Deploying,Deployed,Deleting" doc:"Where its deployment stands"`
 	ChildNamespaces []string   `json:"childnamespaces,omitempty" doc:"Namespaces that belong to the tenant"`
 	TenantResources []Resource `json:"tenantresources" nullable:"false" doc:"Nodes that the tenant owns"`

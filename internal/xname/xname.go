@@ -106,6 +106,9 @@ func anyNumber(string) bool  { return true }
 func positive(n string) bool { return n[0] != '0' }
 func upTo4(n string) bool    { return len(n) <= 4 }
 
+// maxDigits is what a number has at most; the published patterns mostly do not say.
+const maxDigits = 9
+
 // next splits the first letters and the number behind them from s; ok is false
 // if s does not begin with both.
 func next(s string) (letters, number, rest string, ok bool) {
@@ -163,12 +166,15 @@ func TypeOf(s string) Type {
 		return t
 	}
 	if isHardPartition(s) {
+		if len(s) > len("p.")+2*maxDigits {
+			return Invalid
+		}
 		return Partition
 	}
 	letters := make([]byte, 0, 16)
 	for rest := s; rest != ""; {
 		word, number, behind, ok := next(rest)
-		if !ok {
+		if !ok || len(number) > maxDigits {
 			return Invalid
 		}
 		letters = append(letters, word...)

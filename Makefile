@@ -82,7 +82,7 @@ s3-clients: ## the table of docs/s3.md: what boto3, aws, s3cmd, rclone and minio
 	@set -e; clients=$$(scripts/need.sh s3-clients | tail -1); \
 	S3_CLIENTS="$$clients" S3_TABLE=$(CURDIR)/docs/s3.md $(GO) test -count=1 -timeout 10m -run TestS3ClientsTable ./internal/s3
 
-virtual-check: ## all that is tested on virtual nodes: make test has the first of them only
+virtual-check: ## all that is tested on virtual nodes
 	scripts/need.sh git ansible ssh qemu image
 	VIRTUAL_CHECK=yes $(GO) test -v -count=1 -timeout 40m -run Virtual ./e2e
 

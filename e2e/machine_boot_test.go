@@ -13,6 +13,7 @@ import (
 // BMC, firmware, iPXE, boot script, kernel, root file system, reporters, SSH,
 // Ansible; then a restart, a shutdown, a kill.
 func TestVirtualNode(t *testing.T) {
+	takesMinutes(t)
 	c := newMachines(t, 1, "--virtual-memory", "1024")
 	node := c.nodes[0]
 	small := c.build("small", "busybox")

@@ -44,9 +44,9 @@ func TestPlaybookEndsWhenTheDataIsGone(t *testing.T) {
 	if c.processes(jobs) == 0 {
 		t.Fatal("the job ended with the server")
 	}
-	if err := os.RemoveAll(filepath.Join(c.dir, "data", "jobs")); err != nil {
-		t.Fatal(err)
-	}
+	c.eventuallyAlone("the data has gone", func() bool { // while the job goes on to write
+		return os.RemoveAll(filepath.Join(c.dir, "data", "jobs")) == nil
+	})
 	c.eventuallyAlone("nothing of the job runs", func() bool { return c.processes(jobs) == 0 })
 }
 

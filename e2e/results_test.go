@@ -95,7 +95,7 @@ func (c *cluster) followLog(session, file string) (*exec.Cmd, <-chan struct{}) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	cmd := exec.Command(binary, "logs", "-f", session)
+	cmd := exec.Command(client, "logs", "-f", session)
 	cmd.Env = c.clientEnv()
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {

@@ -19,6 +19,7 @@ var (
 var Table = []Rule{
 	{Methods: get, Path: "/livez", Right: Open},
 	{Methods: get, Path: "/readyz", Right: Open},
+	{Methods: post, Path: "/keycloak/realms/{realm}/protocol/openid-connect/token", Right: Open},
 	{Methods: get, Path: "/metrics", Right: Read},
 	{Methods: get, Path: "/{$}", Right: Read},
 	{Methods: get, Path: "/hosts", Right: Read},

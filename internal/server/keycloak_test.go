@@ -97,9 +97,16 @@ func freePort(t *testing.T) int {
 // The tokens of a real Keycloak, as the command line and services get them.
 func TestTokensOfKeycloak(t *testing.T) {
 	base := startKeycloak(t)
-	logIn := func(form url.Values) (access, id string) {
+	c, err := loaded(t, "--oidc-issuer", base+"/realms/shasta")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := testConfig(t)
+	own.OIDC = c.OIDC
+	s, ask := startWithTokens(t, own)
+	logIn := func(form url.Values) (access, id string) { // as a gateway's clients do
 		t.Helper()
-		resp, err := http.PostForm(base+"/realms/shasta/protocol/openid-connect/token", form)
+		resp, err := http.PostForm(s.URL()+"/keycloak/realms/shasta/protocol/openid-connect/token", form)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,13 +124,6 @@ func TestTokensOfKeycloak(t *testing.T) {
 	password := func(client, user string) url.Values {
 		return url.Values{"grant_type": {"password"}, "client_id": {client}, "username": {user}, "password": {user}, "scope": {"openid"}}
 	}
-	c, err := loaded(t, "--oidc-issuer", base+"/realms/shasta")
-	if err != nil {
-		t.Fatal(err)
-	}
-	own := testConfig(t)
-	own.OIDC = c.OIDC
-	s, ask := startWithTokens(t, own)
 	ada, adasID := logIn(password("shasta", "ada"))
 	anna, _ := logIn(password("shasta", "anna"))
 	byOther, _ := logIn(password("other", "ada")) // who has roles at shasta, so that Keycloak makes the token for that, too

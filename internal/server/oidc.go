@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"crypto/x509"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -68,5 +69,10 @@ func (o *OIDC) check() (err error) {
 func (s *Server) provider() *auth.Provider {
 	o := &s.config.OIDC
 	return auth.NewProvider(auth.ProviderConfig{Issuer: o.Issuer, Audiences: o.Audiences, RoleClaims: o.RoleClaims, Roles: o.roles,
-		TenantClaim: o.TenantClaim, Transport: certs.Transport(cmp.Or(o.trust, s.config.TLS.trust)), Now: s.now})
+		TenantClaim: o.TenantClaim, Transport: s.providerTransport(), Now: s.now})
+}
+
+// providerTransport makes the calls of the provider.
+func (s *Server) providerTransport() http.RoundTripper {
+	return certs.Transport(cmp.Or(s.config.OIDC.trust, s.config.TLS.trust))
 }

@@ -229,6 +229,9 @@ func (s *Server) serve(context.Context) error {
 	registerConsole(native, s.platform.consoles)
 	registerHealth(native, s.nodeServices(), s.now)
 	auth.Register(native, s.tokens, s.rules)
+	if err := s.passLogins(); err != nil {
+		return err
+	}
 	audit.Register(native, s.audit)
 	s.door.open(httpapi.DotNames(s.gate(newBodies(s.config.Limits.bulkBody(), s.mux))))
 	s.listen()

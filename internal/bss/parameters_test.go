@@ -265,12 +265,13 @@ func TestParametersOfAnImageThatCannotFitAreRefused(t *testing.T) {
 	}
 }
 
-// A script's line ends at a line break, and its text at a zero byte.
+// A script's line ends at a line break. A zero byte, at which its text would end, no
+// body may have.
 func TestControlCharactersInParametersAreRefused(t *testing.T) {
 	r := start(t)
 	p := bss.BootParameters{Hosts: []string{node}, Kernel: "http://k", Params: "a\tb"}
 	r.put(p)
-	for _, c := range []string{"\n", "\r", "\x00", "\x0b", "\x1b", "\x7f"} {
+	for _, c := range []string{"\n", "\r", "\x0b", "\x1b", "\x7f"} {
 		p.Params = "a" + c + "b"
 		wantPart(t, c, r.must(400, "PUT", parameters, p), "the kernel command line has the control character")
 	}

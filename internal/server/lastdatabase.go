@@ -69,7 +69,7 @@ func (s *Server) noteDatabase() error {
 			slog.Warn("the next start may miss the database's log", "error", err)
 		}
 	})
-	return s.config.tellDatabase(true)
+	return s.config.tellDatabase(!store.IsPostgres(s.config.database()))
 }
 
 func (c *Config) tellDatabase(open bool) error {

@@ -132,8 +132,20 @@ func TestALogThatHasGoneIsMissed(t *testing.T) {
 func TestAnEmptyDatabaseOfPostgreSQLIsMissed(t *testing.T) {
 	c := testConfig(t)
 	c.Database = storetest.Postgres(t)
-	if err := restarts(t, c); err != nil {
+	s, err := Start(t.Context(), c, Options{})
+	if err != nil {
 		t.Fatal(err)
+	}
+	word, err := os.ReadFile(filepath.Join(c.Data, lastDatabaseFile))
+	s.Stop()
+	if err == nil {
+		err = os.WriteFile(filepath.Join(c.Data, lastDatabaseFile), word, 0o600) // as a kill leaves it
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := restarts(t, c); err != nil {
+		t.Fatalf("after a kill: %v", err)
 	}
 	conn, err := pgx.Connect(t.Context(), c.Database)
 	if err != nil {

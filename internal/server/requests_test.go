@@ -71,17 +71,16 @@ func TestRequestsHaveNamesInAnswersAndLogs(t *testing.T) {
 // A defect is one request's error, told to the client and in the log, and the
 // server goes on.
 func TestAHandlerThatPanicsIsAnError(t *testing.T) {
-	var out bytes.Buffer
-	n := named{log: slog.New(slog.NewJSONHandler(&out, nil)), now: time.Now, next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/late" {
-			io.WriteString(w, "half")
-		}
-		panic("out of order")
-	})}
-	server := httptest.NewServer(n)
-	defer server.Close()
 	for path, want := range map[string]int{"/": http.StatusInternalServerError, "/late": 0} {
-		out.Reset()
+		var out bytes.Buffer
+		n := named{log: slog.New(slog.NewJSONHandler(&out, nil)), now: time.Now, next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/late" {
+				io.WriteString(w, "half")
+			}
+			panic("out of order")
+		})}
+		server := httptest.NewServer(n)
+		defer server.Close()
 		resp, err := http.Get(server.URL + path)
 		if want == 0 {
 			if err == nil {
@@ -97,6 +96,7 @@ func TestAHandlerThatPanicsIsAnError(t *testing.T) {
 		}
 		body, _ := io.ReadAll(resp.Body)
 		resp.Body.Close()
+		server.Close() // what is logged has been
 		if resp.StatusCode != want || !strings.Contains(string(body), resp.Header.Get(requestID)) || strings.Contains(string(body), "out of order") {
 			t.Errorf("%d %s", resp.StatusCode, body)
 		}

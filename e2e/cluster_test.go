@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -144,11 +145,18 @@ func (c *cluster) fleetOf(nodes int) {
 	for _, n := range c.fleet.Nodes() {
 		c.nodes = append(c.nodes, n.Xname())
 	}
-	gates := filepath.Join(c.dir, "gate") // that playbooks wait at
+	c.flags = append(c.flags, "--ssh-port", fmt.Sprint(c.fleet.SSHPort()))
+	c.showGates()
+}
+
+// showGates has playbooks see the folder of what they wait for.
+func (c *cluster) showGates() {
+	c.t.Helper()
+	gates := filepath.Join(c.dir, "gate")
 	if err := os.MkdirAll(gates, 0o755); err != nil {
 		c.t.Fatal(err)
 	}
-	c.flags = append(c.flags, "--ssh-port", fmt.Sprint(c.fleet.SSHPort()), "--cage-folders", gates)
+	c.flags = append(c.flags, "--cage-folders", gates)
 }
 
 // newSimulation is a cluster whose server simulates the fleet itself.
@@ -157,6 +165,7 @@ func newSimulation(t *testing.T, nodes int) *cluster {
 	need.Met(t, jail.Probe(t.TempDir()))
 	c := prepare(t, []string{"--simulate", fmt.Sprint(nodes),
 		"--sim-boot-delay", "100ms", "--sim-on-delay", "50ms", "--sim-off-delay", "100ms"})
+	c.showGates()
 	c.start()
 	for _, n := range c.views() {
 		c.nodes = append(c.nodes, n.Xname)
@@ -450,12 +459,20 @@ func (c *cluster) write(name, text string) string {
 	return path
 }
 
+// givenPorts are those that freeAddress gave somebody.
+var givenPorts sync.Map
+
 // freeAddress picks a port below those that the kernel gives to outgoing
-// connections: the server must get the same one again after it was killed.
+// connections, and gives it to nobody else: the server must get the same one again
+// after it was killed.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	for range 100 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
+		port := 10_000 + rand.IntN(20_000)
+		if _, given := givenPorts.LoadOrStore(port, true); given {
+			continue
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			defer l.Close()
 			return l.Addr().String()

@@ -66,9 +66,13 @@ func TestSiteMovesToPostgreSQLAndBack(t *testing.T) {
 
 func (c *cluster) database() string { return filepath.Join(c.dir, "data", "drover.db") }
 
-// site is what the services say of everything that does not change by itself.
+// site is what the services say of everything that does not change by itself, once the
+// sessions of CFS have ended, which takes them a moment longer than their nodes.
 func (c *cluster) site() map[string]any {
 	c.t.Helper()
+	c.eventually("the sessions of CFS are complete", func() bool {
+		return !strings.Contains(c.drover("cfs", "v3", "sessions", "list", "--format", "json"), `"completion_time": null`)
+	})
 	out := map[string]any{}
 	for _, words := range []string{
 		"hsm state components list", "bos v2 components list", "bos v2 sessions list", "bos v2 sessiontemplates list", "bos v2 options list",

@@ -34,8 +34,9 @@ func TestNamesAreBounded(t *testing.T) {
 	}
 	const commit = "0123456789012345678901234567890123456789"
 	needs := map[string]string{ // what refuses a usual name, in its words
-		"POST /apis/bos/v2/sessions": "none",
-		"POST /apis/cfs/v3/sessions": "configuration 'none' does not exist",
+		"POST /apis/bos/v2/sessions":       "none",
+		"POST /apis/cfs/v3/sessions":       "configuration 'none' does not exist",
+		"PATCH /apis/bos/v2/components/%s": "does not exist",
 	}
 	for door, body := range map[string]string{ // %s is the name
 		"PUT /apis/bos/v2/sessiontemplates/%s":             `{"boot_sets":{"a":{"path":"s3://b/k","type":"s3","node_list":["x0c0s0b0n0"]}}}`,

@@ -21,6 +21,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/jail"
+	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/need"
 	"github.com/drover-hpc/drover/internal/sim"
 	"github.com/drover-hpc/drover/internal/store/storetest"
@@ -291,12 +292,18 @@ func (c *cluster) stop() {
 // endJobs waits for what outlives a server, before its files go. After a
 // failure, which may have left a job waiting, it ends it.
 func (c *cluster) endJobs() {
-	for _, s := range c.supervisors() {
-		if c.t.Failed() && s.Alive() {
-			syscall.Kill(-s.PID, syscall.SIGKILL) // a process group of its own
-		}
-		for deadline := time.Now().Add(stopsWithin); s.Alive() && time.Now().Before(deadline); {
-			<-time.After(2 * time.Millisecond)
+	for _, kind := range jobKinds {
+		dirs, _ := filepath.Glob(filepath.Join(c.dir, "data*", kind, "*"))
+		for _, dir := range dirs {
+			id := filepath.Base(dir)
+			for deadline := time.Now().Add(c.patience); !c.t.Failed() && len(job.Processes(id)) > 0; <-time.After(c.pause) {
+				if time.Now().After(deadline) {
+					c.t.Errorf("job %s goes on", id)
+				}
+			}
+			if err := job.EndProcesses(id); err != nil {
+				c.t.Errorf("job %s: %v", id, err)
+			}
 		}
 	}
 }

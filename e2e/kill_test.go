@@ -292,11 +292,14 @@ func (c *cluster) openRuns() []cfsSession {
 	return slices.DeleteFunc(c.runs(), func(r cfsSession) bool { return r.Status.Session.Status == "complete" })
 }
 
+// jobKinds are the folders of jobs in a data directory.
+var jobKinds = []string{"jobs", "agents", "image-jobs"}
+
 // supervisors are the processes that run, or ran, jobs.
 func (c *cluster) supervisors() (list []job.Supervisor) {
 	c.t.Helper()
 	var files []string
-	for _, kind := range []string{"jobs", "agents", "image-jobs"} {
+	for _, kind := range jobKinds {
 		found, _ := filepath.Glob(filepath.Join(c.dir, "data*", kind, "*/supervisor.json"))
 		files = append(files, found...)
 	}

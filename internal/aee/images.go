@@ -86,7 +86,7 @@ func openImages(ctx context.Context, d Dir, session cfs.Job, settings *Settings,
 
 // makeKey makes the key pair of the shells and returns its public half.
 func makeKey(ctx context.Context, d Dir) (string, error) {
-	if err := os.MkdirAll(d.Path("ssh"), 0o700); err != nil {
+	if err := d.Mkdir("ssh"); err != nil {
 		return "", err
 	}
 	said, err := exec.CommandContext(ctx, "ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-C", "cfs", "-f", imageKey(d)).CombinedOutput()

@@ -61,7 +61,7 @@ func issueKey(d Dir, job cfs.Job, settings Settings) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(d.Path("ssh"), 0o700); err != nil {
+	if err := d.Mkdir("ssh"); err != nil {
 		return err
 	}
 	return ca.Issue(key(d), job.Session)
@@ -111,7 +111,7 @@ func (inv inventory) write(d Dir) error {
 	if err != nil {
 		return fmt.Errorf("encode inventory: %w", err)
 	}
-	if err := os.MkdirAll(d.Path("hosts"), 0o700); err != nil {
+	if err := d.Mkdir("hosts"); err != nil {
 		return err
 	}
 	return os.WriteFile(d.Path("hosts", generated), text, 0o600)

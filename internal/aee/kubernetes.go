@@ -101,7 +101,7 @@ func issue(ca *trust.Authority, d Dir) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(d.Path("ssh"), 0o700); err != nil {
+	if err := d.Mkdir("ssh"); err != nil {
 		return nil, err
 	}
 	if err := ca.Issue(key(d), j.Session); err != nil {

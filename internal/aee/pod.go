@@ -61,7 +61,7 @@ func inPod(ctx context.Context, step string, d Dir, program []string, out, errs 
 
 // takeKey puts the key that the server issued where Ansible's SSH looks for it.
 func takeKey(d Dir, settings Settings) error {
-	if err := os.MkdirAll(d.Path("ssh"), 0o700); err != nil {
+	if err := d.Mkdir("ssh"); err != nil {
 		return err
 	}
 	for _, name := range []string{"id_ecdsa", "id_ecdsa.pub"} {

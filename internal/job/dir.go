@@ -2,7 +2,9 @@ package job
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -110,6 +112,16 @@ func (d Dir) Log(step string) string { return d.Path("log", step+".log") }
 // Path is that of a file in the directory.
 func (d Dir) Path(elem ...string) string {
 	return filepath.Join(append([]string{string(d)}, elem...)...)
+}
+
+// Mkdir makes a folder in the directory, if it is not there; only the owner can
+// look into it. A directory that has gone does not come back.
+func (d Dir) Mkdir(name string) error {
+	err := os.Mkdir(d.Path(name), 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
 }
 
 // Write replaces the file in one step. Only the owner can read it.

@@ -7,15 +7,19 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 )
 
 // Clients of a CSM log in at the gateway's name; what they send reaches the realm whose
 // tokens are taken here, and nothing else of the provider.
 func TestLoginsReachTheProvidersRealm(t *testing.T) {
+	var mu sync.Mutex
 	var asked []string
 	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.ParseForm() //nolint:errcheck // what is missing is seen below
+		mu.Lock()
+		defer mu.Unlock()
 		asked = append(asked, fmt.Sprint(r.Method, " ", r.URL, " ", r.PostForm.Encode(), " ", r.Header.Get("Authorization"), r.Header.Get("Cookie")))
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Set-Cookie", "a=b")
@@ -60,9 +64,11 @@ func TestLoginsReachTheProvidersRealm(t *testing.T) {
 	if status, text := login("master", "ada"); status != http.StatusNotFound || !strings.Contains(text, "no realm 'master'") {
 		t.Errorf("another realm: %d %s", status, text)
 	}
-	if status, text := login("shasta", strings.Repeat("long", maxLogin)); status != http.StatusRequestEntityTooLarge || !strings.Contains(text, "at most 64 KiB") {
+	if status, text := login("shasta", strings.Repeat("x", maxLogin)); status != http.StatusRequestEntityTooLarge || !strings.Contains(text, "at most 64 KiB") {
 		t.Errorf("a long body: %d %s", status, text)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	const want = "POST /auth/realms/shasta/protocol/openid-connect/token grant_type=password&password=ada&username=ada "
 	if len(asked) < 2 || asked[0] != want {
 		t.Errorf("the provider was asked %q, want %q", asked, want)

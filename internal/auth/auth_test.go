@@ -278,6 +278,21 @@ func TestCommandsFindTheTokenOfAServerOfTheSameUser(t *testing.T) {
 	if _, err := Find(getenv, "http://boot:8080"); err == nil || !strings.Contains(err.Error(), TokenFileVariable) {
 		t.Errorf("a file that is not there: %v", err)
 	}
+	for text, want := range map[string]string{ // of what commands and logins print
+		`{"id": "x", "role": "operator", "token": "drover-api-x"}`: "drover-api-x",
+		`{"access_token": "eyJ", "expires_in": 300}`:               "eyJ",
+		"id = \"x\"\ntoken = \"drover-api-x\"\n":                   "",
+		`{"id": "x"}`:                                              "",
+		"":                                                         "",
+	} {
+		env[TokenFileVariable] = file
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Find(getenv, "http://boot:8080"); got != want || (err == nil) != (want != "") || err != nil && !strings.Contains(err.Error(), file+": "+NoTokenInFile) {
+			t.Errorf("%q: %q, %v; want %q", text, got, err, want)
+		}
+	}
 }
 
 // Which calls become records, said by hand: what nodes and jobs report as a matter

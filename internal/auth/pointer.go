@@ -1,6 +1,9 @@
 package auth
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -63,7 +66,31 @@ func Find(getenv func(string) string, server string) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("token of the server at %s: %w", server, err)
 	}
-	return strings.TrimSpace(string(text)), nil
+	token := InFile(text)
+	if token == "" {
+		return "", fmt.Errorf("%s: %s", file, NoTokenInFile)
+	}
+	return token, nil
+}
+
+// NoTokenInFile says what was expected of a file in which InFile finds no token.
+const NoTokenInFile = "expected a token and nothing else, or the JSON of `drover auth tokens create --format json` or of a login"
+
+// InFile is the token in a file: its text, or token or access_token of the JSON that
+// `drover auth tokens create` and logins answer with. It is empty if there is none.
+func InFile(text []byte) string {
+	text = bytes.TrimSpace(text)
+	var told struct {
+		Token  string `json:"token"`
+		Access string `json:"access_token"`
+	}
+	switch {
+	case json.Unmarshal(text, &told) == nil:
+		return cmp.Or(told.Access, told.Token)
+	case bytes.ContainsAny(text, " \t\r\n{"):
+		return ""
+	}
+	return string(text)
 }
 
 // AuthoritiesOf is the file of the authorities by which a server of this user at the

@@ -58,7 +58,7 @@ func (t *Tokens) Create(ctx context.Context, want Token, lasts time.Duration) (T
 	case (want.Role == TenantAdmin) != (want.Tenant != ""):
 		return Token{}, "", fault.New(fault.Invalid, "tenant: expected a tenant with the role tenant, and with no other; got role %s and tenant %q", want.Role, want.Tenant)
 	case lasts <= 0:
-		return Token{}, "", fault.New(fault.Invalid, "expires: expected a time to come, got %v from now", lasts)
+		return Token{}, "", fault.New(fault.Invalid, "lasts: expected a time above 0s, such as 720h, got %v", lasts)
 	}
 	want.ID, want.Created = strings.ToLower(rand.Text()[:10]), t.now().UTC().Truncate(time.Second)
 	want.Expires = want.Created.Add(lasts)

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -157,8 +158,12 @@ func TestTokenFileForTheServerOfThisMachine(t *testing.T) {
 	b := newBench(t)
 	b.env["DROVER_SERVER"] = ""
 	b.env["CRAY_CREDENTIALS"] = filepath.Join(t.TempDir(), "token")
-	for _, token := range []string{"drover-api-x", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.c2ln"} { // the second a provider's
-		if err := os.WriteFile(b.env["CRAY_CREDENTIALS"], []byte(token+"\n"), 0o600); err != nil {
+	for text, token := range map[string]string{
+		"drover-api-x": "drover-api-x",
+		`{"id": "x", "name": "nightly", "token": "drover-api-x"}`: "drover-api-x",                                // as `auth tokens create` prints it
+		"eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.c2ln":             "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.c2ln", // a provider's
+	} {
+		if err := os.WriteFile(b.env["CRAY_CREDENTIALS"], []byte(text+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		shown := "username=drover\npassword=" + token + "\n"
@@ -168,5 +173,34 @@ func TestTokenFileForTheServerOfThisMachine(t *testing.T) {
 				t.Errorf("%s: exit %d %q %s", host, code, out, stderr)
 			}
 		}
+	}
+}
+
+// The published program says one thing of every bad file; drover says which and why.
+func TestBadTokenFilesAreNamedWithWhatIsExpected(t *testing.T) {
+	b := newBench(t)
+	file := filepath.Join(t.TempDir(), "token")
+	if code, _, stderr := b.run("drover", "auth", "whoami", "--token", file); code != 2 || !strings.Contains(stderr, "token file: open "+file+": no such file") {
+		t.Errorf("no file: exit %d %s", code, stderr)
+	}
+	for _, text := range []string{"", "{}", "id = \"x\"\ntoken = \"drover-api-x\"\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, stderr := b.run("drover", "auth", "whoami", "--token", file); code != 2 || !strings.Contains(stderr, "token file "+file+": expected a token and nothing else") {
+			t.Errorf("%q: exit %d %s", text, code, stderr)
+		}
+	}
+}
+
+func TestAServerThatSpeaksTLSIsToBeNamedByHTTPS(t *testing.T) {
+	b := newBench(t)
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	b.env["DROVER_SERVER"] = strings.Replace(server.URL, "https:", "http:", 1)
+	if code, _, stderr := b.run("drover", "auth", "whoami"); code != 2 || !strings.Contains(stderr, b.env["DROVER_SERVER"]+" speaks TLS: expected https:// in its URL (--server, DROVER_SERVER") {
+		t.Errorf("exit %d %s", code, stderr)
 	}
 }

@@ -50,7 +50,7 @@ func (a *app) gateway(s *session, g *globals) (*gateway, error) {
 	if user := s.config.Text("auth", "login", "username"); !asked && user != "" {
 		path = s.dir.TokenPath(gw.base, user)
 	}
-	if gw.token, err = loadToken(path, asked); err != nil {
+	if gw.token, err = a.loadToken(path, asked); err != nil {
 		return nil, err
 	}
 	if gw.token == nil {
@@ -93,6 +93,9 @@ func (a *app) transport(base string) (http.RoundTripper, error) {
 	return certs.Trust(t, trust), nil
 }
 
+// wantsTLS begins what servers in Go answer in clear to those who do not speak TLS.
+const wantsTLS = "Client sent an HTTP request to an HTTPS server"
+
 // do makes a call and returns the body of the answer. An answer of 400 or
 // more is a *failure.
 func (g *gateway) do(ctx context.Context, prefix string, r *derive.Request) ([]byte, error) {
@@ -108,6 +111,9 @@ func (g *gateway) do(ctx context.Context, prefix string, r *derive.Request) ([]b
 	if resp.StatusCode >= 400 {
 		if g.verbose > 2 {
 			fmt.Fprintf(g.out, "ERROR: %s\n", bytes.TrimSpace(body))
+		}
+		if resp.StatusCode == http.StatusBadRequest && bytes.HasPrefix(body, []byte(wantsTLS)) && g.program != "cray" {
+			return nil, &failure{code: 2, usage: true, message: fmt.Sprintf("%s speaks TLS: expected https:// in its URL (--server, DROVER_SERVER or `%s config set core hostname=URL`)", g.base, g.program)}
 		}
 		return nil, refused(resp.StatusCode, body)
 	}

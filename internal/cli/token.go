@@ -33,8 +33,8 @@ type token struct {
 }
 
 // loadToken reads a token file. A missing one is no token unless it was asked
-// for.
-func loadToken(path string, asked bool) (*token, error) {
+// for. As cray the program says of a bad one what the published one says.
+func (a *app) loadToken(path string, asked bool) (*token, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -43,8 +43,17 @@ func loadToken(path string, asked bool) (*token, error) {
 		return nil, nil
 	}
 	t := &token{path: path}
-	if err != nil || t.parse(text) != nil {
-		return nil, usageError("Unable to open token file, is it valid JSON?")
+	if a.name == "cray" {
+		if err != nil || t.parse(text) != nil {
+			return nil, usageError("Unable to open token file, is it valid JSON?")
+		}
+		return t, nil
+	}
+	if err != nil {
+		return nil, usageError("token file: %v", err)
+	}
+	if t.parse(text) != nil || t.AccessToken == "" {
+		return nil, usageError("token file %s: %s", path, auth.NoTokenInFile)
 	}
 	return t, nil
 }
@@ -71,7 +80,7 @@ func (t *token) parse(text []byte) error {
 	if err := json.Unmarshal(text, &t.raw); err != nil {
 		return err
 	}
-	t.AccessToken, _ = t.raw["access_token"].(string)
+	t.AccessToken = auth.InFile(text)
 	t.RefreshToken, _ = t.raw["refresh_token"].(string)
 	t.expires, _ = t.raw["expires_at"].(float64)
 	return nil

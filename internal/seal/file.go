@@ -42,28 +42,38 @@ func Read(path string) (*Keys, error) {
 // othersMay are the rights of others to a file. Kubernetes and systemd give a
 // file of root to a service by its group.
 func othersMay(info fs.FileInfo) fs.FileMode {
-	if stat, is := info.Sys().(*syscall.Stat_t); is && stat.Uid == 0 && os.Geteuid() != 0 {
+	if stat, is := ownerOf(info); is && stat.Uid == 0 && os.Geteuid() != 0 {
 		return info.Mode().Perm() & 0o027
 	}
 	return info.Mode().Perm() & 0o077
 }
 
 // Create writes the keys to a file that is not there yet: fs.ErrExist if it is.
-func (k *Keys) Create(path string) error { return k.write(path, os.Link) }
+func (k *Keys) Create(path string) error { return k.write(path, nil, os.Link) }
 
 // Replace writes the keys to a file. Whoever reads it, even after a cut of power,
-// finds the old ones or these.
+// finds the old ones or these. A file that root replaces stays its owner's: the
+// server is often another user.
 func (k *Keys) Replace(path string) error {
-	return k.write(path, os.Rename)
+	old, err := os.Stat(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.Invalid, "key of secrets: %w", err)
+	}
+	return k.write(path, old, os.Rename)
 }
 
-func (k *Keys) write(path string, show func(from, to string) error) error {
+// write has show put the keys at the path, in a file of the owner of old unless that
+// is nil.
+func (k *Keys) write(path string, old fs.FileInfo, show func(from, to string) error) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-") // mode 0600
 	if err != nil {
 		return fault.New(fault.Invalid, "key of secrets: %w", err)
 	}
 	defer os.Remove(tmp.Name()) //nolint:errcheck // it was renamed
 	_, err = tmp.WriteString(k.Text())
+	if stat, is := ownerOf(old); is && os.Geteuid() == 0 {
+		err = errors.Join(err, tmp.Chown(int(stat.Uid), int(stat.Gid)))
+	}
 	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err == nil {
 		err = show(tmp.Name(), path)
 	}
@@ -74,6 +84,14 @@ func (k *Keys) write(path string, show func(from, to string) error) error {
 		return fault.New(fault.Invalid, "key of secrets: %w", err)
 	}
 	return nil
+}
+
+func ownerOf(file fs.FileInfo) (*syscall.Stat_t, bool) {
+	if file == nil {
+		return nil, false
+	}
+	stat, is := file.Sys().(*syscall.Stat_t)
+	return stat, is
 }
 
 func synced(dir string) error {

@@ -119,3 +119,21 @@ func BenchmarkOpen(b *testing.B) {
 		}
 	}
 }
+
+// root rotates the key of a server that is an ordinary user.
+func TestKeyFileThatRootReplacesStaysItsOwners(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("root alone can give a file to another user")
+	}
+	path := filepath.Join(t.TempDir(), "secret.key")
+	if err := errors.Join(New().Create(path), os.Chown(path, 4711, 4712), New().Replace(path)); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stat, _ := ownerOf(info); stat.Uid != 4711 || stat.Gid != 4712 || info.Mode().Perm() != 0o600 {
+		t.Errorf("owner %d, group %d, mode %04o: expected 4711, 4712 and 0600", stat.Uid, stat.Gid, info.Mode().Perm())
+	}
+}

@@ -42,7 +42,7 @@ func (c called) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Header[passed] != nil && c.member(r):
 	case !c.known(r.Host):
-		refused := httpapi.NewProblem(http.StatusMisdirectedRequest, "", r.Host+" is no name of this server: expected an address, a name of one of its URLs, or one that hosts lists")
+		refused := httpapi.NewProblem(http.StatusMisdirectedRequest, "", r.Host+" is no name of this server: expected an address, a name of one of its URLs, or one of those that its option hosts lists (--hosts NAME)")
 		c.denied(r, refused)
 		httpapi.WriteProblem(w, refused)
 		return

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/google/renameio/v2"
 
@@ -31,7 +32,7 @@ type lastDatabase struct {
 func (c *Config) lastDatabase() string { return filepath.Join(c.Data, lastDatabaseFile) }
 
 // expectDatabase refuses to begin with less than the last server had. From then on the
-// log may go: who opens the database may close it.
+// log may go: who opens the database, be it a server or another command, may close it.
 func (c *Config) expectDatabase(ctx context.Context) error {
 	text, err := os.ReadFile(c.lastDatabase())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -76,8 +77,23 @@ func (c *Config) tellDatabase(open bool) error {
 	if err == nil {
 		err = renameio.WriteFile(c.lastDatabase(), append(text, '\n'), 0o600)
 	}
+	if err == nil && os.Geteuid() == 0 { // a command of root: the server may be another user
+		err = giveToOwnerOf(c.Data, c.lastDatabase())
+	}
 	if err != nil {
 		return fault.New(fault.Unavailable, "leave word of the database: %w", err)
+	}
+	return nil
+}
+
+// giveToOwnerOf gives the file to the owner and group of the directory.
+func giveToOwnerOf(dir, file string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if owner, is := info.Sys().(*syscall.Stat_t); is {
+		return os.Lchown(file, int(owner.Uid), int(owner.Gid))
 	}
 	return nil
 }

@@ -3,15 +3,19 @@ package server
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/store"
 	"github.com/drover-hpc/drover/internal/store/storetest"
+	"github.com/drover-hpc/drover/internal/store/transfer"
 )
 
 // restarts starts a server and stops it; it returns what the start says.
@@ -51,9 +55,11 @@ func TestADatabaseThatHasGoneIsMissed(t *testing.T) {
 	refusedFor(t, c, "drover.db, which this data directory had, has gone or is empty")
 }
 
-// What a killed server left is its database with its log.
-func TestALogThatHasGoneIsMissed(t *testing.T) {
-	running, c := testConfig(t), testConfig(t)
+// killed copies to a data directory what a server leaves that is killed.
+func killed(t *testing.T) (c Config) {
+	t.Helper()
+	running := testConfig(t)
+	c = testConfig(t)
 	s, err := Start(t.Context(), running, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +77,45 @@ func TestALogThatHasGoneIsMissed(t *testing.T) {
 		}
 	}
 	s.Stop()
+	return c
+}
+
+// Commands that take the log into the database leave no false alarm to the next start,
+// and the file that they write to the server's user.
+func TestALogThatACommandTookIntoTheDatabaseIsNotMissed(t *testing.T) {
+	for name, command := range map[string]func(dir string) error{
+		"secrets rotate": func(dir string) error { return (&rotation{data: dir}).run(t.Context(), io.Discard) },
+		"migrate": func(dir string) error {
+			m := migration{data: dir, database: storetest.Postgres(t), format: "text", do: (*transfer.Copy).ToPostgres}
+			return m.run(t.Context(), io.Discard, io.Discard)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := killed(t)
+			if os.Geteuid() == 0 {
+				must(t, os.Chown(c.Data, 4711, 4712))
+			}
+			if err := command(c.Data); err != nil {
+				t.Fatal(err)
+			}
+			if _, log, err := store.Traces(t.Context(), c.database()); err != nil || log {
+				t.Fatalf("the command left the log: %t, %v", log, err)
+			}
+			info, err := os.Stat(c.lastDatabase())
+			must(t, err)
+			if owner, is := info.Sys().(*syscall.Stat_t); os.Geteuid() == 0 && (!is || owner.Uid != 4711 || owner.Gid != 4712) {
+				t.Errorf("%s belongs to %d:%d", c.lastDatabase(), owner.Uid, owner.Gid)
+			}
+			if err := restarts(t, c); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// What a killed server left is its database with its log.
+func TestALogThatHasGoneIsMissed(t *testing.T) {
+	c := killed(t)
 	left, err := os.ReadFile(filepath.Join(c.Data, lastDatabaseFile))
 	if err != nil {
 		t.Fatal(err)

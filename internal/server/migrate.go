@@ -106,6 +106,11 @@ func (m migration) run(ctx context.Context, out, errs io.Writer) error {
 		return err
 	}
 	defer unlock()
+	if !m.back {
+		if err := (&Config{Data: dir}).expectDatabase(ctx); err != nil {
+			return err
+		}
+	}
 	keys, err := m.keys(ctx, dir)
 	if err != nil {
 		return err

@@ -107,6 +107,9 @@ func (r *rotation) run(ctx context.Context, out io.Writer) error {
 			return fault.New(fault.NotFound, "data: %w: expected the data directory of a server on SQLite, or --database", err)
 		}
 	}
+	if err := (&Config{Data: r.data, Database: r.database}).expectDatabase(ctx); err != nil {
+		return err
+	}
 	if r.database != "" {
 		conn, err := pgx.Connect(ctx, r.database)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -54,16 +55,24 @@ func (l *Log) Serve(w http.ResponseWriter, r *http.Request, right auth.Right, wh
 	c.record.Time = l.now()
 	c.names.scan([]byte(r.URL.Path))
 	c.names.end()
-	c.names.scan([]byte(r.URL.RawQuery))
+	c.names.scan([]byte(plain(r.URL.RawQuery)))
 	c.names.end()
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
-	if kind := r.Header.Get("Content-Type"); r.Body != nil && (kind == "" || strings.Contains(kind, "json")) {
-		r.Body = heard{r.Body, &c.names}
+	if kind := r.Header.Get("Content-Type"); r.Body != nil && (kind == "" || strings.Contains(strings.ToLower(kind), "json")) {
+		r.Body = &heard{ReadCloser: r.Body, names: &c.names}
 	}
 	a := &answer{ResponseWriter: w, call: c, ctx: r.Context()}
 	defer a.end() // also of a call that is broken off
 	next.ServeHTTP(a, r)
 	a.whole = true
+}
+
+// plain is the query as services read it.
+func plain(query string) string {
+	if text, err := url.QueryUnescape(query); err == nil {
+		return text
+	}
+	return query
 }
 
 // recordOf is what a request says.

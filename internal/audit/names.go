@@ -3,6 +3,7 @@ package audit
 import (
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/drover-hpc/drover/internal/xname"
 )
@@ -88,14 +89,49 @@ func (r Record) About(components []string) Record {
 	return r
 }
 
-// heard is a body whose text is looked through as it is read.
+// heard is a body of JSON whose text is looked through as it is read.
 type heard struct {
 	io.ReadCloser
 	names *names
+	// escape is how far an escaped letter is read, 0 outside of one, and code what it
+	// is so far.
+	escape int
+	code   uint16
 }
 
-func (h heard) Read(p []byte) (int, error) {
+func (h *heard) Read(p []byte) (int, error) {
 	n, err := h.ReadCloser.Read(p)
-	h.names.scan(p[:n])
+	plain := 0 // where the text begins that was not scanned yet
+	for i, c := range p[:n] {
+		if h.escape == 0 && c != '\\' {
+			continue
+		}
+		h.names.scan(p[plain:i])
+		plain = i + 1
+		h.letter(c)
+	}
+	h.names.scan(p[plain:n])
 	return n, err
+}
+
+// escapeLength is that of \u0078.
+const escapeLength = 6
+
+// letter reads on in an escaped letter, which ends a word unless it is one by which
+// names are written.
+func (h *heard) letter(c byte) {
+	h.escape++
+	switch digit := strings.IndexByte("0123456789abcdef", c|0x20); {
+	case h.escape == 1, h.escape == 2 && c == 'u':
+		h.code = 0
+		return
+	case h.escape == 2, digit < 0: // \n, or nothing that JSON has
+		h.code = 0
+	default:
+		if h.code = h.code<<4 | uint16(digit); h.escape < escapeLength {
+			return
+		}
+	}
+	h.escape = 0
+	h.names.scan([]byte{byte(min(h.code, 0x80))}) // what is beyond ends a word, too
 }

@@ -49,7 +49,14 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"PATCH /apis/bos/v1/session/i/status/a":                        {operator, admin, agent},
 		"POST /apis/cfs/v3/sessions":                                   {operator, admin},
 		"PATCH /apis/cfs/v3/components/x1000c0s0b0n0":                  {nobody, operator, admin, session, agent},
+		"PUT /apis/cfs/v3/components":                                  {operator, admin},
+		"PATCH /apis/cfs/v3/components":                                {operator, admin, session, agent},
 		"PATCH /apis/cfs/v3/sessions/s":                                {operator, admin, session},
+		"GET /apis/cfs/v3/components":                                  {auditor, operator, admin, session, agent},
+		"GET /apis/cfs/v3/sessions":                                    {auditor, operator, admin},
+		"GET /apis/cfs/v3/sessions/s":                                  {auditor, operator, admin, session},
+		"GET /apis/cfs/v3/sessions/s/log":                              {auditor, operator, admin},
+		"GET /apis/cfs/v2/sessions":                                    {auditor, operator, admin},
 		"DELETE /apis/cfs/v3/sessions/s":                               {operator, admin},
 		"PUT /apis/cfs/v3/configurations/c":                            {operator, admin},
 		"POST /apis/cfs/v3/sources":                                    {admin},
@@ -65,7 +72,10 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"GET /apis/bss/boot/v1/bootscript":                             {nobody, operator, admin},
 		"GET /apis/bss/boot/v1/bootparameters":                         {operator, admin, agent},
 		"PUT /apis/bss/boot/v1/bootparameters":                         {operator, admin, agent},
-		"DELETE /apis/ims/v3/images/i":                                 {operator, admin, session},
+		"DELETE /apis/ims/v3/images/i":                                 {operator, admin},
+		"PATCH /apis/ims/v3/images/i":                                  {operator, admin},
+		"POST /apis/ims/v3/jobs":                                       {operator, admin, session},
+		"DELETE /apis/ims/v3/public-keys/k":                            {operator, admin, session},
 		"PUT /apis/sts/token":                                          {operator, admin},
 		"POST /apis/tapms/v1alpha3/tenants":                            {admin},
 		"POST /apis/smd/hsm/v2/Inventory/EthernetInterfaces":           {admin, network},
@@ -142,17 +152,19 @@ func TestTokensCountUntilTheyExpireOrAreRevoked(t *testing.T) {
 
 // A job's token is for that job, and for as long as it runs.
 func TestJobsTokenEndsWithTheJob(t *testing.T) {
-	alive := map[string]bool{"session s.1": true, "agent s.1": true}
+	alive := map[string]bool{"session s.1 first": true, "agent s.1 ": true}
 	site := NewSite([]byte("secret of the test"))
-	site.Alive = func(_ context.Context, kind Kind, id string) bool { return alive[string(kind)+" "+id] }
-	token := site.JobToken(Session, "s.1")
-	if who, err := site.Identify(t.Context(), token); err != nil || who.Role != Job || who.Kind != Session {
+	site.Alive = func(_ context.Context, kind Kind, id, run string) bool { return alive[string(kind)+" "+id+" "+run] }
+	token := site.JobToken(Session, "s.1", "first")
+	if who, err := site.Identify(t.Context(), token); err != nil || who.Role != Job || who.Kind != Session || who.ID != "s.1" {
 		t.Fatal(who, err)
 	}
 	for what, bad := range map[string]string{
 		"another kind":    strings.Replace(token, "session", "agent", 1),
-		"another site's":  NewSite([]byte("another")).JobToken(Session, "s.1"),
-		"an ended job's":  site.JobToken(Session, "s.2"),
+		"another site's":  NewSite([]byte("another")).JobToken(Session, "s.1", "first"),
+		"an ended job's":  site.JobToken(Session, "s.2", "first"),
+		"of no run":       site.JobToken(Session, "s.1", ""),
+		"a run's of old":  site.JobToken(Session, "s.1", "zeroth"),
 		"half":            token[:len(token)-9],
 		"local, of other": NewSite([]byte("another")).Token(),
 	} {
@@ -160,7 +172,7 @@ func TestJobsTokenEndsWithTheJob(t *testing.T) {
 			t.Errorf("%s: %v, %v", what, who, err)
 		}
 	}
-	alive["session s.1"] = false
+	alive["session s.1 first"] = false
 	if who, err := site.Identify(t.Context(), token); who != nil || !fault.Is(err, fault.Unauthenticated) {
 		t.Error(who, err)
 	}
@@ -218,8 +230,10 @@ func TestGateAnswersBeforeTheServices(t *testing.T) {
 	if w := ask("PATCH", "/apis/cfs/v3/sessions/s", "Authorization", "Bearer s"); w.Code != 200 {
 		t.Error(w.Code, w.Body)
 	}
-	if w := ask("PATCH", "/apis/cfs/v3/sessions/other", "Authorization", "Bearer s"); w.Code != 403 {
-		t.Error("a job changes another session:", w.Code)
+	for _, method := range []string{"PATCH", "GET"} {
+		if w := ask(method, "/apis/cfs/v3/sessions/other", "Authorization", "Bearer s"); w.Code != 403 {
+			t.Errorf("%s of another session by a job: %d", method, w.Code)
+		}
 	}
 	if w := ask("GET", "/livez", "Authorization", "Bearer x"); w.Code != 200 {
 		t.Error("probes are not asked for tokens:", w.Code)

@@ -148,6 +148,8 @@ func (c *ProviderConfig) identity(audience []string, claims map[string]any) (*Id
 	switch {
 	case typ != "" && !strings.EqualFold(typ, "Bearer"):
 		return nil, refused("it is of the type " + typ + ": expected an access token")
+	case claims["at_hash"] != nil || claims["c_hash"] != nil: // OpenID Connect Core 1.0, 3.3.2.11: of ID tokens alone
+		return nil, refused("it is an ID token: expected an access token")
 	case !ours:
 		return nil, refused("it is for another: expected an audience, or azp, of " + strings.Join(c.Audiences, " or "))
 	}
@@ -160,7 +162,7 @@ func (c *ProviderConfig) identity(audience []string, claims map[string]any) (*Id
 	who.Subject, _ = claims["sub"].(string)
 	if who.Role == TenantAdmin {
 		tenants := texts(claims, c.TenantClaim)
-		if len(tenants) != 1 {
+		if len(tenants) != 1 || tenants[0] == "" {
 			return nil, fault.New(fault.Forbidden, "%s has the role tenant: expected one tenant in the claim %s, got %q", who.Name, c.TenantClaim, tenants)
 		}
 		who.Tenant = tenants[0]

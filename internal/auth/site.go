@@ -16,9 +16,10 @@ type Site struct {
 	secret []byte
 	local  string   // Token
 	admin  Identity // whose it is
-	// Alive tells whether a job still runs: its token ends with it. It is set
-	// before the first request.
-	Alive func(ctx context.Context, kind Kind, id string) bool
+	// Alive tells whether a job still runs: its token ends with it, and does not count
+	// for a later one of the same id, whose run is another. It is set before the first
+	// request.
+	Alive func(ctx context.Context, kind Kind, id, run string) bool
 }
 
 // SiteSecretBytes is the length of a site's secret.
@@ -47,9 +48,10 @@ func (s *Site) mac(text string) []byte {
 // Token is the administrator's that the server keeps in its data directory.
 func (s *Site) Token() string { return s.local }
 
-// JobToken is that of a job, while it is alive.
-func (s *Site) JobToken(kind Kind, id string) string {
-	what := string(kind) + "." + base64.RawURLEncoding.EncodeToString([]byte(id))
+// JobToken is that of a job, while it is alive. Where an id can come again, run tells
+// those apart that have it.
+func (s *Site) JobToken(kind Kind, id, run string) string {
+	what := string(kind) + "." + base64.RawURLEncoding.EncodeToString([]byte(id)) + "." + base64.RawURLEncoding.EncodeToString([]byte(run))
 	return jobPrefix + what + "." + base64.RawURLEncoding.EncodeToString(s.mac(what))
 }
 
@@ -77,15 +79,16 @@ func (s *Site) Identify(ctx context.Context, token string) (*Identity, error) {
 		return nil, nil
 	}
 	parts := strings.Split(rest, ".")
-	if len(parts) != 3 {
+	if len(parts) != 4 {
 		return nil, refused("it is no job's")
 	}
 	id, err := base64.RawURLEncoding.DecodeString(parts[1])
+	run, err2 := base64.RawURLEncoding.DecodeString(parts[2])
 	kind := Kind(parts[0])
 	switch {
-	case err != nil, subtle.ConstantTimeCompare([]byte(token), []byte(s.JobToken(kind, string(id)))) != 1:
+	case err != nil, err2 != nil, subtle.ConstantTimeCompare([]byte(token), []byte(s.JobToken(kind, string(id), string(run)))) != 1:
 		return nil, refused("it is no job's")
-	case kind != Git && kind != Network && (s.Alive == nil || !s.Alive(ctx, kind, string(id))):
+	case kind != Git && kind != Network && (s.Alive == nil || !s.Alive(ctx, kind, string(id), string(run))):
 		return nil, refused("the job has ended")
 	}
 	return &Identity{Name: strings.TrimSpace(string(kind) + " " + string(id)), Role: Job, Kind: kind, ID: string(id)}, nil

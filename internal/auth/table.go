@@ -46,7 +46,10 @@ var Table = []Rule{
 
 	{Methods: get, Path: "/apis/cfs/**", Right: Read, Jobs: all},
 	{Methods: get, Path: "/apis/cfs/healthz", Right: Open},
-	{Methods: "PUT PATCH", Path: "/apis/cfs/{version}/components", Right: Configure, Jobs: all, Report: true},
+	{Methods: get, Path: "/apis/cfs/{version}/sessions/**", Right: Read}, // what others did, and what they wrote
+	{Methods: get, Path: "/apis/cfs/{version}/sessions/{name}", Right: Read, Jobs: sessions, Own: true},
+	{Methods: "PUT", Path: "/apis/cfs/{version}/components", Right: Configure},
+	{Methods: "PATCH", Path: "/apis/cfs/{version}/components", Right: Configure, Jobs: all, Report: true},
 	{Methods: "PUT DELETE", Path: "/apis/cfs/{version}/components/{id}", Right: Configure},
 	{Methods: "PATCH", Path: "/apis/cfs/{version}/components/{id}", Right: Configure, Node: true, Subject: 1, Jobs: all, Report: true},
 	{Methods: change, Path: "/apis/cfs/{version}/configurations/**", Right: Configure},
@@ -102,7 +105,12 @@ var Table = []Rule{
 
 	{Methods: get, Path: "/apis/ims/**", Right: Read, Jobs: sessions},
 	{Methods: get, Path: "/apis/ims/healthz/**", Right: Open},
-	{Methods: change, Path: "/apis/ims/**", Right: Images, Jobs: sessions},
+	{Methods: change, Path: "/apis/ims/**", Right: Images},
+	// Sessions have jobs of IMS change images, and make no others of them.
+	{Methods: post, Path: "/apis/ims/v3/public-keys", Right: Images, Jobs: sessions},
+	{Methods: "DELETE", Path: "/apis/ims/v3/public-keys/{id}", Right: Images, Jobs: sessions},
+	{Methods: post, Path: "/apis/ims/v3/jobs", Right: Images, Jobs: sessions},
+	{Methods: "DELETE", Path: "/apis/ims/v3/jobs/{id}", Right: Images, Jobs: sessions},
 	{Methods: "POST DELETE", Path: "/apis/ims/remote-build-nodes/**", Right: Settings},
 	{Methods: "POST DELETE", Path: "/apis/ims/v3/remote-build-nodes/**", Right: Settings},
 	{Methods: "PUT", Path: "/apis/sts/token", Right: Images},

@@ -133,6 +133,9 @@ func registerComponents(api huma.API, s *Service) {
 			if err := in.check(); err != nil {
 				return nil, err
 			}
+			if err := onlyReports(ctx, in.Body); err != nil {
+				return nil, err
+			}
 			in.Body.ID = in.ID
 			if err := s.ownReports(ctx, in.IP, in.Body); err != nil {
 				return nil, err

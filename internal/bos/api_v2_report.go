@@ -1,8 +1,11 @@
 package bos
 
 import (
+	"context"
 	"net/http"
 
+	"github.com/drover-hpc/drover/internal/auth"
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/xname"
 )
@@ -39,4 +42,14 @@ func (p *ActualPatch) readToken(name, value []byte) bool {
 	token, is := httpapi.Text(value)
 	p.BSSToken = &token
 	return is && string(name) == "bss_token"
+}
+
+// onlyReports refuses what a node wants to change of itself beyond what it runs: what
+// it shall boot, links to which it is given, is for others to say.
+func onlyReports(ctx context.Context, p ComponentPatch) error {
+	who := auth.Of(ctx)
+	if who == nil || who.Role != auth.Node || p == (ComponentPatch{ID: p.ID, ActualState: p.ActualState}) {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "%s reports of itself: expected no more than actual_state", who.Name)
 }

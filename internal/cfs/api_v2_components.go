@@ -160,7 +160,11 @@ func registerComponentsV2(api huma.API, s *Service) {
 		})
 	httpapi.Handle(api, operation("patch_component_v2", http.MethodPatch, one, "Update a component", 200, "components", "v2"),
 		func(ctx context.Context, in *changeComponentV2Input) (*componentV2Output, error) {
-			return answer(s.PatchComponent(ctx, in.ID, in.Body.v3()))
+			patch := in.Body.v3()
+			if err := onlyReports(ctx, patch); err != nil {
+				return nil, err
+			}
+			return answer(s.PatchComponent(ctx, in.ID, patch))
 		})
 	httpapi.Handle(api, operation("delete_component_v2", http.MethodDelete, one, "Delete a component", 204, "components", "v2", "cli_ignore"),
 		func(ctx context.Context, in *ComponentPath) (*none, error) { return nil, s.DeleteComponent(ctx, in.ID) })
@@ -182,6 +186,9 @@ func decodeV2(body []byte) ([]ComponentPatch, error) {
 func patchV2(ctx context.Context, s *Service, body []byte) (*componentsV2Output, error) {
 	if isList(body) {
 		patches, err := decodeV2(body)
+		if err == nil {
+			err = onlyReports(ctx, patches...)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -194,9 +201,12 @@ func patchV2(ctx context.Context, s *Service, body []byte) (*componentsV2Output,
 	if in.Patch == nil || in.Filters == nil {
 		return nil, fault.New(fault.Invalid, "expected a list of components, or an object with 'patch' and 'filters'")
 	}
-	f := in.Filters
+	f, patch := in.Filters, in.Patch.v3()
+	if err := onlyReports(ctx, patch); err != nil {
+		return nil, err
+	}
 	return allV2(s.PatchMatching(ctx, ComponentFilter{IDs: f.IDs, Status: orDefault(f.Status, f.ConfigurationStatus), Enabled: f.Enabled,
-		ConfigName: f.ConfigName, Tags: f.Tags}, in.Patch.v3()))
+		ConfigName: f.ConfigName, Tags: f.Tags}, patch))
 }
 
 func allV2(components []Component, err error) (*componentsV2Output, error) {

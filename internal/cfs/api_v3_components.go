@@ -140,6 +140,9 @@ func registerComponents(api huma.API, s *Service) {
 		})
 	httpapi.HandleQuick(api, operation("patch_component_v3", http.MethodPatch, one, "Update a component", 200, "components", "v3"), quickReport,
 		func(ctx context.Context, in *changeComponentInput) (*componentOutput, error) {
+			if err := onlyReports(ctx, in.Body); err != nil {
+				return nil, err
+			}
 			c, err := s.PatchComponent(ctx, in.ID, in.Body)
 			return &componentOutput{c}, err
 		})
@@ -151,6 +154,9 @@ func registerComponents(api huma.API, s *Service) {
 func (in *bulkPatchInput) patch(ctx context.Context, s *Service) ([]Component, error) {
 	if isList(in.RawBody) {
 		body, err := decodeComponents(in.RawBody)
+		if err == nil {
+			err = onlyReports(ctx, body...)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -163,7 +169,11 @@ func (in *bulkPatchInput) patch(ctx context.Context, s *Service) ([]Component, e
 	if body.Patch == nil || body.Filters == nil {
 		return nil, fault.New(fault.Invalid, "expected a list of components, or an object with 'patch' and 'filters'")
 	}
-	if err := body.Patch.checkLength(); err != nil {
+	err := body.Patch.checkLength()
+	if err == nil {
+		err = onlyReports(ctx, *body.Patch)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return s.PatchMatching(ctx, *body.Filters, *body.Patch)

@@ -90,10 +90,27 @@ func (s *Server) passToExternals() error {
 				httpapi.WriteProblem(w, fault.New(fault.NotFound, "%s runs elsewhere, where nodes have to go", e.name))
 				return
 			}
+			if !plainPath(r.URL) {
+				httpapi.WriteProblem(w, fault.New(fault.Invalid, "%s runs elsewhere, and might take the path for another one than this server: expected no slash at its end, no '.' or '..' between two, and neither an encoded slash nor any of \\ %% ;", e.name))
+				return
+			}
 			pass.ServeHTTP(w, r)
 		})
 	}
 	return nil
+}
+
+// plainPath tells whether every server takes the path for the same one: the rule by
+// which somebody was let through is that of this server's reading.
+func plainPath(u *url.URL) bool {
+	path := u.EscapedPath()
+	for segment := range strings.SplitSeq(path, "/") {
+		name, err := url.PathUnescape(segment)
+		if err != nil || name == "." || name == ".." || strings.ContainsAny(name, "/\\%;") {
+			return false
+		}
+	}
+	return !strings.HasSuffix(path, "/")
 }
 
 // passing answers with what the service at base does.

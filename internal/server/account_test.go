@@ -100,6 +100,11 @@ func TestServicesBehindAGatewayThatAsksForTokens(t *testing.T) {
 			t.Errorf("%s, %s %s: %d %s; want %d", c.who, c.method, c.path, status, text, c.status)
 		}
 	}
+	for _, path := range []string{"/service/ready/../values", "/service/ready/..%2fvalues", "/service/ready/%2e%2e/values", "/State%2fComponents", "/State/Components/"} {
+		if status, text := ask(auditor.Text, "GET", hsmPrefix+path, ""); status != http.StatusBadRequest {
+			t.Errorf("%s, which another server might take for another path: %d %s", path, status, text)
+		}
+	}
 	if got := s.config.forJobs(s.config.HSM); got != "" {
 		t.Errorf("jobs, which have no such token, are sent to %s", got)
 	}

@@ -49,7 +49,7 @@ func (s *Server) localURL() string {
 
 // vcsNames are what clone URLs call this server by.
 func (s *Server) vcsNames() vcs.Names {
-	return vcs.Names{Listener: s.localURL(), Hosts: s.config.VCSHosts, Base: s.config.Advertise, Token: s.jobToken(auth.Git, "")}
+	return vcs.Names{Listener: s.localURL(), Hosts: s.config.VCSHosts, Base: s.config.Advertise, Token: s.jobToken(auth.Git, "", "")}
 }
 
 // fromHere is where this machine reaches what listens at host:port.

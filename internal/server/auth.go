@@ -14,7 +14,6 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/drover-hpc/drover/internal/auth"
-	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
 )
@@ -35,7 +34,7 @@ func (c *Config) asksForTokens() bool { return c.Auth == authToken }
 
 // networkToken is what the simulated DHCP server shows.
 func (s *Server) networkToken(context.Context) (string, error) {
-	return s.jobToken(auth.Network, ""), nil
+	return s.jobToken(auth.Network, "", ""), nil
 }
 
 // checkAuth refuses to serve everybody on a network.
@@ -81,11 +80,11 @@ func (s *Server) openAuth(ctx context.Context) error {
 }
 
 // jobAlive tells whether a job still has something to say.
-func (s *Server) jobAlive(ctx context.Context, kind auth.Kind, id string) bool {
+func (s *Server) jobAlive(ctx context.Context, kind auth.Kind, id, run string) bool {
 	switch kind {
 	case auth.Session:
-		session, err := s.cfs.Session(ctx, id)
-		return err == nil && session.Status.Session.Status != cfs.StageComplete
+		open, err := s.cfs.OpenSessions(ctx, []string{id})
+		return err == nil && len(open) == 1 && open[0].Run.Job.ID == run
 	case auth.Agent:
 		session, _, err := s.agents.Session(ctx, id)
 		return err == nil && session.Stop == ""
@@ -123,12 +122,12 @@ func (s *Server) open(next http.Handler) http.Handler {
 
 // jobToken is what a job shows when it calls this server; empty where nobody is
 // asked.
-func (s *Server) jobToken(kind auth.Kind, id string) string {
+func (s *Server) jobToken(kind auth.Kind, id, run string) string {
 	site := s.site.Load()
 	if site == nil {
 		return ""
 	}
-	return site.JobToken(kind, id)
+	return site.JobToken(kind, id, run)
 }
 
 // keepToken writes the administrator's token where whoever may read this server's

@@ -79,7 +79,7 @@ func TestCredentialsAreThoseOfWhoAsks(t *testing.T) {
 			t.Errorf("%s may not write %q, want %q", role, refused, want)
 		}
 	}
-	for _, token := range []string{"", tokenOf(t, s, auth.Auditor), s.jobToken(auth.Git, "x")} {
+	for _, token := range []string{"", tokenOf(t, s, auth.Auditor), s.jobToken(auth.Git, "x", "")} {
 		if status, text := ask(token, "PUT", "/apis/sts/token", ""); status != http.StatusUnauthorized && status != http.StatusForbidden || strings.Contains(text, "AccessKeyId") {
 			t.Errorf("%d %s", status, text)
 		}

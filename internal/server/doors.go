@@ -127,9 +127,13 @@ func (b believing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (b believing) forget(r *http.Request) {
 	member := r.Header[passed] != nil && b.member(r)
-	if !member && !b.proxy(r) {
-		for _, name := range origin {
+	believed := member || b.proxy(r)
+	for _, name := range origin {
+		switch lines := r.Header[name]; {
+		case !believed:
 			delete(r.Header, name)
+		case len(lines) > 1: // some proxies add a line to what their client says
+			r.Header[name] = []string{strings.Join(lines, ", ")}
 		}
 	}
 	if !member {

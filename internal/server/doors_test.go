@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/node"
 )
 
@@ -160,5 +161,20 @@ func waitFor(t *testing.T, holds func() bool) {
 		case <-deadline:
 			t.Fatal("waited in vain")
 		}
+	}
+}
+
+// Some proxies add a header to that of their client, others a word: the last is the
+// proxy's.
+func TestOfSeveralHeadersTheProxysCounts(t *testing.T) {
+	var caller string
+	b := believing{proxies: loopback, member: func(*http.Request) bool { return false },
+		next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { caller = httpapi.CallerOf(r).IP })}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.RemoteAddr = "127.0.0.1:1"
+	r.Header["X-Forwarded-For"] = []string{"10.2.0.1, 10.2.0.2", "10.9.9.9"}
+	b.ServeHTTP(httptest.NewRecorder(), r)
+	if caller != "10.9.9.9" {
+		t.Errorf("the caller is taken for %s, as it says itself", caller)
 	}
 }

@@ -94,7 +94,7 @@ func (s *Server) startExecutor(trusted string, source func(context.Context, stri
 	return executor, executor.Open()
 }
 
-func (s *Server) sessionToken(j cfs.Job) string { return s.jobToken(auth.Session, j.Session) }
+func (s *Server) sessionToken(j cfs.Job) string { return s.jobToken(auth.Session, j.Session, j.ID) }
 
 // resultsHost is where records of sessions link to: ARA, or the pages of this
 // server. As the interface has it, there is no scheme.
@@ -163,7 +163,7 @@ func (s *Server) agentsExecutor() (*boa.Executor, error) {
 	return boa.NewExecutor(boa.Config{Dir: dir, Program: s.opts.Agent, Settings: settings, Token: s.agentToken, Credentials: s.agentCredentials, Succession: s.succession()})
 }
 
-func (s *Server) agentToken(o v1.Order) string { return s.jobToken(auth.Agent, o.Session) }
+func (s *Server) agentToken(o v1.Order) string { return s.jobToken(auth.Agent, o.Session, "") }
 
 // agentSettings are those of agents that reach the gateway and the object store
 // by these URLs.

@@ -186,7 +186,7 @@ func (s *Server) startIMS(ctx context.Context) error {
 	if err := runner.Open(); err != nil {
 		return err
 	}
-	images := ims.NewService(ims.Config{DB: s.db, Objects: p.objects, Hub: s.hub, Runner: runner, Now: s.now})
+	images := ims.NewService(ims.Config{DB: s.db, Objects: imageObjects{p.objects}, Hub: s.hub, Runner: runner, Now: s.now})
 	ims.Register(s.api(imsPrefix, "IMS"), images)
 	images.Start(context.WithoutCancel(ctx))
 	s.onStop(images.Stop)

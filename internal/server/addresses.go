@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/drover-hpc/drover/internal/auth"
@@ -47,9 +48,14 @@ func (s *Server) localURL() string {
 	return "http://" + s.localListener.Addr().String()
 }
 
-// vcsNames are what clone URLs call this server by.
+// vcsNames are what clone URLs call this server by. With a certificate the URL that
+// its repositories are told by is another than the one that its jobs use.
 func (s *Server) vcsNames() vcs.Names {
-	return vcs.Names{Listener: s.localURL(), Hosts: s.config.VCSHosts, Base: s.config.Advertise, Token: s.jobToken(auth.Git, "", "")}
+	hosts := s.config.VCSHosts
+	if s.localListener != nil {
+		hosts = append(slices.Clone(hosts), fromHere(s.listener.Addr().String()))
+	}
+	return vcs.Names{Listener: s.localURL(), Hosts: hosts, Base: s.config.Advertise, Token: s.jobToken(auth.Git, "", "")}
 }
 
 // fromHere is where this machine reaches what listens at host:port.

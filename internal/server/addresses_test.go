@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 
+	"github.com/drover-hpc/drover/internal/certs"
 	"github.com/drover-hpc/drover/internal/fault"
 )
 
@@ -42,6 +44,28 @@ func TestWhereNodesReachTheServices(t *testing.T) {
 			t.Errorf("%+v: %+v, %v", c, list, err)
 		}
 	}
+}
+
+// What `drover vcs create` prints as clone_url is what layers may name.
+func TestCloneURLsOfAServerWithACertificateAreItsOwn(t *testing.T) {
+	var ls [2]net.Listener
+	for i := range ls {
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		ls[i] = l
+	}
+	s := &Server{listener: ls[0], localListener: ls[1], config: Config{TLS: TLS{pair: &certs.Pair{}}}}
+	env := s.vcsNames().Environ(nil)
+	local := "url.http://" + ls[1].Addr().String() + "/vcs/.insteadOf"
+	for i, entry := range env {
+		if strings.HasSuffix(entry, "="+local) && strings.HasSuffix(env[i+1], "="+s.URL()+"/vcs/") {
+			return
+		}
+	}
+	t.Errorf("git asks the network for %s/vcs/: %q", s.URL(), env)
 }
 
 // asksAProxy stands for the transport that a proxy of the environment gets

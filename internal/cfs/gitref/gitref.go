@@ -123,6 +123,8 @@ func (r Resolver) git(ctx context.Context, repo cfs.Repository, args []string) (
 		switch message := strings.TrimSpace(stderr.String()); {
 		case ctx.Err() != nil:
 			return "", fault.New(fault.Invalid, "git did not answer in time: %w", ctx.Err())
+		case username == "" && strings.Contains(message, "Authentication failed"):
+			return "", fault.New(fault.Invalid, "git cannot read it: %s: it was given no login: expected a layer whose source has one (`drover cfs v3 sources create`)", message)
 		case message != "":
 			return "", fault.New(fault.Invalid, "git cannot read it: %s", message)
 		default:

@@ -80,6 +80,20 @@ func TestResolveRefuses(t *testing.T) {
 	}
 }
 
+// Whose repository asks for a login that nobody gave is told where it belongs.
+func TestALoginThatIsMissingIsAskedFor(t *testing.T) {
+	refusing := filepath.Join(t.TempDir(), "git")
+	if err := os.WriteFile(refusing, []byte("#!/bin/sh\necho \"fatal: Authentication failed for 'u'\" >&2\nexit 128\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for username, want := range map[string]bool{"": true, "joe": false} {
+		_, err := gitref.Resolver{Git: refusing, Username: username}.Resolve(t.Context(), cfs.Repository{URL: "u"}, []string{"main"})
+		if !fault.Is(err, fault.Invalid) || strings.Contains(err.Error(), "drover cfs v3 sources create") != want {
+			t.Errorf("login %q: %v", username, err)
+		}
+	}
+}
+
 // A git that asks for a password or hangs ends with the deadline.
 func TestResolveDeadline(t *testing.T) {
 	slow := filepath.Join(t.TempDir(), "git")

@@ -87,6 +87,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"POST /apis/drover/v1/tokens":                                  {admin},
 		"PATCH /apis/drover/v1/sim/nodes/x":                            {admin},
 		"GET /vcs/cray/a.git/info/refs":                                {auditor, operator, admin, session, git},
+		"GET /vcs/cray/a.git/info/refs?service=git-upload-pack":        {auditor, operator, admin, session, git},
+		"GET /vcs/cray/a.git/info/refs?service=git-receive-pack":       {operator, admin},
 		"POST /vcs/cray/a.git/git-receive-pack":                        {operator, admin},
 		"POST /apis/something/new":                                     {admin},
 		"GET /apis/something/new":                                      {admin},
@@ -233,6 +235,14 @@ func TestGateAnswersBeforeTheServices(t *testing.T) {
 	for _, method := range []string{"PATCH", "GET"} {
 		if w := ask(method, "/apis/cfs/v3/sessions/other", "Authorization", "Bearer s"); w.Code != 403 {
 			t.Errorf("%s of another session by a job: %d", method, w.Code)
+		}
+	}
+	for _, w := range []*httptest.ResponseRecorder{
+		ask("GET", "/vcs/cray/a.git/info/refs?service=git-upload-pack", "Authorization", "Bearer t"),
+		ask("GET", "/vcs/cray/a.git/info/refs?service=git-receive-pack", "Authorization", "Bearer s"),
+	} {
+		if w.Code != 403 || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") || !strings.Contains(w.Body.String(), "this takes the right ") {
+			t.Error("git shows nobody why it was refused:", w.Code, w.Header(), w.Body)
 		}
 	}
 	if w := ask("GET", "/livez", "Authorization", "Bearer x"); w.Code != 200 {

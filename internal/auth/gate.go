@@ -69,7 +69,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if g.Audit != nil && (fault.Is(err, fault.Unauthenticated) || fault.Is(err, fault.Forbidden)) {
 			g.Audit.Denied(r, rule.Right, who, err)
 		}
-		refuse(w, err)
+		refuse(w, r, err)
 		return
 	}
 	if who != nil {
@@ -127,10 +127,14 @@ func within(r *http.Request, tenant string) error {
 	return nil
 }
 
-func refuse(w http.ResponseWriter, err error) {
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if fault.Is(err, fault.Unauthenticated) {
 		w.Header().Add("WWW-Authenticate", `Bearer realm="drover"`)
 		w.Header().Add("WWW-Authenticate", `Basic realm="drover, with a token as password"`)
+	}
+	if ofGit(r.URL.Path) { // git shows its user plain text, and nothing else
+		http.Error(w, err.Error(), httpapi.AsProblem(err).Status)
+		return
 	}
 	httpapi.WriteProblem(w, err)
 }

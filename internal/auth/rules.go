@@ -3,6 +3,7 @@ package auth
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -119,8 +120,30 @@ type marker struct{ rule *Rule }
 
 func (marker) ServeHTTP(http.ResponseWriter, *http.Request) {}
 
-// Of is the rule of the request.
+// What git asks for: which references there are, with the service that it is about
+// to use, and then that service.
+const (
+	gitPrefix      = "/vcs/"
+	gitReferences  = "/info/refs"
+	gitUploadPack  = "/git-upload-pack"
+	gitReceivePack = "/git-receive-pack"
+)
+
+// ofGit tells whether git itself asks for the path.
+func ofGit(path string) bool {
+	return strings.HasPrefix(path, gitPrefix) &&
+		(strings.HasSuffix(path, gitReferences) || strings.HasSuffix(path, gitUploadPack) || strings.HasSuffix(path, gitReceivePack))
+}
+
+// Of is the rule of the request. To ask for references in order to push takes what
+// the push takes: git tells its user why that was refused, and not why a push was.
 func (r *Rules) Of(request *http.Request) *Rule {
+	if path, ok := strings.CutSuffix(request.URL.Path, gitReferences); ok && ofGit(request.URL.Path) &&
+		"/"+request.URL.Query().Get("service") == gitReceivePack {
+		push := *request
+		push.Method, push.URL = http.MethodPost, &url.URL{Path: path + gitReceivePack}
+		request = &push
+	}
 	found, _ := r.mux.Handler(request)
 	if m, is := found.(marker); is {
 		return m.rule

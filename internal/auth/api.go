@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -96,9 +98,12 @@ func caller(ctx context.Context) Caller {
 	return Caller{Name: "anybody: this server asks for no tokens", Role: Administrator}
 }
 
+// methods are those that operations have.
+var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+
 func (r *Rules) canI(ctx context.Context, in *permissionInput) (*permissionOutput, error) {
 	request, err := http.NewRequestWithContext(ctx, in.Method, in.Path, nil)
-	if err != nil {
+	if err != nil || !slices.Contains(methods, in.Method) || !strings.HasPrefix(in.Path, "/") {
 		return nil, fault.New(fault.Invalid, "method, path: expected such as POST and /apis/bos/v2/sessions, got %q and %q", in.Method, in.Path)
 	}
 	rule := r.Of(request)

@@ -126,6 +126,11 @@ func TestTokensAreGivenAndTaken(t *testing.T) {
 	if _, text := ask(made.Text, "GET", "/apis/drover/v1/can-i?method=POST&path=/apis/bos/v2/sessions", ""); !strings.Contains(text, `"allowed":false`) || !strings.Contains(text, "boot") {
 		t.Error(text)
 	}
+	for _, query := range []string{"method=FOO&path=/apis/bos/v2/sessions", "method=POST&path=apis/bos/v2/sessions"} {
+		if status, text := ask(admin, "GET", "/apis/drover/v1/can-i?"+query, ""); status != http.StatusBadRequest || !strings.Contains(text, "expected such as POST and /apis/bos/v2/sessions") {
+			t.Errorf("%s: %d %s", query, status, text)
+		}
+	}
 	if _, list := ask(admin, "GET", "/apis/drover/v1/tokens", ""); strings.Contains(list, "hash") || !strings.Contains(list, made.ID) {
 		t.Error(list)
 	}

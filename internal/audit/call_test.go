@@ -64,6 +64,9 @@ func TestACallBecomesARecord(t *testing.T) {
 			audit.Record{Nodes: "x1000c0s[0-2]b0n0", NodeCount: 3, Status: 204, Outcome: audit.Done}},
 		"nodes that are written otherwise": {ada, "PATCH", "/x?ids=%78%31c0s0b0n0", `{"id":"\u00781000c0s0b0n\u0030","other":"\u0058\u0031c0s1b0n0\nx1c0s2b0n0\\","none":"\u0178"}`, reads(200),
 			audit.Record{Nodes: "x1c0s[0-2]b0n0,x1000c0s0b0n0", NodeCount: 4, Status: 200, Outcome: audit.Done}},
+		"architectures are no cabinets": {ada, "POST", "/x?arch=x86_64", `{"arch":"X86","other":"x86_64","names":["x86"]}`, reads(201),
+			audit.Record{Nodes: "x86", NodeCount: 1, Status: 201, Outcome: audit.Done}},
+		"nor alone":           {ada, "POST", "/x", `{"arch":"X86","other":"x86_64"}`, reads(201), audit.Record{Status: 201, Outcome: audit.Done}},
 		"session of the path": {ada, "DELETE", "/apis/bos/v2/sessions/s1", "", reads(204), audit.Record{Session: "s1", Status: 204, Outcome: audit.Done}},
 		"what the service tells": {ada, "POST", "/apis/bos/v2/sessions", "{}", func(w http.ResponseWriter, r *http.Request) {
 			audit.Tell(r.Context(), audit.About{What: "boot", Session: "made", Nodes: []string{"x1c0s0b0n0"}})

@@ -40,7 +40,7 @@ func (n *names) add(name string) {
 // scan looks for names in a part of a text; the next part follows it.
 func (n *names) scan(text []byte) {
 	for _, c := range text {
-		if c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
+		if c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' { // x86_64 is no cabinet
 			if len(n.word) <= maxWord {
 				n.word = append(n.word, c)
 			}
@@ -50,9 +50,13 @@ func (n *names) scan(text []byte) {
 	}
 }
 
+// architecture is how BOS and HSM write one. As a component it would be cabinet 86,
+// which is written in small letters everywhere else.
+const architecture = "X86"
+
 // end ends the word that the text ended in.
 func (n *names) end() {
-	if w := n.word; len(w) > 1 && len(w) <= maxWord && w[0]|0x20 == 'x' && w[1] >= '0' && w[1] <= '9' {
+	if w := n.word; len(w) > 1 && string(w) != architecture && len(w) <= maxWord && w[0]|0x20 == 'x' && w[1] >= '0' && w[1] <= '9' {
 		n.add(string(w))
 	}
 	n.word = n.word[:0]

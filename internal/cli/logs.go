@@ -24,7 +24,7 @@ import (
 
 const cfsSessions = "/apis/cfs/v3/sessions/"
 
-// logPatience is how long a server that does not answer is waited for while a
+// logPatience is how long a server that answers no longer is waited for while a
 // log is followed, logRetry the pause between two tries.
 const (
 	logPatience = 2 * time.Minute
@@ -62,7 +62,7 @@ type logs struct {
 }
 
 func (l *logs) show(ctx context.Context) error {
-	answered := time.Now()
+	var answered time.Time // a server that was never reached is not waited for
 	for {
 		connected, err := l.read(ctx)
 		if connected {

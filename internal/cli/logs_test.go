@@ -60,6 +60,16 @@ func TestLogsAreFollowedOverAnEndOfTheServer(t *testing.T) {
 	}
 }
 
+// A wrong URL or certificate is told of at once.
+func TestNobodyWaitsForTheLogsOfAServerThatNeverAnswered(t *testing.T) {
+	b := newBench(t)
+	b.server.Close()
+	code, out, stderr := b.run("drover", "logs", "s1", "-f")
+	if code != 2 || out != "" || !strings.Contains(stderr, "no answer from "+b.server.URL) {
+		t.Errorf("exit %d: %q, %s", code, out, stderr)
+	}
+}
+
 func TestWatchNamesTheTaskThatFailed(t *testing.T) {
 	b := newBench(t)
 	list := strings.ReplaceAll(nodes("failed", "failed"), `"error": ""`, `"error": "cfs configuration failed"`)

@@ -74,6 +74,8 @@ func (s *session) auditRecords(ctx context.Context, q auditQuery) ([]audit.Recor
 	for name, text := range map[string]*string{"since": &q.since, "until": &q.until} {
 		if ago, err := time.ParseDuration(*text); err == nil {
 			*text = time.Now().Add(-ago).UTC().Format(time.RFC3339)
+		} else if _, err := time.Parse(time.RFC3339, *text); err != nil && *text != "" {
+			return nil, usageError("Invalid value for '--%s': expected a time ago such as 24h, or one such as 2026-01-02T03:04:05Z, got '%s'.", name, *text)
 		}
 		query.Set(name, *text)
 	}

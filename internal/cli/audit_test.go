@@ -55,6 +55,17 @@ func TestAuditListAsksForPagesOldestLast(t *testing.T) {
 	}
 }
 
+func TestAuditSaysWhichTimesItTakes(t *testing.T) {
+	b := newBench(t)
+	b.answer = func(_ http.ResponseWriter, r *http.Request, _ string) { t.Errorf("asked %s", r.URL) }
+	for _, option := range []string{"--since", "--until"} {
+		code, _, stderr := b.run("drover", "audit", option, "yesterday")
+		if code != 2 || !strings.Contains(stderr, "Invalid value for '"+option+"'") || !strings.Contains(stderr, "24h") {
+			t.Errorf("exit %d %s", code, stderr)
+		}
+	}
+}
+
 func TestAuditVerify(t *testing.T) {
 	b := newBench(t)
 	hash := strings.Repeat("ab", 32)

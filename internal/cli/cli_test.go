@@ -220,6 +220,7 @@ func TestGroupsPrintHelp(t *testing.T) {
 		"cray":                        {"Groups:", "bos", "Commands:", "init"},
 		"cray bos v2":                 {"Groups:", "components", "Commands:", "list"},
 		"cray bos v2 sessions -h":     {"Groups:", "status", "Commands:", "create", "delete", "describe", "list"},
+		"drover audit --help":         {"Options:", "--since", "Commands:", "verify"},
 		"drover --help":               {"watch", "explain", "discover", "images", "cfs", "power"},
 		"cray --version":              {"cray, version 1.2.3"},
 		"drover completion bash":      {"__start_drover"},

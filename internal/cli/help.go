@@ -30,7 +30,7 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		section(w, "Global Options", flagRows(a.globalFlags(new(globals))))
 		return
 	}
-	if !cmd.HasSubCommands() {
+	if !cmd.HasSubCommands() || cmd.HasParent() && takesOptions(cmd) {
 		section(w, "Options", flagRows(cmd.LocalFlags()))
 	}
 	var groups, commands [][2]string
@@ -46,6 +46,13 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 	}
 	section(w, "Groups", groups)
 	section(w, "Commands", commands)
+}
+
+// takesOptions tells whether a command does something without one of its
+// subcommands, as audit does.
+func takesOptions(cmd *cobra.Command) (takes bool) {
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { takes = takes || f.Name != "help" && !f.Hidden })
+	return takes
 }
 
 // usageLine is the full command, [OPTIONS] and the arguments.

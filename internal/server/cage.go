@@ -75,12 +75,20 @@ func (g *Cage) check(c *Config) error {
 	return nil
 }
 
+// user is whom steps run as, by whom the server runs as: only root can choose.
+func (g *Cage) user(server int) int {
+	if server != 0 {
+		return server
+	}
+	return cmp.Or(g.User, cageUser)
+}
+
 // steps are what the steps of sessions see and may use; nil: what the server may.
 func (g *Cage) steps() *aee.Cage {
 	if g.Uncaged {
 		return nil
 	}
-	c := &aee.Cage{User: cmp.Or(g.User, cageUser), Folders: g.Folders, Processes: g.Processes}
+	c := &aee.Cage{User: g.user(os.Geteuid()), Folders: g.Folders, Processes: g.Processes}
 	switch {
 	case g.Memory > 0:
 		c.Memory = g.Memory << 20

@@ -49,6 +49,15 @@ func TestAServerThatCannotBuildCagesSaysSo(t *testing.T) {
 	}
 }
 
+// What the log says at a start is what security.md does.
+func TestOnlyRootChoosesWhomCagesRunAs(t *testing.T) {
+	for _, c := range []struct{ server, asked, want int }{{0, 0, cageUser}, {0, 7, 7}, {999, 0, 999}, {999, 7, 999}} {
+		if got := (&Cage{User: c.asked}).user(c.server); got != c.want {
+			t.Errorf("%+v: %d", c, got)
+		}
+	}
+}
+
 func TestRefusedCages(t *testing.T) {
 	for says, g := range map[string]Cage{
 		"cage-user":                    {Folders: nil, User: 0},

@@ -46,7 +46,7 @@ func lockData(dir string) (unlock func(), err error) {
 	for deadline := time.Now().Add(lockPatience); unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			f.Close()
-			return nil, fault.New(fault.Conflict, "data directory %s is in use by another server", dir)
+			return nil, fault.New(fault.Conflict, "data directory %s is in use by another server: stop that one first, or name another directory (data)", dir)
 		}
 	}
 	return func() { f.Close() }, nil

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -57,7 +58,8 @@ func (s seats) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if place != nil && place.Excess {
 		w.Header().Set("Retry-After", strconv.Itoa(int(excessReturn/time.Second)))
 		w.Header().Set("Connection", "close")
-		httpapi.WriteProblem(w, fault.New(fault.Unavailable, "%s has as many connections open as one address may have: close some, or have the server allow more (client-connections)", r.RemoteAddr))
+		client, _, _ := net.SplitHostPort(r.RemoteAddr)
+		httpapi.WriteProblem(w, fault.New(fault.Unavailable, "%s has as many connections open as one address may have: close some, or have the server allow more (client-connections)", client))
 		return
 	}
 	if place.Crowded() || s.connections.Crowded() && s.brief(r) {

@@ -27,15 +27,15 @@ func (s *Server) passLogins() error {
 	if !is || strings.Contains(realm, "/") {
 		return nil
 	}
-	target, err := url.Parse(base)
+	target, err := url.Parse(base + "/realms/" + realm + "/protocol/openid-connect/token")
 	if err != nil {
 		return fault.New(fault.Invalid, "oidc-issuer: %w", err)
 	}
 	proxy := &httputil.ReverseProxy{
 		Transport: s.providerTransport(),
 		Rewrite: func(r *httputil.ProxyRequest) {
-			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = target.Scheme, target.Host, ""
-			r.Out.URL.Path, r.Out.URL.RawPath, r.Out.URL.RawQuery = target.JoinPath("realms", realm, "protocol/openid-connect/token").Path, "", ""
+			to := *target
+			r.Out.URL, r.Out.Host = &to, ""
 			r.Out.Header = http.Header{"Content-Type": r.In.Header["Content-Type"], "Accept": r.In.Header["Accept"]}
 			r.SetXForwarded() // the provider slows down who guesses
 		},

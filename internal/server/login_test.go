@@ -14,12 +14,18 @@ import (
 // Clients of a CSM log in at the gateway's name; what they send reaches the realm whose
 // tokens are taken here, and nothing else of the provider.
 func TestLoginsReachTheProvidersRealm(t *testing.T) {
+	for _, at := range []string{"", "/auth"} { // of Keycloak, and of CSM's
+		t.Run("at "+at, func(t *testing.T) { reachesRealmAt(t, at) })
+	}
+}
+
+func reachesRealmAt(t *testing.T, at string) {
 	var mu sync.Mutex
 	var asked []string
 	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.ParseForm() //nolint:errcheck // what is missing is seen below
 		mu.Lock()
-		defer mu.Unlock()
+		defer mu.Unlock() // one who sent too much is still read when the next asks
 		asked = append(asked, fmt.Sprint(r.Method, " ", r.URL, " ", r.PostForm.Encode(), " ", r.Header.Get("Authorization"), r.Header.Get("Cookie")))
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Set-Cookie", "a=b")
@@ -30,7 +36,7 @@ func TestLoginsReachTheProvidersRealm(t *testing.T) {
 	}))
 	t.Cleanup(provider.Close)
 	c := testConfig(t)
-	c.Auth, c.OIDC.Issuer = authToken, provider.URL+"/auth/realms/shasta"
+	c.Auth, c.OIDC.Issuer = authToken, provider.URL+at+"/realms/shasta"
 	s, err := Start(t.Context(), c, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -67,13 +73,11 @@ func TestLoginsReachTheProvidersRealm(t *testing.T) {
 	if status, text := login("shasta", strings.Repeat("x", maxLogin)); status != http.StatusRequestEntityTooLarge || !strings.Contains(text, "at most 64 KiB") {
 		t.Errorf("a long body: %d %s", status, text)
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	const want = "POST /auth/realms/shasta/protocol/openid-connect/token grant_type=password&password=ada&username=ada "
+	provider.Close() // whoever asked has been answered
+	want := "POST " + at + "/realms/shasta/protocol/openid-connect/token grant_type=password&password=ada&username=ada "
 	if len(asked) < 2 || asked[0] != want {
 		t.Errorf("the provider was asked %q, want %q", asked, want)
 	}
-	provider.Close()
 	if status, text := login("shasta", "ada"); status != http.StatusServiceUnavailable || !strings.Contains(text, "does not answer") {
 		t.Errorf("without a provider: %d %s", status, text)
 	}

@@ -39,6 +39,8 @@ type members struct {
 	each  []*member
 	turn  atomic.Int64
 	cable *cable // to the database
+	// outside: repositories of playbooks are folders, and not the servers'.
+	outside bool
 }
 
 // withMembers has the cluster, which has not begun, be n servers, whose clients
@@ -152,17 +154,22 @@ func (one *member) signal(s syscall.Signal) {
 // ready is what a member says of itself; empty: it answers nothing, or that it
 // is not ready.
 func (one *member) ready() string {
+	if status, text := one.probe(); status == http.StatusOK {
+		return text
+	}
+	return ""
+}
+
+// probe asks a member whether it is ready; 0: it does not answer.
+func (one *member) probe() (status int, text string) {
 	client := http.Client{Timeout: time.Second}
 	resp, err := client.Get("http://" + one.listen + "/readyz")
 	if err != nil {
-		return ""
+		return 0, ""
 	}
 	defer resp.Body.Close()
-	text, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != http.StatusOK {
-		return ""
-	}
-	return strings.TrimSpace(string(text))
+	body, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, strings.TrimSpace(string(body))
 }
 
 // leader is the member that answers without another.
@@ -322,19 +329,7 @@ func TestAnotherServerTakesThePlaceOfTheOneThatLeads(t *testing.T) {
 	}
 	c.succeed(c.session(quick, "boot"))
 	reboot := func(name, template string, moment moment, do func()) {
-		c.act(name, func() {
-			before := c.allResets()
-			c.write(gate, "")
-			session := c.session(template, "reboot")
-			c.eventually("the moment has come", func() bool { return moment(c, c.nodes[0]) })
-			do()
-			c.remove(gate)
-			c.succeed(session)
-			c.resetsAre(before, "GracefulShutdown", "On")
-			if template == "one" {
-				c.configured()
-			}
-		})
+		c.act(name, func() { m.rebootsWhile(template, gate, moment, do) })
 	}
 	for _, dies := range []struct {
 		name, template string
@@ -381,6 +376,24 @@ func TestAnotherServerTakesThePlaceOfTheOneThatLeads(t *testing.T) {
 		m.leader()
 	})
 	c.act("what sessions left is read from a server that did not run them", func() { m.leavesRecords() })
+}
+
+// rebootsWhile reboots all nodes and does something at the moment: the session ends
+// well, and each node was driven once.
+func (m *members) rebootsWhile(template, gate string, moment moment, do func()) {
+	c := m.c
+	c.t.Helper()
+	before := c.allResets()
+	c.write(gate, "")
+	session := c.session(template, "reboot")
+	c.eventually("the moment has come", func() bool { return moment(c, c.nodes[0]) })
+	do()
+	c.remove(gate)
+	c.succeed(session)
+	c.resetsAre(before, "GracefulShutdown", "On")
+	if template == "one" {
+		c.configured()
+	}
 }
 
 // leavesRecords compares what the leader and its successor tell of the sessions that

@@ -396,26 +396,39 @@ func (m *members) rebootsWhile(template, gate string, moment moment, do func()) 
 	}
 }
 
-// leavesRecords compares what the leader and its successor tell of the sessions that
-// the leader ran, whose files the successor does not have.
+// leavesRecords compares what the leader and its successor tell of a session of CFS and
+// one of BOS v1 that the leader ran, whose files the successor does not have; those of
+// the agent go even before.
 func (m *members) leavesRecords() {
 	c := m.c
 	c.t.Helper()
 	c.configure("told", motd("told"))
 	c.drover("cfs", "v3", "sessions", "create", "--name", "told", "--configuration-name", "told")
 	c.ends("told")
+	first := c.startV1("one", "shutdown")
+	c.drover("logs", "--follow", first)
 	tell := func() string {
-		return c.drover("logs", "told") + c.drover("cfs", "v3", "sessions", "results", "told", "--format", "json")
+		return c.drover("logs", "told") + c.drover("cfs", "v3", "sessions", "results", "told", "--format", "json") + c.drover("logs", first)
 	}
 	before, leader := tell(), m.leader()
-	if !strings.Contains(before, "PLAY RECAP") || !strings.Contains(before, `"task"`) {
-		c.t.Errorf("the session tells\n%s", before)
+	for _, words := range []string{"PLAY RECAP", `"task"`, " session " + first + " ended\n"} {
+		if !strings.Contains(before, words) {
+			c.t.Errorf("the sessions do not tell %q:\n%s", words, before)
+		}
 	}
-	c.eventually("the object store has it", func() bool {
-		kept, err := filepath.Glob(filepath.Join(m.each[leader].data, "jobs", "*", "shelved"))
-		ended, err2 := filepath.Glob(filepath.Join(m.each[leader].data, "jobs", "*", "result.json"))
-		return err == nil && err2 == nil && len(kept) > 0 && len(kept) == len(ended)
-	})
+	for _, jobs := range []string{"jobs", "agents"} {
+		c.eventually("the object store has it", func() bool {
+			kept, err := filepath.Glob(filepath.Join(m.each[leader].data, jobs, "*", "shelved"))
+			ended, err2 := filepath.Glob(filepath.Join(m.each[leader].data, jobs, "*", "result.json"))
+			return err == nil && err2 == nil && len(kept) > 0 && len(kept) == len(ended)
+		})
+	}
+	if err := os.RemoveAll(filepath.Join(m.each[leader].data, "agents", "boa-"+first)); err != nil {
+		c.t.Fatal(err)
+	}
+	if after := tell(); after != before {
+		c.t.Errorf("without the agent's files the server tells\n%s\nwant\n%s", after, before)
+	}
 	m.each[leader].signal(syscall.SIGKILL)
 	m.takesOver(leader)
 	if after := tell(); after != before {

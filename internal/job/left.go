@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"os"
 
 	"github.com/drover-hpc/drover/internal/fault"
 )
@@ -16,6 +17,8 @@ var LeftBehind = []string{"result.json", "steps.json", "log"}
 type Shelf interface {
 	// Ended says that a job has.
 	Ended(id string)
+	// Removed says that nothing is to be left of a job.
+	Removed(id string)
 	// Dir is the directory of a job that runs here, or of what is kept of one; else
 	// it is a fault.NotFound.
 	Dir(ctx context.Context, id string) (Dir, error)
@@ -40,6 +43,19 @@ func (s *Spool) Left(ctx context.Context, id string) (Dir, error) {
 		return own, nil
 	}
 	return d, err
+}
+
+// Remove removes what there is of the job, here and on the shelf. Unknown IDs are fine.
+func (s *Spool) Remove(id string) error {
+	d, ok := s.Dir(id)
+	if !ok {
+		return nil
+	}
+	err := os.RemoveAll(string(d))
+	if err == nil && s.shelf != nil {
+		s.shelf.Removed(id)
+	}
+	return err
 }
 
 // shelve tells the shelf of the job if it has ended.

@@ -13,12 +13,14 @@ import (
 
 // told is a shelf that has jobs of another machine.
 type told struct {
-	dir   string
-	ended []string
-	away  error
+	dir            string
+	ended, removed []string
+	away           error
 }
 
 func (o *told) Ended(id string) { o.ended = append(o.ended, id) }
+
+func (o *told) Removed(id string) { o.removed = append(o.removed, id) }
 
 func (o *told) Dir(_ context.Context, id string) (Dir, error) {
 	if o.away != nil {
@@ -56,6 +58,19 @@ func TestTheShelfIsToldOfJobsThatHaveEnded(t *testing.T) {
 	}
 	if !slices.Equal(shelf.ended, []string{"ended"}) {
 		t.Errorf("it was told of %v", shelf.ended)
+	}
+}
+
+func TestNothingIsLeftOfAJobThatIsRemoved(t *testing.T) {
+	s, shelf := spool(t, "goes", "stays"), &told{}
+	s.Keep(shelf)
+	for _, id := range []string{"goes", "elsewhere", "../stays"} {
+		if err := s.Remove(id); err != nil {
+			t.Error(err)
+		}
+	}
+	if s.Has("goes") || !s.Has("stays") || !slices.Equal(shelf.removed, []string{"goes", "elsewhere"}) {
+		t.Errorf("here: %t and %t; the shelf was told of %v", s.Has("goes"), s.Has("stays"), shelf.removed)
 	}
 }
 

@@ -17,7 +17,8 @@ type otherMachine struct {
 	dir string
 }
 
-func (o *otherMachine) Ended(string) {}
+func (o *otherMachine) Ended(string)   {}
+func (o *otherMachine) Removed(string) {}
 
 func (o *otherMachine) Dir(_ context.Context, id string) (job.Dir, error) {
 	if _, err := os.Stat(filepath.Join(o.dir, id)); err != nil {

@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka test-keycloak test-browser test-kubernetes helm-check replicas-check container container-check cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka test-keycloak test-browser test-kubernetes helm-check replicas-check upgrade-check container container-check cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -121,6 +121,14 @@ test-browser: ## pages of other sites in a real, headless Chromium: they change 
 replicas-check: ## two servers on one PostgreSQL database, 200 nodes: either is killed, or stands still, at every stage of a reboot, and the database is away
 	scripts/need.sh git ansible ssh postgres
 	REPLICAS_CHECK=200 $(GO) test -v -count=1 -timeout 60m -run TestAnotherServerTakesThePlace ./e2e
+
+OLDER ?= 78429ea # the last with schema 24
+upgrade-check: ## from the version OLDER to this one, server by server, while nodes reboot
+	scripts/need.sh git ansible ssh postgres
+	@set -e; tree=$$(mktemp -d); trap 'git worktree remove --force "$$tree/older"; rm -rf "$$tree"' EXIT; \
+	git worktree add -q --detach "$$tree/older" $(OLDER); \
+	$(MAKE) --no-print-directory -C "$$tree/older" build; \
+	OLDER_DROVER="$$tree/older/bin/drover" $(GO) test -v -count=1 -timeout 20m -run TestAnUpgradeGoesServerByServer ./e2e
 
 test-kubernetes: VERSION := $(VERSION)
 test-kubernetes: ## sessions, agents and image jobs as Jobs of a real Kubernetes that is built once (minutes) and run here, as root: outcomes, kills, outages, the manifests, a rate

@@ -51,6 +51,7 @@ func init() {
 		{"first-power-on", firstPowerOn},
 		{"power-transition", powerTransition},
 		{"cfs-session", ansibleSession},
+		{"cage", cages},
 		{"results", recordedResults},
 	}
 }

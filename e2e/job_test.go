@@ -17,7 +17,7 @@ import (
 // configuration of them. Where there are several servers it is theirs.
 func (c *cluster) configure(name, playbook string) {
 	c.t.Helper()
-	if c.members != nil {
+	if c.members != nil && !c.members.outside {
 		c.keep(name, playbook)
 		return
 	}

@@ -27,6 +27,9 @@ func (c *inKubernetes) agents() {
 			log = string(text)
 			return strings.HasSuffix(log, " session "+id+" ended\n")
 		})
+		if said := c.drover("logs", "-f", id); said != "==> operate <==\n"+log {
+			c.t.Errorf("drover logs says\n%s\nwant\n%s", said, log)
+		}
 		if strings.Count(log, " session "+id+": reboot of template compute\n") != 1 {
 			c.t.Errorf("it did not begin once:\n%s", log)
 		}

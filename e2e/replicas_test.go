@@ -39,6 +39,8 @@ type members struct {
 	each  []*member
 	turn  atomic.Int64
 	cable *cable // to the database
+	// outside: repositories of playbooks are folders, and not the servers'.
+	outside bool
 }
 
 // withMembers has the cluster, which has not begun, be n servers, whose clients
@@ -152,17 +154,22 @@ func (one *member) signal(s syscall.Signal) {
 // ready is what a member says of itself; empty: it answers nothing, or that it
 // is not ready.
 func (one *member) ready() string {
+	if status, text := one.probe(); status == http.StatusOK {
+		return text
+	}
+	return ""
+}
+
+// probe asks a member whether it is ready; 0: it does not answer.
+func (one *member) probe() (status int, text string) {
 	client := http.Client{Timeout: time.Second}
 	resp, err := client.Get("http://" + one.listen + "/readyz")
 	if err != nil {
-		return ""
+		return 0, ""
 	}
 	defer resp.Body.Close()
-	text, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != http.StatusOK {
-		return ""
-	}
-	return strings.TrimSpace(string(text))
+	body, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, strings.TrimSpace(string(body))
 }
 
 // leader is the member that answers without another.
@@ -322,19 +329,7 @@ func TestAnotherServerTakesThePlaceOfTheOneThatLeads(t *testing.T) {
 	}
 	c.succeed(c.session(quick, "boot"))
 	reboot := func(name, template string, moment moment, do func()) {
-		c.act(name, func() {
-			before := c.allResets()
-			c.write(gate, "")
-			session := c.session(template, "reboot")
-			c.eventually("the moment has come", func() bool { return moment(c, c.nodes[0]) })
-			do()
-			c.remove(gate)
-			c.succeed(session)
-			c.resetsAre(before, "GracefulShutdown", "On")
-			if template == "one" {
-				c.configured()
-			}
-		})
+		c.act(name, func() { m.rebootsWhile(template, gate, moment, do) })
 	}
 	for _, dies := range []struct {
 		name, template string
@@ -383,26 +378,57 @@ func TestAnotherServerTakesThePlaceOfTheOneThatLeads(t *testing.T) {
 	c.act("what sessions left is read from a server that did not run them", func() { m.leavesRecords() })
 }
 
-// leavesRecords compares what the leader and its successor tell of the sessions that
-// the leader ran, whose files the successor does not have.
+// rebootsWhile reboots all nodes and does something at the moment: the session ends
+// well, and each node was driven once.
+func (m *members) rebootsWhile(template, gate string, moment moment, do func()) {
+	c := m.c
+	c.t.Helper()
+	before := c.allResets()
+	c.write(gate, "")
+	session := c.session(template, "reboot")
+	c.eventually("the moment has come", func() bool { return moment(c, c.nodes[0]) })
+	do()
+	c.remove(gate)
+	c.succeed(session)
+	c.resetsAre(before, "GracefulShutdown", "On")
+	if template == "one" {
+		c.configured()
+	}
+}
+
+// leavesRecords compares what the leader and its successor tell of a session of CFS and
+// one of BOS v1 that the leader ran, whose files the successor does not have; those of
+// the agent go even before.
 func (m *members) leavesRecords() {
 	c := m.c
 	c.t.Helper()
 	c.configure("told", motd("told"))
 	c.drover("cfs", "v3", "sessions", "create", "--name", "told", "--configuration-name", "told")
 	c.ends("told")
+	first := c.startV1("one", "shutdown")
+	c.drover("logs", "--follow", first)
 	tell := func() string {
-		return c.drover("logs", "told") + c.drover("cfs", "v3", "sessions", "results", "told", "--format", "json")
+		return c.drover("logs", "told") + c.drover("cfs", "v3", "sessions", "results", "told", "--format", "json") + c.drover("logs", first)
 	}
 	before, leader := tell(), m.leader()
-	if !strings.Contains(before, "PLAY RECAP") || !strings.Contains(before, `"task"`) {
-		c.t.Errorf("the session tells\n%s", before)
+	for _, words := range []string{"PLAY RECAP", `"task"`, " session " + first + " ended\n"} {
+		if !strings.Contains(before, words) {
+			c.t.Errorf("the sessions do not tell %q:\n%s", words, before)
+		}
 	}
-	c.eventually("the object store has it", func() bool {
-		kept, err := filepath.Glob(filepath.Join(m.each[leader].data, "jobs", "*", "shelved"))
-		ended, err2 := filepath.Glob(filepath.Join(m.each[leader].data, "jobs", "*", "result.json"))
-		return err == nil && err2 == nil && len(kept) > 0 && len(kept) == len(ended)
-	})
+	for _, jobs := range []string{"jobs", "agents"} {
+		c.eventually("the object store has it", func() bool {
+			kept, err := filepath.Glob(filepath.Join(m.each[leader].data, jobs, "*", "shelved"))
+			ended, err2 := filepath.Glob(filepath.Join(m.each[leader].data, jobs, "*", "result.json"))
+			return err == nil && err2 == nil && len(kept) > 0 && len(kept) == len(ended)
+		})
+	}
+	if err := os.RemoveAll(filepath.Join(m.each[leader].data, "agents", "boa-"+first)); err != nil {
+		c.t.Fatal(err)
+	}
+	if after := tell(); after != before {
+		c.t.Errorf("without the agent's files the server tells\n%s\nwant\n%s", after, before)
+	}
 	m.each[leader].signal(syscall.SIGKILL)
 	m.takesOver(leader)
 	if after := tell(); after != before {

@@ -35,9 +35,6 @@ type ExecutorConfig struct {
 	// KeepFinished is how many finished jobs keep their records, logs and results.
 	// 0: 1,000.
 	KeepFinished int
-	// Shelf is told of jobs that have ended, and asked for what they left; nil: that
-	// is on this machine alone.
-	Shelf Shelf
 	// Succession is for local.Executor.
 	Succession local.Succession
 	// Now is the clock; nil is time.Now.
@@ -52,6 +49,8 @@ type jobs interface {
 	State(id string) job.State
 	Started(id string) bool
 	Dir(id string) (d job.Dir, ok bool)
+	Keep(shelf job.Shelf)
+	Left(ctx context.Context, id string) (job.Dir, error)
 	Follow(id string) (changed <-chan struct{}, stop func())
 	Changed() <-chan string
 	Stop(ctx context.Context, id string) error
@@ -156,9 +155,6 @@ func (e *Executor) logins(ctx context.Context, j cfs.Job) (map[string]Login, err
 // State implements cfs.Executor.
 func (e *Executor) State(_ context.Context, id string) (cfs.JobState, error) {
 	s := e.jobs.State(id)
-	if s.Over() && e.cfg.Shelf != nil {
-		e.cfg.Shelf.Ended(id)
-	}
 	return cfs.JobState{Phase: s.Phase, Step: s.Step, Message: s.Message, Waiting: waitingFor(s.Waits),
 		Started: s.Started, Ended: s.Ended}, nil
 }

@@ -1,6 +1,7 @@
 package aee
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/drover-hpc/drover/internal/cfs"
@@ -10,9 +11,9 @@ import (
 // Dir is the directory of a session's job.
 type Dir = job.Dir
 
-// LeftBehind is what of a job's directory tells, after its end, what it did.
-// Steps in a cage write into the folder of their own.
-var LeftBehind = []string{"result.json", "steps.json", "log", resultsDir, job.WorkDir + "/" + resultsDir}
+// LeftBehind is what of a job's directory tells, after its end, what it did. Steps in
+// a cage write into the folder of their own.
+var LeftBehind = slices.Concat(job.LeftBehind, []string{resultsDir, job.WorkDir + "/" + resultsDir})
 
 // Login is a user name and password for git.
 type Login struct {

@@ -6,41 +6,14 @@ import (
 	"io/fs"
 
 	"github.com/drover-hpc/drover/internal/cfs"
-	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/job"
 )
 
 var _ cfs.Records = (*Executor)(nil)
 
-// Shelf has what jobs left behind that ended here, or on the machine of a server that
-// led before.
-type Shelf interface {
-	// Ended says that a job has.
-	Ended(id string)
-	// Dir is the directory of a job that runs here, or of what is kept of one; else
-	// it is a fault.NotFound.
-	Dir(ctx context.Context, id string) (job.Dir, error)
-}
-
-// left is the directory with what there is of the job, which may be nothing.
-func (e *Executor) left(ctx context.Context, id string) (Dir, error) {
-	own, ok := e.Dir(id)
-	if !ok {
-		return "", fault.New(fault.NotFound, "no job has the id '%s'", id)
-	}
-	if e.cfg.Shelf == nil {
-		return own, nil
-	}
-	d, err := e.cfg.Shelf.Dir(ctx, id)
-	if fault.Is(err, fault.NotFound) {
-		return own, nil
-	}
-	return d, err
-}
-
 // results opens the job's record.
 func (e *Executor) results(ctx context.Context, id string) (*results, error) {
-	d, err := e.left(ctx, id)
+	d, err := e.Left(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +43,7 @@ func (e *Executor) Steps(ctx context.Context, id string) ([]cfs.JobStep, error) 
 	if !job.ValidID(id) { // it has none yet
 		return nil, nil
 	}
-	d, err := e.left(ctx, id)
+	d, err := e.Left(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +60,7 @@ func (e *Executor) Steps(ctx context.Context, id string) ([]cfs.JobStep, error) 
 
 // Log implements cfs.Records.
 func (e *Executor) Log(ctx context.Context, id, step string) (cfs.Log, error) {
-	d, err := e.left(ctx, id)
+	d, err := e.Left(ctx, id)
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"PATCH /apis/bos/v2/components/x1000c0s0b0n0":                  {nobody, operator, admin},
 		"PATCH /apis/bos/v2/options":                                   {admin},
 		"PATCH /apis/bos/v1/session/i/status/a":                        {operator, admin, agent},
+		"GET /apis/bos/v1/session/i":                                   {auditor, operator, admin, agent},
+		"GET /apis/bos/v1/session/i/log":                               {auditor, operator, admin},
 		"POST /apis/cfs/v3/sessions":                                   {operator, admin},
 		"PATCH /apis/cfs/v3/components/x1000c0s0b0n0":                  {nobody, operator, admin, session, agent},
 		"PUT /apis/cfs/v3/components":                                  {operator, admin},

@@ -35,6 +35,7 @@ var Table = []Rule{
 	{Methods: get, Path: "/apis/bos/v2/sessiontemplates/**", Right: Read, Tenant: true},
 	{Methods: get, Path: "/apis/bos/v2/sessiontemplatesvalid/**", Right: Read, Tenant: true},
 	{Methods: get, Path: "/apis/bos/v2/sessiontemplatetemplate", Right: Read, Tenant: true},
+	{Methods: get, Path: "/apis/bos/v1/session/{id}/log", Right: Read}, // what others wrote
 	{Methods: change, Path: "/apis/bos/v1/**", Right: Boot, Jobs: agents, Report: true},
 	{Methods: change, Path: "/apis/bos/v2/sessions/**", Right: Boot, Tenant: true},
 	{Methods: change, Path: "/apis/bos/v2/sessiontemplates/**", Right: Boot, Tenant: true},

@@ -23,6 +23,9 @@ type jobs interface {
 	End(ctx context.Context, id string) error
 	Stop(ctx context.Context, id string) error
 	Changed() <-chan string
+	Keep(shelf job.Shelf)
+	Left(ctx context.Context, id string) (job.Dir, error)
+	Follow(id string) (changed <-chan struct{}, stop func())
 	Open() error
 	Close()
 }
@@ -38,7 +41,10 @@ type Executor struct {
 	credentials func(v1.Order) s3.Credentials // likewise
 }
 
-var _ v1.Executor = (*Executor)(nil)
+var (
+	_ v1.Executor = (*Executor)(nil)
+	_ v1.Records  = (*Executor)(nil)
+)
 
 // Config says where and how agents run.
 type Config struct {

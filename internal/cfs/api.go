@@ -8,7 +8,6 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -114,23 +113,6 @@ type PageQuery struct {
 
 // page bounds the limit to what fits in memory anyhow.
 func (p PageQuery) page() Page { return Page{Limit: min(p.Limit, math.MaxInt32), AfterID: p.AfterID} }
-
-// optionalBool tells an absent query parameter from false.
-type optionalBool struct {
-	parsed bool
-	value  *bool // nil: absent
-}
-
-// Schema is that of a boolean.
-func (optionalBool) Schema(r huma.Registry) *huma.Schema {
-	return huma.SchemaFromType(r, reflect.TypeFor[bool]())
-}
-
-// Receiver is where huma puts the value of a parameter that is present.
-func (o *optionalBool) Receiver() reflect.Value { return reflect.ValueOf(&o.parsed).Elem() }
-
-// OnParamSet is called only then.
-func (o *optionalBool) OnParamSet(bool, any) { o.value = &o.parsed }
 
 // decodeStrict reads a body that huma does not: unknown properties are refused
 // and errors name the field, as huma's do.

@@ -107,12 +107,12 @@ type filteredPatchV2 struct {
 }
 
 type componentsV2Input struct {
-	IDs           string       `query:"ids" doc:"Comma-separated component ids"`
-	Status        string       `query:"status" enum:"unconfigured,pending,failed,configured" doc:"Only components with this status"`
-	Enabled       optionalBool `query:"enabled" doc:"Only components that are enabled, or that are not"`
-	ConfigName    string       `query:"configName" doc:"Only components with this desired configuration"`
-	ConfigDetails bool         `query:"configDetails" doc:"Include the desired layers"`
-	Tags          string       `query:"tags" doc:"Comma-separated key=value pairs, all of which must match"`
+	IDs           string               `query:"ids" doc:"Comma-separated component ids"`
+	Status        string               `query:"status" enum:"unconfigured,pending,failed,configured" doc:"Only components with this status"`
+	Enabled       httpapi.OptionalBool `query:"enabled" doc:"Only components that are enabled, or that are not"`
+	ConfigName    string               `query:"configName" doc:"Only components with this desired configuration"`
+	ConfigDetails bool                 `query:"configDetails" doc:"Include the desired layers"`
+	Tags          string               `query:"tags" doc:"Comma-separated key=value pairs, all of which must match"`
 }
 
 type componentsV2Output struct{ Body []componentV2 }
@@ -134,7 +134,7 @@ func registerComponentsV2(api huma.API, s *Service) {
 	defer describeBulk[componentPatchV2, filteredPatchV2](api, list)
 	httpapi.Handle(api, operation("get_components_v2", http.MethodGet, list, "List components", 200, "components", "v2"),
 		func(ctx context.Context, in *componentsV2Input) (*componentsV2Output, error) {
-			return allV2(whole(s.Components(ctx, ComponentFilter{IDs: in.IDs, Status: in.Status, Enabled: in.Enabled.value,
+			return allV2(whole(s.Components(ctx, ComponentFilter{IDs: in.IDs, Status: in.Status, Enabled: in.Enabled.Value,
 				ConfigName: in.ConfigName, Tags: in.Tags}, ComponentDetails{State: true, Config: in.ConfigDetails}, Page{})))
 		})
 	httpapi.Handle(api, raw(operation("put_components_v2", http.MethodPut, list, "Create or replace components", 200, "components", "v2", "cli_ignore")),

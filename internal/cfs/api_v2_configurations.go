@@ -11,7 +11,7 @@ import (
 
 type configurationsV2Input struct {
 	TenantHeader
-	InUse optionalBool `query:"in_use" doc:"Only configurations that components desire, or that none does"`
+	InUse httpapi.OptionalBool `query:"in_use" doc:"Only configurations that components desire, or that none does"`
 }
 
 type configurationsV2Output struct{ Body []configurationV2 }
@@ -33,7 +33,7 @@ func registerConfigurationsV2(api huma.API, s *Service) {
 	const list, one = "/v2/configurations", "/v2/configurations/{configuration_id}"
 	httpapi.Handle(api, operation("get_configurations_v2", http.MethodGet, list, "List configurations", 200, "configurations", "v2"),
 		func(ctx context.Context, in *configurationsV2Input) (*configurationsV2Output, error) {
-			found, err := whole(s.Configurations(ctx, ConfigurationFilter{InUse: in.InUse.value, Tenant: in.Tenant}, Page{}))
+			found, err := whole(s.Configurations(ctx, ConfigurationFilter{InUse: in.InUse.Value, Tenant: in.Tenant}, Page{}))
 			out := &configurationsV2Output{Body: make([]configurationV2, len(found))}
 			for i := range found {
 				out.Body[i] = found[i].v2()

@@ -15,17 +15,17 @@ import (
 
 type componentsInput struct {
 	PageQuery
-	IDs           string       `query:"ids" doc:"Comma-separated component ids"`
-	Status        string       `query:"status" enum:"unconfigured,pending,failed,configured," doc:"Only components with this status"`
-	Enabled       optionalBool `query:"enabled" doc:"Only components that are enabled, or that are not"`
-	ConfigName    string       `query:"config_name" doc:"Only components with this desired configuration"`
-	StateDetails  bool         `query:"state_details" doc:"Include what ran on the nodes"`
-	ConfigDetails bool         `query:"config_details" doc:"Include the desired layers with their statuses"`
-	Tags          string       `query:"tags" doc:"Comma-separated key=value pairs, all of which must match"`
+	IDs           string               `query:"ids" doc:"Comma-separated component ids"`
+	Status        string               `query:"status" enum:"unconfigured,pending,failed,configured," doc:"Only components with this status"`
+	Enabled       httpapi.OptionalBool `query:"enabled" doc:"Only components that are enabled, or that are not"`
+	ConfigName    string               `query:"config_name" doc:"Only components with this desired configuration"`
+	StateDetails  bool                 `query:"state_details" doc:"Include what ran on the nodes"`
+	ConfigDetails bool                 `query:"config_details" doc:"Include the desired layers with their statuses"`
+	Tags          string               `query:"tags" doc:"Comma-separated key=value pairs, all of which must match"`
 }
 
 func (in *componentsInput) filter() ComponentFilter {
-	return ComponentFilter{IDs: in.IDs, Status: in.Status, Enabled: in.Enabled.value, ConfigName: in.ConfigName, Tags: in.Tags}
+	return ComponentFilter{IDs: in.IDs, Status: in.Status, Enabled: in.Enabled.Value, ConfigName: in.ConfigName, Tags: in.Tags}
 }
 
 type componentsNext struct {
@@ -46,7 +46,7 @@ func (componentsNext) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Sch
 }
 
 func (in *componentsInput) next(found []Component) *componentsNext {
-	return &componentsNext{IDs: in.IDs, Status: in.Status, Enabled: in.Enabled.value, ConfigName: in.ConfigName,
+	return &componentsNext{IDs: in.IDs, Status: in.Status, Enabled: in.Enabled.Value, ConfigName: in.ConfigName,
 		StateDetails: in.StateDetails, ConfigDetails: in.ConfigDetails, Tags: in.Tags,
 		Limit: len(found), AfterID: found[len(found)-1].ID}
 }

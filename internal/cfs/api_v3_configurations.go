@@ -51,7 +51,7 @@ func (in configurationInput) configuration(name string) Configuration {
 type configurationsInput struct {
 	TenantHeader
 	PageQuery
-	InUse optionalBool `query:"in_use" doc:"Only configurations that components desire, or that none does"`
+	InUse httpapi.OptionalBool `query:"in_use" doc:"Only configurations that components desire, or that none does"`
 }
 
 type configurationsNext struct {
@@ -90,11 +90,11 @@ func registerConfigurations(api huma.API, s *Service) {
 	const list, one = "/v3/configurations", "/v3/configurations/{configuration_id}"
 	httpapi.Handle(api, operation("get_configurations_v3", http.MethodGet, list, "List configurations", 200, "configurations", "v3"),
 		func(ctx context.Context, in *configurationsInput) (*configurationsOutput, error) {
-			found, more, err := s.Configurations(ctx, ConfigurationFilter{InUse: in.InUse.value, Tenant: in.Tenant}, in.page())
+			found, more, err := s.Configurations(ctx, ConfigurationFilter{InUse: in.InUse.Value, Tenant: in.Tenant}, in.page())
 			out := &configurationsOutput{}
 			out.Body.Configurations = found
 			if more {
-				out.Body.Next = &configurationsNext{InUse: in.InUse.value, Limit: len(found), AfterID: found[len(found)-1].Name}
+				out.Body.Next = &configurationsNext{InUse: in.InUse.Value, Limit: len(found), AfterID: found[len(found)-1].Name}
 			}
 			return out, err
 		})

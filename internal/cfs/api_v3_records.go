@@ -2,9 +2,7 @@ package cfs
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
-	"reflect"
 	"strings"
 	"time"
 
@@ -32,14 +30,9 @@ type SessionLog struct {
 
 type logInput struct {
 	SessionPath
-	Follow optionalBool `query:"follow" doc:"Answer with the text of the log: true until the session's end, false what there is"`
-	Step   string       `query:"step" doc:"Only what this step wrote: clone, inventory, ansible, teardown; run for the supervisor"`
-	Offset int64        `query:"offset" minimum:"0" doc:"Leave out so many bytes of the text"`
-}
-
-// logOutput is JSON, or the text as it comes.
-type logOutput struct {
-	Body func(huma.Context)
+	Follow httpapi.OptionalBool `query:"follow" doc:"Answer with the text of the log: true until the session's end, false what there is"`
+	Step   string               `query:"step" doc:"Only what this step wrote: clone, inventory, ansible, teardown; run for the supervisor"`
+	Offset int64                `query:"offset" minimum:"0" doc:"Leave out so many bytes of the text"`
 }
 
 // resultsInput has status as a list in one word, as other lists are.
@@ -126,36 +119,15 @@ func registerRecords(api huma.API, s *Service) {
 			return out, err
 		})
 	log := operation("get_session_log_v3", http.MethodGet, one+"/log", "Show how a session's job goes and why it failed, or what its steps wrote", 200, "sessions", "v3")
-	log.Responses = map[string]*huma.Response{"200": {Description: "How the job goes; with follow what its steps wrote", Content: map[string]*huma.MediaType{
-		"application/json": {Schema: api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[SessionLog](), true, "SessionLog")},
-		"text/plain":       {Schema: &huma.Schema{Type: huma.TypeString}},
-	}}}
+	httpapi.AnswersText[SessionLog](api, &log, "SessionLog", "How the job goes; with follow what its steps wrote")
 	httpapi.Handle(api, log, s.answerLog)
 }
 
-func (s *Service) answerLog(ctx context.Context, in *logInput) (*logOutput, error) {
-	if in.Follow.value == nil {
+func (s *Service) answerLog(ctx context.Context, in *logInput) (*httpapi.Streamed, error) {
+	if in.Follow.Value == nil {
 		log, err := s.Log(ctx, in.Name)
-		return &logOutput{func(out huma.Context) {
-			out.SetHeader("Content-Type", "application/json")
-			json.NewEncoder(out.BodyWriter()).Encode(log) //nolint:errcheck // the client is gone
-		}}, err
+		return httpapi.StreamJSON(log), err
 	}
-	write, err := s.OpenLog(ctx, in.Name, LogRequest{Step: in.Step, Offset: in.Offset, Follow: *in.Follow.value})
-	return &logOutput{func(out huma.Context) {
-		out.SetHeader("Content-Type", "text/plain; charset=utf-8")
-		out.SetHeader("X-Content-Type-Options", "nosniff")
-		out.SetHeader("Cache-Control", "no-store")
-		w := out.BodyWriter()
-		flush := func() {}
-		if f, ok := w.(http.Flusher); ok {
-			flush = f.Flush
-		}
-		flush()                                        // the header, before there is any text
-		write(out.Context(), func(text []byte) error { //nolint:errcheck // the client is gone, or sees the end
-			_, err := w.Write(text)
-			flush()
-			return err
-		})
-	}}, err
+	write, err := s.OpenLog(ctx, in.Name, LogRequest{Step: in.Step, Offset: in.Offset, Follow: *in.Follow.Value})
+	return httpapi.StreamText(write), err
 }

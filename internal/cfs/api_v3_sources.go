@@ -12,7 +12,7 @@ import (
 
 type sourcesInput struct {
 	PageQuery
-	InUse optionalBool `query:"in_use" doc:"Only sources that are used, or that are not"`
+	InUse httpapi.OptionalBool `query:"in_use" doc:"Only sources that are used, or that are not"`
 }
 
 type sourcesOutput struct {
@@ -91,11 +91,11 @@ func registerSources(api huma.API, s *Service) {
 	const list, one = "/v3/sources", "/v3/sources/{source_id}"
 	httpapi.Handle(api, operation("get_sources_v3", http.MethodGet, list, "List sources", 200, "sources", "v3"),
 		func(ctx context.Context, in *sourcesInput) (*sourcesOutput, error) {
-			found, more, err := s.Sources(ctx, in.InUse.value, in.page())
+			found, more, err := s.Sources(ctx, in.InUse.Value, in.page())
 			out := &sourcesOutput{}
 			out.Body.Sources = found
 			if more {
-				out.Body.Next = &configurationsNext{InUse: in.InUse.value, Limit: len(found), AfterID: found[len(found)-1].Name}
+				out.Body.Next = &configurationsNext{InUse: in.InUse.Value, Limit: len(found), AfterID: found[len(found)-1].Name}
 			}
 			return out, err
 		})

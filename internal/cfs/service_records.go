@@ -3,17 +3,9 @@ package cfs
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/job"
-)
-
-const (
-	// logLook is the time between looks at a log that is followed, and between
-	// two that hints cause at the least.
-	logLook  = 2 * time.Second
-	logPause = 50 * time.Millisecond
 )
 
 // recorded is the session's run, and what its executor keeps of it.
@@ -104,43 +96,9 @@ func (s *Service) writeLog(ctx context.Context, run Run, r LogRequest, write fun
 		return err
 	}
 	defer log.Close()
-	for {
-		last := !r.Follow || s.isOver(ctx, run) // asked first: what is there then is all
-		for {
-			text, err := log.Next()
-			if err != nil {
-				return err
-			}
-			if len(text) == 0 {
-				break
-			}
-			skip := min(r.Offset, int64(len(text)))
-			r.Offset -= skip
-			if err := write(text[skip:]); err != nil {
-				return err
-			}
-		}
-		if last {
-			return nil
-		}
-		look := time.NewTimer(logLook)
-		select {
-		case <-ctx.Done():
-		case <-s.cfg.Stopping:
-			look.Stop()
-			return nil
-		case <-log.Changed():
-			rest(ctx, logPause)
-		case <-changes.Ready():
-			changes.Take()
-			rest(ctx, logPause)
-		case <-look.C:
-		}
-		look.Stop()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
+	feed := job.Feed{Log: log, Offset: r.Offset, Grown: log.Changed(), Changes: changes, Stopping: s.cfg.Stopping,
+		Over: func(ctx context.Context) bool { return !r.Follow || s.isOver(ctx, run) }}
+	return feed.Write(ctx, write)
 }
 
 // isOver reports whether the run, or its session, is at its end. A run of the
@@ -148,13 +106,4 @@ func (s *Service) writeLog(ctx context.Context, run Run, r LogRequest, write fun
 func (s *Service) isOver(ctx context.Context, run Run) bool {
 	now, err := s.Run(ctx, run.Session)
 	return fault.Is(err, fault.NotFound) || err == nil && (over(now.State.Phase) || now.Job.ID != run.Job.ID)
-}
-
-func rest(ctx context.Context, pause time.Duration) {
-	t := time.NewTimer(pause)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }

@@ -133,6 +133,7 @@ func editBOS1(c *catalog) {
 	for _, internal := range []string{"session status create", "session status update", "session status delete"} {
 		c.drop(internal)
 	}
+	c.drop("session log list") // text, which no derived command prints: see logs
 	if o := option(c, "session create", "limit"); o != nil {
 		o.Nodes = derive.NodesLimit
 	}

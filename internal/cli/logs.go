@@ -34,7 +34,7 @@ const (
 // logs is the command under one of its names.
 func (a *app) logs(name string) *cobra.Command {
 	var l logs
-	cmd := a.verb(name+" SESSION", "Show what the steps of a configuration session wrote", arguments("SESSION"),
+	cmd := a.verb(name+" SESSION", "Show what the steps of a configuration session wrote, or the agent of a session of BOS v1", arguments("SESSION"),
 		func(cmd *cobra.Command, g *globals, args []string) error {
 			s, err := a.open(g)
 			if err != nil {
@@ -42,12 +42,13 @@ func (a *app) logs(name string) *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
-			l.session, l.name = s, args[0]
+			l.session, l.name, l.path = s, args[0], cfsSessions+httpapi.Segment(args[0])
 			return l.show(ctx)
 		})
-	cmd.Long = "Show what the steps of a configuration session wrote: clone, inventory, ansible, teardown.\n\n" +
+	cmd.Long = "Show what the steps of a configuration session wrote: clone, inventory, ansible, teardown. " +
+		"If there is none of that name, SESSION is the ID of a session of BOS v1, and what its agent wrote is shown.\n\n" +
 		"With --follow it is shown as it grows until the session's end, also if the server is restarted meanwhile. " +
-		"The exit code then tells the end: 0 if the session succeeded, 1 if it did not."
+		"The exit code then tells the end: 0 if the session succeeded, 1 if it did not, or one of its nodes did not."
 	cmd.Flags().BoolVarP(&l.follow, "follow", "f", false, "go on until the session's end")
 	cmd.Flags().StringVar(&l.step, "step", "", "only what this step wrote")
 	return cmd
@@ -57,6 +58,7 @@ func (a *app) logs(name string) *cobra.Command {
 type logs struct {
 	*session
 	name, step string
+	path       string // of the session, one of CFS unless that is refused
 	follow     bool
 	shown      int64 // bytes of the text
 }
@@ -73,6 +75,9 @@ func (l *logs) show(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return &ExitError{Code: 130}
 		case errors.As(err, &refused):
+			if l.first(ctx, refused) {
+				continue
+			}
 			return err
 		case err == nil && !l.follow:
 			return nil
@@ -91,6 +96,17 @@ func (l *logs) show(ctx context.Context) error {
 	}
 }
 
+// first goes on with the session of BOS v1 of that ID, if there is one where CFS has
+// none of the name.
+func (l *logs) first(ctx context.Context, why *refusal) bool {
+	path := bosFirst + httpapi.Segment(l.name)
+	if why.status != http.StatusNotFound || l.path == path || l.step != "" || l.get(ctx, path, nil) != nil {
+		return false
+	}
+	l.path = path
+	return true
+}
+
 // read prints what is there behind what was shown, on and on if it is to be
 // followed, as long as the server gives any. connected: it did give an answer.
 func (l *logs) read(ctx context.Context) (connected bool, err error) {
@@ -100,7 +116,7 @@ func (l *logs) read(ctx context.Context) (connected bool, err error) {
 	}
 	endless := *l.gateway
 	endless.http = &http.Client{Transport: l.gateway.http.Transport}
-	resp, err := endless.send(ctx, "", &derive.Request{Method: http.MethodGet, Path: cfsSessions + httpapi.Segment(l.name) + "/log?" + q.Encode()})
+	resp, err := endless.send(ctx, "", &derive.Request{Method: http.MethodGet, Path: l.path + "/log?" + q.Encode()})
 	if err != nil {
 		return false, err
 	}
@@ -132,8 +148,9 @@ func (l *logs) over(ctx context.Context) (bool, error) {
 	var log struct {
 		Phase   job.Phase
 		Message string
+		Errors  int `json:"error_count"` // of BOS v1: nodes that failed
 	}
-	if err := l.get(ctx, cfsSessions+httpapi.Segment(l.name)+"/log", &log); err != nil {
+	if err := l.get(ctx, l.path+"/log", &log); err != nil {
 		return false, err
 	}
 	if !(job.State{Phase: log.Phase}).Over() {
@@ -141,6 +158,9 @@ func (l *logs) over(ctx context.Context) (bool, error) {
 	}
 	if log.Phase != job.Succeeded {
 		return true, failed("session %s %s: %s", l.name, log.Phase, log.Message)
+	}
+	if log.Errors > 0 {
+		return true, failed("session %s: %d nodes failed; see drover watch %s", l.name, log.Errors, l.name)
 	}
 	return true, nil
 }

@@ -31,6 +31,35 @@ func TestLogsAreShownWithoutWhatSteersATerminal(t *testing.T) {
 	}
 }
 
+// A name that CFS does not have may be the ID of a session of BOS v1.
+func TestLogsOfAnAgentAreShown(t *testing.T) {
+	const first = "/apis/bos/v1/session/s1"
+	for failed, want := range map[int]int{0: 0, 2: 1} {
+		b := newBench(t)
+		b.answer = func(w http.ResponseWriter, r *http.Request, body string) {
+			switch {
+			case r.URL.Path == cfsLog:
+				problem(404, `{"title": "Session not found.", "detail": "Session 's1' could not be found"}`)(w, r, body)
+			case r.URL.Path == first:
+				io.WriteString(w, `{"complete": true}`)
+			case r.URL.Path == first+"/log" && r.URL.Query().Get("follow") == "true":
+				io.WriteString(w, "==> operate <==\nended\n")
+			case r.URL.Path == first+"/log":
+				fmt.Fprintf(w, `{"phase": "succeeded", "error_count": %d}`, failed)
+			default:
+				t.Errorf("asked for %s", r.URL)
+			}
+		}
+		code, out, stderr := b.run("drover", "logs", "-f", "s1")
+		if code != want || out != "==> operate <==\nended\n" || strings.Contains(stderr, "2 nodes failed") != (want == 1) {
+			t.Errorf("%d nodes failed: exit %d %q, %s", failed, code, out, stderr)
+		}
+		if code, _, stderr := b.run("drover", "logs", "s1", "--step", "ansible"); code != 2 || !strings.Contains(stderr, "could not be found") {
+			t.Errorf("a step of Ansible: exit %d %s", code, stderr)
+		}
+	}
+}
+
 // The server's end breaks the answer off; what follows is asked of the next one.
 func TestLogsAreFollowedOverAnEndOfTheServer(t *testing.T) {
 	const text = "line 0\nline 1\nline 2\nline 3\n"

@@ -16,6 +16,7 @@ type Spool struct {
 	Followers Followers
 	dir       string
 	changed   chan string
+	shelf     Shelf // nil: what jobs leave is here alone
 }
 
 // OpenSpool makes the directory if there is none. Its path becomes absolute, so
@@ -51,10 +52,11 @@ func (s *Spool) Has(id string) bool {
 // state is the truth.
 func (s *Spool) Changed() <-chan string { return s.changed }
 
-// Tell hints that the job changed. When nobody reads, hints are dropped: whoever
-// comes asks for its state.
+// Tell hints that the job changed, and has the shelf take what an ended one left.
+// When nobody reads, hints are dropped: whoever comes asks for its state.
 func (s *Spool) Tell(id string) {
 	s.Followers.Wake(id)
+	s.shelve(id)
 	select {
 	case s.changed <- id:
 	default:

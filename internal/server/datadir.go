@@ -64,6 +64,7 @@ var dataHolds = map[string]string{
 	"jobs":              "CFS sessions that run, logs and results",
 	"job-records":       "copies of what CFS sessions left on other machines",
 	"agents":            "agents of BOS v1, logs",
+	"agent-records":     "copies of what agents left on other machines",
 	"image-jobs":        "IMS jobs, logs",
 	"image-job-records": "copies of what IMS jobs left on other machines",
 	"image-cache":       "what recipes were built of",

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -213,19 +212,14 @@ func (s *Server) startKubernetes(trusted string, source func(context.Context, st
 			}
 			return o.KeepSessions(), nil
 		}}
-	kept, err := s.startSessionsShelf()
-	if err != nil {
-		return nil, err
-	}
-	c.ExecutorConfig = aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Shelf: kept, Token: s.sessionToken, Repository: source, Now: s.now,
+	c.ExecutorConfig = aee.ExecutorConfig{Dir: s.path(ofSessions), Token: s.sessionToken, Repository: source, Now: s.now,
 		Settings: aee.Settings{Files: s.config.files(), ARA: s.config.ARA, Gateway: gateway, VCS: names, HSM: s.config.forJobs(s.config.HSM), IMS: s.config.forJobs(s.config.IMS), SSHPort: s.config.SSHPort}}
 	e, err := aee.NewKubernetesExecutor(c)
 	if err != nil {
 		return nil, err
 	}
 	s.takeReports(e.Jobs)
-	s.onStop(e.Close)
-	return e, e.Open()
+	return e, s.openJobs(ofSessions, e)
 }
 
 // kubernetesAgents is what runs agents of BOS v1 as Jobs.

@@ -80,18 +80,13 @@ func (s *Server) startExecutor(trusted string, source func(context.Context, stri
 	if s.config.Executor == executorKubernetes {
 		return s.startKubernetes(trusted, source, options)
 	}
-	kept, err := s.startSessionsShelf()
-	if err != nil {
-		return nil, err
-	}
-	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: filepath.Join(s.config.Data, "jobs"), Program: s.opts.Program, Shelf: kept,
+	executor, err := aee.NewExecutor(aee.ExecutorConfig{Dir: s.path(ofSessions), Program: s.opts.Program,
 		Token: s.sessionToken, Repository: source, Parallel: s.config.MaxSessions, Succession: s.succession(), Now: s.now, Settings: aee.Settings{Cage: s.config.Cage.steps(), TimeLimit: s.config.Cage.Time, Files: s.config.files(), ARA: s.config.ARA, Gateway: s.localURL(), VCS: s.vcsNames(), HSM: s.config.forJobs(s.config.HSM), IMS: s.config.forJobs(s.config.IMS), SSHPort: s.config.SSHPort, SSHPorts: s.sshPorts(),
 			OrphanTimeout: s.config.JobOrphan, CacheDir: filepath.Join(s.config.Data, "repositories"), TrustDir: trusted, ConfigDir: s.config.AnsibleDir, CAFile: s.authorities}})
 	if err != nil {
 		return nil, err
 	}
-	s.onStop(executor.Close)
-	return executor, executor.Open()
+	return executor, s.openJobs(ofSessions, executor)
 }
 
 func (s *Server) sessionToken(j cfs.Job) string { return s.jobToken(auth.Session, j.Session, j.ID) }
@@ -135,15 +130,14 @@ func (s *Server) startBOS(ctx context.Context) error {
 
 // startBOS1 adds version 1, whose sessions agents carry out.
 func (s *Server) startBOS1(ctx context.Context, api huma.API, service *bos.Service) error {
-	first := v1.NewService(v1.Config{DB: s.db, BOS: service, Journal: s.journal, Now: s.now})
-	s.agents = first
-	v1.Register(api, first)
 	executor, err := s.agentsExecutor()
 	if err != nil {
 		return err
 	}
-	s.onStop(executor.Close)
-	if err := executor.Open(); err != nil {
+	first := v1.NewService(v1.Config{DB: s.db, BOS: service, Journal: s.journal, Hub: s.hub, Records: executor, Stopping: s.stopping, Now: s.now})
+	s.agents = first
+	v1.Register(api, first)
+	if err := s.openJobs(ofAgents, executor); err != nil {
 		return err
 	}
 	agents := v1.NewAgents(first, executor, s.hub)
@@ -154,7 +148,7 @@ func (s *Server) startBOS1(ctx context.Context, api huma.API, service *bos.Servi
 
 // agentsExecutor is what runs agents: local child processes, or Jobs.
 func (s *Server) agentsExecutor() (*boa.Executor, error) {
-	dir := filepath.Join(s.config.Data, "agents")
+	dir := s.path(ofAgents)
 	if s.config.Executor == executorKubernetes {
 		return s.kubernetesAgents(dir)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // ownBuckets have what this server keeps for itself and those that take its place.
-var ownBuckets = []string{packsBucket, sessionsBucket, imageJobsBucket}
+var ownBuckets = []string{packsBucket, ofSessions.bucket, ofImages.bucket, ofAgents.bucket}
 
 // imageObjects is the object store as IMS has it. A record of an image or a recipe
 // leads where its author says, and takes what is there along when it is deleted: that

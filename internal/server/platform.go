@@ -158,7 +158,7 @@ func (s *Server) startBSS(ctx context.Context) {
 
 // imagesRunner is what runs image jobs: local child processes, or privileged Jobs.
 func (s *Server) imagesRunner() (*imagejob.Runner, error) {
-	dir := filepath.Join(s.config.Data, "image-jobs")
+	dir := s.path(ofImages)
 	if s.config.Kubernetes.ImageJobs != "" {
 		return s.kubernetesImages(dir)
 	}
@@ -175,15 +175,7 @@ func (s *Server) startIMS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kept, err := s.startShelf("image-jobs", "image-job-records", imageJobsBucket, imagejob.LeftBehind)
-	if err != nil {
-		return err
-	}
-	if kept != nil {
-		runner.Keep(kept)
-	}
-	s.onStop(runner.Close)
-	if err := runner.Open(); err != nil {
+	if err := s.openJobs(ofImages, runner); err != nil {
 		return err
 	}
 	images := ims.NewService(ims.Config{DB: s.db, Objects: imageObjects{p.objects}, Hub: s.hub, Runner: runner, Now: s.now})

@@ -6,36 +6,59 @@ import (
 	"path/filepath"
 
 	"github.com/drover-hpc/drover/internal/aee"
+	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/job/shelf"
 	"github.com/drover-hpc/drover/internal/s3"
 )
 
-// The buckets of what CFS sessions and image jobs left behind.
-const (
-	sessionsBucket  = "cfs-sessions"
-	imageJobsBucket = "ims-jobs"
-)
-
-// startSessionsShelf is startShelf for CFS sessions.
-func (s *Server) startSessionsShelf() (aee.Shelf, error) {
-	kept, err := s.startShelf("jobs", "job-records", sessionsBucket, aee.LeftBehind)
-	if kept == nil { // nor is the interface to be anything
-		return nil, err
-	}
-	return kept, err
+// jobsOf are the jobs of a service, and where what they leave behind goes.
+type jobsOf struct {
+	dir    string // of the data directory: theirs
+	cache  string // likewise: copies of what those of other machines left
+	bucket string
+	files  []string // what of a job's directory is kept
 }
 
-// startShelf has other servers find what the jobs in the directory of the name left
-// behind; it is nil where there are none, or nothing that all of them read.
-func (s *Server) startShelf(jobs, cache, in string, files []string) (*shelf.Shelf, error) {
+var (
+	ofSessions = jobsOf{"jobs", "job-records", "cfs-sessions", aee.LeftBehind}
+	ofImages   = jobsOf{"image-jobs", "image-job-records", "ims-jobs", job.LeftBehind}
+	ofAgents   = jobsOf{"agents", "agent-records", "bos-agents", job.LeftBehind}
+)
+
+// path is where the directories of the jobs are.
+func (s *Server) path(of jobsOf) string { return filepath.Join(s.config.Data, of.dir) }
+
+// executor runs jobs.
+type executor interface {
+	Keep(shelf job.Shelf)
+	Open() error
+	Close()
+}
+
+// openJobs sets what runs the jobs to work.
+func (s *Server) openJobs(of jobsOf, e executor) error {
+	kept, err := s.startShelf(of)
+	if err != nil {
+		return err
+	}
+	if kept != nil {
+		e.Keep(kept)
+	}
+	s.onStop(e.Close)
+	return e.Open()
+}
+
+// startShelf has other servers find what the jobs leave behind; it is nil where there
+// are none, or nothing that all of them read.
+func (s *Server) startShelf(of jobsOf) (*shelf.Shelf, error) {
 	if s.lease == nil || s.config.S3Endpoint == "" {
 		return nil, nil
 	}
-	if err := s.platform.objects.EnsureBuckets(s.working, in); err != nil {
+	if err := s.platform.objects.EnsureBuckets(s.working, of.bucket); err != nil {
 		return nil, err
 	}
-	kept := shelf.New(shelf.Config{Dir: filepath.Join(s.config.Data, jobs), Cache: filepath.Join(s.config.Data, cache),
-		Files: files, Objects: bucket{s.platform.objects, in, "application/gzip"}})
+	kept := shelf.New(shelf.Config{Dir: s.path(of), Cache: filepath.Join(s.config.Data, of.cache),
+		Files: of.files, Objects: bucket{s.platform.objects, of.bucket, "application/gzip"}})
 	if err := kept.Start(s.working); err != nil {
 		return nil, err
 	}

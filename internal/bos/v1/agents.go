@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/bos"
@@ -86,7 +87,7 @@ func (a *Agents) Stop() {
 	}
 }
 
-func (a *Agents) run(ctx context.Context, _ events.Wake) error {
+func (a *Agents) run(ctx context.Context, w events.Wake) error {
 	open, err := a.service.Open(ctx)
 	if err != nil {
 		return err
@@ -98,7 +99,7 @@ func (a *Agents) run(ctx context.Context, _ events.Wake) error {
 			a.loop.Later(open[i].ID, err)
 		}
 	}
-	return a.sweep(ctx, wanted)
+	return a.sweep(ctx, w.Keys, wanted)
 }
 
 // look launches the session's agent, or ends the session if the agent ended
@@ -127,13 +128,19 @@ func (a *Agents) look(ctx context.Context, s *Session) error {
 }
 
 // sweep ends agents that work on after their session is complete, stops those
-// whose session was deleted, and removes what is left of those that ended before.
-func (a *Agents) sweep(ctx context.Context, wanted map[string]bool) error {
+// whose session was deleted, and removes what is left of those that ended before. The
+// keys are of sessions, or of agents, that may have gone: one that has ended may have
+// left something elsewhere than where Jobs looks.
+func (a *Agents) sweep(ctx context.Context, keys []string, wanted map[string]bool) error {
 	jobs, err := a.executor.Jobs()
 	if err != nil {
 		return err
 	}
-	jobs = slices.DeleteFunc(jobs, func(id string) bool { return wanted[id] })
+	for _, key := range keys {
+		jobs = append(jobs, (&Session{ID: strings.TrimPrefix(key, jobPrefix)}).Job())
+	}
+	slices.Sort(jobs)
+	jobs = slices.DeleteFunc(slices.Compact(jobs), func(id string) bool { return wanted[id] })
 	if len(jobs) == 0 {
 		return nil
 	}

@@ -17,6 +17,7 @@ type jobs struct {
 	states  map[string]job.State
 	starts  map[string]int
 	changed chan string
+	stopped []string
 }
 
 func (j *jobs) Start(_ context.Context, o Order) error {
@@ -52,6 +53,7 @@ func (j *jobs) Stop(_ context.Context, id string) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	delete(j.states, id)
+	j.stopped = append(j.stopped, id)
 	return nil
 }
 
@@ -175,5 +177,29 @@ func TestNothingIsLeftOfAnEndedAgentWhoseSessionIsDeleted(t *testing.T) {
 	s.eventually("its traces are gone", func() bool { return j.State("boa-"+id).Phase == job.Lost })
 	if ids, _ := j.Jobs(); !slices.Equal(ids, []string{"boa-" + kept}) {
 		t.Errorf("traces of %v", ids)
+	}
+}
+
+// It may have left something where another server put it.
+func TestAgentOfADeletedSessionIsStoppedAlsoWhereItLeftNoTrace(t *testing.T) {
+	s := newSite(t)
+	j := &jobs{states: map[string]job.State{}, starts: map[string]int{}, changed: make(chan string, 100)}
+	id, kept := s.session("shutdown"), s.session("shutdown")
+	for _, id := range []string{id, kept} { // by an agent of another server
+		s.call(200, "PATCH", "/v1/session/"+id+"/status", `{"stop_time":"2"}`)
+	}
+	agents := NewAgents(s.service, j, s.hub)
+	agents.Start(t.Context())
+	t.Cleanup(func() { agents.Stop() })
+	<-agents.loop.Started()
+	s.call(204, "DELETE", "/v1/session/"+id, "")
+	s.eventually("it was stopped", func() bool {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		return len(j.stopped) > 0
+	})
+	agents.Stop()
+	if stopped := slices.Compact(j.stopped); !slices.Equal(stopped, []string{"boa-" + id}) {
+		t.Errorf("%v were stopped", stopped)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
 // SessionCreate is what a caller says of a session to start.
@@ -36,6 +37,12 @@ type SessionPath struct {
 
 type detailsOutput struct{ Body SessionDetails }
 
+type logInput struct {
+	SessionPath
+	Follow httpapi.OptionalBool `query:"follow" doc:"Answer with the text of the log: true until the agent's end, false what there is"`
+	Offset int64                `query:"offset" minimum:"0" doc:"Leave out so many bytes of the text"`
+}
+
 func registerSessions(api huma.API, s *Service) {
 	op := func(id, method, path, summary string, status int) huma.Operation {
 		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, DefaultStatus: status, Tags: []string{"session"}}
@@ -63,6 +70,18 @@ func registerSessions(api huma.API, s *Service) {
 			session, sets, err := s.Session(ctx, in.ID)
 			return &detailsOutput{Body: sessionDetails(&session, sets)}, emptyIfMissing(err)
 		})
+	log := op("get_v1_session_log", http.MethodGet, one+"/log", "Show how a session's agent goes, or what it wrote", 0)
+	httpapi.AnswersText[SessionLog](api, &log, "V1SessionLog", "How the agent goes; with follow what it wrote")
+	handle(api, log, s.answerLog)
 	handle(api, op("delete_v1_session", http.MethodDelete, one, "Delete a session; its agent ends", http.StatusNoContent),
 		func(ctx context.Context, in *SessionPath) (*struct{}, error) { return nil, s.Delete(ctx, in.ID) })
+}
+
+func (s *Service) answerLog(ctx context.Context, in *logInput) (*httpapi.Streamed, error) {
+	if in.Follow.Value == nil {
+		log, err := s.Log(ctx, in.ID)
+		return httpapi.StreamJSON(log), err
+	}
+	write, err := s.OpenLog(ctx, in.ID, LogRequest{Offset: in.Offset, Follow: *in.Follow.Value})
+	return httpapi.StreamText(write), err
 }

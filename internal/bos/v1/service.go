@@ -8,6 +8,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
@@ -26,6 +27,12 @@ type Config struct {
 	BOS *bos.Service
 	// Journal is told what sessions do with each node.
 	Journal *journal.Journal
+	// Records are what there is of agents; nil: nothing that can be read.
+	Records Records
+	// Hub tells of changes to those who follow an agent's log, and Stopping is closed
+	// when nobody is to wait for more of it.
+	Hub      *events.Hub
+	Stopping <-chan struct{}
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// NewID makes IDs of sessions; nil is a random UUID.

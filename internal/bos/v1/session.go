@@ -40,8 +40,11 @@ func (t *Times) tell(o Times) {
 	}
 }
 
+// jobPrefix is before the session's ID in the name of its agent.
+const jobPrefix = "boa-"
+
 // Job is the name of the session's agent among the jobs.
-func (s *Session) Job() string { return "boa-" + s.ID }
+func (s *Session) Job() string { return jobPrefix + s.ID }
 
 // Over reports whether the session is complete: nothing more comes of it.
 func (s *Session) Over() bool { return s.Stop != "" }

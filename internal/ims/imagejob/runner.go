@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/ims"
 	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/job/local"
@@ -23,6 +22,8 @@ type jobs interface {
 	State(id string) job.State
 	Stop(ctx context.Context, id string) error
 	Changed() <-chan string
+	Keep(shelf job.Shelf)
+	Left(ctx context.Context, id string) (job.Dir, error)
 	Open() error
 	Close()
 }
@@ -34,24 +35,7 @@ type Runner struct {
 	settings Settings
 	start    func(context.Context, ims.JobOrder) error
 	refuse   func(ims.JobOrder, Settings) error
-	shelf    Shelf // nil: what jobs left is in dir alone
 }
-
-// Shelf has what jobs left behind that ended here, or on the machine of a server that
-// led before.
-type Shelf interface {
-	// Ended says that a job has.
-	Ended(id string)
-	// Dir is the directory of a job that runs here, or of what is kept of one; else
-	// it is a fault.NotFound.
-	Dir(ctx context.Context, id string) (job.Dir, error)
-}
-
-// LeftBehind is what of a job's directory tells, after its end, what it did.
-var LeftBehind = []string{"result.json", "steps.json", "log"}
-
-// Keep has what jobs leave be on the shelf as well; for before Open.
-func (r *Runner) Keep(s Shelf) { r.shelf = s }
 
 var _ ims.Runner = (*Runner)(nil)
 
@@ -112,9 +96,6 @@ func (r *Runner) Start(ctx context.Context, o ims.JobOrder) error { return r.sta
 // Progress implements ims.Runner.
 func (r *Runner) Progress(id string) ims.JobProgress {
 	p := ims.JobProgress{State: r.State(id)}
-	if p.Over() && r.shelf != nil {
-		r.shelf.Ended(id)
-	}
 	d := job.Dir(filepath.Join(r.dir, id))
 	if shell, err := job.Read[ims.SSHAddress](d, shellFile); err == nil && !p.Over() {
 		p.Shell = &shell
@@ -141,15 +122,9 @@ const logTail = 64 << 10
 
 // Logs implements ims.Runner.
 func (r *Runner) Logs(ctx context.Context, id string) ([]ims.JobLog, error) {
-	d := job.Dir(filepath.Join(r.dir, filepath.Base(id)))
-	if r.shelf != nil {
-		kept, err := r.shelf.Dir(ctx, id)
-		if err != nil && !fault.Is(err, fault.NotFound) {
-			return nil, err
-		}
-		if err == nil {
-			d = kept
-		}
+	d, err := r.Left(ctx, id)
+	if err != nil {
+		return nil, err
 	}
 	steps, err := d.Steps()
 	if errors.Is(err, fs.ErrNotExist) {

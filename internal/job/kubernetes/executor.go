@@ -265,7 +265,7 @@ func (e *Executor) Stop(ctx context.Context, id string) error {
 			return fmt.Errorf("stop job %s: %w", id, err)
 		}
 	}
-	if err := os.RemoveAll(string(e.dir(id))); err != nil {
+	if err := e.Remove(id); err != nil {
 		return fmt.Errorf("stop job %s: %w", id, err)
 	}
 	return nil

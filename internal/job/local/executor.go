@@ -258,7 +258,7 @@ func (e *Executor) Stop(ctx context.Context, id string) error {
 	if err := e.End(ctx, id); err != nil || !job.ValidID(id) {
 		return err
 	}
-	if err := errors.Join(e.cfg.Clean(e.dir(id)), os.RemoveAll(string(e.dir(id)))); err != nil {
+	if err := errors.Join(e.cfg.Clean(e.dir(id)), e.Remove(id)); err != nil {
 		return fmt.Errorf("stop job %s: %w", id, err)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,6 +48,9 @@ type Shelf struct {
 	cfg  Config
 	loop *events.Loop
 	mu   sync.Mutex // held while the cache changes
+
+	goneMu sync.Mutex
+	gone   map[string]bool // of which the store may still have something
 }
 
 const (
@@ -65,7 +69,7 @@ func New(cfg Config) *Shelf {
 	if cfg.Fetched == 0 {
 		cfg.Fetched = 64
 	}
-	s := &Shelf{cfg: cfg}
+	s := &Shelf{cfg: cfg, gone: map[string]bool{}}
 	s.loop = &events.Loop{Name: "job-shelf", Run: s.run, Resync: func() time.Duration { return tidyEvery }}
 	return s
 }
@@ -89,6 +93,15 @@ func (s *Shelf) Stop() { s.loop.Stop() }
 
 // Ended says that the job has a result.
 func (s *Shelf) Ended(id string) { s.loop.Now(id) }
+
+// Removed says that nothing is to be left of the job. What the store cannot be told of
+// before the server ends goes from there with the old ones.
+func (s *Shelf) Removed(id string) {
+	s.goneMu.Lock()
+	s.gone[id] = true
+	s.goneMu.Unlock()
+	s.loop.Now(id)
+}
 
 // Dir is the job's directory on this machine, or a copy of what is kept of it. A job
 // that neither has is a fault.NotFound.
@@ -149,6 +162,9 @@ func (s *Shelf) makeRoom() {
 }
 
 func (s *Shelf) run(ctx context.Context, w events.Wake) error {
+	if err := s.remove(ctx); err != nil {
+		return err
+	}
 	ids := w.Keys
 	if w.All {
 		results, err := filepath.Glob(filepath.Join(s.cfg.Dir, "*", "result.json"))
@@ -203,6 +219,32 @@ func (s *Shelf) store(ctx context.Context, id string) error {
 		return nil // it was removed meanwhile, as the oldest
 	}
 	return err
+}
+
+// remove takes out of the store and the cache what nothing is to be left of.
+func (s *Shelf) remove(ctx context.Context) error {
+	s.goneMu.Lock()
+	ids := slices.Collect(maps.Keys(s.gone))
+	s.goneMu.Unlock()
+	for _, id := range ids {
+		err := s.cfg.Objects.Delete(ctx, id+suffix)
+		if err == nil || fault.Is(err, fault.NotFound) {
+			err = s.uncache(id)
+		}
+		if err != nil {
+			return fmt.Errorf("remove what job %s left: %w", id, err)
+		}
+		s.goneMu.Lock()
+		delete(s.gone, id)
+		s.goneMu.Unlock()
+	}
+	return nil
+}
+
+func (s *Shelf) uncache(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return os.RemoveAll(filepath.Join(s.cfg.Cache, id))
 }
 
 // tidy leaves as many in the store as are to stay.

@@ -165,6 +165,31 @@ func TestAnotherMachineReadsWhatAJobLeft(t *testing.T) {
 	}
 }
 
+func TestNothingIsLeftOfAJobThatWasRemoved(t *testing.T) {
+	store := newHeld()
+	one, jobs := machine(t, store, 0)
+	ends(t, runs(t, jobs, "goes"))
+	ends(t, runs(t, jobs, "stays"))
+	started(t, one)
+	store.until(t, "both are stored", func() bool { return len(store.keys) == 2 })
+	two, _ := machine(t, store, 0)
+	started(t, two)
+	for _, id := range []string{"goes", "stays"} {
+		if _, err := two.Dir(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	two.Removed("goes")
+	store.until(t, "it is removed", func() bool { return store.deleted == 1 })
+	two.Stop()
+	if d, err := two.Dir(t.Context(), "goes"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("it is still read: %s, %v", d, err)
+	}
+	if _, err := two.Dir(t.Context(), "stays"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAStoreThatIsAwayIsTriedAgain(t *testing.T) {
 	store := newHeld()
 	store.away = true

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/auth"
@@ -72,12 +73,13 @@ func (s *Server) imageJobCredentials(o ims.JobOrder) s3.Credentials {
 
 func (s *Server) agentCredentials(o v1.Order) s3.Credentials { return s.ofJob(boa.Grants(o)) }
 
-// ofJob are credentials for what a job is granted; those of an external store may do
-// all.
+// ofJob are credentials for what a job is granted, but for the server's own buckets:
+// a template names any. Those of an external store may do all.
 func (s *Server) ofJob(grants []s3.Grant) s3.Credentials {
 	if s.platform.s3Sessions == nil {
 		return s.platform.s3Credentials
 	}
+	grants = slices.DeleteFunc(grants, func(g s3.Grant) bool { return slices.Contains(ownBuckets, g.Bucket) })
 	c, _ := s.platform.s3Sessions.Give(jobCredentials, grants...)
 	return c
 }

@@ -122,7 +122,8 @@ replicas-check: ## two servers on one PostgreSQL database, 200 nodes: either is 
 	scripts/need.sh git ansible ssh postgres
 	REPLICAS_CHECK=200 $(GO) test -v -count=1 -timeout 60m -run TestAnotherServerTakesThePlace ./e2e
 
-OLDER ?= 78429ea # the last with schema 24
+# The last revision with schema 24.
+OLDER ?= 78429ea
 upgrade-check: ## from the version OLDER to this one, server by server, while nodes reboot
 	scripts/need.sh git ansible ssh postgres
 	@set -e; tree=$$(mktemp -d); trap 'git worktree remove --force "$$tree/older"; rm -rf "$$tree"' EXIT; \

@@ -21,8 +21,8 @@ const (
 	ansibleVars  = "ansible_connection: local\nansible_python_interpreter: /usr/bin/python3\n"
 	playbook     = `- hosts: Compute
   tasks:
-    - file: {path: "{{ lookup('env', 'BENCH_OUT') or '/tmp/out' }}/{{ inventory_hostname }}", state: directory}
-    - copy: {dest: "{{ lookup('env', 'BENCH_OUT') or '/tmp/out' }}/{{ inventory_hostname }}/motd", content: "{{ ansible_kernel }}"}
+    - file: {path: "{{ out }}/{{ inventory_hostname }}", state: directory}
+    - copy: {dest: "{{ out }}/{{ inventory_hostname }}/motd", content: "{{ ansible_kernel }}"}
     - command: "true"
       changed_when: false
 `
@@ -31,20 +31,15 @@ const (
 // ansibleSession measures a whole CFS session, from its POST to complete, with
 // status reporting on, against the bare ansible-playbook that it runs.
 func ansibleSession(ctx context.Context, b *bench) error {
-	dir, err := os.MkdirTemp("", "drover-bench-")
+	dir, repo, err := prepareSite(ctx)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	bare, repo := filepath.Join(dir, "bare"), filepath.Join(dir, "site")
-	for name, value := range map[string]string{"BENCH_OUT": filepath.Join(dir, "out"), "HOME": dir} { // of the servers, too
-		defer os.Setenv(name, os.Getenv(name))
-		os.Setenv(name, value)
-	}
+	bare := filepath.Join(dir, "bare")
+	defer os.Setenv("HOME", os.Getenv("HOME"))
+	os.Setenv("HOME", dir) // of the servers, too
 	if err := prepareBare(bare); err != nil {
-		return err
-	}
-	if err := commitFiles(ctx, repo, map[string]string{"site.yml": playbook, "group_vars/all.yml": ansibleVars}); err != nil {
 		return err
 	}
 	for _, build := range b.builds {
@@ -57,6 +52,20 @@ func ansibleSession(ctx context.Context, b *bench) error {
 		}
 	}
 	return nil
+}
+
+// prepareSite makes a folder with the playbook's repository in it. What the playbook
+// makes lies there as well, or, in a cage, at the same place of the cage's own /tmp.
+func prepareSite(ctx context.Context) (dir, repo string, err error) {
+	if dir, err = os.MkdirTemp("/tmp", "drover-bench-"); err != nil {
+		return "", "", err
+	}
+	repo = filepath.Join(dir, "site")
+	err = commitFiles(ctx, repo, map[string]string{"site.yml": playbook, "group_vars/all.yml": ansibleVars + "out: " + filepath.Join(dir, "out") + "\n"})
+	if err != nil {
+		os.RemoveAll(dir)
+	}
+	return dir, repo, err
 }
 
 // sessionsOf has sessions and the bare playbook take turns.

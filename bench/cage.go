@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 )
@@ -15,15 +14,11 @@ const cagedSessions = 15
 // cages measures what the cage adds to a session: the same one of a server that keeps
 // playbooks apart and of one that does not, in turns.
 func cages(ctx context.Context, b *bench) error {
-	dir, err := os.MkdirTemp("", "drover-bench-")
+	dir, repo, err := prepareSite(ctx)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	repo := filepath.Join(dir, "site")
-	if err := commitFiles(ctx, repo, map[string]string{"site.yml": playbook, "group_vars/all.yml": ansibleVars}); err != nil {
-		return err
-	}
 	build := b.builds[len(b.builds)-1] // an older one may know no cage
 	var labs [2]*lab
 	for i, uncaged := range []bool{true, false} {

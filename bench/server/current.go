@@ -5,7 +5,7 @@ import "github.com/drover-hpc/drover/internal/server"
 func init() {
 	adjust = func(c config, s *server.Config, o *server.Options) {
 		s.Auth = c.Auth
-		s.Cage.Uncaged, s.Cage.User = c.Uncaged, 60999
+		s.Cage.Uncaged = c.Uncaged
 		o.NoResync = c.NoResync
 		server.KeepMemory(new(server.Config).Memory()) // as serve does
 	}

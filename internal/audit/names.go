@@ -105,16 +105,16 @@ type heard struct {
 
 func (h *heard) Read(p []byte) (int, error) {
 	n, err := h.ReadCloser.Read(p)
-	plain := 0 // where the text begins that was not scanned yet
+	from := 0 // where the text begins that was not scanned yet
 	for i, c := range p[:n] {
 		if h.escape == 0 && c != '\\' {
 			continue
 		}
-		h.names.scan(p[plain:i])
-		plain = i + 1
+		h.names.scan(p[from:i])
+		from = i + 1
 		h.letter(c)
 	}
-	h.names.scan(p[plain:n])
+	h.names.scan(p[from:n])
 	return n, err
 }
 

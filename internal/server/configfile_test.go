@@ -90,3 +90,18 @@ func TestEachKeyOfTheConfigurationFileHasItsDefault(t *testing.T) {
 		t.Errorf("only %d keys", keys)
 	}
 }
+
+func TestUnitThatDocsShowIsThatOfPackages(t *testing.T) {
+	unit, err := os.ReadFile("../../packaging/packages/drover.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/install.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile(`(?m)^(.+)$`).ReplaceAllString(string(unit), "    $1")
+	if !strings.Contains(string(page), shown) {
+		t.Errorf("docs/install.md does not show\n%s", shown)
+	}
+}

@@ -1,6 +1,7 @@
 #!/bin/sh
 # build.sh VERSION OUT ARCH...: packages of the version in OUT, for each architecture. The directory holds nothing else
-# afterwards. SOURCE_DATE_EPOCH is the time of every file.
+# afterwards. SOURCE_DATE_EPOCH is the time of every file. CONFIGURATION_NOTE is a comment at the end of drover.yaml: check.sh
+# makes a version whose file is another one.
 set -eu
 version=$1 out=$2
 shift 2
@@ -18,6 +19,7 @@ build() { # build FILE
 }
 build "$WORK/drover"
 "$WORK/drover" documents "$WORK/documents"
+[ -z "${CONFIGURATION_NOTE:-}" ] || echo "# $CONFIGURATION_NOTE" >>"$WORK/documents/drover.yaml"
 gzip -9n "$WORK"/documents/man/*.1
 gzip -9nc ../../CHANGELOG.md >"$WORK/documents/CHANGELOG.md.gz"
 {

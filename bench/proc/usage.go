@@ -17,29 +17,34 @@ type Usage struct {
 	CPU         time.Duration `json:"cpu"`
 	Allocations uint64        `json:"allocations"`
 	Bytes       uint64        `json:"bytes"` // allocated
+	// Programs is the processor time of those that it started and that have ended,
+	// with all of theirs.
+	Programs time.Duration `json:"programs"`
 }
 
 // Minus is what was used between two looks.
 func (u Usage) Minus(before Usage) Usage {
-	return Usage{u.CPU - before.CPU, u.Allocations - before.Allocations, u.Bytes - before.Bytes}
+	return Usage{u.CPU - before.CPU, u.Allocations - before.Allocations, u.Bytes - before.Bytes, u.Programs - before.Programs}
 }
 
 // Plus is what two processes have used.
 func (u Usage) Plus(other Usage) Usage {
-	return Usage{u.CPU + other.CPU, u.Allocations + other.Allocations, u.Bytes + other.Bytes}
+	return Usage{u.CPU + other.CPU, u.Allocations + other.Allocations, u.Bytes + other.Bytes, u.Programs + other.Programs}
 }
 
 // usage is this process's own.
 func usage() Usage {
 	samples := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}, {Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(samples)
-	return Usage{OwnCPU(), samples[0].Value.Uint64(), samples[1].Value.Uint64()}
+	return Usage{OwnCPU(), samples[0].Value.Uint64(), samples[1].Value.Uint64(), cpuOf(unix.RUSAGE_CHILDREN)}
 }
 
 // OwnCPU is the processor time of this process.
-func OwnCPU() time.Duration {
+func OwnCPU() time.Duration { return cpuOf(unix.RUSAGE_SELF) }
+
+func cpuOf(whose int) time.Duration {
 	var u unix.Rusage
-	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+	if unix.Getrusage(whose, &u) != nil {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())

@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka test-keycloak test-browser test-kubernetes helm-check replicas-check upgrade-check container container-check packages packages-check cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka test-keycloak test-browser test-kubernetes helm-check replicas-check upgrade-check container container-check packages packages-check dhcp-check cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -173,6 +173,11 @@ packages-check: ## the packages are built twice, compared, installed, upgraded a
 	diff -r "$$dir/one" "$$dir/two"; \
 	CONFIGURATION_NOTE="another" packaging/packages/build.sh v9999.0.0 "$$dir/newer" $$arch; \
 	packaging/packages/check.sh "$$dir/one" "$$dir/newer"
+
+dhcp-check: ## dnsmasq and Kea take the configurations of examples/dhcp
+	scripts/need.sh dhcp
+	dnsmasq --test --conf-file=examples/dhcp/dnsmasq.conf
+	kea-dhcp4 -t examples/dhcp/kea-dhcp4.conf
 
 clean:
 	rm -rf bin demo-data

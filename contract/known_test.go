@@ -31,7 +31,7 @@ var knownDifferences = map[string]known{
 		"GET /v2/sessions/{}/status: answer.forced_off added":        "extension: whose power was cut, and why",
 		"GET /v2/sessions/{}/status: answer.left_out* added":         "extension: who was asked for and is not dealt with, and why",
 		"* /v2/components*: answer*.v1_session added":                "extension: the session of version 1 that has the node",
-		"* /v2/components*: answer*.status.phase_since added":         "extension: when the phase last changed",
+		"* /v2/components*: answer*.status.phase_since added":        "extension: when the phase last changed",
 	},
 	"BOS v1": {
 		"GET /v1/sessiontemplate*: answer*.links missing":       "links are never set",

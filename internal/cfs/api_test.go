@@ -272,6 +272,34 @@ func TestSourceThatMovesToAnotherServerLosesItsPassword(t *testing.T) {
 	}
 }
 
+// A clone URL is answered to everybody who may read, and so is what is in it.
+func TestNoPasswordIsTakenInACloneURL(t *testing.T) {
+	f := newFixture(t)
+	f.want(201, "POST", "/v3/sources", `{"name":"s","clone_url":"https://joe@git/site.git","credentials":{"username":"u","password":"p"}}`)
+	const with = "https://joe:hunter2@git/site.git"
+	for what, field := range map[string]string{
+		"PUT /v3/configurations/c " + `{"layers":[{"clone_url":"https://git/a.git","playbook":"p","branch":"main"},{"clone_url":"` + with + `","playbook":"p","branch":"main"}]}`: "layers[1].clone_url",
+		"PUT /v2/configurations/c " + `{"layers":[{"name":"l","cloneUrl":"` + with + `","playbook":"p","branch":"main"}]}`:                                                        "layers[0].clone_url",
+		"PUT /v3/configurations/c " + `{"layers":[],"additional_inventory":{"clone_url":"` + with + `","branch":"main"}}`:                                                         "additional_inventory.clone_url",
+		"POST /v3/sources " + `{"name":"t","clone_url":"` + with + `","credentials":{"username":"u","password":"p"}}`:                                                             "clone_url",
+		"POST /v3/sources/t " + `{"clone_url":"` + with + `","credentials":{"authentication_method":"password","secret_name":"n"}}`:                                               "clone_url",
+		"PATCH /v3/sources/s " + `{"clone_url":"` + with + `"}`:                                                                                                                   "clone_url",
+		"PATCH /v3/options " + `{"additional_inventory_url":"` + with + `"}`:                                                                                                      "additional_inventory_url",
+	} {
+		words := strings.SplitN(what, " ", 3)
+		got := f.want(400, words[0], words[1], words[2]).text
+		if !strings.Contains(got, "has a password") || !strings.Contains(got, "'"+field+"'") || strings.Contains(got, "hunter2") {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
+	for _, path := range []string{"/v3/configurations/c", "/v3/sources/t"} {
+		f.want(404, "GET", path, "")
+	}
+	if got := f.want(200, "GET", "/v3/sources/s", "").object(t)["clone_url"]; got != "https://joe@git/site.git" {
+		t.Error(got)
+	}
+}
+
 // A source layer counts like one with a URL (the original never does).
 func TestSourceLayersAreConfigured(t *testing.T) {
 	f := newFixture(t)

@@ -2,6 +2,7 @@ package cfs
 
 import (
 	"context"
+	"net/url"
 	"reflect"
 	"strconv"
 
@@ -158,15 +159,29 @@ func (s *Service) mayCloneAll(c *Configuration) error {
 	return nil
 }
 
-// mayClone refuses the repository in the field if sessions must not use it.
-func (s *Service) mayClone(field, url string) error {
-	if url == "" || s.cfg.MayClone == nil {
+// mayClone refuses the repository in the field if sessions must not use it, and a
+// password that everybody who reads the field would see.
+func (s *Service) mayClone(field, cloneURL string) error {
+	if hasPassword(cloneURL) {
+		return fault.New(fault.Invalid, "the clone URL has a password, which would be answered to everybody who reads it: expected none; "+
+			"have a source keep it (`drover cfs v3 sources create`), and name the source in place of the URL - '%s'", field)
+	}
+	if cloneURL == "" || s.cfg.MayClone == nil {
 		return nil
 	}
-	if err := s.cfg.MayClone(url); err != nil {
+	if err := s.cfg.MayClone(cloneURL); err != nil {
 		return fault.New(fault.Invalid, "%w - '%s'", err, field)
 	}
 	return nil
+}
+
+func hasPassword(cloneURL string) bool {
+	u, err := url.Parse(cloneURL)
+	if err != nil || u.User == nil {
+		return false
+	}
+	_, has := u.User.Password()
+	return has
 }
 
 // storeConfiguration writes c, whose branches are looked up, inside a

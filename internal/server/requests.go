@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
@@ -35,6 +36,8 @@ func (n named) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Header[requestID] = a.id[:]
 	}
 	w.Header()[requestID] = a.id[:]
+	a.asked.Context = r.Context()
+	*r = *r.WithContext(&a.asked) // in place, for a copy would be another allocation
 	begun := n.now()
 	n.answer(a, r)
 	level := slog.LevelDebug
@@ -42,9 +45,17 @@ func (n named) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		level = slog.LevelError
 	}
 	if n.log.Enabled(r.Context(), level) {
-		n.log.Log(r.Context(), level, "request", "id", a.id[0], "method", r.Method, "path", r.URL.Path, "from", r.RemoteAddr,
+		n.log.Log(r.Context(), level, "request", "id", a.id[0], "method", r.Method, "path", r.URL.Path, "from", r.RemoteAddr, "who", nameOf(auth.Of(r.Context())),
 			"status", a.status, "took", n.now().Sub(begun), "problem", string(a.problem))
 	}
+}
+
+// nameOf is empty for somebody unknown.
+func nameOf(who *auth.Identity) string {
+	if who == nil {
+		return ""
+	}
+	return who.Name
 }
 
 // answer has a handler that panics be an error of this one request, which says so if
@@ -83,6 +94,7 @@ func plain(id string) bool {
 // noted is an answer of which is known how it began.
 type noted struct {
 	http.ResponseWriter
+	asked   auth.Asked // the request's context
 	id      [1]string
 	status  int
 	problem []byte // the beginning of an answer that tells of a failure

@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/auth"
 )
 
 func TestRequestsHaveNamesInAnswersAndLogs(t *testing.T) {
@@ -65,6 +68,22 @@ func TestRequestsHaveNamesInAnswersAndLogs(t *testing.T) {
 				t.Errorf("%v", line)
 			}
 		})
+	}
+}
+
+// Who makes a request is known further in only, and told further out.
+func TestTheLogTellsWhoAsked(t *testing.T) {
+	var out bytes.Buffer
+	site := auth.NewSite([]byte("secret of the test"))
+	seen := ""
+	n := named{log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})), now: time.Now,
+		next: &auth.Gate{Rules: auth.NewRules(auth.Table), Sources: []auth.Source{site},
+			Next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = auth.Of(r.Context()).Name })}}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/apis/bos/v2/components", nil)
+	r.Header.Set("Authorization", "Bearer "+site.Token())
+	n.ServeHTTP(httptest.NewRecorder(), r)
+	if seen == "" || !strings.Contains(out.String(), "who="+strconv.Quote(seen)) {
+		t.Errorf("asked by %q, logged: %s", seen, out.String())
 	}
 }
 

@@ -53,6 +53,7 @@ type StatusRecord struct {
 	Phase          Phase  `json:"phase"`
 	Status         string `json:"status"`
 	StatusOverride string `json:"status_override"`
+	PhaseSince     string `json:"phase_since,omitempty" doc:"When the phase last changed; absent if it never did"`
 }
 
 func componentRecord(c *Component) ComponentRecord {
@@ -63,7 +64,7 @@ func componentRecord(c *Component) ComponentRecord {
 		StagedState:  StagedRecord{c.StagedState.BootArtifacts, c.StagedState.Configuration, c.StagedState.Session, stampOrNone(c.StagedState.LastUpdated)},
 		LastAction:   ActionRecord{c.LastAction.Action, c.LastAction.Failed, stampOrNone(c.LastAction.LastUpdated)},
 		EventStats:   c.EventStats,
-		Status:       StatusRecord{c.Status.Phase, c.Computed(), c.Status.StatusOverride},
+		Status:       StatusRecord{c.Status.Phase, c.Computed(), c.Status.StatusOverride, stampOrNone(c.Engine.PhaseSince)},
 		Enabled:      c.Enabled, Error: c.Troubles.Newest(), Session: c.Session, RetryPolicy: c.RetryPolicy, V1Session: c.Engine.Agent,
 	}
 }

@@ -228,6 +228,7 @@ func (s *Server) serve(context.Context) error {
 	vcs.Register(native, s.platform.repositories)
 	registerConsole(native, s.platform.consoles)
 	registerHealth(native, s.nodeServices(), s.now)
+	registerRoster(native, s.rosterServices(), s.now)
 	auth.Register(native, s.tokens, s.rules)
 	if err := s.passLogins(); err != nil {
 		return err

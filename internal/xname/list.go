@@ -104,6 +104,16 @@ func expandNumbers(ranges string) ([]int, error) {
 // Fold writes names briefly for people, the inverse of Expand: numbers that
 // differ in one place only are bracketed, place after place from the right.
 func Fold(names []string) string {
+	rows := foldRows(names)
+	out := make([]string, len(rows))
+	for i, r := range rows {
+		out[i] = strings.Join(r, "")
+	}
+	return strings.Join(out, ",")
+}
+
+// foldRows are the items of Fold in their pieces.
+func foldRows(names []string) [][]string {
 	rows := make([][]string, 0, len(names))
 	for _, n := range names {
 		rows = append(rows, pieces(n))
@@ -117,11 +127,7 @@ func Fold(names []string) string {
 	for place := longest - 1; place > 0; place-- {
 		rows = foldPlace(rows, place)
 	}
-	out := make([]string, len(rows))
-	for i, r := range rows {
-		out[i] = strings.Join(r, "")
-	}
-	return strings.Join(out, ",")
+	return rows
 }
 
 // pieces splits a name into text and numbers, alternating, text first.

@@ -1,0 +1,186 @@
+package roster
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/xname"
+)
+
+// Reports are what the services say; those of a silent one are nil. The members are
+// named as the services' interfaces have them.
+type Reports struct {
+	Hardware   []Hardware
+	Power      []Power
+	Components []Component
+	Configs    []Config
+	Images     []Image
+}
+
+// Hardware is a component of the Hardware State Manager.
+type Hardware struct {
+	ID      string `json:"ID"`
+	State   string `json:"State"`
+	Flag    string `json:"Flag"`
+	Enabled *bool  `json:"Enabled"`
+	Role    string `json:"Role"`
+	SubRole string `json:"SubRole"`
+	NID     *int   `json:"NID"`
+	Locked  bool   `json:"Locked"`
+}
+
+// Power is what the power service says of a component.
+type Power struct {
+	Xname           string `json:"xname"`
+	PowerState      string `json:"powerState"`
+	ManagementState string `json:"managementState"`
+	Error           string `json:"error"`
+}
+
+// Component is one of the boot service.
+type Component struct {
+	ID          string `json:"id"`
+	ActualState struct {
+		BootArtifacts Artifacts `json:"boot_artifacts"`
+	} `json:"actual_state"`
+	DesiredState struct {
+		BootArtifacts Artifacts `json:"boot_artifacts"`
+		Configuration string    `json:"configuration"`
+	} `json:"desired_state"`
+	Status struct {
+		Phase      string `json:"phase"`
+		Status     string `json:"status"`
+		PhaseSince string `json:"phase_since"`
+	} `json:"status"`
+	Enabled   bool   `json:"enabled"`
+	Error     string `json:"error"`
+	Session   string `json:"session"`
+	V1Session string `json:"v1_session"`
+}
+
+// Artifacts are what a node boots.
+type Artifacts struct {
+	Kernel string `json:"kernel"`
+}
+
+// Config is a component of the configuration service.
+type Config struct {
+	ID            string `json:"id"`
+	DesiredConfig string `json:"desired_config"`
+	Status        string `json:"configuration_status"`
+}
+
+// Image is one of the image service.
+type Image struct {
+	Name string `json:"name"`
+	Link *struct {
+		Path string `json:"path"`
+	} `json:"link"`
+}
+
+// Join puts together what the services say of each node that HSM or BOS knows, in the
+// order of the names. Only those of among are told of; nil is all.
+func Join(r *Reports, among map[string]bool) []Node {
+	j := joining{at: make(map[string]int, max(len(r.Hardware), len(r.Components))), among: among}
+	j.nodes = make([]Node, 0, len(r.Hardware))
+	for i := range r.Hardware {
+		if h := &r.Hardware[i]; xname.IsNode(h.ID) {
+			j.hardware(h)
+		}
+	}
+	images := imagesOf(r.Images)
+	for i := range r.Components {
+		j.component(&r.Components[i], images)
+	}
+	for i := range r.Configs {
+		c := &r.Configs[i]
+		if n := j.known(c.ID); n != nil {
+			n.Configuration, n.ConfigStatus = cmp.Or(c.DesiredConfig, n.Configuration), c.Status
+		}
+	}
+	for i := range r.Power {
+		p := &r.Power[i]
+		if n := j.known(p.Xname); n != nil {
+			n.Power, n.Management, n.Error = p.PowerState, p.ManagementState, cmp.Or(n.Error, p.Error)
+		}
+	}
+	slices.SortFunc(j.nodes, func(a, b Node) int { return strings.Compare(a.Xname, b.Xname) })
+	return j.nodes
+}
+
+type joining struct {
+	nodes []Node
+	at    map[string]int // by name
+	among map[string]bool
+}
+
+// known is the node of that name, nil if there is none.
+func (j *joining) known(name string) *Node {
+	if i, ok := j.at[name]; ok {
+		return &j.nodes[i]
+	}
+	return nil
+}
+
+// named is the node of that name, which is added if it is one of those asked for.
+func (j *joining) named(name string) *Node {
+	if n := j.known(name); n != nil || j.among != nil && !j.among[name] {
+		return n
+	}
+	j.at[name] = len(j.nodes)
+	j.nodes = append(j.nodes, Node{Xname: name})
+	return &j.nodes[len(j.nodes)-1]
+}
+
+func (j *joining) hardware(h *Hardware) {
+	n := j.named(h.ID)
+	if n == nil {
+		return
+	}
+	n.State, n.Flag, n.Role, n.SubRole, n.NID, n.Locked = h.State, h.Flag, h.Role, h.SubRole, h.NID, h.Locked
+	n.Disabled = h.Enabled != nil && !*h.Enabled
+}
+
+func (j *joining) component(c *Component, images map[string]string) {
+	n := j.named(c.ID)
+	if n == nil {
+		return
+	}
+	n.Status, n.Phase, n.Enabled, n.Error = c.Status.Status, c.Status.Phase, c.Enabled, c.Error
+	n.Session = cmp.Or(c.V1Session, c.Session)
+	n.Configuration = c.DesiredState.Configuration
+	n.Image = imageOf(images, c.ActualState.BootArtifacts.Kernel)
+	n.DesiredImage = imageOf(images, c.DesiredState.BootArtifacts.Kernel)
+	if t, err := time.Parse("2006-01-02T15:04:05", c.Status.PhaseSince); err == nil {
+		n.Since = &t
+	}
+}
+
+// imagesOf are the names of images by the folder of their manifest.
+func imagesOf(list []Image) map[string]string {
+	out := make(map[string]string, len(list))
+	for _, i := range list {
+		if i.Link != nil {
+			out[folder(i.Link.Path)] = i.Name
+		}
+	}
+	return out
+}
+
+// imageOf is the name of the image whose kernel is there. One without a name is told by
+// the last part of its folder, which for images of IMS is the ID.
+func imageOf(names map[string]string, kernel string) string {
+	if kernel == "" {
+		return ""
+	}
+	at := folder(kernel)
+	if name, ok := names[at]; ok {
+		return name
+	}
+	return cmp.Or(at[strings.LastIndexByte(at, '/')+1:], kernel)
+}
+
+// folder is a path without its last part.
+func folder(path string) string { return path[:max(strings.LastIndexByte(path, '/'), 0)] }

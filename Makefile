@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka test-keycloak test-browser test-kubernetes helm-check replicas-check upgrade-check container container-check cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka test-keycloak test-browser test-kubernetes helm-check replicas-check upgrade-check container container-check packages packages-check dhcp-check cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -157,6 +157,27 @@ container-check: ## the image is built twice, compared, and run by a containerd 
 	diff -r bin/container bin/container-again
 	rm -rf bin/container-again
 	packaging/container/check.sh bin/container/drover.tar drover.local/drover:$(VERSION) $(VERSION)
+
+# ARCHS are those of Go.
+ARCHS ?= amd64 arm64
+packages: ## bin/packages: deb and rpm for amd64 and arm64 (ARCHS); the same commit makes the same bytes
+	GO=$(GO) packaging/packages/build.sh $(VERSION) $(CURDIR)/bin/packages $(ARCHS)
+
+packages-check: VERSION := $(VERSION)
+packages-check: ## the packages are built twice, compared, installed, upgraded and removed, as root: the deb in a Debian that boots, where its server runs a session
+	scripts/need.sh image packages
+	packaging/packages/version-test.sh
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; arch=$$($(GO) env GOARCH); export GO=$(GO); \
+	packaging/packages/build.sh $(VERSION) "$$dir/one" $$arch; \
+	(umask 077; TZ=Asia/Tokyo LC_ALL=C packaging/packages/build.sh $(VERSION) "$$dir/two" $$arch); \
+	diff -r "$$dir/one" "$$dir/two"; \
+	CONFIGURATION_NOTE="another" packaging/packages/build.sh v9999.0.0 "$$dir/newer" $$arch; \
+	packaging/packages/check.sh "$$dir/one" "$$dir/newer"
+
+dhcp-check: ## dnsmasq and Kea take the configurations of examples/dhcp
+	scripts/need.sh dhcp
+	dnsmasq --test --conf-file=examples/dhcp/dnsmasq.conf
+	kea-dhcp4 -t examples/dhcp/kea-dhcp4.conf
 
 clean:
 	rm -rf bin demo-data

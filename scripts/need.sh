@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing, on Debian and its kin: need.sh git git-lfs ansible ssh sshd postgres cc qemu qemu-user image venv redfish nginx chromium containerd kubernetes
+# Installs what is missing, on Debian and its kin: need.sh git git-lfs ansible ssh sshd postgres cc qemu qemu-user image venv redfish nginx chromium containerd packages dhcp kubernetes
 # An Ansible beside the system's goes to the user's cache; the directory of its
 # programs is the last line of output: need.sh ansible-new (what Debian 13 has),
 # ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root);
@@ -45,6 +45,8 @@ for need in "$@"; do
 		;;
 	nginx) want nginx test -x /usr/sbin/nginx ;; # only as a program: nothing begins to listen
 	containerd) want containerd command -v containerd; want runc command -v runc; want curl command -v curl; want python3-minimal command -v python3 ;;
+	dhcp) want dnsmasq-base command -v dnsmasq; want kea-dhcp4-server command -v kea-dhcp4 ;;
+	packages) want systemd-container command -v systemd-nspawn; want rpm command -v rpm; want man-db command -v man ;;
 	chromium) want chromium command -v chromium ;;
 	venv) want python3-venv python3 -c 'import ensurepip' ;;
 	kiwi) want python3-venv python3 -c 'import ensurepip'; want rsync command -v rsync; want debootstrap command -v debootstrap; kiwi=yes ;;

@@ -21,8 +21,9 @@ var version = server.Version
 func main() {
 	sim.ReexecIfChild() // the SFTP server of a simulated node is this binary too
 	os.Exit(cli.Main(context.Background(), cli.Config{
-		Args0:    os.Args[0],
-		Version:  version,
-		Commands: []*cobra.Command{server.Command(), server.MigrateCommand(), server.SecretsCommand(), server.KubernetesCommand(), server.CertificatesCommand(), simulate.Command(), measure.Command()},
+		Args0:         os.Args[0],
+		Version:       version,
+		Configuration: server.ConfigurationFile,
+		Commands:      []*cobra.Command{server.Command(), server.MigrateCommand(), server.SecretsCommand(), server.KubernetesCommand(), server.CertificatesCommand(), simulate.Command(), measure.Command()},
 	}, os.Args[1:]))
 }

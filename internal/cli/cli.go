@@ -32,6 +32,9 @@ type Config struct {
 	// Commands are mounted beside the others, such as "serve". Their errors
 	// may be an *ExitError.
 	Commands []*cobra.Command
+	// Configuration makes the text of a configuration file of the server with a
+	// comment to each key: to all, or to those that come first. nil: there is none.
+	Configuration func(all bool) ([]byte, error)
 }
 
 // ExitError ends the process with a code of its own. A nil Err prints nothing.
@@ -53,7 +56,8 @@ func (e *ExitError) Unwrap() error { return e.Err }
 // returns the exit code.
 func Main(ctx context.Context, config Config, args []string) int {
 	a := newApp(config)
-	root := a.root(args)
+	only := asked(args)
+	root := a.root(func(module string) bool { return module == only })
 	cmd, args, err := find(root, args)
 	if err == nil {
 		root.SetArgs(args)
@@ -93,9 +97,9 @@ func newApp(c Config) *app {
 	return &app{Config: c, name: name, lines: bufio.NewReader(c.Stdin), modules: modules(), derived: map[*cobra.Command]*derive.Command{}}
 }
 
-// root is the tree's top. Only the module that args name is derived: the
+// root is the tree's top. Only modules that derived tells of are derived: the
 // others stay leaves, which is what their help shows of them anyway.
-func (a *app) root(args []string) *cobra.Command {
+func (a *app) root(derived func(module string) bool) *cobra.Command {
 	root := &cobra.Command{
 		Use: a.name, Short: "Boot and configure a fleet of nodes", Version: a.Version,
 		TraverseChildren: true, SilenceErrors: true, SilenceUsage: true, Args: noArguments, RunE: showHelp,
@@ -107,13 +111,12 @@ func (a *app) root(args []string) *cobra.Command {
 	root.SetHelpFunc(a.help)
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	root.CompletionOptions.DisableDefaultCmd = a.name == "cray"
-	asked := asked(args)
 	for _, m := range a.modules {
-		root.AddCommand(a.module(m, asked == m.name))
+		root.AddCommand(a.module(m, derived(m.name)))
 	}
 	root.AddCommand(a.artifacts(), a.configCommands(), a.initCommand(), a.auth())
 	if a.name == "drover" {
-		root.AddCommand(a.watch(), a.explain(), a.console(), a.logs("logs"), a.images(), a.vcs(), a.discover(), a.node(), a.audit(), a.version())
+		root.AddCommand(a.watch(), a.explain(), a.console(), a.logs("logs"), a.images(), a.vcs(), a.discover(), a.node(), a.audit(), a.documents(), a.version())
 		root.AddCommand(a.jobs()...)
 		for _, c := range a.Commands {
 			if c.Args == nil {

@@ -19,8 +19,14 @@ func (a *app) verb(use, short string, args cobra.PositionalArgs,
 	cmd := &cobra.Command{Use: use, Short: short, Args: args,
 		RunE: func(cmd *cobra.Command, args []string) error { return run(cmd, g, args) }}
 	cmd.Flags().AddFlagSet(a.globalFlags(g))
+	if path := namesOf[use]; path != "" {
+		cmd.ValidArgsFunction = a.completeList(g, path)
+	}
 	return cmd
 }
+
+// namesOf tells where the arguments of native commands have their names.
+var namesOf = map[string]string{"watch SESSION": bootSessionsPath, "explain NODE...": nodesPath, "console NODE...": nodesPath}
 
 // configCommands are `config list, use, describe, get, set, unset`.
 func (a *app) configCommands() *cobra.Command {

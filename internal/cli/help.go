@@ -25,13 +25,24 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		fmt.Fprintln(w)
 		paragraph(w, text)
 	}
+	for _, s := range a.sections(cmd) {
+		section(w, s.title, s.rows)
+	}
+}
+
+// rows are what help tells under a title: what is typed, and what it means.
+type rows struct {
+	title string
+	rows  [][2]string
+}
+
+// sections are a command's options and what is below it.
+func (a *app) sections(cmd *cobra.Command) (out []rows) {
 	if d := a.derived[cmd]; d != nil {
-		derivedHelp(w, d)
-		section(w, "Global Options", flagRows(a.globalFlags(new(globals))))
-		return
+		return append(derivedSections(d), rows{globalOptions, flagRows(a.globalFlags(new(globals)))})
 	}
 	if !cmd.HasSubCommands() || cmd.HasParent() && takesOptions(cmd) {
-		section(w, "Options", flagRows(cmd.LocalFlags()))
+		out = append(out, rows{"Options", flagRows(cmd.LocalFlags())})
 	}
 	var groups, commands [][2]string
 	for _, sub := range cmd.Commands() {
@@ -44,9 +55,11 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 			commands = append(commands, row)
 		}
 	}
-	section(w, "Groups", groups)
-	section(w, "Commands", commands)
+	return append(out, rows{"Groups", groups}, rows{"Commands", commands})
 }
+
+// globalOptions is the title of the options that every derived command has.
+const globalOptions = "Global Options"
 
 // takesOptions tells whether a command does something without one of its
 // subcommands, as audit does.
@@ -73,7 +86,7 @@ func (a *app) usageLine(cmd *cobra.Command) string {
 	return line
 }
 
-func derivedHelp(w io.Writer, d *derive.Command) {
+func derivedSections(d *derive.Command) []rows {
 	var required, optional [][2]string
 	for i := range d.Options {
 		o := &d.Options[i]
@@ -92,8 +105,7 @@ func derivedHelp(w io.Writer, d *derive.Command) {
 	if d.Danger != "" {
 		optional = append(optional, [2]string{"-y, --yes", "do not ask"})
 	}
-	section(w, "Required Options", required)
-	section(w, "Optional", optional)
+	return []rows{{"Required Options", required}, {"Optional", optional}}
 }
 
 func metavar(o *derive.Option) string {
@@ -109,7 +121,7 @@ func metavar(o *derive.Option) string {
 		derive.Bool: "BOOLEAN", derive.JSON: "JSON"}[o.Kind]
 }
 
-func flagRows(flags *pflag.FlagSet) (rows [][2]string) {
+func flagRows(flags *pflag.FlagSet) (out [][2]string) {
 	flags.VisitAll(func(f *pflag.Flag) {
 		if f.Hidden {
 			return
@@ -128,9 +140,9 @@ func flagRows(flags *pflag.FlagSet) (rows [][2]string) {
 		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" && f.Value.Type() != "count" && f.DefValue != "[]" {
 			text += " [default: " + defaultWords(f) + "]"
 		}
-		rows = append(rows, [2]string{name, text})
+		out = append(out, [2]string{name, text})
 	})
-	return rows
+	return out
 }
 
 // defaultWords is the flag's default as it is typed.
@@ -144,16 +156,16 @@ func defaultWords(f *pflag.Flag) string {
 // width is where help texts are broken.
 const width = 79
 
-func section(w io.Writer, title string, rows [][2]string) {
-	if len(rows) == 0 {
+func section(w io.Writer, title string, told [][2]string) {
+	if len(told) == 0 {
 		return
 	}
 	column := 0
-	for _, r := range rows {
+	for _, r := range told {
 		column = max(column, min(len(r[0]), 30))
 	}
 	fmt.Fprintf(w, "\n%s:\n", title)
-	for _, r := range rows {
+	for _, r := range told {
 		lines := wrap(sentence(r[1]), width-column-4)
 		if len(lines) == 0 {
 			fmt.Fprintf(w, "  %s\n", r[0])

@@ -64,6 +64,7 @@ func (a *app) leaf(prefix string, d *derive.Command) *cobra.Command {
 		}
 		return d.After(in, answer)
 	}
+	a.completeLeaf(cmd, g, prefix, d)
 	a.derived[cmd] = d
 	return cmd
 }

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"github.com/spf13/viper"
 
 	"github.com/drover-hpc/drover/internal/bmc"
+	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/fault"
 )
 
@@ -151,7 +151,7 @@ func declare(cmd *cobra.Command) {
 	f.Int("ssh-port", 22, "`PORT` at which nodes accept SSH (with --simulate: the fleet's)")
 	f.String("ansible-config-dir", "", "`DIR` with further Ansible configurations, NAME/ansible.cfg each")
 	f.String("ara-url", "", "`URL` of ARA, such as http://ara.example.org: sessions record there as well, and their records link there")
-	f.Int("max-sessions", 4*runtime.NumCPU(), "CFS sessions that run at once")
+	f.Int("max-sessions", 0, "CFS sessions that run at once; 0: four for each processor of this machine")
 	declareCage(f)
 	f.Bool("cfs-hold-sessions", false, "accept CFS sessions and start none until a start without this (maintenance); jobs that run go on")
 	f.Duration("job-orphan-timeout", time.Hour, "time that a job of CFS or IMS goes on without a server; then it ends itself")
@@ -178,20 +178,6 @@ func declare(cmd *cobra.Command) {
 	f.Int("virtual-memory", 384, "memory of each virtual node, in `MiB`")
 	f.Int("virtual-cpus", 1, "processors of each virtual node")
 	f.String("virtual-accel", "tcg", "what runs virtual nodes: tcg (everywhere) or kvm (where the host has it)")
-}
-
-// section is the one of the configuration file that is no flag.
-const section = "virtual"
-
-// keyOf is the flag's key in the configuration file.
-func keyOf(flag string) string {
-	if flag == section {
-		return section + ".nodes"
-	}
-	if rest, ok := strings.CutPrefix(flag, section+"-"); ok {
-		return section + "." + rest
-	}
-	return flag
 }
 
 // bind ties each flag to its key and to its environment variable.
@@ -224,21 +210,8 @@ func load(cmd *cobra.Command) (Config, error) {
 		return Config{}, fault.New(fault.Invalid, "configuration: %s", strings.Join(strings.Fields(says), " "))
 	}
 	c.SecretKey.take()
+	c.MaxSessions = cmp.Or(c.MaxSessions, cfs.DefaultMaxJobs())
 	return c, c.check()
-}
-
-func refuseUnknown(v *viper.Viper, cmd *cobra.Command, file string) error {
-	known := map[string]bool{}
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { known[keyOf(f.Name)] = true })
-	for _, key := range v.AllKeys() {
-		switch {
-		case key == section:
-			return fault.New(fault.Invalid, "configuration file %s: %s is a section: expected %s: {nodes: N}", file, section, section)
-		case !known[key]:
-			return fault.New(fault.Invalid, "configuration file %s: unknown key %q (see `drover serve --help` for the names)", file, key)
-		}
-	}
-	return nil
 }
 
 // check refuses what cannot work and makes paths absolute: the embedded S3
@@ -298,8 +271,8 @@ func (c *Config) checkValues() error {
 		return fault.New(fault.Invalid, "job-orphan-timeout: expected at least 1s, got %s", c.JobOrphan)
 	case !ownAddress(c.ShellHost):
 		return fault.New(fault.Invalid, "image-shell-host: expected an IP address of this machine, got %q", c.ShellHost)
-	case c.MaxSessions < 1:
-		return fault.New(fault.Invalid, "max-sessions: expected at least 1, got %d", c.MaxSessions)
+	case c.MaxSessions < 0:
+		return fault.New(fault.Invalid, "max-sessions: expected 0, which is four for each processor, or more, got %d", c.MaxSessions)
 	case c.SSHPort < 1 || c.SSHPort > 65535:
 		return fault.New(fault.Invalid, "ssh-port: expected 1 to 65535, got %d", c.SSHPort)
 	case c.S3TokenTime != 0 && (c.S3TokenTime < time.Minute || c.S3TokenTime > longestToken):

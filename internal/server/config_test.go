@@ -106,7 +106,7 @@ func TestRefusedConfigurationsNameTheKey(t *testing.T) {
 		"simulate":                              {"--simulate", "-1"},
 		"database":                              {"--database", "mysql://x"},
 		"sim-boot-failures":                     {"--sim-boot-failures", "1.5"},
-		"max-sessions":                          {"--max-sessions", "0"},
+		"max-sessions":                          {"--max-sessions", "-1"},
 		"job-orphan-timeout":                    {"--job-orphan-timeout", "0s"},
 		"image-shell-host":                      {"--image-shell-host", "0.0.0.0"},
 		"ssh-port":                              {"--ssh-port", "70000"},

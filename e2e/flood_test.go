@@ -37,7 +37,9 @@ func TestAFloodOfBodiesTakesBoundedMemory(t *testing.T) {
 		t.Skip("needs /proc: ", err)
 	}
 	const bodies, size, longest, room = 30, 30 << 20, 32, 64 // the last two in MiB, room being what is read together
+	t.Parallel()
 	c := prepare(t, []string{"--bulk-body", fmt.Sprint(longest)})
+	c.binary = client // -race takes memory of its own
 	c.start()
 	body := bytes.Repeat([]byte(" "), size)
 	flood := func(client *http.Client) (statuses map[int]int) {

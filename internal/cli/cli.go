@@ -73,6 +73,7 @@ type app struct {
 	lines   *bufio.Reader // of Stdin
 	modules []module
 	derived map[*cobra.Command]*derive.Command
+	warned  bool // that others can read the file with the token
 }
 
 func newApp(c Config) *app {

@@ -176,6 +176,31 @@ func TestTokenFileForTheServerOfThisMachine(t *testing.T) {
 	}
 }
 
+// Whoever reads the file is the token's holder.
+func TestATokenFileThatOthersCanReadIsWarnedOf(t *testing.T) {
+	b := newBench(t)
+	file := filepath.Join(t.TempDir(), "token")
+	for mode, warned := range map[os.FileMode]int{0o600: 0, 0o400: 0, 0o640: 1, 0o604: 1} {
+		os.Remove(file)
+		if err := os.WriteFile(file, []byte("drover-api-x\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+		for variable, args := range map[string][]string{"": {"--token", file}, "CRAY_CREDENTIALS": nil, "DROVER_TOKEN_FILE": nil} {
+			for _, name := range []string{"CRAY_CREDENTIALS", "DROVER_TOKEN_FILE"} {
+				b.env[name] = ""
+			}
+			b.env[variable] = file
+			code, _, stderr := b.run(append([]string{"drover", "bos", "v2", "sessions", "list"}, args...)...)
+			if code != 0 || strings.Count(stderr, "chmod 600 "+file) != warned {
+				t.Errorf("mode %04o by %q: exit %d %s", mode, variable, code, stderr)
+			}
+		}
+	}
+}
+
 // The published program says one thing of every bad file; drover says which and why.
 func TestBadTokenFilesAreNamedWithWhatIsExpected(t *testing.T) {
 	b := newBench(t)

@@ -54,9 +54,12 @@ func (a *app) gateway(s *session, g *globals) (*gateway, error) {
 		return nil, err
 	}
 	if gw.token == nil {
-		gw.token, err = foundToken(a.Getenv, gw.base)
+		if gw.token, err = foundToken(a.Getenv, gw.base); gw.token != nil {
+			a.warnOfReaders(a.Getenv(auth.TokenFileVariable)) // which may be empty
+		}
 		return gw, err
 	}
+	a.warnOfReaders(path)
 	if gw.token != nil && named == "" && configured != "" && strings.HasPrefix(gw.base, "http:") {
 		return nil, usageError("You've configured your cray hostname with http. Please reconfigure for https.")
 	}

@@ -58,6 +58,16 @@ func (a *app) loadToken(path string, asked bool) (*token, error) {
 	return t, nil
 }
 
+// warnOfReaders says once that others can read the file with the token, and what to do.
+func (a *app) warnOfReaders(path string) {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o077 == 0 || a.warned {
+		return
+	}
+	a.warned = true
+	fmt.Fprintf(a.Stderr, "Warning: token file %s has mode %04o: others than its owner can use it, and the token in it: chmod 600 %[1]s\n", path, info.Mode().Perm()) //nolint:errcheck // a warning
+}
+
 // foundToken is that of a server of this user, if the gateway is one.
 func foundToken(getenv func(string) string, base string) (*token, error) {
 	text, err := auth.Find(getenv, base)

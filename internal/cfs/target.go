@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -42,13 +43,21 @@ type Target struct {
 
 // inventoryName is what Ansible takes for a name as it stands: it would evaluate a
 // template on the machine that runs the session, and multiply a range.
-var inventoryName = regexp.MustCompile(`^[\p{L}\p{N}_][\p{L}\p{N}_.:-]{0,252}$`)
+var inventoryName = regexp.MustCompile(`^[\p{L}\p{N}_][\p{L}\p{N}_.:-]*$`)
+
+// maxInventoryName is in characters. A bound within the expression would have it
+// compiled to as many copies, each time that a program of Drover starts.
+const maxInventoryName = 253
+
+func isInventoryName(text string) bool {
+	return inventoryName.MatchString(text) && utf8.RuneCountInString(text) <= maxInventoryName
+}
 
 func noInventoryName(text string) string {
 	if len(text) > 64 {
 		text = text[:64] + "..."
 	}
-	return fmt.Sprintf("%q cannot stand in an inventory: expected letters, digits, '_', '.', ':' and '-', 253 at most", text)
+	return fmt.Sprintf("%q cannot stand in an inventory: expected letters, digits, '_', '.', ':' and '-', %d at most", text, maxInventoryName)
 }
 
 // check tells what is wrong with the target, if anything.
@@ -68,7 +77,7 @@ func (t Target) check() error {
 	}
 	var bad []string
 	for _, g := range t.Groups {
-		if !inventoryName.MatchString(g.Name) {
+		if !isInventoryName(g.Name) {
 			return fault.New(fault.Invalid, "target.groups: name %s", noInventoryName(g.Name))
 		}
 		if len(g.Members) == 0 {
@@ -78,7 +87,7 @@ func (t Target) check() error {
 			if strings.TrimSpace(m) == "" {
 				return fault.New(fault.Invalid, "target.groups: group '%s' has a blank member", g.Name)
 			}
-			if t.Definition == TargetSpec && !inventoryName.MatchString(m) {
+			if t.Definition == TargetSpec && !isInventoryName(m) {
 				return fault.New(fault.Invalid, "target.groups: group '%s': member %s", g.Name, noInventoryName(m))
 			}
 			if t.Definition == TargetImage && uuid.Validate(m) != nil {

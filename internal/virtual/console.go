@@ -7,8 +7,9 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
-	"github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/ansi/parser"
 )
 
 // console keeps what a node writes on its serial line in a file: the boot that
@@ -91,7 +92,7 @@ func (c *console) lines() []string {
 // was overwritten the last, no empty lines.
 func readable(text string) []string {
 	var lines []string
-	for line := range strings.SplitSeq(ansi.Strip(text), "\n") {
+	for line := range strings.SplitSeq(withoutSequences(text), "\n") {
 		line = strings.TrimRight(line, "\r ")
 		line = line[strings.LastIndexByte(line, '\r')+1:]
 		line = strings.Map(func(r rune) rune {
@@ -105,4 +106,26 @@ func readable(text string) []string {
 		}
 	}
 	return lines
+}
+
+// withoutSequences is the text without what moves cursors and changes colors. It has
+// the library's parser alone: all of the library makes tables of widths as a program
+// starts, a third of what a step of a session took to start.
+func withoutSequences(text string) string {
+	var b strings.Builder
+	state := parser.GroundState
+	for i := 0; i < len(text); i++ {
+		next, action := parser.Table.Transition(state, text[i])
+		switch {
+		case next == parser.Utf8State:
+			_, n := utf8.DecodeRuneInString(text[i:])
+			b.WriteString(text[i : i+n])
+			i += n - 1
+			next = parser.GroundState
+		case action == parser.PrintAction, action == parser.ExecuteAction:
+			b.WriteByte(text[i])
+		}
+		state = next
+	}
+	return b.String()
 }

@@ -43,7 +43,7 @@ func cages(ctx context.Context, b *bench) error {
 		}
 	}
 	slices.Sort(more)
-	r := row{name: "cage", build: build.name, goal: "more cpu ms <= 30"}
+	r := row{name: "cage", build: build.name, goal: "more ms <= 30"}
 	r.add("more_cpu_ms", middle(cpu).Seconds()*1000)
 	r.add("more_ms", more[len(more)/2].Seconds()*1000)
 	r.add("first_quarter_ms", more[len(more)/4].Seconds()*1000)
@@ -52,9 +52,8 @@ func cages(ctx context.Context, b *bench) error {
 	return b.print(r)
 }
 
-// configureMeasured is configure, with the processor time of the session's programs:
-// its steps follow one another, so what the cage has them use is what it delays them
-// by, and other load of the machine is no part of it.
+// configureMeasured is configure, with the processor time of the session's programs.
+// The cage's part of it is not all delay: to look at what a step uses goes on beside.
 func (l *lab) configureMeasured(ctx context.Context, session string) (took, used time.Duration, err error) {
 	before, err := l.server.Usage()
 	if err != nil {

@@ -84,9 +84,13 @@ func newView(a *roster.Answer) view {
 	return v
 }
 
+// itsName stands for a node's name in its own error, so that nodes with the same
+// trouble share a line.
+const itsName = "NODE"
+
 func (v view) cells(n *roster.Node) Cells {
 	return Cells{Power: v.cell(n.Power, roster.PCS), State: v.state(n), Status: v.cell(n.Status, roster.BOS), Image: v.image(n),
-		Configuration: v.configuration(n), Session: v.cell(n.Session, roster.BOS), Error: strings.Join(strings.Fields(n.Error), " ")}
+		Configuration: v.configuration(n), Session: v.cell(n.Session, roster.BOS), Error: strings.ReplaceAll(strings.Join(strings.Fields(n.Error), " "), n.Xname, itsName)}
 }
 
 func (v view) cell(text string, of roster.Service) string {

@@ -101,6 +101,21 @@ PCS gives no answer, so that power is not known: no route
 	expect(t, Table(&roster.Answer{}, nil, ""), "No nodes.\n")
 }
 
+// An error that names its node is the same one as that of the node beside it.
+func TestNodesWithTheSameTroubleShareALine(t *testing.T) {
+	a := &roster.Answer{Nodes: fleetOf(t, "x1c0s[0-2]b0n0", func(n *roster.Node) {
+		n.Error = "the BMC of " + n.Xname + " refused"
+		if n.Xname == "x1c0s2b0n0" {
+			n.Power = "off"
+		}
+	})}
+	expect(t, Table(a, nil, ""), `
+NODES           POWER  STATE  STATUS  IMAGE      CONFIGURATION  SESSION  COUNT  ERROR
+x1c0s[0-1]b0n0  on     Ready  stable  compute-9  site           -        2      the BMC of NODE refused
+x1c0s2b0n0      off    Ready  stable  compute-9  site           -        1      the BMC of x1c0s2b0n0 refused
+`)
+}
+
 func TestALongListOfNamesIsCut(t *testing.T) {
 	var list []roster.Node
 	for i := range 30 {

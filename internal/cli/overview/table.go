@@ -33,6 +33,9 @@ func Table(a *roster.Answer, all []string, by string) []string {
 			if l.Longest > 0 {
 				c.Status += " " + ago(l.Longest)
 			}
+			if len(l.Names) == 1 {
+				c.Error = strings.ReplaceAll(c.Error, itsName, l.Names[0])
+			}
 			troubles = troubles || c.Error != ""
 			rows = append(rows, []string{names(among, l.Names), c.Power, c.State, c.Status, c.Image, c.Configuration, c.Session, strconv.Itoa(len(l.Names)), c.Error})
 		}

@@ -33,9 +33,6 @@ func (c *cluster) peak() int {
 // without a token are not read, and of the others only so many are read together.
 func TestAFloodOfBodiesTakesBoundedMemory(t *testing.T) {
 	alone(t, "memory is looked at in one of them")
-	if _, err := os.Stat("/proc/self/status"); err != nil {
-		t.Skip("needs /proc: ", err)
-	}
 	const bodies, size, longest, room = 30, 30 << 20, 32, 64 // the last two in MiB, room being what is read together
 	t.Parallel()
 	c := prepare(t, []string{"--bulk-body", fmt.Sprint(longest)})

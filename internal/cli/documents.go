@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -24,22 +25,13 @@ func (a *app) writeDocuments(dir string) error {
 	for _, c := range shown(root) {
 		files["man/"+a.name+"-"+c.Name()+".1"] = a.manual(c)
 	}
-	for name, all := range map[string]bool{"drover.yaml": false, "examples/drover.yaml": true} {
-		if a.Configuration == nil {
-			break
-		}
-		text, err := a.Configuration(all)
-		if err != nil {
-			return fmt.Errorf("make a configuration file: %w", err)
-		}
-		files[name] = text
-	}
-	for name, text := range files {
-		if err := writeDocument(dir, name, func(w io.Writer) error {
-			_, err := w.Write(text)
-			return err
-		}); err != nil {
-			return err
+	if a.Configuration != nil {
+		for name, all := range map[string]bool{"drover.yaml": false, "examples/drover.yaml": true} {
+			text, err := a.Configuration(all)
+			if err != nil {
+				return fmt.Errorf("make a configuration file: %w", err)
+			}
+			files[name] = text
 		}
 	}
 	for name, write := range map[string]func(io.Writer) error{
@@ -47,25 +39,20 @@ func (a *app) writeDocuments(dir string) error {
 		"_drover":     root.GenZshCompletion,
 		"drover.fish": func(w io.Writer) error { return root.GenFishCompletion(w, true) },
 	} {
-		if err := writeDocument(dir, filepath.Join("completions", name), write); err != nil {
+		var text bytes.Buffer
+		if err := write(&text); err != nil {
+			return fmt.Errorf("make completions: %w", err)
+		}
+		files["completions/"+name] = text.Bytes()
+	}
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, text, 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func writeDocument(dir, name string, write func(io.Writer) error) error {
-	path := filepath.Join(dir, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
-	if err != nil {
-		return err
-	}
-	err = write(f)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	return err
 }

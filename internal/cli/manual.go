@@ -24,21 +24,19 @@ func (a *app) manual(cmd *cobra.Command) []byte {
 		p.text(cmd.Long)
 	}
 	a.manualOptions(p, cmd, p.heading)
-	switch {
-	case !cmd.HasParent():
+	if !cmd.HasParent() {
 		p.heading("COMMANDS")
 		for _, c := range shown(cmd) {
 			p.item(name+"-"+c.Name()+"(1)", c.Short)
 		}
-	case cmd.HasSubCommands():
+		return p.Bytes()
+	}
+	if cmd.HasSubCommands() {
 		p.heading("COMMANDS")
 		a.manualBelow(p, cmd)
-		p.heading("SEE ALSO")
-		p.bold(a.name + "(1)")
-	default:
-		p.heading("SEE ALSO")
-		p.bold(a.name + "(1)")
 	}
+	p.heading("SEE ALSO")
+	p.bold(a.name + "(1)")
 	return p.Bytes()
 }
 

@@ -167,6 +167,11 @@ func declare(cmd *cobra.Command) {
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
 	f.Duration("boot-retry", 30*time.Second, "pause in boot scripts before a node that could not boot tries again")
 	f.Int64("memory-limit", 0, "memory that this process tries to stay below, in `MiB`; 0: half of what the machine, or its cgroup, has")
+	declareFleets(f)
+}
+
+// declareFleets are the flags of nodes that this server makes itself.
+func declareFleets(f *pflag.FlagSet) {
 	f.Int("simulate", 0, "start `N` simulated nodes")
 	f.Bool("sim-arm", false, "make every second simulated node an ARM node")
 	f.Duration("sim-boot-delay", 2*time.Second, "time a simulated node takes to boot")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/pcs"
 	"github.com/drover-hpc/drover/internal/roster"
 )
@@ -19,7 +20,7 @@ func TestOneCallTellsWhereAllNodesStand(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Stop()
-	sub := s.hub.Subscribe(bos.ComponentsTable, pcs.StatusTable)
+	sub := s.hub.Subscribe(bos.ComponentsTable, pcs.StatusTable, hsm.ComponentsTable)
 	defer sub.Close()
 	ask := func(query string) (a roster.Answer, status int) {
 		t.Helper()
@@ -35,7 +36,7 @@ func TestOneCallTellsWhereAllNodesStand(t *testing.T) {
 	}
 	a, _ := ask("")
 	told := func() bool {
-		return len(a.Nodes) == 2 && a.Nodes[0].Power == "off" && a.Nodes[0].Status != "" && a.Nodes[1].Status != ""
+		return len(a.Nodes) == 2 && a.Nodes[0].Power == "off" && a.Nodes[0].State == "Off" && a.Nodes[0].Status != "" && a.Nodes[1].Status != ""
 	}
 	for !told() {
 		select {

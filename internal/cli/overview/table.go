@@ -37,7 +37,7 @@ func Table(a *roster.Answer, all []string, by string) []string {
 				c.Error = strings.ReplaceAll(c.Error, itsName, l.Names[0])
 			}
 			troubles = troubles || c.Error != ""
-			rows = append(rows, []string{names(among, l.Names), c.Power, c.State, c.Status, c.Image, c.Configuration, c.Session, strconv.Itoa(len(l.Names)), c.Error})
+			rows = append(rows, []string{brief(among, l.Names), c.Power, c.State, c.Status, c.Image, c.Configuration, c.Session, strconv.Itoa(len(l.Names)), c.Error})
 		}
 	}
 	if !troubles {
@@ -58,8 +58,8 @@ func Table(a *roster.Answer, all []string, by string) []string {
 	return append(lines, silence(a)...)
 }
 
-// names folds names; of a long list the beginning is shown.
-func names(among *xname.Among, list []string) string {
+// brief folds names; of a long list the beginning is shown.
+func brief(among *xname.Among, list []string) string {
 	text := among.Fold(list)
 	if len(text) <= maxNames {
 		return text

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/httpapi"
@@ -39,7 +40,7 @@ type arriving struct {
 
 func (a arriving) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
-		b := &arrivingBody{ReadCloser: r.Body, pace: a.pace, conn: http.NewResponseController(w), length: r.ContentLength, begun: time.Now()}
+		b := &arrivingBody{body: r.Body, pace: a.pace, conn: http.NewResponseController(w), length: r.ContentLength, begun: time.Now()}
 		b.within(b.begun.Add(a.pace.grace))
 		if !strings.HasPrefix(r.URL.Path, vcs.Prefix) {
 			r.Body = b
@@ -52,7 +53,7 @@ func (a arriving) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 const looked = 64 << 10
 
 type arrivingBody struct {
-	io.ReadCloser
+	body   io.Reader
 	pace   pace
 	conn   *http.ResponseController
 	length int64     // -1: nobody said
@@ -60,6 +61,7 @@ type arrivingBody struct {
 	came   int64
 	next   int64 // look at the pace again when so many came
 	err    error // it stays
+	closed atomic.Bool
 }
 
 // within sets the connection's deadline; the server sets its own for the next request.
@@ -69,6 +71,9 @@ func (b *arrivingBody) Read(p []byte) (n int, err error) {
 	if b.err != nil {
 		return 0, b.err
 	}
+	if b.closed.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	if b.next == 0 { // what had to wait for its turn did not stand still
 		b.next = looked
 		if now := time.Now(); now.Sub(b.begun) > b.pace.grace/8 {
@@ -76,7 +81,7 @@ func (b *arrivingBody) Read(p []byte) (n int, err error) {
 			b.within(now.Add(b.pace.grace))
 		}
 	}
-	n, err = b.ReadCloser.Read(p)
+	n, err = b.body.Read(p)
 	b.came += int64(n)
 	switch {
 	case err == io.EOF: //nolint:errorlint // as readers have it
@@ -90,6 +95,14 @@ func (b *arrivingBody) Read(p []byte) (n int, err error) {
 		b.within(b.begun.Add(b.pace.due(b.came)))
 	}
 	return n, err
+}
+
+// Close ends reading, and leaves the rest to the server, which looks at it before it
+// reads the next request from the connection: had it been closed, the server would take
+// the rest for a request.
+func (b *arrivingBody) Close() error {
+	b.closed.Store(true)
+	return nil
 }
 
 // wrong says what is wrong with how the body comes.

@@ -89,6 +89,39 @@ func TestBodiesThatDoNotComeAsHTTPHasItChangeNothing(t *testing.T) {
 	}
 }
 
+// What is left of a body that nobody wanted to the end is no request: whoever wrote it
+// would make one in the name of others whom the same proxy serves.
+func TestTheRestOfABodyIsNoRequest(t *testing.T) {
+	s, err := Start(t.Context(), testConfig(t), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	const path, within = "/apis/smd/hsm/v2/groups", "POST /apis/smd/hsm/v2/groups HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 18\r\n\r\n{\"label\":\"within\"}"
+	const most, discarded = 8<<20 + 1, 256 << 10 // what is read of one that is too long, and what is then looked at of the rest
+	long := `{"label":"` + strings.Repeat("a", most+discarded-len(`{"label":"`)) + within + strings.Repeat("b", discarded)
+	for want, text := range map[string]string{
+		"does not come as HTTP has it": "POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" + within,
+		"the body is too long":         chunked("POST", path, long, "0\r\n\r\n"),
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(time.Minute))
+		io.WriteString(conn, text)       //nolint:errcheck // the server may well take no more
+		conn.(*net.TCPConn).CloseWrite() //nolint:errcheck // likewise
+		answers, err := io.ReadAll(conn) // it may be a reset that ends them
+		if !strings.Contains(string(answers), want) || strings.Count(string(answers), "HTTP/1.1 ") != 1 {
+			t.Errorf("%s: %s, %v", want, answers, err)
+		}
+	}
+	if status, text := askOver(t, s, "GET", path+"/within", ""); status != http.StatusNotFound {
+		t.Errorf("a request within a body was answered: %d %s", status, text)
+	}
+}
+
 // pacedServer is one whose bodies have a tenth of a second, and then 64 KiB a second.
 func pacedServer(t *testing.T, next http.HandlerFunc) string {
 	t.Helper()

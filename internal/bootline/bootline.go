@@ -181,8 +181,11 @@ func Excess(length int) string {
 		strconv.Itoa(Limit) + " the end is cut off in silence"
 }
 
-// Broken says where a boot script would end the kernel's command line, empty if
-// nowhere: at control characters, of which only a tab is a blank, and at words
+// JoinToken stands for a SPIRE join token in kernel parameters.
+const JoinToken = "${SPIRE_JOIN_TOKEN}"
+
+// Broken says where a boot script would end the kernel's command line, or change it,
+// empty if nowhere: at control characters, of which only a tab is a blank, and at words
 // at which iPXE does, as quotes protect nothing there.
 func Broken(parameters string) string {
 	for _, r := range parameters {
@@ -193,6 +196,9 @@ func Broken(parameters string) string {
 	for word := range strings.FieldsSeq(parameters) {
 		if word == "||" || word == "&&" || strings.HasPrefix(word, "#") {
 			return fmt.Sprintf("iPXE ends the kernel command line at the word '%s'", word)
+		}
+		if strings.Contains(strings.ReplaceAll(word, JoinToken, ""), "${") {
+			return fmt.Sprintf("iPXE puts a setting of its own into the word '%s', or nothing", word)
 		}
 	}
 	return ""

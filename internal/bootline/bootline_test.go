@@ -66,7 +66,7 @@ func TestEstimateCountsWhatIsAdded(t *testing.T) {
 
 func TestWhereScriptsEndTheLine(t *testing.T) {
 	for parameters, want := range map[string]string{"a || b": "word '||'", "a && b": "word '&&'", "a #b": "word '#b'", `a="x #y"`: `word '#y"'`,
-		"a||b c#d\te&&f é": "", "": "", "a\nb": "character U+000A", "a\x00b": "character U+0000", "a\x7f": "character U+007F"} {
+		"a||b c#d\te&&f é": "", "a=${hostname}": "or nothing", "a=$x a={b}": "", "t=${SPIRE_JOIN_TOKEN}": "", "$${SPIRE_JOIN_TOKEN}{a}": "or nothing", "": "", "a\nb": "character U+000A", "a\x00b": "character U+0000", "a\x7f": "character U+007F"} {
 		if got := Broken(parameters); !strings.HasSuffix(got, want) || (want == "") != (got == "") {
 			t.Errorf("%q: %q, want %q", parameters, got, want)
 		}

@@ -249,18 +249,15 @@ func (s *Service) compose(ctx context.Context, q ScriptQuery, c client, h host) 
 	return out.text(), nil
 }
 
-// joinPlaceholder stands for a SPIRE join token in kernel parameters.
-const joinPlaceholder = "${SPIRE_JOIN_TOKEN}"
-
 func (s *Service) join(ctx context.Context, params, name string) (string, error) {
-	if s.cfg.JoinToken == nil || !strings.Contains(params, joinPlaceholder) {
+	if s.cfg.JoinToken == nil || !strings.Contains(params, bootline.JoinToken) {
 		return params, nil
 	}
 	token, err := s.cfg.JoinToken(ctx, name)
 	if err != nil {
 		return "", fault.New(fault.Unavailable, "request a join token for %s: %w", name, err)
 	}
-	return strings.ReplaceAll(params, joinPlaceholder, token), nil
+	return strings.ReplaceAll(params, bootline.JoinToken, token), nil
 }
 
 // presignFor is how long a host has to fetch kernel and initrd, about.

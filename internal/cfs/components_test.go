@@ -153,6 +153,8 @@ func TestComponentPatchForms(t *testing.T) {
 		{"GET", "/v3/components?enabled=", ""},
 		{"GET", "/v2/components?status=", ""},
 		{"PATCH", "/v3/components", `[{"id":"x0","desired_config":"` + strings.Repeat("n", 61) + `"}]`},
+		{"PUT", "/v3/components/@etc", `{}`},
+		{"PUT", "/v3/components", `[{"id":"x7"},{"id":"{{ x8 }}"}]`},
 		{"PATCH", "/v3/components", `{"patch":{},"filters":{"status":"odd"}}`},
 		{"PATCH", "/v3/components", `{"patch":{},"filters":{"tags":"novalue"}}`},
 		{"PATCH", "/v3/components", `[{"id":"x0"}`},

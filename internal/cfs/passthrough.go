@@ -1,6 +1,8 @@
 package cfs
 
 import (
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -36,6 +38,35 @@ func checkPassthrough(text string) error {
 		if _, err := strconv.Atoi(value); err != nil && name == "--forks" {
 			return fault.New(fault.Invalid, "ansible_passthrough: %s needs a number, not '%s'", flag, value)
 		}
+		if name == "--extra-vars" && readsFiles(strings.TrimPrefix(value, "=")) {
+			return fault.New(fault.Invalid, "ansible_passthrough: %s must not read files of the machine that runs the playbook, as '%s' does: expected variables, or @ and the path of a file in the playbook's repository", flag, value)
+		}
+	}
+	return nil
+}
+
+var (
+	// plainFile is a path in which Ansible sees no variables, homes and quotes.
+	plainFile = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
+	// lookups are what has a template of Ansible's read files and run commands.
+	lookups = regexp.MustCompile(`(?s)\{[{%].*\b(lookup|query|q)\b`)
+	// fileLimit is a pattern of hosts that Ansible takes for a file of such patterns.
+	fileLimit = regexp.MustCompile(`(^|[,:])@`)
+)
+
+// readsFiles tells whether Ansible would read a file for extra variables that is not
+// the repository's.
+func readsFiles(value string) bool {
+	if path, is := strings.CutPrefix(value, "@"); is {
+		return !plainFile.MatchString(path) || !filepath.IsLocal(path)
+	}
+	return lookups.MatchString(value)
+}
+
+// checkLimit refuses patterns of hosts that Ansible would read from a file.
+func checkLimit(limit string) error {
+	if fileLimit.MatchString(limit) {
+		return fault.New(fault.Invalid, "ansible_limit: '%s' has Ansible read a file of the machine that runs the playbook: expected hosts and groups", limit)
 	}
 	return nil
 }

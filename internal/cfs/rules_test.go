@@ -126,7 +126,10 @@ func TestPassthrough(t *testing.T) {
 	for text, ok := range map[string]bool{
 		"": true, "-e a=b": true, "--extra-vars a=b": true, "--extra-vars=a=b --tags x,y": true, "-f 5": true, "-f5": true, "--forks=5": true,
 		"--skip-tags x --start-at-task y -t z": true,
-		"--check":                              false, "-e": false, "-f x": false, "-C": false, "--tags x -i /etc/passwd": false, "site.yml": false, "--tagsx y": false,
+		"-e @vars/site.yml":                    true, "-e a={{b|default(0)}}": true, "-e q=lookup": true,
+		"-e @/etc/hostname": false, "-e@/etc/hostname": false, "-e=@/etc/hostname": false, "--extra-vars=@../x": false, "-e @~/x": false, "-e @$HOME/x": false, "-e @'/etc/hostname'": false,
+		"-e a={{lookup('file','/etc/hostname')}}": false, "-e a={{0+q('pipe','id')}}": false, "-e {a:'{%if(query('env','A'))%}'}": false,
+		"--check": false, "-e": false, "-f x": false, "-C": false, "--tags x -i /etc/passwd": false, "site.yml": false, "--tagsx y": false,
 	} {
 		if err := checkPassthrough(text); (err == nil) != ok {
 			t.Errorf("%q: %v", text, err)

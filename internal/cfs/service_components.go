@@ -160,6 +160,9 @@ func (s *Service) PutComponents(ctx context.Context, in []ComponentPatch) ([]Com
 				records[i].Generation = old[at].Generation + 1
 				before = old[at].Component
 			}
+			if !found && !isInventoryName(p.ID) {
+				return fault.New(fault.Invalid, "id of a component: %s", noInventoryName(p.ID))
+			}
 			if err := w.change(ctx, &records[i], before, change{patch: p, now: s.cfg.Now()}); err != nil {
 				return err
 			}

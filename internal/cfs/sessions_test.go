@@ -82,6 +82,8 @@ func TestSessionCreateRefused(t *testing.T) {
 		`{"name":"s","configuration_name":"none"}`,
 		`{"name":"s","configuration_name":"debug_other"}`,
 		`{"name":"s","configuration_name":"cfg","ansible_limit":"a b"}`,
+		`{"name":"s","configuration_name":"cfg","ansible_limit":"@/etc/hostname"}`,
+		`{"name":"s","configuration_name":"cfg","ansible_limit":"a:@/etc/hostname"}`,
 		`{"name":"s","configuration_name":"cfg","ansible_verbosity":5}`,
 		`{"name":"s","configuration_name":"cfg","ansible_passthrough":"--check"}`,
 		`{"name":"s","configuration_name":"cfg","ansible_passthrough":"-f many"}`,

@@ -104,15 +104,25 @@ func NewRules(table []Rule) *Rules {
 	m := http.NewServeMux()
 	for i := range table {
 		r := &table[i]
-		path, below := strings.CutSuffix(r.Path, "/**")
-		for _, method := range strings.Fields(r.Methods) {
-			m.Handle(method+" "+path, marker{r})
-			if below {
-				m.Handle(method+" "+path+"/{below...}", marker{r})
+		for _, path := range spellings(r.Path) {
+			path, below := strings.CutSuffix(path, "/**")
+			for _, method := range strings.Fields(r.Methods) {
+				m.Handle(method+" "+path, marker{r})
+				if below {
+					m.Handle(method+" "+path+"/{below...}", marker{r})
+				}
 			}
 		}
 	}
 	return &Rules{m}
+}
+
+// spellings are the path, and that without its version where PCS answers as well.
+func spellings(path string) []string {
+	if rest, is := strings.CutPrefix(path, "/apis/power-control/v1/"); is {
+		return []string{path, "/apis/power-control/" + rest}
+	}
+	return []string{path}
 }
 
 // marker stands for a rule in the mux, which is asked and never serves.

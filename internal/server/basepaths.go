@@ -1,6 +1,9 @@
 package server
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // basePaths are where clients that know no gateway look for a service by
 // default, as OpenCHAMI's do, and what the gateway puts before them.
@@ -15,21 +18,33 @@ var basePaths = []struct {
 		"/power-cap", "/power-cap/", "/liveness", "/readiness", "/health"}},
 }
 
-// answerBasePaths serves the embedded services there too.
-func (s *Server) answerBasePaths() {
-	for _, service := range basePaths {
-		if !service.here(&s.config) {
-			continue
+// atBasePaths has requests there be those at the gateway's paths before anything is
+// decided by it: what the nodes' door serves, who may ask, what is recorded.
+func (s *Server) atBasePaths(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if prefix := s.config.gatewayPrefix(r.URL.Path); prefix != "" {
+			at := *r.URL
+			at.Path = prefix + at.Path
+			if at.RawPath != "" {
+				at.RawPath = prefix + at.RawPath
+			}
+			r.URL = &at
 		}
-		for _, path := range service.paths {
-			s.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-				inner := r.Clone(r.Context())
-				inner.URL.Path = service.prefix + r.URL.Path
-				if r.URL.RawPath != "" {
-					inner.URL.RawPath = service.prefix + r.URL.RawPath
-				}
-				s.mux.ServeHTTP(w, inner)
-			})
+		next.ServeHTTP(w, r)
+	})
+}
+
+// gatewayPrefix is what the gateway puts before the path; empty if it is none of them.
+func (c *Config) gatewayPrefix(path string) string {
+	if strings.HasPrefix(path, "/apis/") { // nearly all
+		return ""
+	}
+	for _, service := range basePaths {
+		for _, base := range service.paths {
+			if (path == base || strings.HasSuffix(base, "/") && strings.HasPrefix(path, base)) && service.here(c) {
+				return service.prefix
+			}
 		}
 	}
+	return ""
 }

@@ -254,7 +254,7 @@ func (s *Server) serveNodes(handler http.Handler, server *http.Server) {
 	}
 	connections, peers := admission.NewConnections(admission.PerListener()), s.newPeers()
 	all := func(*http.Request) bool { return true }
-	own := &http.Server{Handler: arriving{bodyPace, seats{connections, peers, s.fromMember, all, handler}},
+	own := &http.Server{Handler: s.atBasePaths(arriving{bodyPace, seats{connections, peers, s.fromMember, all, handler}}),
 		ReadHeaderTimeout: server.ReadHeaderTimeout, IdleTimeout: server.IdleTimeout, ErrorLog: server.ErrorLog, ConnState: connections.Note}
 	done := make(chan struct{})
 	go func() {

@@ -101,7 +101,6 @@ func (s *Server) startPlatform(ctx context.Context) error {
 	if err := s.startRepositories(ctx); err != nil {
 		return err
 	}
-	s.answerBasePaths()
 	if err := s.passToExternals(); err != nil {
 		return err
 	}

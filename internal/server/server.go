@@ -254,7 +254,7 @@ func (s *Server) listen() {
 	administrators := outer
 	administrators.next = called{names: s.config.ownNames(), member: s.fromMember, denied: s.denied, next: crowd}
 	connections, peers := admission.NewConnections(admission.PerListener()), s.newPeers()
-	s.http = &http.Server{Handler: arriving{bodyPace, seats{connections, peers, s.fromMember, asNodesDo, administrators}}, ReadHeaderTimeout: 30 * time.Second,
+	s.http = &http.Server{Handler: s.atBasePaths(arriving{bodyPace, seats{connections, peers, s.fromMember, asNodesDo, administrators}}), ReadHeaderTimeout: 30 * time.Second,
 		IdleTimeout: unusedConnection, ConnState: connections.Note, ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
 	s.serveAt(over(connections.Listen(seeing{s.listener, peers}), s.config.TLS.pair))
 	if s.localListener != nil {

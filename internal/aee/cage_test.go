@@ -124,7 +124,7 @@ func TestACagedSessionEndsAtItsLimits(t *testing.T) {
 	s := newCagedSite(t)
 	s.Cage.Memory, s.Cage.Processes, s.TimeLimit = 400<<20, 120, 5*time.Minute
 	for script, want := range map[string]string{
-		`bash -c 'f() { f & f & wait; }; f'`: "ansible (ended: it had more than 120 processes (session-processes))",
+		`bash -c 'f() { f & f & wait; }; f'`:                                                   "ansible (ended: it had more than 120 processes (session-processes))",
 		`python3 -c 'import time; x = [b"x" * (1 << 20) for _ in range(450)]; time.sleep(60)'`: "ansible (ended: it used more than 400 MiB of memory (session-memory))",
 	} {
 		d, result := s.run(t, playing(t, "    - shell: |\n        "+script+"\n"))

@@ -121,6 +121,7 @@ var Table = []Rule{
 
 	{Methods: get, Path: "/apis/drover/**", Right: Read},
 	{Methods: get, Path: "/apis/drover/v1/nodes", Right: Read, Tenant: true},
+	{Methods: get, Path: "/apis/drover/v1/nodes/events", Right: Read, Tenant: true},
 	{Methods: get, Path: "/apis/drover/v1/whoami", Right: Read, Tenant: true},
 	{Methods: get, Path: "/apis/drover/v1/can-i", Right: Read, Tenant: true},
 	{Methods: get, Path: "/apis/drover/v1/tokens", Right: Settings},

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"net/url"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
 
@@ -21,6 +23,7 @@ var statusForms = []string{"table", "wide", "json", "yaml", "toml", "csv", "name
 // statusWish is what of the nodes is to be shown, and how.
 type statusWish struct {
 	nodes                 string // as it was written; empty: all
+	watch                 bool
 	filters               []string
 	sortBy, groupBy, form string
 	keep                  []overview.Filter
@@ -42,6 +45,11 @@ func (a *app) status() *cobra.Command {
 			if err := w.check(); err != nil {
 				return err
 			}
+			if w.watch {
+				ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt) // to leave the terminal as it was
+				defer stop()
+				return s.watchStatus(ctx, &w)
+			}
 			return s.status(cmd.Context(), &w)
 		})
 	cmd.Long = "Show where nodes stand: power, state by HSM, status by BOS and for how long it is in a phase, image (in parentheses " +
@@ -49,12 +57,14 @@ func (a *app) status() *cobra.Command {
 		"Nodes that stand alike share a line; * in a name stands for all numbers that there are. Of what a service that gives no answer knows there is a question mark.\n\n" +
 		"NODES are names, ranges such as x1000c0s[0-7]b0n0, enclosures such as x1000c0, NIDs, groups and roles; none is all.\n\n" +
 		"A --filter is FIELD=VALUE or FIELD!=VALUE, with several values between commas and * as a wildcard; of several filters all have to fit. The fields are " +
-		strings.Join(overview.Fields(), ", ") + "."
+		strings.Join(overview.Fields(), ", ") + ".\n\n" +
+		"With --watch the table is shown again at each change, in its place on a terminal, until it is interrupted; a server that is away is waited for."
 	f := cmd.Flags()
 	f.StringVarP(&w.form, "output", "o", "", "form: "+strings.Join(statusForms, ", ")+"; table if not set")
 	f.StringArrayVar(&w.filters, "filter", nil, "show only nodes with `FIELD=VALUE`; may be given again")
 	f.StringVar(&w.sortBy, "sort-by", "", "`FIELD` by which to sort, with - before it the other way round")
 	f.StringVar(&w.groupBy, "group-by", "", "head the lines of the table by "+strings.Join(overview.Groupings, ", "))
+	f.BoolVarP(&w.watch, "watch", "w", false, "go on showing the table as it changes")
 	return cmd
 }
 
@@ -75,6 +85,8 @@ func (w *statusWish) check() (err error) {
 		return usageError("Invalid value for '--sort-by': %v.", err)
 	}
 	switch {
+	case w.watch && w.form != "table" && w.form != "wide":
+		return usageError("'--watch' is for tables, not for --output %s.", w.form)
 	case w.groupBy == "":
 	case !slices.Contains(overview.Groupings, w.groupBy):
 		return usageError("Invalid value for '--group-by': invalid choice: %s. (choose from %s)", w.groupBy, strings.Join(overview.Groupings, ", "))
@@ -111,9 +123,12 @@ func (s *session) statusNodes(ctx context.Context, w *statusWish) ([]string, err
 	return s.nodeNames(ctx, w.nodes)
 }
 
+// rosterPath is where the nodes stand.
+const rosterPath = "/apis/drover/v1/nodes"
+
 // standing asks where the nodes stand.
 func (s *session) standing(ctx context.Context, ids []string) (*roster.Answer, error) {
-	path := "/apis/drover/v1/nodes"
+	path := rosterPath
 	if ids != nil {
 		path += "?" + url.Values{"ids": {strings.Join(ids, ",")}}.Encode()
 	}

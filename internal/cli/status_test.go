@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -76,9 +79,45 @@ func TestStatusRefusesWhatItDoesNotKnow(t *testing.T) {
 		"drover status --sort-by color":         "Invalid value for '--sort-by': there is no 'color'",
 		"drover status --group-by color":        "Invalid value for '--group-by': invalid choice: color. (choose from rack, image, status)",
 		"drover status --group-by rack -o json": "'--group-by' is for tables, not for --output json.",
+		"drover status --watch -o json":         "'--watch' is for tables, not for --output json.",
 	} {
 		if code, _, stderr := b.run(typed(line)...); code != 2 || !strings.Contains(stderr, want) || len(b.calls) > 0 {
 			t.Errorf("%s: exit %d, %s, calls %q", line, code, stderr, b.calls)
 		}
+	}
+}
+
+func TestStatusThatIsWatchedIsPrintedAtEachChange(t *testing.T) {
+	b := newBench(t)
+	looked := make(chan struct{}, 1)
+	answers := []string{standing, standing, strings.Replace(standing, `"off"`, `"on"`, 1)}
+	b.answer = func(w http.ResponseWriter, r *http.Request, _ string) {
+		if r.URL.Path == "/apis/drover/v1/nodes/events" {
+			for {
+				fmt.Fprint(w, "data: {}\n\n")
+				if http.NewResponseController(w).Flush() != nil {
+					return
+				}
+				select {
+				case <-looked:
+				case <-r.Context().Done():
+					return
+				}
+			}
+		}
+		if len(answers) == 0 {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		io.WriteString(w, answers[0]) //nolint:errcheck // the test sees what came
+		answers = answers[1:]
+		looked <- struct{}{}
+	}
+	code, out, stderr := b.run("drover", "status", "--watch")
+	if code != 2 || !strings.Contains(stderr, "403") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+	if strings.Count(out, "NODES ") != 2 || strings.Count(out, " off ") != 1 {
+		t.Errorf("%s", out)
 	}
 }

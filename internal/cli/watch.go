@@ -1,20 +1,16 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/drover-hpc/drover/internal/cli/derive"
 	"github.com/drover-hpc/drover/internal/cli/watch"
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
@@ -103,41 +99,7 @@ func (b *bootSession) Snapshot(ctx context.Context) (*watch.Snapshot, error) {
 	}
 }
 
-// Changes follows the session's event stream, if the server has one.
+// Changes implements watch.Source.
 func (b *bootSession) Changes(ctx context.Context) <-chan struct{} {
-	changes := make(chan struct{}, 1)
-	go func() {
-		defer close(changes)
-		resp, err := b.gateway.stream(ctx, "/apis/drover/v1/sessions/"+httpapi.Segment(b.name)+"/events")
-		if err != nil {
-			return
-		}
-		defer resp.Body.Close()
-		for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-			if !strings.HasPrefix(lines.Text(), "data:") {
-				continue
-			}
-			select {
-			case changes <- struct{}{}:
-			default: // one is waiting already
-			}
-		}
-	}()
-	return changes
-}
-
-// stream opens a stream of events, which no time limit ends.
-func (g *gateway) stream(ctx context.Context, path string) (*http.Response, error) {
-	endless := *g
-	endless.http = &http.Client{Transport: g.http.Transport}
-	resp, err := endless.send(ctx, "", &derive.Request{Method: http.MethodGet, Path: path,
-		Header: http.Header{"Accept": {"text/event-stream"}}})
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		resp.Body.Close()
-		return nil, errors.New("no stream of events")
-	}
-	return resp, nil
+	return b.gateway.changes(ctx, "/apis/drover/v1/sessions/"+httpapi.Segment(b.name)+"/events")
 }

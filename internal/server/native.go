@@ -58,10 +58,10 @@ func registerNative(api huma.API, j *journal.Journal) {
 // eventPause bounds how often a watcher is told to look again.
 const eventPause = 100 * time.Millisecond
 
-// sessionEvents answers with a stream of server-sent events, one each time
-// something about components or sessions changed. An event holds no data:
-// whoever receives it reads again.
-func sessionEvents(hub *events.Hub, stopping <-chan struct{}, tables ...string) http.HandlerFunc {
+// changeEvents answers with a stream of server-sent events: one at once, and one
+// each time something in the tables changed. An event holds no data: whoever
+// receives it reads again.
+func changeEvents(hub *events.Hub, stopping <-chan struct{}, tables ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		out := http.NewResponseController(w)
 		w.Header().Set("Content-Type", "text/event-stream")

@@ -9,10 +9,18 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/ims"
+	"github.com/drover-hpc/drover/internal/pcs"
 	"github.com/drover-hpc/drover/internal/roster"
 	"github.com/drover-hpc/drover/internal/xname"
 )
+
+// rosterTables are those whose changes concern where nodes stand. What services
+// elsewhere change is not told.
+var rosterTables = []string{hsm.ComponentsTable, pcs.StatusTable, bos.ComponentsTable, cfs.ComponentsTable, ims.ImagesTable}
 
 type nodesInput struct {
 	bos.TenantHeader

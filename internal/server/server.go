@@ -221,7 +221,8 @@ func (s *Server) client(service, prefix, external string) *httpapi.Client {
 func (s *Server) serve(context.Context) error {
 	s.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	s.mux.HandleFunc("GET /readyz", s.readyz)
-	s.mux.HandleFunc("GET /apis/drover/v1/sessions/{name}/events", sessionEvents(s.hub, s.stopping, watched...))
+	s.mux.HandleFunc("GET /apis/drover/v1/sessions/{name}/events", changeEvents(s.hub, s.stopping, watched...))
+	s.mux.HandleFunc("GET /apis/drover/v1/nodes/events", changeEvents(s.hub, s.stopping, rosterTables...))
 	native := s.api(nativePrefix, "Drover")
 	registerNative(native, s.journal)
 	registerDeadEvents(native, s.cfs)

@@ -150,7 +150,7 @@ func TestAFailedStartNamesTheSettingThatIsWrong(t *testing.T) {
 	}
 }
 
-func TestSessionEventsTellOfChanges(t *testing.T) {
+func TestEventsTellOfChanges(t *testing.T) {
 	s, err := Start(t.Context(), testConfig(t), Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -158,22 +158,26 @@ func TestSessionEventsTellOfChanges(t *testing.T) {
 	defer s.Stop()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+"/apis/drover/v1/sessions/x/events", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	const event = "data: {}\n\n"
-	for range 2 { // one to begin with, one for the change
-		got := make([]byte, len(event))
-		if _, err := io.ReadFull(resp.Body, got); err != nil || string(got) != event {
-			t.Fatalf("read %q, %v", got, err)
+	for path, tables := range map[string][]string{"sessions/x": watched, "nodes": rosterTables} {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+"/apis/drover/v1/"+path+"/events", nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-		s.hub.Changed(watched[0], []string{"x"})
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		const event = "data: {}\n\n"
+		for i := range len(tables) + 1 { // one to begin with, one for each change
+			if i > 0 {
+				s.hub.Changed(tables[i-1], []string{"x"})
+			}
+			got := make([]byte, len(event))
+			if _, err := io.ReadFull(resp.Body, got); err != nil || string(got) != event {
+				t.Fatalf("%s, change %d: read %q, %v", path, i, got, err)
+			}
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ type Screen struct {
 	// Color allows colors.
 	Color bool
 
-	drawn int // lines of the last frame
+	frame Frame
 	note  string
 	last  *Tally
 }
@@ -39,23 +39,13 @@ func (s *Screen) Note(text string) { s.note = text }
 
 // Close leaves the last frame and prints the end line below it.
 func (s *Screen) Close(outcome string) {
-	fmt.Fprintf(s.W, "\x1b[?25h\n%s\n", outcome)
+	s.frame.End(s.W)
+	fmt.Fprintf(s.W, "\n%s\n", outcome)
 }
 
 func (s *Screen) draw(now time.Time) {
 	columns, rows := s.Size()
-	lines := s.frame(s.last, now, columns, rows)
-	var b strings.Builder
-	b.WriteString("\x1b[?25l")
-	if s.drawn > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA", s.drawn)
-	}
-	for _, l := range lines {
-		b.WriteString("\r" + l + "\x1b[K\n")
-	}
-	b.WriteString("\x1b[J")
-	s.drawn = len(lines)
-	io.WriteString(s.W, b.String()) //nolint:errcheck // a terminal that is gone has no reader
+	s.frame.Draw(s.W, s.lines(s.last, now, columns, rows))
 }
 
 // Widths of a row's columns.
@@ -66,7 +56,7 @@ const (
 	maxBar      = 60
 )
 
-func (s *Screen) frame(t *Tally, now time.Time, columns, rows int) []string {
+func (s *Screen) lines(t *Tally, now time.Time, columns, rows int) []string {
 	lines := []string{s.heading(t, now, columns), ""}
 	bar := max(min(columns-nameWidth-countWidth-detailWidth-4, maxBar), 5)
 	for i := range t.rows {
@@ -172,13 +162,4 @@ func folded(text string, width int) (lines []string) {
 }
 
 // cut shortens a text to the width, on one line.
-func cut(text string, width int) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if utf8.RuneCountInString(text) <= width {
-		return text
-	}
-	if width < 2 {
-		return ""
-	}
-	return string([]rune(text)[:width-1]) + "…"
-}
+func cut(text string, width int) string { return Cut(strings.Join(strings.Fields(text), " "), width) }

@@ -189,7 +189,7 @@ func TestFrameFits(t *testing.T) {
 		full.Components[i].Error = strings.Repeat("long words ", i%40)
 	}
 	for _, columns := range []int{40, 80, 200} {
-		lines := s.frame(Count(full), start.Add(time.Hour), columns, 24)
+		lines := s.lines(Count(full), start.Add(time.Hour), columns, 24)
 		if len(lines) > 23 {
 			t.Errorf("%d lines for 24 rows", len(lines))
 		}

@@ -1,0 +1,109 @@
+package e2e
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/creack/pty"
+	"github.com/hinshun/vt10x"
+)
+
+// terminal is one in which a command runs.
+type terminal struct {
+	c      *cluster
+	keys   *os.File
+	screen vt10x.Terminal
+	over   <-chan int // the exit code
+}
+
+// at runs a command in a terminal of that size.
+func (c *cluster) at(columns, rows int, args ...string) *terminal {
+	c.t.Helper()
+	cmd := exec.Command(client, args...)
+	cmd.Env = append(c.clientEnv(), "TERM=xterm-256color")
+	keys, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: uint16(columns), Rows: uint16(rows)})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	over := make(chan int, 1)
+	t := &terminal{c: c, keys: keys, screen: vt10x.New(vt10x.WithSize(columns, rows)), over: over}
+	c.t.Cleanup(func() {
+		cmd.Process.Kill() //nolint:errcheck // it may have ended
+		keys.Close()
+	})
+	go func() {
+		io.Copy(t.screen, keys) //nolint:errcheck // it ends with the command
+		cmd.Wait()              //nolint:errcheck // the exit code tells
+		over <- cmd.ProcessState.ExitCode()
+	}()
+	return t
+}
+
+// shows waits until all the texts are on the screen.
+func (t *terminal) shows(texts ...string) {
+	t.c.t.Helper()
+	t.c.t.Cleanup(func() {
+		if t.c.t.Failed() {
+			t.c.t.Logf("the terminal shows\n%s", t.screen.String())
+		}
+	})
+	t.c.eventuallyAlone("the terminal shows "+strings.Join(texts, ", "), func() bool {
+		text := t.screen.String()
+		for _, want := range texts {
+			if !strings.Contains(text, want) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func (t *terminal) types(keys string) {
+	t.c.t.Helper()
+	if _, err := t.keys.WriteString(keys); err != nil {
+		t.c.t.Fatal(err)
+	}
+}
+
+// ends wants the command to end so, and to leave a cursor.
+func (t *terminal) ends(code int) {
+	t.c.t.Helper()
+	if got := <-t.over; got != code || !t.screen.CursorVisible() {
+		t.c.t.Errorf("exit %d, cursor %v; expected exit %d\n%s", got, t.screen.CursorVisible(), code, t.screen.String())
+	}
+}
+
+const interrupt = "\x03"
+
+func TestATerminalShowsTheFleetAsItChanges(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 4)
+	c.configure("site", motd("hello"))
+	c.template("compute", "site")
+	all, narrow := c.at(120, 20, "status", "--watch"), c.at(50, 5, "status", "-w", "-o", "wide")
+	all.shows("as of ", "NODES ", " off ", " 4")
+	narrow.shows("and 4 more lines", "XNAME")
+	if strings.Contains(narrow.screen.String(), c.nodes[0]) {
+		t.Errorf("a table is not cut:\n%s", narrow.screen.String())
+	}
+	session := c.session("compute", "boot")
+	boot := c.at(100, 20, "watch", session)
+	boot.shows(session, "finished")
+	boot.ends(0)
+	boot.shows("all 4 nodes succeeded")
+	all.shows(" on ", "Ready ", "stable ", "site ")
+	c.terminate()
+	all.shows("no newer answer: ", "stable ")
+	c.start()
+	c.eventually("the terminal has a newer answer", func() bool { return !strings.Contains(all.screen.String(), "no newer answer") })
+	for _, one := range []*terminal{all, narrow} {
+		one.types(interrupt)
+		one.ends(130)
+	}
+	again := c.at(100, 20, "watch", c.session("compute", "reboot", "--stage", "true"))
+	again.shows("staged for 4 nodes")
+	again.ends(0)
+}

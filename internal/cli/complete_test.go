@@ -15,6 +15,7 @@ func completing(w http.ResponseWriter, r *http.Request, _ string) {
 		"/apis/bos/v2/sessions":                       `[{"name": "boot-1"}, {"name": "boot-2"}, {"name": "reboot\u001b[31m"}]`,
 		"/apis/bos/v2/sessiontemplates":               `[{"name": "compute"}]`,
 		"/apis/cfs/v3/configurations":                 `{"configurations": [{"name": "site"}], "next": null}`,
+		"/apis/cfs/v3/sessions":                       `{"sessions": [{"name": "night"}], "next": null}`,
 		"/apis/cfs/v3/components":                     `{"components": [{"id": "x1000c0s0b0n0", "desired_config": "site"}], "next": null}`,
 		"/apis/ims/v3/images":                         `[{"id": "1-2-3", "name": "compute image"}]`,
 	}[r.URL.RequestURI()])
@@ -25,6 +26,8 @@ func TestShellsAreOfferedNamesThatTheServerHas(t *testing.T) {
 	b.answer = completing
 	for line, want := range map[string]string{
 		"watch ''":                                     "boot-1 boot-2",
+		"logs ''":                                      "night",
+		"status x3":                                    "x3000c0s0b0n0",
 		"explain x1":                                   "x1000c0s0b0n0 x1000c0s1b0n0",
 		"console x1000c0s0b0n0,x3":                     "x1000c0s0b0n0,x3000c0s0b0n0",
 		"bos v2 sessions describe boot-2":              "boot-2",
@@ -36,7 +39,7 @@ func TestShellsAreOfferedNamesThatTheServerHas(t *testing.T) {
 		"cfs v3 components update --desired-config si": "site",
 		"ims v3 images describe ''":                    "1-2-3",
 		"bos v2 sessions describe boot-1 ''":           "",
-		"cfs v3 sessions describe ''":                  "",
+		"cfs v3 sessions describe ''":                  "night",
 	} {
 		args := append([]string{"drover", "__complete"}, typed(line)...)
 		code, out, _ := b.run(args...)

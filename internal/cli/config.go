@@ -26,7 +26,8 @@ func (a *app) verb(use, short string, args cobra.PositionalArgs,
 }
 
 // namesOf tells where the arguments of native commands have their names.
-var namesOf = map[string]string{"watch SESSION": bootSessionsPath, "explain NODE...": nodesPath, "console NODE...": nodesPath}
+var namesOf = map[string]string{"watch SESSION": bootSessionsPath, "logs SESSION": strings.TrimSuffix(cfsSessions, "/"),
+	"status [NODES]...": nodesPath, "explain NODE...": nodesPath, "console NODE...": nodesPath}
 
 // configCommands are `config list, use, describe, get, set, unset`.
 func (a *app) configCommands() *cobra.Command {

@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"os/signal"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -17,6 +19,7 @@ import (
 
 func (a *app) watch() *cobra.Command {
 	var plain bool
+	var timeout time.Duration
 	cmd := a.verb("watch SESSION", "Follow a boot session until it is complete", arguments("SESSION"),
 		func(cmd *cobra.Command, g *globals, args []string) error {
 			s, err := a.open(g)
@@ -25,13 +28,20 @@ func (a *app) watch() *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt) // to leave the terminal as it was
 			defer stop()
+			if timeout > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, timeout)
+				defer cancel()
+			}
 			return s.watch(ctx, args[0], plain)
 		})
 	cmd.Long = "Follow a boot session until it is complete, or a staged one until it waits for applystaged. " +
 		"If no session of BOS v2 has that name, one of BOS v1 with that ID is followed, by its phases.\n\n" +
 		"The exit code tells the end: 0 if every node succeeded, 1 if any did not, 2 if there is no such session or no answer, " +
-		"3 if every node succeeded but some that were asked for had been left out. " +
+		"3 if every node succeeded but some that were asked for had been left out, " +
+		"124 if --timeout ended the watch, which leaves the session as it is, 130 if it was interrupted. " +
 		"Without a terminal, or with --plain, a line is printed for each change."
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "end after a `DURATION` such as 30m; 0 waits as long as it takes")
 	cmd.Flags().BoolVar(&plain, "plain", false, "print lines even on a terminal")
 	return cmd
 }
@@ -43,7 +53,9 @@ func (s *session) watch(ctx context.Context, name string, plain bool) error {
 	}
 	t, err := watch.Follow(ctx, s.watched(ctx, name), view, watch.DefaultPace)
 	switch {
-	case errors.Is(err, context.Canceled):
+	case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &ExitError{Code: 124, Err: fmt.Errorf("session %s was not over in the time of --timeout", name)}
+	case err != nil && ctx.Err() != nil:
 		return &ExitError{Code: 130}
 	case err != nil:
 		return err

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // Screen redraws the state in place.
@@ -56,31 +58,85 @@ const (
 	maxBar      = 60
 )
 
+// spare is how many rows are left free: for a remark, the cursor, and the end line
+// with its blank.
+const spare = 4
+
+// lines are a frame. Where there is little room, phases without nodes are left out before
+// any failure is, and the first failure never.
 func (s *Screen) lines(t *Tally, now time.Time, columns, rows int) []string {
-	lines := []string{s.heading(t, now, columns), ""}
-	bar := max(min(columns-nameWidth-countWidth-detailWidth-4, maxBar), 5)
-	for i := range t.rows {
-		lines = append(lines, s.row(&t.rows[i], t, bar, columns))
-	}
-	lines = append(lines, "")
-	if p := t.Problem(); p != "" {
-		lines = append(lines, s.paint(red, "  the session failed: ")+cut(p, columns-23))
-	}
-	room := rows - len(lines) - 4
-	for i, f := range t.Failures {
-		text := folded(f.String(), columns-2)
-		if room -= len(text); room < 0 {
-			lines = append(lines, fmt.Sprintf("  and %d more kinds of failure", len(t.Failures)-i))
-			break
-		}
-		for _, l := range text {
-			lines = append(lines, "  "+s.paint(red, l))
-		}
+	room := max(rows-spare, 2)
+	told := s.troubles(t, columns, room)
+	lines := append([]string{s.heading(t, now, columns), ""}, s.phases(t, columns, true)...)
+	lines = append(append(lines, ""), told...)
+	if len(lines) > room {
+		lines = append([]string{s.heading(t, now, columns)}, s.phases(t, columns, false)...)
+		told = s.troubles(t, columns, max(room-len(lines), 1))
+		lines = append(lines[:min(len(lines), room-len(told))], told...)
 	}
 	if s.note != "" {
 		lines = append(lines, "  "+cut(s.note, columns-2))
 	}
 	return lines
+}
+
+// phases are the rows of bars, of all phases or of those that have nodes.
+func (s *Screen) phases(t *Tally, columns int, all bool) (lines []string) {
+	bar := max(min(columns-nameWidth-countWidth-detailWidth-4, maxBar), 5)
+	for i := range t.rows {
+		if n, _ := t.rows[i].count(t); all || n > 0 {
+			lines = append(lines, s.row(&t.rows[i], t, bar, columns))
+		}
+	}
+	return lines
+}
+
+// troubles are what went wrong and who is late, in as many lines as there is room for.
+func (s *Screen) troubles(t *Tally, columns, room int) (lines []string) {
+	var kinds [][]string
+	if p := t.Problem(); p != "" {
+		kinds = append(kinds, []string{s.paint(red, "  the session failed: ") + cut(p, columns-23)})
+	}
+	for _, f := range t.Failures {
+		text := folded(f.String(), columns-2)
+		for i := range text {
+			text[i] = "  " + s.paint(red, text[i])
+		}
+		kinds = append(kinds, text)
+	}
+	for _, l := range t.Late {
+		kinds = append(kinds, []string{"  " + cut("still "+l.Phase+": "+xname.Fold(l.Nodes), columns-2)})
+	}
+	return fit(kinds, room)
+}
+
+// fit takes of the texts what there is room for, a line of the first one at least, and
+// says how many are left.
+func fit(texts [][]string, room int) (lines []string) {
+	for i, text := range texts {
+		need := len(text)
+		if i < len(texts)-1 {
+			need++ // to say that there are more
+		}
+		switch {
+		case len(lines)+need <= room:
+			lines = append(lines, text...)
+		case i == 0:
+			lines = append(lines, text[0])
+		case len(lines) < room:
+			return append(lines, more(len(texts)-i))
+		default:
+			return lines
+		}
+	}
+	return lines
+}
+
+func more(things int) string {
+	if things == 1 {
+		return "  and 1 thing more"
+	}
+	return fmt.Sprintf("  and %d things more", things)
 }
 
 func (s *Screen) heading(t *Tally, now time.Time, columns int) string {
@@ -89,6 +145,9 @@ func (s *Screen) heading(t *Tally, now time.Time, columns int) string {
 		left += "  limit " + t.Session.Limit
 	}
 	right := fmt.Sprintf("%s  %s  %s", nodes(t.Nodes), t.Session.Status.Status, clock(t.Elapsed(now)))
+	if t.Nodes > 0 {
+		right = fmt.Sprintf("%d%% of ", 100*(t.Succeeded+t.Failed)/t.Nodes) + right
+	}
 	left = cut(left, columns-len(right)-2)
 	gap := max(columns-utf8.RuneCountInString(left)-len(right)-1, 1)
 	return s.paint(bold, left) + strings.Repeat(" ", gap) + right

@@ -113,6 +113,15 @@ func (f Failure) String() string {
 	return f.Kind + " " + names + ": " + f.Error
 }
 
+// Late is nodes that are in a phase yet.
+type Late struct {
+	Phase string
+	Nodes []string
+}
+
+// fewLate is up to how many nodes are late; where there are more, it is too early to say.
+const fewLate = 10
+
 // Tally is a snapshot counted.
 type Tally struct {
 	Session Session
@@ -132,6 +141,8 @@ type Tally struct {
 	// Status counts nodes by their status.
 	Status   map[string]int
 	Failures []Failure
+	// Late are the last nodes that are not where they should be, when most are.
+	Late []Late
 
 	rows []phase
 }
@@ -163,6 +174,7 @@ func Count(s *Snapshot) *Tally {
 	if members := s.Session.Components; t.Complete() && members != "" {
 		t.Taken = max(0, len(strings.Split(members, ","))-t.Nodes-t.Staged)
 	}
+	t.Late = t.late(s.Components)
 	t.add("waiting", held(s))
 	t.Waiting = waiting(s)
 	t.ForcedOff, t.LeftOut = len(s.Extended.ForcedOff), s.Extended.LeftOutCount
@@ -170,6 +182,26 @@ func Count(s *Snapshot) *Tally {
 	t.add("left out", s.Extended.LeftOut)
 	slices.SortFunc(t.Failures, func(a, b Failure) int { return strings.Compare(a.Nodes[0], b.Nodes[0]) })
 	return t
+}
+
+// late are the nodes that are under way when at least half are finished and few are not.
+func (t *Tally) late(components []Component) (out []Late) {
+	done := t.Succeeded + t.Failed
+	if under := t.Nodes - done; under > fewLate || done < under || t.Complete() {
+		return nil
+	}
+	for i := range t.rows {
+		in := Late{Phase: t.rows[i].name}
+		for _, c := range components {
+			if status := c.Status.Status; status != stable && status != failed && slices.Contains(t.rows[i].statuses, status) {
+				in.Nodes = append(in.Nodes, c.ID)
+			}
+		}
+		if len(in.Nodes) > 0 {
+			out = append(out, in)
+		}
+	}
+	return out
 }
 
 // held are the nodes that a session of version 1 has, for which this one waits.

@@ -201,6 +201,38 @@ func TestFrameFits(t *testing.T) {
 	}
 }
 
+// However small the screen is, it tells that a node failed, and how far the session is.
+func TestASmallScreenHidesNoFailure(t *testing.T) {
+	s := snapshot("running", map[string]int{"power_on_called": 1, "configuring": 1, stable: 5, failed: 1})
+	for rows := 5; rows <= 24; rows++ {
+		lines := (&Screen{}).lines(Count(s), start, 80, rows)
+		text := strings.Join(lines, "\n")
+		if !strings.Contains(text, "failed x1000c0s7b0n0: BMC says: no") || !strings.Contains(lines[0], " 75% of 8 nodes ") || len(lines) >= rows {
+			t.Errorf("%d rows:\n%s", rows, text)
+		}
+		if late := strings.Contains(text, "still configuring: x1000c0s1b0n0"); late != (rows > 10) {
+			t.Errorf("%d rows: late %v\n%s", rows, late, text)
+		}
+	}
+}
+
+func TestLateAreTheLastFew(t *testing.T) {
+	for _, c := range []struct {
+		status string
+		counts map[string]int
+		want   string
+	}{
+		{"running", map[string]int{"on_hold": 1, "configuring": 2, stable: 3}, "[{waiting [x1000c0s0b0n0]} {configuring [x1000c0s1b0n0 x1000c0s2b0n0]}]"},
+		{"running", map[string]int{"configuring": 2, failed: 1}, "[]"},
+		{"running", map[string]int{"configuring": 11, stable: 100}, "[]"},
+		{"complete", map[string]int{"configuring": 1, stable: 3}, "[]"},
+	} {
+		if got := fmt.Sprint(Count(snapshot(c.status, c.counts)).Late); got != c.want {
+			t.Errorf("%s %v: %s, want %s", c.status, c.counts, got, c.want)
+		}
+	}
+}
+
 func TestBars(t *testing.T) {
 	for _, c := range [][4]int{{0, 10, 20, 0}, {1, 1000, 20, 1}, {999, 1000, 20, 19}, {1000, 1000, 20, 20}, {5, 10, 20, 10}, {0, 0, 20, 0}} {
 		if got := cellsOf(c[0], c[1], c[2], c[2]); got != c[3] {

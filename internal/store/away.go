@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/drover-hpc/drover/internal/fault"
 )
@@ -23,7 +25,19 @@ func (db *DB) told(err error) error {
 	return &fault.Error{Kind: fault.Unavailable, Detail: "the database does not answer for now: try again", Cause: err}
 }
 
-func (sqliteDialect) away(error) bool { return false }
+// away: another process holds the file, its disk is full, or it cannot be written or
+// read for now.
+func (sqliteDialect) away(err error) bool {
+	var lite *sqlite.Error
+	if !errors.As(err, &lite) {
+		return false
+	}
+	switch lite.Code() & 0xff { // without what further codes add
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL:
+		return true
+	}
+	return false
+}
 
 // away: no connection, a broken one, or a server that starts, stops, or has no room
 // for one more (classes 08, 53 and 57P of the codes of errors).

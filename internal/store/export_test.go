@@ -74,3 +74,6 @@ func Dump(ctx context.Context, source string, tables ...string) (string, error) 
 	}
 	return strings.Join(out, "\n"), nil
 }
+
+// ToldBySQLite is an error of its driver as callers hear it.
+func ToldBySQLite(err error) error { return (&DB{dialect: sqliteDialect{}}).told(err) }

@@ -45,8 +45,9 @@ func (c *Config) expectDatabase(ctx context.Context) error {
 	if err != nil {
 		return fault.New(fault.Invalid, "which database there was (%s): %w; remove the file if the database is as it should be", c.lastDatabase(), err)
 	}
-	if last.Database != transfer.Redacted(c.database()) {
-		return nil // another one was chosen
+	now := transfer.Redacted(c.database())
+	if last.Database != now && (store.IsPostgres(last.Database) || store.IsPostgres(now)) {
+		return nil // another one was chosen; SQLite's file is always that of the data directory, wherever this was
 	}
 	there, log, err := store.Traces(ctx, c.database())
 	switch {
@@ -54,10 +55,10 @@ func (c *Config) expectDatabase(ctx context.Context) error {
 		return err
 	case !there:
 		return fault.New(fault.Invalid, "the database %s, which this data directory had, has gone or is empty: see that its disk is mounted, or restore it; to begin with an empty one remove %s",
-			last.Database, c.lastDatabase())
+			now, c.lastDatabase())
 	case last.Open && !log:
 		return fault.New(fault.Invalid, "the log of the database, %s-wal, has gone, though the server did not stop in good order: what was written last may be missing. "+
-			"Restore both; if another program took the log into the database, or the database was restored, remove %s", last.Database, c.lastDatabase())
+			"Restore both; if another program took the log into the database, or the database was restored, remove %s", now, c.lastDatabase())
 	}
 	return c.tellDatabase(false)
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -53,6 +54,11 @@ func TestADatabaseThatHasGoneIsMissed(t *testing.T) {
 		t.Fatal(err)
 	}
 	refusedFor(t, c, "drover.db, which this data directory had, has gone or is empty")
+	moved := testConfig(t)
+	if err := errors.Join(os.Remove(filepath.Join(c.Data, databaseFile)), os.Remove(moved.Data), os.Rename(c.Data, moved.Data)); err != nil {
+		t.Fatal(err)
+	}
+	refusedFor(t, moved, filepath.Join(moved.Data, databaseFile)+", which this data directory had, has gone or is empty")
 }
 
 // killed copies to a data directory what a server leaves that is killed.

@@ -31,6 +31,9 @@
 // after the deadline, and nothing at all for a component that a newer
 // transition drove since.
 //
+// Finished transitions go after a day, and earlier, the oldest first, when they take
+// too much room; never one that a restart has to know of.
+//
 // Whoever shares HSM with PCS is kept off by reservations in HSM, taken and
 // renewed for all components of a transition at once, or by the deputy key of a
 // client's own reservation.

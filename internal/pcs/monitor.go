@@ -17,7 +17,6 @@ const (
 	// from this process, and are lost by a mistake only: it costs a reading of all
 	// endpoints.
 	reloadEvery = time.Hour
-	pruneEvery  = 10 * time.Minute
 )
 
 // follow keeps the catalog and looks at new components at once.
@@ -117,29 +116,4 @@ func (s *Service) pollOne(ctx context.Context, c, bmc *Component) error {
 		s.recorder.saw(o)
 	}
 	return nil
-}
-
-// prune removes transitions and power cap tasks whose time is over.
-func (s *Service) prune(ctx context.Context, _ events.Wake) error {
-	done, err := s.transitions.List(ctx, store.Query{Where: []store.Match{
-		{Column: "status", In: []string{string(TransitionCompleted), string(TransitionAborted)}}}})
-	if err != nil {
-		return err
-	}
-	var expired []string
-	for i := range done {
-		if done[i].AutomaticExpirationTime.Before(s.now()) {
-			expired = append(expired, done[i].TransitionID)
-		}
-	}
-	if err := s.pruneCaps(ctx); err != nil {
-		return err
-	}
-	return s.db.InTx(ctx, func(ctx context.Context) error {
-		if _, err := s.transitions.Delete(ctx, expired...); err != nil {
-			return err
-		}
-		_, err := s.tasks.Delete(ctx, expired...)
-		return err
-	})
 }

@@ -59,6 +59,10 @@ type Config struct {
 	WakeOn []string
 	// PollEvery is the time between two looks at each component; default 30 s.
 	PollEvery time.Duration
+	// KeepSize is how many bytes finished transitions may take with their tasks
+	// before those that ended first are removed; 0: any number. A transition is kept
+	// at least until reservations that it may have left are over.
+	KeepSize int64
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 	// Random spreads what is repeated: from 0 to below 1; default rand.Float64.
@@ -80,6 +84,7 @@ type Service struct {
 	now       func() time.Time
 	random    func() float64
 	pollEvery time.Duration
+	keepSize  int64
 
 	catalog  *catalog
 	logins   *logins
@@ -114,7 +119,7 @@ func NewService(c Config) *Service {
 		c.Random = rand.Float64
 	}
 	s := &Service{
-		db: c.DB, journal: c.Journal, bmc: c.BMC, hub: c.Hub, now: c.Now, random: c.Random, pollEvery: c.PollEvery,
+		db: c.DB, journal: c.Journal, bmc: c.BMC, hub: c.Hub, now: c.Now, random: c.Random, pollEvery: c.PollEvery, keepSize: c.KeepSize,
 		statuses: store.NewTable(c.DB, store.Spec[PowerStatus]{Name: StatusTable, Kind: "Power status", Held: true,
 			Key: func(p *PowerStatus) string { return p.Xname }}),
 		transitions: store.NewTable(c.DB, store.Spec[transitionRecord]{Name: TransitionTable, Kind: "Transition",

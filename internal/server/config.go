@@ -93,6 +93,8 @@ type Config struct {
 	AuditSize   int64         `mapstructure:"audit-size"`   // MiB
 	MemoryLimit int64         `mapstructure:"memory-limit"` // MiB
 
+	TransitionsSize int64 `mapstructure:"transitions-size"` // MiB
+
 	Simulate     int           `mapstructure:"simulate"`
 	SimARM       bool          `mapstructure:"sim-arm"`
 	SimBootDelay time.Duration `mapstructure:"sim-boot-delay"`
@@ -164,6 +166,7 @@ func declare(cmd *cobra.Command) {
 	f.Int64("journal-size", 1024, "most that what happened to nodes may take, in `MiB`, before the oldest goes; 0 is any size")
 	f.Duration("audit-keep", 365*24*time.Hour, "time for which is kept who did what; 0 is for ever")
 	f.Int64("audit-size", 1024, "most that who did what may take, in `MiB`, before the oldest goes; 0 is any size")
+	f.Int64("transitions-size", 256, "most that finished power transitions of the last day may take, in `MiB`, before the oldest goes; 0 is any size")
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
 	f.Duration("boot-retry", 30*time.Second, "pause in boot scripts before a node that could not boot tries again")
 	f.Int64("memory-limit", 0, "memory that this process tries to stay below, in `MiB`; 0: half of what the machine, or its cgroup, has")
@@ -272,6 +275,8 @@ func (c *Config) checkValues() error {
 		return fault.New(fault.Invalid, "audit-keep: expected at least 0s, which is for ever, got %s", c.AuditKeep)
 	case c.AuditSize < 0 || c.AuditSize > 1<<30:
 		return fault.New(fault.Invalid, "audit-size: expected 0, which is any size, to %d MiB, got %d", 1<<30, c.AuditSize)
+	case c.TransitionsSize < 0 || c.TransitionsSize > 1<<30:
+		return fault.New(fault.Invalid, "transitions-size: expected 0, which is any size, to %d MiB, got %d", 1<<30, c.TransitionsSize)
 	case c.JobOrphan < time.Second:
 		return fault.New(fault.Invalid, "job-orphan-timeout: expected at least 1s, got %s", c.JobOrphan)
 	case !ownAddress(c.ShellHost):

@@ -119,6 +119,7 @@ func TestRefusedConfigurationsNameTheKey(t *testing.T) {
 		"journal-size: ":                        {"--journal-size", "-1"},
 		"audit-keep: ":                          {"--audit-keep", "-1s"},
 		"audit-size: ":                          {"--audit-size", "-1"},
+		"transitions-size: ":                    {"--transitions-size", "-1"},
 		"memory-limit":                          {"--memory-limit", "63"},
 		"with s3-advertise":                     {"--s3-listen", "0.0.0.0:8081"},
 		"s3-listen: expected":                   {"--s3-listen", "foo"},

@@ -133,7 +133,7 @@ func (s *Server) startHardware(ctx context.Context) error {
 	}
 	if c.PCS == "" {
 		power := pcs.NewService(pcs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Inventory: p.hsm, Credentials: hardware,
-			BMC: bmcs, State: p.hsm, Locks: p.hsm, Roles: p.hsm, WakeOn: []string{hsm.ComponentEndpointsTable}, PollEvery: c.PollPower, Now: s.now})
+			BMC: bmcs, State: p.hsm, Locks: p.hsm, Roles: p.hsm, WakeOn: []string{hsm.ComponentEndpointsTable}, PollEvery: c.PollPower, KeepSize: c.TransitionsSize << 20, Now: s.now})
 		pcs.Register(s.api(pcsPrefix, "PCS"), power)
 		if err := power.Start(ctx); err != nil {
 			return err

@@ -68,6 +68,29 @@ func (t *Table[T]) Count(ctx context.Context, q Query) (int, error) {
 	return n, rows.Err()
 }
 
+// Sizes tells by key how many bytes each document takes in the database. The
+// documents themselves are not read.
+func (t *Table[T]) Sizes(ctx context.Context) (map[string]int64, error) {
+	rows, err := t.db.reader(ctx).QueryContext(ctx, "SELECT key, octet_length(doc) FROM "+t.spec.Name)
+	if err != nil {
+		return nil, t.failed("measure", err)
+	}
+	defer rows.Close()
+	sizes := map[string]int64{}
+	for rows.Next() {
+		var key string
+		var size int64
+		if err := rows.Scan(&key, &size); err != nil {
+			return nil, t.failed("measure", err)
+		}
+		sizes[key] = size
+	}
+	if err := rows.Err(); err != nil {
+		return nil, t.failed("measure", err)
+	}
+	return sizes, nil
+}
+
 func (t *Table[T]) query(ctx context.Context, q Query, suffix string) ([]T, error) {
 	if q.Keys != nil && len(q.Keys) == 0 {
 		return nil, nil

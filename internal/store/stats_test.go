@@ -1,6 +1,9 @@
 package store_test
 
 import (
+	"encoding/json"
+	"maps"
+	"strings"
 	"testing"
 
 	"github.com/drover-hpc/drover/internal/store"
@@ -36,5 +39,23 @@ func TestStatsCountRowsWrittenAndDecoded(t *testing.T) {
 		if got := (store.Stats{Written: after.Written - before.Written, Decoded: after.Decoded - before.Decoded}); got != want {
 			t.Errorf("held %v: %+v, expected %+v", held, got, want)
 		}
+	}
+}
+
+func testSizes(t *testing.T, f *fixture) {
+	short, long := doc{Key: "a"}, doc{Key: "b", Color: strings.Repeat("ä", 1000)}
+	if err := f.docs.Put(t.Context(), short, long); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int64{}
+	for _, d := range []doc{short, long} {
+		text, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[d.Key] = int64(len(text))
+	}
+	if got, err := f.docs.Sizes(t.Context()); err != nil || !maps.Equal(got, want) {
+		t.Errorf("%v, %v, want %v", got, err, want)
 	}
 }

@@ -86,6 +86,7 @@ func conformance(t *testing.T, source func(*testing.T) string, held bool) {
 		{"put replaces", testPut},
 		{"lists page by key in byte order", testPaging},
 		{"queries match indexes and keys", testQuery},
+		{"sizes are those of the documents", testSizes},
 		{"update merges inside the transaction", testConcurrentUpdate},
 		{"update reports the missing and leaves the unchanged", testUpdate},
 		{"an error rolls everything back", testRollback},

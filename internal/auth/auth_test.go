@@ -120,9 +120,15 @@ func TestTokensCountUntilTheyExpireOrAreRevoked(t *testing.T) {
 	storetest.OnEach(t, func(t *testing.T, db *store.DB) {
 		now := time.Now()
 		tokens := NewTokens(db, func() time.Time { return now })
-		for name, bad := range map[string]Token{"name": {Role: Operator}, "role": {Name: "a", Role: Node}, "tenant": {Name: "a", Role: TenantAdmin}} {
-			if _, _, err := tokens.Create(t.Context(), bad, time.Hour); !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), name+":") {
-				t.Errorf("%s: %v", name, err)
+		for _, c := range []struct {
+			field string
+			bad   Token
+		}{
+			{"name", Token{Role: Operator}}, {"role", Token{Name: "a", Role: Node}}, {"tenant", Token{Name: "a", Role: TenantAdmin}},
+			{"name", Token{Name: "a\x1b[2J", Role: Operator}}, {"tenant", Token{Name: "a", Role: TenantAdmin, Tenant: "b\x07"}},
+		} {
+			if _, _, err := tokens.Create(t.Context(), c.bad, time.Hour); !fault.Is(err, fault.Invalid) || !strings.HasPrefix(err.Error(), c.field+":") {
+				t.Errorf("%s: %v", c.field, err)
 			}
 		}
 		made, text, err := tokens.Create(t.Context(), Token{Name: "nightly", Role: TenantAdmin, Tenant: "blue"}, time.Hour)

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -50,6 +51,9 @@ func NewTokens(db *store.DB, now func() time.Time) *Tokens {
 
 // Create makes a token and returns its text, which is told this once.
 func (t *Tokens) Create(ctx context.Context, want Token, lasts time.Duration) (Token, string, error) {
+	if err := cmp.Or(fault.CheckName("name", want.Name), fault.CheckName("tenant", want.Tenant)); err != nil {
+		return Token{}, "", err
+	}
 	switch {
 	case strings.TrimSpace(want.Name) == "" || len(want.Name) > 100:
 		return Token{}, "", fault.New(fault.Invalid, "name: expected 1 to 100 characters that say whose it is, got %d", len(want.Name))

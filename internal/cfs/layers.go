@@ -24,7 +24,10 @@ func (c *Configuration) checkLayers(branchTitle string) error {
 }
 
 func (l *Layer) check(field, branchTitle string) error {
-	var err error
+	err := fault.CheckName(field+".name", l.Name)
+	if err != nil {
+		return err
+	}
 	if l.Playbook, err = playbookPath(field+".playbook", l.Playbook); err != nil {
 		return err
 	}
@@ -42,6 +45,9 @@ func (l *Layer) check(field, branchTitle string) error {
 func playbookPath(field, name string) (string, error) {
 	if name == "" {
 		return "", nil
+	}
+	if err := fault.CheckName(field, name); err != nil {
+		return name, err
 	}
 	clean := path.Clean(name)
 	if path.IsAbs(clean) || strings.HasPrefix(clean, "~") || clean == "." || clean == ".." || strings.HasPrefix(clean, "../") {

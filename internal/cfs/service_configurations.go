@@ -104,6 +104,9 @@ func (s *Service) PutConfiguration(ctx context.Context, c Configuration, o PutOp
 	if len(c.Name) > maxConfigurationNameV2 {
 		return c, fault.New(fault.Invalid, "expected length <= %d - 'name'", maxConfigurationNameV2)
 	}
+	if err := fault.CheckName("name", c.Name); err != nil {
+		return c, err
+	}
 	if err := s.tenant(ctx, o.Tenant); err != nil {
 		return c, err
 	}
@@ -159,9 +162,12 @@ func (s *Service) mayCloneAll(c *Configuration) error {
 	return nil
 }
 
-// mayClone refuses the repository in the field if sessions must not use it, and a
-// password that everybody who reads the field would see.
+// mayClone refuses the repository in the field if sessions must not use it, a
+// password that everybody who reads the field would see, and control characters.
 func (s *Service) mayClone(field, cloneURL string) error {
+	if err := fault.CheckName(field, cloneURL); err != nil {
+		return err
+	}
 	if hasPassword(cloneURL) {
 		return fault.New(fault.Invalid, "the clone URL has a password, which would be answered to everybody who reads it: expected none; "+
 			"have a source keep it (`drover cfs v3 sources create`), and name the source in place of the URL - '%s'", field)

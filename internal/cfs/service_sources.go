@@ -78,6 +78,9 @@ func (s *Service) insertSource(ctx context.Context, src *Source) error {
 	if err := s.mayClone("clone_url", src.CloneURL); err != nil {
 		return err
 	}
+	if err := fault.CheckName("name", src.Name); err != nil {
+		return err
+	}
 	src.LastUpdated = timestamp(s.cfg.Now())
 	src.CACert.complete()
 	return titled(s.sources.Insert(ctx, *src), fault.Conflict, "Conflicting source name")

@@ -98,6 +98,11 @@ func (t Target) check() error {
 	if len(bad) > 0 {
 		return fault.New(fault.Invalid, "target.groups: members must be image ids (UUIDs); these are not: %s", strings.Join(bad, ", "))
 	}
+	for _, m := range t.ImageMap { // IMS refuses such a name when the session runs
+		if err := fault.CheckName("target.image_map: result_name", m.ResultName); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -335,6 +335,35 @@ func TestRecipesAndPublicKeys(t *testing.T) {
 	}
 }
 
+// A terminal obeys control characters that a list shows.
+func TestFieldsOfNamesWithControlCharactersAreNamed(t *testing.T) {
+	r := start(t)
+	const id, bad = "ff287206-6ff7-4659-92ad-6e732821c6b4", "a\x1b[2J"
+	job := func(name, shell string) ims.NewJob {
+		return ims.NewJob{Type: ims.Customize, ArtifactID: id, KeyID: id, Name: name, Containers: []ims.SSHContainer{{Name: shell}}}
+	}
+	for _, c := range []struct {
+		kind  string
+		body  any
+		field string
+	}{
+		{"images", ims.NewImage{Name: bad}, "name"},
+		{"recipes", ims.NewRecipe{Name: bad, Type: "kiwi-ng", Distro: "sles15"}, "name"},
+		{"public-keys", ims.NewPublicKey{Name: bad, PublicKey: aPublicKey}, "name"},
+		{"jobs", job(bad, "shell"), "image_root_archive_name"},
+		{"jobs", job("image", bad), "ssh_containers[0].name"},
+	} {
+		err := r.do("POST", "/v3/"+c.kind, c.body, nil)
+		if !httpapi.IsStatus(err, 400) || !strings.Contains(err.Error(), c.field+`: "a\x1b[2J" has the control character U+001B`) {
+			t.Errorf("%s of %+v: %v", c.kind, c.body, err)
+		}
+		var all []any
+		if r.must("GET", "/v3/"+c.kind, nil, &all); len(all) != 0 {
+			t.Errorf("%s: kept %v", c.kind, all)
+		}
+	}
+}
+
 func TestRegisterWithoutService(t *testing.T) {
 	ims.Register(httpapi.New(http.NewServeMux(), "/apis/ims", "IMS", "3"), nil)
 }

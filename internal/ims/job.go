@@ -119,7 +119,12 @@ func (n NewJob) check() error {
 	case len(n.Containers) > 1:
 		return fault.New(fault.Invalid, "%d shells: expected one at most - 'ssh_containers'", len(n.Containers))
 	}
-	return nil
+	for _, c := range n.Containers {
+		if err := fault.CheckName("ssh_containers[0].name", c.Name); err != nil {
+			return err
+		}
+	}
+	return fault.CheckName("image_root_archive_name", n.Name)
 }
 
 // job is the record that n makes for an artifact of that architecture.

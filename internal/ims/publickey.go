@@ -29,8 +29,11 @@ type NewPublicKey struct {
 }
 
 // check refuses what would let nobody in: each line must be a key. What was sent
-// is not repeated, as it may be a private key.
+// is not repeated, as it may be a private key. A name has no control characters.
 func (n NewPublicKey) check() error {
+	if err := fault.CheckName("name", n.Name); err != nil {
+		return err
+	}
 	keys := 0
 	for line := range strings.Lines(n.PublicKey) {
 		line = strings.TrimSpace(line)

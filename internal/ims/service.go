@@ -114,6 +114,9 @@ func (s *Service) now() Time { return Time{s.cfg.Now().UTC()} }
 // CreateImage adds an image. A link must lead to a manifest that is in order,
 // all of whose artifacts exist, and that no other image has.
 func (s *Service) CreateImage(ctx context.Context, n NewImage) (Image, error) {
+	if err := fault.CheckName("name", n.Name); err != nil {
+		return Image{}, err
+	}
 	if err := s.images.objects.check(ctx, n.Link); err != nil {
 		return Image{}, err
 	}
@@ -164,6 +167,9 @@ func (s *Service) pathFree(ctx context.Context, i Image) error {
 
 // CreateRecipe adds a recipe; what a link leads to must exist.
 func (s *Service) CreateRecipe(ctx context.Context, n NewRecipe) (Recipe, error) {
+	if err := fault.CheckName("name", n.Name); err != nil {
+		return Recipe{}, err
+	}
 	if err := s.recipes.objects.check(ctx, n.Link); err != nil {
 		return Recipe{}, err
 	}

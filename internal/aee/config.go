@@ -6,14 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/drover-hpc/drover/internal/aee/plugin"
+	"github.com/drover-hpc/drover/internal/cfs"
 )
-
-var configName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
 
 // ansibleConfig returns the text of the named Ansible configuration: the
 // site's NAME/ansible.cfg in dir, or the one that Drover brings.
@@ -21,8 +19,8 @@ func ansibleConfig(dir, name string) ([]byte, error) {
 	if name == "" {
 		name = plugin.DefaultConfigName
 	}
-	if !configName.MatchString(name) {
-		return nil, fmt.Errorf("ansible configuration %q: not a name of letters, digits, '.', '_' and '-'", name)
+	if err := cfs.CheckAnsibleConfig("ansible_config", name); err != nil { // of a session or an option of before
+		return nil, err
 	}
 	if dir != "" {
 		text, err := os.ReadFile(filepath.Join(dir, name, "ansible.cfg"))

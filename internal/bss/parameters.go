@@ -54,6 +54,17 @@ func (p BootParameters) check() error {
 	return nil
 }
 
+// fixed refuses URLs into which iPXE puts settings of its own; a join token is put into
+// params alone. Entries of before that have such a URL can be asked for and deleted.
+func (p BootParameters) fixed() error {
+	for _, f := range []struct{ name, value string }{{"kernel", p.Kernel}, {"initrd", p.Initrd}} {
+		if strings.Contains(f.value, "${") {
+			return fault.New(fault.Invalid, "iPXE puts a setting of its own into the URL %q, or nothing: expected one without ${ - '%s'", f.value, f.name)
+		}
+	}
+	return nil
+}
+
 // Names with a meaning of their own among the hosts.
 const (
 	// DefaultHost is booted by hosts without an entry of their own or of their role.

@@ -136,6 +136,15 @@ func TestBadParametersAreRefused(t *testing.T) {
 		for field, value := range map[string]string{"kernel": "http://k\nboot", "initrd": "http://i || x", "params": "a\nb"} {
 			wantPart(t, method, r.must(400, method, parameters, map[string]any{"hosts": []string{"x"}, field: value}), field)
 		}
+		if method == "DELETE" { // what is there already can go
+			continue
+		}
+		for _, value := range []string{"http://${next-server}/k", "http://k/" + bootline.JoinToken} {
+			for _, field := range []string{"kernel", "initrd"} {
+				wantPart(t, method, r.must(400, method, parameters, map[string]any{"hosts": []string{"x"}, field: value}), "expected one without ${ - '"+field+"'")
+				wantPart(t, method, r.must(400, method, parameters, map[string]any{field: value, "params": "p"}), "expected one without ${ - '"+field+"'")
+			}
+		}
 	}
 }
 

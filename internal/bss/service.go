@@ -162,7 +162,7 @@ func (s *Service) Replace(ctx context.Context, p BootParameters) (token string, 
 }
 
 func (s *Service) write(ctx context.Context, p BootParameters, put func(context.Context, []host) error) (token string, err error) {
-	names, err := s.names(ctx, p)
+	names, err := s.writes(ctx, p)
 	if err != nil {
 		return "", err
 	}
@@ -201,7 +201,7 @@ func (s *Service) write(ctx context.Context, p BootParameters, put func(context.
 // Patch changes what p says of entries that exist; their tokens stay. A host
 // without an entry is a fault.NotFound and nothing is changed.
 func (s *Service) Patch(ctx context.Context, p BootParameters) error {
-	names, err := s.names(ctx, p)
+	names, err := s.writes(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -259,6 +259,14 @@ func (s *Service) Delete(ctx context.Context, p BootParameters) error {
 		}
 		return nil
 	})
+}
+
+// writes is names for what is to be stored.
+func (s *Service) writes(ctx context.Context, p BootParameters) ([]string, error) {
+	if err := p.fixed(); err != nil {
+		return nil, err
+	}
+	return s.names(ctx, p)
 }
 
 // names are the keys of the hosts that p names: MACs and NIDs become xnames

@@ -323,6 +323,9 @@ func TestOptions(t *testing.T) {
 	f.want(400, "PATCH", "/v3/options", `{"bogus":1}`)
 	f.want(400, "PATCH", "/v3/options", `{"default_playbook":"x.yml"}`)
 	f.want(400, "PATCH", "/v3/options", `{"session_ttl":"1d2h"}`)
+	f.want(400, "PATCH", "/v3/options", `{"default_ansible_config":"../../etc"}`)
+	f.want(400, "PATCH", "/v2/options", `{"defaultAnsibleConfig":"/etc/ansible"}`)
+	f.want(200, "PATCH", "/v3/options", `{"default_ansible_config":""}`)
 	f.want(200, "PATCH", "/v2/options", `{"defaultPlaybook":"x.yml"}`)
 	got := f.want(200, "GET", "/v2/options", "").object(t)
 	if got["batchSize"] != 2.0 || got["sessionTTL"] != "" || got["defaultPlaybook"] != "x.yml" || got["debug_wait_time"] != nil {

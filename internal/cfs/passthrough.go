@@ -71,6 +71,19 @@ func checkLimit(limit string) error {
 	return nil
 }
 
+// ansibleConfigName is what can be the name of a directory below --ansible-config-dir,
+// and of a ConfigMap.
+var ansibleConfigName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
+
+// CheckAnsibleConfig refuses what is no name of an Ansible configuration in the field, a
+// path above all. The empty one is that of Drover.
+func CheckAnsibleConfig(field, name string) error {
+	if name != "" && !ansibleConfigName.MatchString(name) {
+		return fault.New(fault.Invalid, "%s: %.260q is no name of an Ansible configuration: expected letters, digits, '.', '_' and '-', with a letter or digit at both ends", field, name)
+	}
+	return nil
+}
+
 // splitFlag splits "--flag=value" and "-fvalue".
 func splitFlag(word string) (flag, value string, joined bool) {
 	if strings.HasPrefix(word, "--") {

@@ -77,6 +77,11 @@ func (s *Service) PatchOptions(ctx context.Context, p OptionsPatch) (Options, er
 			return Options{}, err
 		}
 	}
+	if p.DefaultAnsibleConfig != nil {
+		if err := CheckAnsibleConfig("default_ansible_config", *p.DefaultAnsibleConfig); err != nil {
+			return Options{}, err
+		}
+	}
 	if p.DefaultPlaybook != nil {
 		name, err := playbookPath("defaultPlaybook", *p.DefaultPlaybook)
 		if err != nil {

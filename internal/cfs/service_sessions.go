@@ -52,6 +52,9 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession, o CreateOptio
 		if err := n.Target.check(); err != nil {
 			return err
 		}
+		if err := CheckAnsibleConfig("ansible_config", n.AnsibleConfig); err != nil {
+			return err
+		}
 		if err := checkLimit(pinned.Limit); err != nil {
 			return err
 		}

@@ -84,6 +84,11 @@ func TestSessionCreateRefused(t *testing.T) {
 		`{"name":"s","configuration_name":"cfg","ansible_limit":"a b"}`,
 		`{"name":"s","configuration_name":"cfg","ansible_limit":"@/etc/hostname"}`,
 		`{"name":"s","configuration_name":"cfg","ansible_limit":"a:@/etc/hostname"}`,
+		`{"name":"s","configuration_name":"cfg","ansible_config":"../../etc"}`,
+		`{"name":"s","configuration_name":"cfg","ansible_config":"/etc/ansible"}`,
+		`{"name":"s","configuration_name":"cfg","ansible_config":".."}`,
+		`{"name":"s","configuration_name":"cfg","ansible_config":"a/../b"}`,
+		`{"name":"s","configuration_name":"cfg","ansible_config":"a\u001b"}`,
 		`{"name":"s","configuration_name":"cfg","ansible_verbosity":5}`,
 		`{"name":"s","configuration_name":"cfg","ansible_passthrough":"--check"}`,
 		`{"name":"s","configuration_name":"cfg","ansible_passthrough":"-f many"}`,
@@ -103,11 +108,14 @@ func TestSessionCreateRefused(t *testing.T) {
 		}
 	}
 	f.want(400, "POST", "/v2/sessions", `{"name":"s","configurationName":"debug_noop"}`)
+	if got := f.want(400, "POST", "/v2/sessions", `{"name":"s","configurationName":"cfg","ansibleConfig":"../../etc"}`).text; !strings.Contains(got, "ansible_config: ") {
+		t.Error(got)
+	}
 	f.want(404, "GET", "/v3/sessions/s", "")
 	if e := f.events(); len(e) != 0 {
 		t.Errorf("refused sessions left events: %v", e)
 	}
-	f.want(201, "POST", "/v3/sessions", `{"name":"p","configuration_name":"cfg","ansible_passthrough":"--tags x -e a=b --forks=5"}`)
+	f.want(201, "POST", "/v3/sessions", `{"name":"p","configuration_name":"cfg","ansible_config":"site-1.cfg","ansible_passthrough":"--tags x -e a=b --forks=5"}`)
 }
 
 // One image in several groups is one job; its ID has one spelling.

@@ -76,6 +76,17 @@ func (l *Log) Append(ctx context.Context, r Record) error {
 	return <-e.done
 }
 
+// Answered records a request with its status that came by another way than Serve: one
+// that was refused as Denied does, of others when it returns without an error.
+func (l *Log) Answered(ctx context.Context, r Record) error {
+	r.Time, r.Outcome = l.now(), outcomeOf(r.Status)
+	if r.Outcome == Denied {
+		l.denials.add(ctx, r.bounded(), r.Path)
+		return nil
+	}
+	return l.Append(ctx, r)
+}
+
 // put has a record written soon.
 func (l *Log) put(r Record) {
 	l.queue.Hand(context.Background(), &entry{record: l.dated(r)})

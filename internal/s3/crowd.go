@@ -30,9 +30,6 @@ func (c *crowd) note(_ net.Conn, is fasthttp.ConnState) {
 	}
 }
 
-const slowDown = `<?xml version="1.0" encoding="UTF-8"?>` + "\n" +
-	`<Error><Code>SlowDown</Code><Message>More clients fetch at this moment than can be served; ask again later.</Message></Error>`
-
 // use is a middleware.
 func (c *crowd) use(ctx fiber.Ctx) error {
 	if !c.connections.Crowded() {
@@ -40,8 +37,14 @@ func (c *crowd) use(ctx fiber.Ctx) error {
 		c.returns.Answered()
 		return err
 	}
-	ctx.Set("Retry-After", strconv.Itoa(int(c.returns.Next()/time.Second)))
 	ctx.RequestCtx().SetConnectionClose()
+	return comeBack(ctx, c.returns.Next(), "More clients fetch at this moment than can be served; ask again later.")
+}
+
+// comeBack has a client ask again after a while, with S3's own error for that.
+func comeBack(ctx fiber.Ctx, after time.Duration, why string) error {
+	ctx.Set("Retry-After", strconv.Itoa(int(after/time.Second)))
 	ctx.Set("Content-Type", "application/xml")
-	return ctx.Status(http.StatusServiceUnavailable).SendString(slowDown)
+	return ctx.Status(http.StatusServiceUnavailable).SendString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" +
+		`<Error><Code>SlowDown</Code><Message>` + why + `</Message></Error>`)
 }

@@ -47,6 +47,9 @@ type ServerConfig struct {
 	// Connections is how many there may be; beyond three quarters of them clients
 	// are told to come back. 0 is admission.PerListener.
 	Connections int
+	// Written is told of each write before it is answered; nil: nobody is. An error of
+	// it is a 503.
+	Written func(context.Context, Write) error
 	// Now is the time by which sessions end; nil: time.Now.
 	Now func() time.Time
 }
@@ -94,6 +97,9 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 		options = append(options, s3api.WithMiddleware("/", fetchesOnly(c.Fetches.Addr())))
 	}
 	options = append(options, s3api.WithMiddleware("/", recordFetches(c.Journal)))
+	if c.Written != nil {
+		options = append(options, s3api.WithMiddleware("/", recordWrites(c.Written)))
+	}
 	if be.inFiles() {
 		s.fetches = newFetches(c.Credentials, be.dir, time.Now)
 		options = append(options, s3api.WithMiddleware("/", s.fetches.serve))

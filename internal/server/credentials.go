@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/boa"
 	v1 "github.com/drover-hpc/drover/internal/bos/v1"
@@ -44,6 +45,7 @@ func (s *Server) giveCredentials(w http.ResponseWriter, r *http.Request) {
 		c, ends = s.platform.s3Sessions.Give(cmp.Or(s.config.S3TokenTime, tokenTime), grants...)
 		expires = ends.Format(time.RFC3339)
 	}
+	audit.Tell(r.Context(), audit.About{What: "gave the access key " + c.AccessKey})
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusCreated)

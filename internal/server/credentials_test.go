@@ -2,11 +2,16 @@ package server
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/bos"
 	v1 "github.com/drover-hpc/drover/internal/bos/v1"
@@ -120,5 +125,39 @@ func TestJobsHaveCredentialsForWhatTheyDo(t *testing.T) {
 		if got := strings.Join(refused, " "); got != is.want {
 			t.Errorf("%s may not write %s, want %s", who, got, is.want)
 		}
+	}
+}
+
+func TestWritesOfObjectsAreRecorded(t *testing.T) {
+	s, ask := startWithTokens(t, testConfig(t))
+	made, token, err := s.tokens.Create(t.Context(), auth.Token{Name: "of the test", Role: auth.Administrator}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, endpoint, _ := givenTo(t, ask, token)
+	tries(t, endpoint, given, "s3://ims/x")
+	forged := given
+	forged.SecretKey = "another"
+	client, err := s3.NewClient(endpoint, forged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Put(t.Context(), "s3://ims/x", strings.NewReader("y"), 1, ""); err == nil {
+		t.Error("a forged signature was taken")
+	}
+	records, err := s.audit.List(t.Context(), audit.Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range records {
+		if strings.HasSuffix(r.Path, "/x") || r.Path == "/apis/sts/token" {
+			got = append(got, strings.ReplaceAll(fmt.Sprintf("%s %s by %q, %s %s", r.Method, r.Path, r.Who.ID, r.Outcome, r.What), given.AccessKey, "KEY"))
+		}
+	}
+	slices.Sort(got)
+	want := []string{`PUT /apis/sts/token by "` + made.ID + `", done gave the access key KEY`, `PUT s3://ims/x by "", denied with the access key KEY, by its own word`, `PUT s3://ims/x by "KEY", done `}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"net"
+	"net/http"
 	"path/filepath"
 	"strings"
 
+	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/certs"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/s3"
@@ -15,7 +17,8 @@ import (
 // startOwnS3 starts the embedded object store, with a way of its own for nodes and,
 // where the usual one speaks TLS, one for this process and its jobs.
 func (s *Server) startOwnS3(ctx context.Context, creds s3.Credentials) (err error) {
-	own := s3.ServerConfig{Dir: filepath.Join(s.config.Data, "s3"), Listen: s.config.S3Listen, Credentials: creds, Journal: s.journal, Now: s.now}
+	own := s3.ServerConfig{Dir: filepath.Join(s.config.Data, "s3"), Listen: s.config.S3Listen, Credentials: creds, Journal: s.journal, Now: s.now,
+		Written: func(ctx context.Context, w s3.Write) error { return s.audit.Answered(ctx, recordOf(w, creds)) }}
 	defer func() {
 		if err == nil {
 			return
@@ -36,6 +39,22 @@ func (s *Server) startOwnS3(ctx context.Context, creds s3.Credentials) (err erro
 	s.onStop(server.Stop)
 	s.objectURLs(strings.TrimPrefix(server.Endpoint(), "http://"), own)
 	return nil
+}
+
+// recordOf is what the audit log has of a write. Whose key it is of those that end tells
+// the record of when they were given.
+func recordOf(w s3.Write, own s3.Credentials) audit.Record {
+	r := audit.Record{From: w.From, Method: w.Method, Path: "s3:/" + w.Path, Status: w.Status}
+	switch refused := w.Status == http.StatusUnauthorized || w.Status == http.StatusForbidden; {
+	case refused && w.Access != "":
+		r.What = "with the access key " + w.Access + ", by its own word"
+	case refused:
+	case w.Access == own.AccessKey:
+		r.Who.Name = "keys of the object store"
+	default:
+		r.Who.ID = w.Access
+	}
+	return r
 }
 
 // listenForObjects opens what the object store does not open by itself, which speaks

@@ -100,6 +100,7 @@ type Server struct {
 	working     context.Context // until it stops
 	stopWork    context.CancelFunc
 	ready       atomic.Bool
+	writing     *writing
 	stops       []func() // in the order of starting; Stop runs them backwards
 }
 
@@ -107,6 +108,7 @@ type Server struct {
 // called Start calls Stop; a failed Start has stopped what it started.
 func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	s := &Server{config: c, opts: o, now: time.Now, mux: http.NewServeMux(), hub: events.NewHub(), stopping: make(chan struct{}), rules: auth.NewRules(auth.Table)}
+	s.writing = newWriting(s.now)
 	s.door = newDoor(s.vouch, c.TLS.trust)
 	s.working, s.stopWork = context.WithCancel(context.WithoutCancel(ctx))
 	s.hub.NoResync = o.NoResync
@@ -281,24 +283,6 @@ func (s *Server) closeListener() {
 		s.http.Close()
 	}
 	s.served.Wait()
-}
-
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	err := s.db.Ping(r.Context())
-	if err == nil {
-		err = s.audit.Ready(r.Context())
-	}
-	if err == nil {
-		err = s.platform.objects.Ready(r.Context())
-	}
-	switch {
-	case err != nil:
-		httpapi.WriteProblem(w, fault.New(fault.Unavailable, "not ready: %w", err))
-	case !s.ready.Load():
-		httpapi.WriteProblem(w, fault.New(fault.Unavailable, "not ready: still starting"))
-	default:
-		fmt.Fprintln(w, "ok")
-	}
 }
 
 // announce says that everything answers, and where.

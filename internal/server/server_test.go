@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"io"
 	"maps"
@@ -19,6 +20,7 @@ import (
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/sim"
+	"github.com/drover-hpc/drover/internal/store"
 	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
@@ -82,6 +84,33 @@ func TestServerThatCanWriteNothingIsNotReady(t *testing.T) {
 			t.Errorf("full %t: readyz answers %d %s", trouble, status, text)
 		}
 	}
+}
+
+// Nobody has to be refused first: the check itself writes, at most now and then.
+func TestReadinessIsFoundByWriting(t *testing.T) {
+	s, ask := startWithTokens(t, testConfig(t))
+	var clock atomic.Int64
+	s.writing = newWriting(func() time.Time { return time.Unix(clock.Load(), 0) })
+	must(t, s.db.Exec(t.Context(), "PRAGMA busy_timeout = 1"))
+	other, err := sql.Open("sqlite", store.FileURL(s.config.database())+"?_txlock=immediate&_pragma=busy_timeout(10000)")
+	must(t, err)
+	t.Cleanup(func() { other.Close() })
+	ready := func(after int64, want int, when string) {
+		t.Helper()
+		clock.Add(after)
+		if status, text := ask("", "GET", "/readyz", ""); status != want || strings.Contains(text, "SQLITE") {
+			t.Errorf("%s: readyz answers %d %s, want %d", when, status, text, want)
+		}
+	}
+	ready(0, http.StatusOK, "before")
+	held, err := other.Begin()
+	must(t, err)
+	defer held.Rollback() //nolint:errcheck // ended below
+	ready(2, http.StatusOK, "refused, 2 s after a write")
+	ready(1, http.StatusServiceUnavailable, "refused, 3 s after a write")
+	must(t, held.Rollback())
+	ready(2, http.StatusServiceUnavailable, "over, 2 s after a refused write")
+	ready(1, http.StatusOK, "over, 3 s after a refused write")
 }
 
 func TestStartStopStart(t *testing.T) {

@@ -35,6 +35,8 @@ type dialect interface {
 	prepares() bool
 	// ready is what the writer's connection begins with.
 	ready(ctx context.Context, conn *sql.Conn) error
+	// touch is a statement that has a commit write, and changes nothing.
+	touch() string
 	// hasTable is a query that tells whether a table of that name is there.
 	hasTable() string
 	// sweep removes from the files of the database what the tables had before.
@@ -84,6 +86,9 @@ func (sqliteDialect) prepares() bool                         { return true }
 func (sqliteDialect) ready(context.Context, *sql.Conn) error { return nil }
 func (sqliteDialect) unsure(error) bool                      { return false }
 
+// A number that nobody reads, in the file's first page.
+func (sqliteDialect) touch() string { return "PRAGMA user_version = 0" }
+
 type postgresDialect struct{}
 
 func (postgresDialect) duplicate(err error) bool {
@@ -112,6 +117,9 @@ func (postgresDialect) unsure(err error) bool {
 	var said *pgconn.PgError
 	return !errors.As(err, &said) && !errors.Is(err, pgx.ErrTxCommitRollback)
 }
+
+// A transaction with a number of its own is in the log of what is written.
+func (postgresDialect) touch() string { return "SELECT txid_current()" }
 
 func (postgresDialect) goose() goose.Dialect { return goose.DialectPostgres }
 

@@ -228,6 +228,15 @@ func (db *DB) Unsure() <-chan struct{} { return db.group.unsure }
 // Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.read.PingContext(ctx) }
 
+// TryWrite writes, in a transaction that it commits, what changes nothing: its error
+// is that of whoever would write now.
+func (db *DB) TryWrite(ctx context.Context) error {
+	return db.InTx(ctx, func(ctx context.Context) error {
+		_, err := txOf(ctx).conn.ExecContext(ctx, db.dialect.touch())
+		return err
+	})
+}
+
 // Close releases the connections.
 func (db *DB) Close() error {
 	err := db.read.Close()

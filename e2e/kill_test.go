@@ -106,7 +106,7 @@ func TestKilledServerForcesOff(t *testing.T) {
 		name    string
 		reached moment
 	}{
-		{"while the node ignores the shutdown", status("power_off_gracefully_called")},
+		{"while the node ignores the shutdown", func(c *cluster, node string) bool { return c.resets(node)["GracefulShutdown"] > 0 }},
 		{"as the power is cut", status("power_off_forcefully_called")},
 	} {
 		c.act(kill.name, func() {

@@ -288,7 +288,7 @@ func TestStepsThatFailSayWhy(t *testing.T) {
 		"command as URL":     {func(j *cfs.Job) { j.Layers[0].CloneURL = "ext::sh -c touch% /tmp/x" }, StepClone, "must not run a program"},
 		"no playbook":        {func(j *cfs.Job) { j.Layers[0].Playbook = "none.yml" }, StepAnsible, `no playbook "none.yml"`},
 		"no configuration":   {func(j *cfs.Job) { j.AnsibleConfig = "mine" }, StepInventory, `no Ansible configuration "mine"`},
-		"path as config":     {func(j *cfs.Job) { j.AnsibleConfig = "../mine" }, StepInventory, "not a name"},
+		"path as config":     {func(j *cfs.Job) { j.AnsibleConfig = "../mine" }, StepInventory, "is no name of an Ansible configuration"},
 		"image":              {func(j *cfs.Job) { j.Target = cfs.TargetImage }, StepInventory, "give IMS the key of the shells"},
 		"repo, no inventory": {func(j *cfs.Job) { j.Target = cfs.TargetRepo }, StepInventory, "additional inventory"},
 		"HSM fails":          {func(j *cfs.Job) { j.Target = cfs.TargetDynamic }, StepInventory, "answered 501"},

@@ -31,6 +31,9 @@ func (c *cluster) at(columns, rows int, args ...string) *terminal {
 	over := make(chan int, 1)
 	t := &terminal{c: c, keys: keys, screen: vt10x.New(vt10x.WithSize(columns, rows)), over: over}
 	c.t.Cleanup(func() {
+		if c.t.Failed() {
+			c.t.Logf("%s shows\n%s", strings.Join(args, " "), t.screen.String())
+		}
 		cmd.Process.Kill() //nolint:errcheck // it may have ended
 		keys.Close()
 	})
@@ -45,11 +48,6 @@ func (c *cluster) at(columns, rows int, args ...string) *terminal {
 // shows waits until all the texts are on the screen.
 func (t *terminal) shows(texts ...string) {
 	t.c.t.Helper()
-	t.c.t.Cleanup(func() {
-		if t.c.t.Failed() {
-			t.c.t.Logf("the terminal shows\n%s", t.screen.String())
-		}
-	})
 	t.c.eventuallyAlone("the terminal shows "+strings.Join(texts, ", "), func() bool {
 		text := t.screen.String()
 		for _, want := range texts {
@@ -71,8 +69,17 @@ func (t *terminal) types(keys string) {
 // ends wants the command to end so, and to leave a cursor.
 func (t *terminal) ends(code int) {
 	t.c.t.Helper()
-	if got := <-t.over; got != code || !t.screen.CursorVisible() {
-		t.c.t.Errorf("exit %d, cursor %v; expected exit %d\n%s", got, t.screen.CursorVisible(), code, t.screen.String())
+	got := -1
+	t.c.eventuallyAlone("the command in the terminal ends", func() bool {
+		select {
+		case got = <-t.over:
+			return true
+		default:
+			return false
+		}
+	})
+	if got != code || !t.screen.CursorVisible() {
+		t.c.t.Errorf("exit %d, cursor %v; expected exit %d", got, t.screen.CursorVisible(), code)
 	}
 }
 

@@ -50,9 +50,7 @@ func pass(stream *http.Response, out chan<- struct{}) {
 
 // stream opens a stream of events, which no time limit ends.
 func (g *gateway) stream(ctx context.Context, path string) (*http.Response, error) {
-	endless := *g
-	endless.http = &http.Client{Transport: g.http.Transport}
-	resp, err := endless.send(ctx, "", &derive.Request{Method: http.MethodGet, Path: path,
+	resp, err := g.endless().send(ctx, "", &derive.Request{Method: http.MethodGet, Path: path,
 		Header: http.Header{"Accept": {"text/event-stream"}}})
 	if err != nil {
 		return nil, err
@@ -62,4 +60,11 @@ func (g *gateway) stream(ctx context.Context, path string) (*http.Response, erro
 		return nil, errors.New("no stream of events")
 	}
 	return resp, nil
+}
+
+// endless is the gateway without a limit to how long an answer takes.
+func (g *gateway) endless() *gateway {
+	out := *g
+	out.http = &http.Client{Transport: g.http.Transport}
+	return &out
 }

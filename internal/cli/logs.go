@@ -114,9 +114,7 @@ func (l *logs) read(ctx context.Context) (connected bool, err error) {
 	if l.step != "" {
 		q.Set("step", l.step)
 	}
-	endless := *l.gateway
-	endless.http = &http.Client{Transport: l.gateway.http.Transport}
-	resp, err := endless.send(ctx, "", &derive.Request{Method: http.MethodGet, Path: l.path + "/log?" + q.Encode()})
+	resp, err := l.gateway.endless().send(ctx, "", &derive.Request{Method: http.MethodGet, Path: l.path + "/log?" + q.Encode()})
 	if err != nil {
 		return false, err
 	}

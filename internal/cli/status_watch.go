@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/drover-hpc/drover/internal/cli/watch"
 	"github.com/drover-hpc/drover/internal/roster"
@@ -41,7 +38,7 @@ func (s *session) watchStatus(ctx context.Context, w *statusWish) error {
 		return err
 	}
 	b := &board{session: s, wish: w, ids: ids}
-	if out, ok := s.app.Stdout.(*os.File); ok && term.IsTerminal(int(out.Fd())) {
+	if out, is := s.app.terminal(); is {
 		b.size = func() (int, int) { return terminalSize(out) }
 		defer b.frame.End(out)
 	}

@@ -48,7 +48,7 @@ func (a *app) watch() *cobra.Command {
 
 func (s *session) watch(ctx context.Context, name string, plain bool) error {
 	var view watch.View = &watch.Plain{W: s.app.Stdout}
-	if out, ok := s.app.Stdout.(*os.File); ok && !plain && term.IsTerminal(int(out.Fd())) {
+	if out, is := s.app.terminal(); is && !plain {
 		view = &watch.Screen{W: out, Color: s.app.Getenv("NO_COLOR") == "", Size: func() (int, int) { return terminalSize(out) }}
 	}
 	t, err := watch.Follow(ctx, s.watched(ctx, name), view, watch.DefaultPace)
@@ -65,6 +65,12 @@ func (s *session) watch(ctx context.Context, name string, plain bool) error {
 		return &ExitError{Code: partly}
 	}
 	return nil
+}
+
+// terminal is the standard output, if that is one.
+func (a *app) terminal() (out *os.File, is bool) {
+	out, is = a.Stdout.(*os.File)
+	return out, is && term.IsTerminal(int(out.Fd()))
 }
 
 func terminalSize(f *os.File) (columns, rows int) {

@@ -345,14 +345,20 @@ func TestSessionsAndTheirLinksEnd(t *testing.T) {
 func TestSessionsUploadInParts(t *testing.T) {
 	server, _ := startWithPrivate(t)
 	k := given(time.Hour, Grant{Bucket: "ims", Prefix: "jobs/1/", Write: true})
+	wantObject(t, server, "/ims/jobs/1/big", uploadInParts(t, server, k, "ims", "jobs/1/big"))
+}
+
+// uploadInParts uploads an object in two parts and returns what is in it.
+func uploadInParts(t *testing.T, server *Server, k Credentials, bucket, key string) string {
+	t.Helper()
 	c, err := minio.New(strings.TrimPrefix(server.Endpoint(), "http://"), &minio.Options{Region: "us-east-1",
 		Creds: credentials.NewStaticV4(k.AccessKey, k.SecretKey, k.SessionToken), BucketLookup: minio.BucketLookupPath})
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := strings.Repeat("x", 6<<20)
-	if _, err := c.PutObject(t.Context(), "ims", "jobs/1/big", strings.NewReader(text), int64(len(text)), minio.PutObjectOptions{PartSize: 5 << 20}); err != nil {
+	if _, err := c.PutObject(t.Context(), bucket, key, strings.NewReader(text), int64(len(text)), minio.PutObjectOptions{PartSize: 5 << 20}); err != nil {
 		t.Fatal(err)
 	}
-	wantObject(t, server, "/ims/jobs/1/big", text)
+	return text
 }

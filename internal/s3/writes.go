@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v3"
+	"github.com/versity/versitygw/s3api/utils"
 )
 
 // Write is a request that changed something in the store, or was to, or that was
@@ -67,21 +68,25 @@ func asked(c fiber.Ctx) string {
 	return path
 }
 
-// accessKey is that by which the request says that it is signed.
+// accessKey is that by which the request says that it is signed: of several places the one
+// by which signatures.check verifies it.
 func accessKey(c fiber.Ctx) string {
 	query := c.Request().URI().QueryArgs()
 	authorization := headerOf(c, fiber.HeaderAuthorization)
-	if key := string(query.Peek("AWSAccessKeyId")); key != "" {
+	v2, isV2 := strings.CutPrefix(authorization, "AWS ")
+	switch {
+	case query.Has("X-Amz-Signature"):
+		key, _, _ := strings.Cut(string(query.Peek("X-Amz-Credential")), "/")
 		return key
-	}
-	if v2, is := strings.CutPrefix(authorization, "AWS "); is {
+	case query.Has("AWSAccessKeyId"), query.Has("Signature"):
+		return string(query.Peek("AWSAccessKeyId"))
+	case isV2:
 		key, _, _ := strings.Cut(v2, ":")
 		return key
 	}
-	credential := string(query.Peek("X-Amz-Credential"))
-	if _, v4, is := strings.Cut(authorization, "Credential="); is {
-		credential = v4
+	signed, err := utils.ParseAuthorization(authorization)
+	if err != nil {
+		return ""
 	}
-	key, _, _ := strings.Cut(credential, "/")
-	return key
+	return signed.Access
 }

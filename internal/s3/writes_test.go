@@ -10,9 +10,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
 func TestWritesAreToldBeforeTheyAreAnswered(t *testing.T) {
@@ -76,16 +73,19 @@ func TestWritesAreToldBeforeTheyAreAnswered(t *testing.T) {
 	}
 	wants("a wrong key", keys.AccessKey+" GET "+plain+" 403")
 
+	two := request(t, server, "PUT", plain, "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=one/20260102/us-east-1/s3/aws4_request&X-Amz-Signature=x", "x")
+	if status, _ := send(t, v2Header(two, keys)); status < 400 {
+		t.Errorf("a link and a header: %d", status)
+	}
+	mu.Lock()
+	if len(told) != 1 || !strings.HasPrefix(told[0], "one PUT ") {
+		t.Errorf("a link and a header: told %q, want it by the key of the link", told)
+	}
+	told = nil
+	mu.Unlock()
+
 	k := given(time.Hour, Everything)
-	parts, err := minio.New(strings.TrimPrefix(server.Endpoint(), "http://"), &minio.Options{Region: "us-east-1",
-		Creds: credentials.NewStaticV4(k.AccessKey, k.SecretKey, k.SessionToken), BucketLookup: minio.BucketLookupPath})
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := strings.Repeat("x", 6<<20)
-	if _, err := parts.PutObject(t.Context(), "boot-images", "big", strings.NewReader(text), int64(len(text)), minio.PutObjectOptions{PartSize: 5 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	uploadInParts(t, server, k, "boot-images", "big")
 	mu.Lock()
 	for i := range told {
 		told[i], _, _ = strings.Cut(told[i], "?")

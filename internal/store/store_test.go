@@ -87,7 +87,7 @@ func conformance(t *testing.T, source func(*testing.T) string, held bool) {
 		{"lists page by key in byte order", testPaging},
 		{"queries match indexes and keys", testQuery},
 		{"sizes are those of the documents", testSizes},
-		{"a trial writes and changes nothing", func(t *testing.T, f *fixture) {
+		{"a trial of writing succeeds", func(t *testing.T, f *fixture) {
 			if err := f.db.TryWrite(t.Context()); err != nil {
 				t.Error(err)
 			}

@@ -21,8 +21,8 @@ type Pace struct {
 // second, and for no more than a fifth of the time.
 var DefaultPace = Pace{Poll: 500 * time.Millisecond, Resync: 5 * time.Second, Least: 100 * time.Millisecond, Share: 4, Patience: 30 * time.Second}
 
-// second is how often the clock on a screen moves.
-const second = time.Second
+// clockPause is how often the clock on a screen moves.
+const clockPause = time.Second
 
 // Repeat looks at once, then at each change and now and then, until a look is the last
 // one, fails, or ctx is done. While it waits it calls tick every second. changes is as
@@ -51,7 +51,7 @@ func (p Pace) pause(ctx context.Context, changes <-chan struct{}, took time.Dura
 	}
 	again := time.NewTimer(max(wait, rest))
 	defer again.Stop()
-	moves := time.NewTicker(second)
+	moves := time.NewTicker(clockPause)
 	defer moves.Stop()
 	changed := false
 	for {

@@ -91,12 +91,18 @@ func (c *cluster) finish(session string) map[string]any {
 // succeed waits for the session and wants every node to have succeeded.
 func (c *cluster) succeed(session string) {
 	c.t.Helper()
-	status := c.finish(session)
-	if status["percent_successful"] != 100.0 || status["percent_failed"] != 0.0 {
-		c.t.Errorf("session %s: %v", session, status)
-		for _, n := range c.nodes {
-			c.t.Log(c.try("explain", n))
+	ended := false
+	defer func() {
+		if !ended { // by a failure or in vain: why
+			for _, n := range c.nodes {
+				c.t.Log(c.try("explain", n))
+			}
 		}
+	}()
+	status := c.finish(session)
+	ended = status["percent_successful"] == 100.0 && status["percent_failed"] == 0.0
+	if !ended {
+		c.t.Errorf("session %s: %v", session, status)
 	}
 }
 

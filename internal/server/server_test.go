@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func testConfig(t *testing.T) Config {
+func testConfig(t testing.TB) Config {
 	t.Helper()
 	t.Chdir(".") // back at the end: the object store moves into its directory
 	return Config{Listen: "127.0.0.1:0", S3Listen: "127.0.0.1:0", Data: t.TempDir(), SSHPort: 22, MaxSessions: 2, PollPower: time.Minute}

@@ -1,6 +1,7 @@
 package operators
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -220,5 +221,27 @@ func TestRestartTakesNoEarlierTransitionForACalls(t *testing.T) {
 	w.eventually("the call to be watched again", waits)
 	if call := w.component(node).Engine.Call; call.State != bos.CallDecided {
 		t.Errorf("the call is %s at %s; its BMC has not taken it", call.State, call.AcceptedAt)
+	}
+}
+
+// A call of which PCS has lost its record is made again: nobody will ever say what
+// became of it.
+func TestACallThatPCSForgetsIsMadeAgain(t *testing.T) {
+	w := newWorld(t, 1)
+	w.run(bos.OperationBoot, "")
+	node := nodeName(0)
+	w.with(func() { w.mute[node] = true })
+	name := w.session(bos.OperationShutdown, node)
+	w.eventually("the BMC to be busy", func() bool { return strings.Contains(w.component(node).Troubles.Newest(), "asking again") })
+	var lost []string
+	w.with(func() {
+		w.mute[node] = false
+		lost = slices.Collect(maps.Keys(w.transitions))
+		clear(w.transitions)
+	})
+	w.hub.Changed("pcs_transitions", lost)
+	successful(t, w.finish(name), 1)
+	if got := w.driven[node]; !slices.Equal(got[len(got)-2:], []string{"Soft-Off", "Soft-Off"}) {
+		t.Errorf("driven %v", got)
 	}
 }

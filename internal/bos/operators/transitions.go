@@ -140,8 +140,7 @@ func (o *transitions) run(ctx context.Context, _ bos.Options, w events.Wake) err
 func (o *transitions) inspect(ctx context.Context, id string, w *watched) error {
 	t, err := o.power.Describe(ctx, id)
 	if fault.Is(err, fault.NotFound) || httpapi.IsStatus(err, 404) {
-		o.remove(id)
-		return nil
+		t, err = bos.Transition{ID: id, Done: true}, nil
 	}
 	if err != nil {
 		return fmt.Errorf("ask PCS for transition %s: %w", id, err)
@@ -162,7 +161,8 @@ func (o *transitions) inspect(ctx context.Context, id string, w *watched) error 
 }
 
 // news are the outcomes that were not told yet. over is a transition of which
-// no more will come, unwanted one that drives only nodes that were given up.
+// no more will come, unwanted one that drives only nodes that were given up. A
+// call that PCS has forgotten when it is over would be waited for without end.
 func (o *transitions) news(t bos.Transition, w *watched) (found map[string]machine.Outcome, over, unwanted bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -185,8 +185,12 @@ func (o *transitions) news(t bos.Transition, w *watched) (found map[string]machi
 		}
 	}
 	unwanted = true
-	for node := range w.calls {
+	for node, call := range w.calls {
 		unwanted = unwanted && w.unwanted[node]
+		if t.Done {
+			found[node] = machine.Outcome{CallID: call, Kind: bos.AnswerLater, Source: bos.FromPower,
+				Words: w.action.complaint(bos.AnswerLater, "it knows nothing more of transition "+t.ID)}
+		}
 	}
 	return found, t.Done || len(w.calls) == 0, unwanted
 }

@@ -50,6 +50,7 @@ func TestFieldsOfNamesWithControlCharactersAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.configuration("cfg", "a")
+	f.want(200, "PUT", "/v3/components/x1", `{"desired_config":"cfg"}`)
 	const esc, credentials = `\u001b[2J`, `"credentials":{"authentication_method":"password","username":"u","password":"p"}`
 	image := `{"name":"i","configuration_name":"cfg","target":{"definition":"image","groups":[{"name":"g","members":["ff287206-6ff7-4659-92ad-6e732821c6b4"]}],` +
 		`"image_map":[{"source_id":"ff287206-6ff7-4659-92ad-6e732821c6b4","result_name":"a` + esc + `"}]}}`
@@ -65,6 +66,8 @@ func TestFieldsOfNamesWithControlCharactersAreNamed(t *testing.T) {
 		{"POST", "/v3/sources", `{"clone_url":"u` + esc + `",` + credentials + `}`, "clone_url"},
 		{"POST", "/v3/sources/a%07", `{"clone_url":"u","credentials":{"authentication_method":"password","secret_name":"s"}}`, "name"},
 		{"POST", "/v3/sessions", image, "target.image_map: result_name"},
+		{"PUT", "/v3/components/x1c0s0b0n0", `{"desired_config":"a` + esc + `"}`, "desired_config"},
+		{"PATCH", "/v2/components", `[{"id":"x1","desiredConfig":"a` + esc + `"}]`, "desired_config"},
 	} {
 		got := f.call(c.method, c.path, c.body)
 		detail, _ := got.object(t)["detail"].(string)

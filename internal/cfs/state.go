@@ -55,7 +55,10 @@ func (c change) apply(r *record) error {
 		r.State = state
 		r.Generation++
 	}
-	if p.DesiredConfig != nil {
+	if p.DesiredConfig != nil && *p.DesiredConfig != r.DesiredConfig { // one of before may stay
+		if err := fault.CheckName("desired_config", *p.DesiredConfig); err != nil {
+			return err
+		}
 		r.DesiredConfig = *p.DesiredConfig
 	}
 	switch {

@@ -75,6 +75,9 @@ func (s *Service) Put(ctx context.Context, name string, t Tenant) (Tenant, error
 	case t.Spec.TenantName != name:
 		return t, fault.New(fault.Invalid, "spec.tenantname is '%s', the path says '%s'", t.Spec.TenantName, name)
 	}
+	if err := fault.CheckName("metadata.name", name); err != nil {
+		return t, err
+	}
 	t.Metadata.Name = name
 	err := s.db.InTx(ctx, func(ctx context.Context) error {
 		_, missing, err := s.tenants.Update(ctx, []string{name}, func(old *Tenant) error {

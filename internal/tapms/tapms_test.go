@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,5 +102,10 @@ func TestPutRefusesAnotherName(t *testing.T) {
 		map[string]any{"spec": map[string]any{"tenantname": "red", "tenantresources": []any{}}}, nil)
 	if !httpapi.IsStatus(err, 400) {
 		t.Errorf("got %v, want 400", err)
+	}
+	_, err = c.Do(t.Context(), "PUT", "/v1alpha3/tenants/a%1B", nil,
+		map[string]any{"spec": map[string]any{"tenantname": "a\x1b", "tenantresources": []any{}}}, nil)
+	if !httpapi.IsStatus(err, 400) || !strings.Contains(err.Error(), "metadata.name: ") {
+		t.Errorf("a control character: %v", err)
 	}
 }

@@ -124,6 +124,7 @@ var Table = []Rule{
 	{Methods: get, Path: "/apis/drover/v1/nodes/events", Right: Read, Tenant: true},
 	{Methods: get, Path: "/apis/drover/v1/whoami", Right: Read, Tenant: true},
 	{Methods: get, Path: "/apis/drover/v1/can-i", Right: Read, Tenant: true},
+	{Methods: post, Path: "/apis/drover/v1/sessions/{name}/cancel", Right: Boot, Tenant: true},
 	{Methods: get, Path: "/apis/drover/v1/tokens", Right: Settings},
 	{Methods: get, Path: "/apis/drover/v1/audit/**", Right: Audit},
 	{Methods: "POST DELETE", Path: "/apis/drover/v1/tokens/**", Right: Settings},

@@ -206,7 +206,9 @@ func (s *Service) Status(ctx context.Context, name, tenant string) (ExtendedStat
 		return ExtendedStatus{}, err
 	}
 	if session.Status.Status == SessionComplete && session.Saved != nil {
-		return *session.Saved, nil
+		saved := *session.Saved
+		saved.ForcedOff = session.ForcedOff // that a BMC had a request may become known later
+		return saved, nil
 	}
 	return s.liveStatus(ctx, &session)
 }

@@ -109,6 +109,8 @@ func (c *Component) unfit(session *Session) string {
 	switch {
 	case session == nil:
 		return fmt.Sprintf("Staged session '%s' does not exist", c.StagedState.Session)
+	case session.Cancelled():
+		return fmt.Sprintf("Staged session '%s' was cancelled", session.Name)
 	case session.Operation == OperationShutdown && a != BootArtifacts{}:
 		return "Staged operation is shutdown, but boot artifacts are staged"
 	case session.Operation == OperationShutdown:

@@ -51,6 +51,8 @@ type Session struct {
 	// next one until then. Never served.
 	Tries   int       `json:"tries,omitempty"`
 	RetryAt time.Time `json:"retry_at,omitzero"`
+	// CancelledAt is when somebody cancelled it. Never served: Status.Error says so.
+	CancelledAt time.Time `json:"cancelled_at,omitzero"`
 	// Saved is the extended status as it was at the end.
 	Saved *ExtendedStatus `json:"saved,omitempty"`
 }

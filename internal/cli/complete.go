@@ -61,11 +61,15 @@ func (a *app) completeLeaf(cmd *cobra.Command, g *globals, prefix string, d *der
 	}
 }
 
-// completeList offers the names at the path, also behind a comma.
-func (a *app) completeList(g *globals, path string) completer {
+// completeList offers the names at the paths, which have blanks between them, also
+// behind a comma.
+func (a *app) completeList(g *globals, paths string) completer {
 	return func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 		written := begun[:strings.LastIndexAny(begun, ",!&")+1]
-		names := a.offered(cmd.Context(), g, path, true, begun[len(written):])
+		var names []string
+		for path := range strings.FieldsSeq(paths) {
+			names = append(names, a.offered(cmd.Context(), g, path, true, begun[len(written):])...)
+		}
 		for i := range names {
 			names[i] = written + names[i]
 		}

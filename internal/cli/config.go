@@ -25,8 +25,9 @@ func (a *app) verb(use, short string, args cobra.PositionalArgs,
 	return cmd
 }
 
-// namesOf tells where the arguments of native commands have their names.
-var namesOf = map[string]string{"watch SESSION": bootSessionsPath, "logs SESSION": strings.TrimSuffix(cfsSessions, "/"),
+// namesOf tells where the arguments of native commands have their names; with
+// blanks between places.
+var namesOf = map[string]string{"watch SESSION": bootSessionsPath, "cancel SESSION": bootSessionsPath + "?status=running " + strings.TrimSuffix(cfsSessions, "/") + "?status=running", "logs SESSION": strings.TrimSuffix(cfsSessions, "/"),
 	"status [NODES]...": nodesPath, "explain NODE...": nodesPath, "console NODE...": nodesPath}
 
 // configCommands are `config list, use, describe, get, set, unset`.

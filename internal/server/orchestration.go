@@ -113,6 +113,7 @@ func (s *Server) startBOS(ctx context.Context) error {
 		Images: clients.Images(p.ims), Tenants: clients.Tenants(p.tapms), Addresses: p.addresses, Now: s.now})
 	api := s.api(bosPrefix, "BOS")
 	bos.Register(api, service)
+	s.bos = service
 	c := operators.Config{Service: service, Hub: s.hub, Inventory: clients.Inventory(p.hsm), Power: clients.Power(p.pcs),
 		BootParameters: clients.BootParameters(p.bss), Configurations: clients.Configurations(s.client("CFS", cfsPrefix, "")),
 		Audit: s.audit, ConfigurationTable: cfs.ComponentsTable, PollForeign: s.config.PCS != "", Now: s.now}

@@ -20,6 +20,7 @@ import (
 	"github.com/drover-hpc/drover/internal/admission"
 	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/auth"
+	"github.com/drover-hpc/drover/internal/bos"
 	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/events"
@@ -70,6 +71,7 @@ type Server struct {
 	journal *journal.Journal
 	audit   *audit.Log
 	metrics *metrics.Metrics
+	bos     *bos.Service
 	cfs     *cfs.Service
 
 	platform platform
@@ -227,6 +229,7 @@ func (s *Server) serve(context.Context) error {
 	s.mux.HandleFunc("GET /apis/drover/v1/nodes/events", changeEvents(s.hub, s.stopping, rosterTables...))
 	native := s.api(nativePrefix, "Drover")
 	registerNative(native, s.journal)
+	bos.RegisterNative(native, s.bos)
 	registerDeadEvents(native, s.cfs)
 	vcs.Register(native, s.platform.repositories)
 	registerConsole(native, s.platform.consoles)

@@ -102,16 +102,7 @@ func TestDisabledNodesTransitionIsAborted(t *testing.T) {
 		w.eventually("the shutdowns", func() bool {
 			return w.component(nodes[0]).Engine.Call.State == bos.CallAccepted && w.component(nodes[1]).Engine.Call.State == bos.CallAccepted
 		})
-		open := func() (n int) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			for _, busy := range w.busy() {
-				if busy {
-					n++
-				}
-			}
-			return n
-		}
+		open := w.driving
 		disable := func(ids ...string) {
 			_, _, err := w.service.Change(t.Context(), ids, func(c *bos.Component) error {
 				if !c.Enabled {

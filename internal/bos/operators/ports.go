@@ -51,6 +51,8 @@ type sessions interface {
 	// BusyNode is one of these nodes, the one given if it still is; empty if
 	// there is none.
 	BusyNode(ctx context.Context, s *bos.Session, given string) (string, error)
+	// StopNodes has nothing more done to the nodes of a cancelled session.
+	StopNodes(ctx context.Context, s *bos.Session, told *bos.Cancelled) error
 	// SaveStatus keeps the session's status as it is now.
 	SaveStatus(ctx context.Context, name, tenant string) (bos.ExtendedStatus, error)
 	Template(ctx context.Context, name, tenant string) (bos.Template, error)

@@ -50,7 +50,8 @@ func (r *recovery) run(ctx context.Context, options bos.Options, _ events.Wake) 
 		return nil
 	}
 	called, err := r.components.Components(ctx, store.Query{Where: []store.Match{
-		{Column: "status", In: []string{bos.StatusPowerOnCalled, bos.StatusPowerOffGently, bos.StatusPowerOffHard}}}})
+		{Column: "status", In: []string{bos.StatusPowerOnCalled, bos.StatusPowerOffGently, bos.StatusPowerOffHard,
+			bos.StatusFailed}}}}) // failed and with a call: the node of a session that was cancelled
 	if err != nil {
 		return err
 	}

@@ -141,6 +141,18 @@ func (w *world) busy() map[string]bool {
 	return nodes
 }
 
+// driving is how many nodes transitions drive.
+func (w *world) driving() (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, busy := range w.busy() {
+		if busy {
+			n++
+		}
+	}
+	return n
+}
+
 func (w pcsWorld) Abort(_ context.Context, id string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

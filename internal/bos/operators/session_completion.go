@@ -26,7 +26,7 @@ type completion struct {
 
 func (o *completion) spec() Spec {
 	return Spec{Name: "session-completion", Inputs: []string{bos.ComponentsTable, bos.SessionsTable}, Resync: bos.Options.Polling,
-		Outputs: []string{"sessions: from running to complete, final status"}}
+		Outputs: []string{"sessions: from running to complete, final status", "components of a cancelled session, if that was interrupted: failed, enabled to false"}}
 }
 
 func (o *completion) run(ctx context.Context, _ bos.Options, w events.Wake) error {
@@ -48,6 +48,9 @@ func (o *completion) run(ctx context.Context, _ bos.Options, w events.Wake) erro
 			continue
 		}
 		node, err := o.sessions.BusyNode(ctx, s, node)
+		if err == nil && node != "" && s.Cancelled() && w.All { // whoever cancelled it was interrupted
+			err = o.sessions.StopNodes(ctx, s, nil)
+		}
 		if err == nil && node == "" {
 			err = o.complete(ctx, s)
 		}

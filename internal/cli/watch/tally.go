@@ -275,6 +275,10 @@ func (t *Tally) Problem() string {
 	return *t.Session.Status.Error
 }
 
+// Cancelled tells whether somebody has cancelled the session, which then has that
+// as its error.
+func (t *Tally) Cancelled() bool { return strings.HasPrefix(t.Problem(), "cancelled") }
+
 // OK tells whether the session is over and each node got where it should be, or
 // waits for applystaged.
 func (t *Tally) OK() bool {
@@ -323,6 +327,8 @@ func (t *Tally) Outcome(now time.Time) string {
 	}
 	var parts []string
 	switch {
+	case t.Cancelled():
+		parts = append(parts, "it was "+t.Problem())
 	case t.Problem() != "":
 		parts = append(parts, "it failed: "+t.Problem())
 	case t.Nodes == 0 && t.Staged == 0 && len(t.Waiting) == 0 && t.Taken == 0:

@@ -39,6 +39,8 @@ func TestOutcome(t *testing.T) {
 	text := "no such template"
 	broken := snapshot("complete", nil)
 	broken.Session.Status.Error = &text
+	ended, by := snapshot("complete", map[string]int{stable: 2, failed: 1}), "cancelled by ann"
+	ended.Session.Status.Error = &by
 	gone := snapshot("complete", nil)
 	gone.Extended.Managed, gone.Extended.Successful, gone.Extended.Failed = 3, 66.67, 33.33
 	forced := snapshot("complete", map[string]int{stable: 2})
@@ -66,6 +68,7 @@ func TestOutcome(t *testing.T) {
 		{"session s1 complete in 0:01:30: 1 of 2 nodes succeeded, 1 did not finish", snapshot("complete", map[string]int{stable: 1, "on_hold": 1}), false},
 		{"session s1 is running after 0:01:30: 0 of 1 node succeeded, 1 did not finish", snapshot("running", map[string]int{"configuring": 1}), false},
 		{"session s1 complete in 0:01:30: it failed: no such template", broken, false},
+		{"session s1 complete in 0:01:30: it was cancelled by ann, 2 of 3 nodes succeeded, 1 failed", ended, false},
 		{"session s1 complete in 0:01:30: it had no nodes", snapshot("complete", nil), true},
 		{"session s1 complete in 0:01:30: 2 of 3 nodes succeeded, 1 failed", gone, false},
 		{"session s1 complete in 0:01:30: all 2 nodes succeeded, 1 forced off", forced, true},

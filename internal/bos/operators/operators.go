@@ -78,7 +78,7 @@ func (o *Operators) nodes(c *Config) {
 	outcomes := &outcomes{wake: looks.Now}
 	names := &callNames{process: c.NewID(), newID: c.NewID}
 	transitions := &transitions{loop: &events.Loop{}, power: c.Power, outcomes: outcomes, table: c.TransitionTable,
-		often: c.PollForeign, now: c.Now, by: map[string]*watched{}}
+		often: c.PollForeign, now: c.Now, log: c.Log, by: map[string]*watched{}}
 	configure := &configuration{components: c.Service, cfs: c.Configurations, view: config, wake: looks.Now, calls: &o.calls, now: c.Now, log: c.Log}
 	caller := caller{components: c.Service, power: c.Power, audit: c.Audit, guard: &guard{inventory: c.Inventory, sessions: c.Service}, transitions: transitions,
 		outcomes: outcomes, calls: &o.calls, now: c.Now, log: c.Log}

@@ -3,12 +3,16 @@ package operators
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bos/machine"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // outcomes keeps what became of power calls until the machine has recorded it.
@@ -69,6 +73,23 @@ func (k *outcomes) forget(nodes []string) {
 	for _, n := range nodes {
 		delete(k.by, n)
 	}
+}
+
+// tellFailed has the log say which calls came to nothing, and of one of them why; the
+// others may have other reasons, which stand in their components.
+func tellFailed(log *slog.Logger, p *powerOperator, found map[string]machine.Outcome) {
+	var failed []string
+	for node, o := range found {
+		if o.Kind != bos.AnswerAccepted && o.Kind != bos.AnswerWaiting {
+			failed = append(failed, node)
+		}
+	}
+	if len(failed) == 0 {
+		return
+	}
+	slices.Sort(failed)
+	log.Warn("power calls came to nothing", "action", p.words, "count", len(failed), "nodes", fmt.Sprintf("%.400s", xname.Fold(failed)),
+		"first", failed[0], "why", found[failed[0]].Words)
 }
 
 // answerTo sorts the failure of a call that was to have an effect on a node.

@@ -1,6 +1,8 @@
 package operators
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/drover-hpc/drover/internal/bos"
@@ -40,5 +42,23 @@ func TestOutcomeOfAnEarlierCallDoesNotReplaceThatOfThePresentOne(t *testing.T) {
 	k.forget([]string{"x1"})
 	if len(k.by) != 0 {
 		t.Error("a node that is no longer moving is remembered")
+	}
+}
+
+func TestTheLogSaysWhichCallsCameToNothing(t *testing.T) {
+	var said strings.Builder
+	log := slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+	p := &powerOperator{words: "power on"}
+	tellFailed(log, p, map[string]machine.Outcome{"x1c0s0b0n0": {Kind: bos.AnswerAccepted}, "x1c0s0b0n1": {Kind: bos.AnswerWaiting}})
+	tellFailed(log, p, map[string]machine.Outcome{"x1c0s0b0n0": {Kind: bos.AnswerAccepted},
+		"x1c0s1b0n1": {Kind: bos.AnswerRefused, Words: "no"}, "x1c0s1b0n0": {Kind: bos.AnswerLater, Words: "BSS is down"}})
+	const want = `level=WARN msg="power calls came to nothing" action="power on" count=2 nodes=x1c0s1b0n[0-1] first=x1c0s1b0n0 why="BSS is down"` + "\n"
+	if said.String() != want {
+		t.Errorf("said\n%s\nwant\n%s", &said, want)
 	}
 }

@@ -213,5 +213,6 @@ func (b *powerCall) end(ctx context.Context, outcome func(id string) (machine.Ou
 		}
 	}
 	b.nodes = kept
+	tellFailed(b.by.log, b.by, ended)
 	b.by.outcomes.put(ended)
 }

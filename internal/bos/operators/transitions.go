@@ -3,6 +3,7 @@ package operators
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -25,6 +26,7 @@ type transitions struct {
 	table    string
 	often    bool // PCS gives no hints
 	now      clock
+	log      *slog.Logger
 
 	mu sync.Mutex
 	by map[string]*watched
@@ -146,6 +148,7 @@ func (o *transitions) inspect(ctx context.Context, id string, w *watched) error 
 		return fmt.Errorf("ask PCS for transition %s: %w", id, err)
 	}
 	found, over, unwanted := o.news(t, w)
+	tellFailed(o.log, w.action, found)
 	o.outcomes.put(found)
 	if over {
 		o.remove(id)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/bmc"
+	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/sim"
@@ -180,15 +182,13 @@ func TestAFailedStartNamesTheSettingThatIsWrong(t *testing.T) {
 }
 
 func TestEventsTellOfChanges(t *testing.T) {
-	s, err := Start(t.Context(), testConfig(t), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Stop()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for path, tables := range map[string][]string{"sessions/x": watched, "nodes": rosterTables} {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+"/apis/drover/v1/"+path+"/events", nil)
+	hub := events.NewHub() // nobody else changes anything
+	for name, tables := range map[string][]string{"of a session": watched, "of nodes": rosterTables} {
+		front := httptest.NewServer(changeEvents(hub, t.Context().Done(), tables...))
+		defer front.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, front.URL, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -200,11 +200,11 @@ func TestEventsTellOfChanges(t *testing.T) {
 		const event = "data: {}\n\n"
 		for i := range len(tables) + 1 { // one to begin with, one for each change
 			if i > 0 {
-				s.hub.Changed(tables[i-1], []string{"x"})
+				hub.Changed(tables[i-1], []string{"x"})
 			}
 			got := make([]byte, len(event))
 			if _, err := io.ReadFull(resp.Body, got); err != nil || string(got) != event {
-				t.Fatalf("%s, change %d: read %q, %v", path, i, got, err)
+				t.Fatalf("%s, change %d: read %q, %v", name, i, got, err)
 			}
 		}
 	}

@@ -10,6 +10,10 @@
 // them as the library did for the same state of the object's file; whatever it
 // would refuse, or has not seen the library answer, goes on to the library.
 //
+// Credentials that end are sessions, which are given by the process or by
+// AssumeRole of the server's token service, and bounded by policies. Roles asks
+// the token service of a store that is elsewhere.
+//
 // A node fetches kernel and initrd by presigned URL; the extra query parameter
 // x-drover-node in it, which S3 servers ignore, names the node, so that the
 // journal can tell who fetched what.

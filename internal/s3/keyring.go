@@ -33,7 +33,7 @@ func (k *keyring) of(day, region []byte) *signingDesk {
 	if desk != nil {
 		return desk
 	}
-	made := &signingDesk{key: signingKey(k.secret, string(day), string(region))}
+	made := &signingDesk{key: signingKey(k.secret, string(day), string(region), service)}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.keys == nil || len(k.keys) >= maxKeys {

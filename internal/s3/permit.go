@@ -14,14 +14,20 @@ import (
 )
 
 // What a session without all rights may ask for: the method, whether it is of a
-// bucket or of an object, and the parameters that make it something else. Anything
-// that is not here is for the keys of the store.
+// bucket or of an object, and the parameters that make it something else; and which
+// action policies know it by. Anything that is not here is for the keys of the store.
 var (
-	reads = []string{"GET bucket", "HEAD bucket", "GET bucket location", "GET bucket uploads", "GET bucket versions", "GET bucket acl",
-		"GET object", "HEAD object", "GET object acl", "GET object attributes", "GET object tagging", "GET object uploadId"}
-	writes = []string{"POST bucket delete", "PUT object", "PUT object uploadId", "PUT object acl", "PUT object tagging",
-		"POST object uploads", "POST object uploadId", "DELETE object", "DELETE object uploadId", "DELETE object tagging"}
+	reads = map[string]string{"GET bucket": "ListBucket", "HEAD bucket": "ListBucket", "GET bucket location": "GetBucketLocation",
+		"GET bucket uploads": "ListBucketMultipartUploads", "GET bucket versions": "ListBucketVersions", "GET bucket acl": "GetBucketAcl",
+		"GET object": "GetObject", "HEAD object": "GetObject", "GET object acl": "GetObjectAcl", "GET object attributes": "GetObjectAttributes",
+		"GET object tagging": "GetObjectTagging", "GET object uploadId": "ListMultipartUploadParts"}
+	writes = map[string]string{deleteMany: "DeleteObject", "PUT object": "PutObject", "PUT object uploadId": "PutObject", "PUT object acl": "PutObjectAcl",
+		"PUT object tagging": "PutObjectTagging", "POST object uploads": "PutObject", "POST object uploadId": "PutObject", "DELETE object": "DeleteObject",
+		"DELETE object uploadId": "AbortMultipartUpload", "DELETE object tagging": "DeleteObjectTagging"}
 )
+
+// deleteMany deletes whichever objects and versions of a bucket its body names.
+const deleteMany = "POST bucket delete"
 
 // narrowing are the parameters that leave what is asked as it is.
 var narrowing = slices.Concat(linkParameters, linkParametersV2, unsignedV2, []string{securityToken, NodeParameter, "versionId", "partNumber",
@@ -68,17 +74,46 @@ func (s *session) permit(c fiber.Ctx) error {
 		key = string(query.Peek("prefix"))
 	}
 	what = strings.Join(append([]string{what}, asks...), " ")
-	write := slices.Contains(writes, what)
+	action, write := writes[what]
+	if !write {
+		action = reads[what]
+	}
 	switch {
-	case !plain || bucket == "", !write && !slices.Contains(reads, what), slices.ContainsFunc(beyond, func(h string) bool { return c.Get(h) != "" }):
+	case !plain || bucket == "", action == "", slices.ContainsFunc(beyond, func(h string) bool { return c.Get(h) != "" }):
 		return denied("These credentials are for reading and writing objects: anything else takes those of an administrator.")
 	case write && s.may(bucket, key, false) && !s.may(bucket, key, true):
 		return denied("These credentials are for reading " + bucket + ", not for writing.")
 	case !s.may(bucket, key, write):
 		return denied("These credentials are not for " + bucket + "/" + key + ".")
 	}
+	if err := s.permitByPolicy(what, action, bucket, key, query.Has("versionId")); err != nil {
+		return err
+	}
 	return s.permitCopy(c)
 }
+
+// permitByPolicy refuses what a policy of the session does not allow.
+func (s *session) permitByPolicy(what, action, bucket, key string, version bool) error {
+	actions, on, all := []string{action}, bucket, false
+	switch {
+	case what == deleteMany:
+		actions, on, all = []string{action, ofVersion(action)}, bucket+"/", true
+	case strings.Contains(what, " object"):
+		on = bucket + "/" + key
+		if version {
+			actions[0] = ofVersion(action)
+		}
+	}
+	for _, action := range actions {
+		if !s.allowed(action, on, all) {
+			return denied("These credentials are not for s3:" + action + " on " + on + ", by the policy that they were asked for with.")
+		}
+	}
+	return nil
+}
+
+// ofVersion is the action on a version of an object.
+func ofVersion(action string) string { return strings.Replace(action, "Object", "ObjectVersion", 1) }
 
 // permitCopy refuses to copy what the session may not read.
 func (s *session) permitCopy(c fiber.Ctx) error {
@@ -86,11 +121,15 @@ func (s *session) permitCopy(c fiber.Ctx) error {
 	if source == "" {
 		return nil
 	}
-	bucket, key, _, err := backend.ParseCopySource(source)
+	bucket, key, version, err := backend.ParseCopySource(source)
 	if err != nil {
 		return err
 	}
-	if key == "" || unfit(key) != "" || !s.may(bucket, key, false) {
+	action := "GetObject"
+	if version != "" {
+		action = ofVersion(action)
+	}
+	if key == "" || unfit(key) != "" || !s.may(bucket, key, false) || !s.allowed(action, bucket+"/"+key, false) {
 		return denied("These credentials are not for reading " + bucket + "/" + key + ", which is to be copied.")
 	}
 	return nil

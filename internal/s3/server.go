@@ -104,7 +104,8 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 		s.fetches = newFetches(c.Credentials, be.dir, time.Now)
 		options = append(options, s3api.WithMiddleware("/", s.fetches.serve))
 	}
-	options = append(options, s3api.WithMiddleware("/", controllers.WrapMiddleware(c.signatures().check, nil, nil)))
+	options = append(options, s3api.WithMiddleware("/", c.signatures().tokenService),
+		s3api.WithMiddleware("/", controllers.WrapMiddleware(c.signatures().check, nil, nil)))
 	go func() {
 		defer close(s.done)
 		s.err = embedgw.RunVersityGW(ctx, be, &embedgw.Config{

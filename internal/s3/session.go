@@ -74,16 +74,33 @@ type session struct {
 	Access string  `json:"a"`
 	Ends   int64   `json:"e"`
 	Grants []Grant `json:"g"`
+	// Policies are what all else is held against; those of whom it was asked for by are
+	// among them.
+	Policies []policy `json:"p,omitempty"`
 }
 
 // Give returns credentials for what is granted, and when they end.
 func (s *Sessions) Give(lasts time.Duration, grants ...Grant) (Credentials, time.Time) {
-	ends := s.now().Add(lasts).UTC().Truncate(time.Second)
-	made := session{Access: temporaryKey + rand.Text()[:16], Ends: ends.Unix(), Grants: grants}
+	c, ends, _ := s.give(lasts, session{Grants: grants}) // as long as what is granted says
+	return c, ends
+}
+
+// longestSession is how many bytes what a session says may have of a header, of which
+// all together have 8 KiB.
+const longestSession = 4 << 10
+
+// give returns credentials of a session that begins now, and when they end; an error if
+// it says more than a header can have.
+func (s *Sessions) give(lasts time.Duration, made session) (c Credentials, ends time.Time, err error) {
+	ends = s.now().Add(lasts).UTC().Truncate(time.Second)
+	made.Access, made.Ends = temporaryKey+rand.Text()[:16], ends.Unix()
 	text, _ := json.Marshal(made) // strings and numbers always encode
+	if len(text) > longestSession {
+		err = s3err.APIError{Code: "PackedPolicyTooLarge", HTTPStatusCode: http.StatusBadRequest,
+			Description: "The policies of this session and of those that it was asked for by are too long together: ask with other keys, or for less."}
+	}
 	said := tokenForm + base64.RawURLEncoding.EncodeToString(text)
-	return Credentials{AccessKey: made.Access, SecretKey: s.secret(said),
-		SessionToken: said + "." + s.mac("token ", said)}, ends
+	return Credentials{AccessKey: made.Access, SecretKey: s.secret(said), SessionToken: said + "." + s.mac("token ", said)}, ends, err
 }
 
 func (s *Sessions) secret(said string) string { return s.mac("secret ", said) }
@@ -114,6 +131,9 @@ func (s *Sessions) open(access, token string) (*session, string, error) {
 
 // all tells whether the session may do what the keys of the store may.
 func (s *session) all() bool {
+	if len(s.Policies) > 0 {
+		return false
+	}
 	for _, g := range s.Grants {
 		if g == Everything {
 			return true
@@ -126,10 +146,15 @@ func (s *session) all() bool {
 func (s *session) sees(bucket string) bool {
 	for _, g := range s.Grants {
 		if g.Bucket == AnyBucket || g.Bucket == bucket {
-			return true
+			return !slices.ContainsFunc(s.Policies, func(p policy) bool { return !p.names(bucket) })
 		}
 	}
 	return false
+}
+
+// allowed tells whether no policy is against the action.
+func (s *session) allowed(action, resource string, all bool) bool {
+	return !slices.ContainsFunc(s.Policies, func(p policy) bool { return !p.allows(action, resource, all) })
 }
 
 // may tells whether the session may read, or write, what begins with the key.

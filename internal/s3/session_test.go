@@ -52,10 +52,13 @@ func given(lasts time.Duration, grants ...Grant) Credentials {
 }
 
 func awsClient(server *Server, c Credentials) *s3.Client {
-	return s3.New(s3.Options{BaseEndpoint: aws.String(server.Endpoint()), UsePathStyle: true, Region: "us-east-1", RetryMaxAttempts: 1,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: c.AccessKey, SecretAccessKey: c.SecretKey, SessionToken: c.SessionToken}, nil
-		})})
+	return s3.New(s3.Options{BaseEndpoint: aws.String(server.Endpoint()), UsePathStyle: true, Region: "us-east-1", RetryMaxAttempts: 1, Credentials: credentialsOf(c)})
+}
+
+func credentialsOf(c Credentials) aws.CredentialsProvider {
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: c.AccessKey, SecretAccessKey: c.SecretKey, SessionToken: c.SessionToken}, nil
+	})
 }
 
 // code is S3's code of the error, "" for none.

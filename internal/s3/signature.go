@@ -18,6 +18,7 @@ import (
 const (
 	// region is the one that the library knows. Clients may sign with any.
 	region      = "us-east-1"
+	service     = "s3"
 	amzDate     = "20060102T150405Z"
 	unsigned    = "UNSIGNED-PAYLOAD"
 	payloadHash = "X-Amz-Content-Sha256"
@@ -100,7 +101,7 @@ func (s signatures) checkHeader(c fiber.Ctx, authorization string) error {
 		return err
 	}
 	length, _ := strconv.ParseInt(c.Get(fiber.HeaderContentLength), 10, 64)
-	key := signingKey(secret, signed.Date, signed.Region)
+	key := signingKey(secret, signed.Date, signed.Region, service)
 	var canonical string
 	if err := withPlainPath(c, func() error {
 		canonical, err = utils.CheckValidSignature(c, signed, key, headerOf(c, payloadHash), at, length)
@@ -136,7 +137,7 @@ func (s signatures) checkLink(c fiber.Ctx) error {
 	if in == nil && signed.Region == region {
 		return nil
 	}
-	key := signingKey(secret, signed.Date[:8], signed.Region)
+	key := signingKey(secret, signed.Date[:8], signed.Region, service)
 	if err := withPlainPath(c, func() error { return utils.CheckPresignedSignature(c, signed, key) }); err != nil {
 		return err
 	}
@@ -199,12 +200,16 @@ func (s signatures) signAnew(c fiber.Ctx) error {
 		return s3err.GetAPIError(s3err.ErrInvalidURI)
 	}
 	canonical := strings.Join([]string{c.Method(), escapeKey(path), canonicalQuery(c), headers.String(), strings.Join(names, ";"), c.Get(payloadHash)}, "\n")
-	sum := sha256.Sum256([]byte(canonical))
-	scope := day + "/" + region + "/s3/aws4_request"
-	text := "AWS4-HMAC-SHA256\n" + now.Format(amzDate) + "\n" + scope + "\n" + hex.EncodeToString(sum[:])
+	scope := day + "/" + region + "/" + service + "/aws4_request"
 	header.Set(fiber.HeaderAuthorization, "AWS4-HMAC-SHA256 Credential="+s.keys.AccessKey+"/"+scope+",SignedHeaders="+strings.Join(names, ";")+
-		",Signature="+hex.EncodeToString(hmacSHA256(signingKey(s.keys.SecretKey, day, region), text)))
+		",Signature="+signatureOf(canonical, now.Format(amzDate), scope, signingKey(s.keys.SecretKey, day, region, service)))
 	return nil
+}
+
+// signatureOf is that of version 4 of a canonical request.
+func signatureOf(canonical, date, scope string, key []byte) string {
+	sum := sha256.Sum256([]byte(canonical))
+	return hex.EncodeToString(hmacSHA256(key, "AWS4-HMAC-SHA256\n"+date+"\n"+scope+"\n"+hex.EncodeToString(sum[:])))
 }
 
 func canonicalQuery(c fiber.Ctx) string {
@@ -218,10 +223,10 @@ func canonicalQuery(c fiber.Ctx) string {
 	return strings.ReplaceAll(query.Encode(), "+", "%20")
 }
 
-// signingKey is the key by which version 4 signs on a day in a region.
-func signingKey(secret, day, region string) []byte {
+// signingKey is the key by which version 4 signs for a service on a day in a region.
+func signingKey(secret, day, region, service string) []byte {
 	key := []byte("AWS4" + secret)
-	for _, part := range []string{day, region, "s3", "aws4_request"} {
+	for _, part := range []string{day, region, service, "aws4_request"} {
 		key = hmacSHA256(key, part)
 	}
 	return key

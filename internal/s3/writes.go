@@ -22,6 +22,8 @@ type Write struct {
 	Method, Path string
 	// Status is that of the answer.
 	Status int
+	// Gave is the access key of credentials that it was answered with.
+	Gave string
 }
 
 // recordWrites tells of each write before it is answered; where that fails, the answer is
@@ -32,6 +34,7 @@ func recordWrites(told func(context.Context, Write) error) fiber.Handler {
 		part := c.Method() == http.MethodPut && c.Request().URI().QueryArgs().Has("partNumber")
 		err := c.Next()
 		w.Status = c.Response().StatusCode()
+		w.Gave, _ = c.RequestCtx().UserValue(gaveKey{}).(string)
 		refused := (w.Status == http.StatusUnauthorized || w.Status == http.StatusForbidden) && c.Query(NodeParameter) == ""
 		if !refused && (part || !writing(w.Method)) {
 			return err
@@ -83,6 +86,9 @@ func accessKey(c fiber.Ctx) string {
 	case isV2:
 		key, _, _ := strings.Cut(v2, ":")
 		return key
+	}
+	if signed, is := parseSTS(authorization); is {
+		return signed.Access
 	}
 	signed, err := utils.ParseAuthorization(authorization)
 	if err != nil {

@@ -1,7 +1,10 @@
 package pcs
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -118,34 +121,76 @@ func (s *Service) capRowsOf(ctx context.Context, ids ...string) ([]capRow, error
 	return s.capRows.List(ctx, store.Query{Where: []store.Match{{Column: "task", In: ids}}})
 }
 
-// pruneCaps removes power cap tasks whose time is over.
+// pruneCaps removes power cap tasks whose time is over, then the oldest until the others
+// take at most keepSize. Those under way stay.
 func (s *Service) pruneCaps(ctx context.Context) error {
 	done, err := s.caps.List(ctx, store.Query{Where: []store.Match{{Column: "status", In: []string{string(CapCompleted)}}}})
 	if err != nil {
 		return err
 	}
+	slices.SortFunc(done, func(a, b CapTask) int {
+		return cmp.Or(b.TaskCreateTime.Compare(a.TaskCreateTime), cmp.Compare(a.TaskID, b.TaskID))
+	})
+	sizes, err := s.capSizes(ctx)
+	if err != nil {
+		return err
+	}
+	var total int64
+	surplus := 0
 	for i := range done {
-		if !done[i].AutomaticExpirationTime.Before(s.now()) {
+		over := done[i].AutomaticExpirationTime.Before(s.now())
+		if !over {
+			total += sizes[done[i].TaskID]
+		}
+		switch {
+		case over:
+		case s.keepSize > 0 && total > s.keepSize:
+			surplus++
+		default:
 			continue
 		}
-		rows, err := s.capRowsOf(ctx, done[i].TaskID)
-		if err != nil {
-			return err
-		}
-		keys := make([]string, len(rows))
-		for j := range rows {
-			keys[j] = rows[j].key()
-		}
-		err = s.db.InTx(ctx, func(ctx context.Context) error {
-			if _, err := s.capRows.Delete(ctx, keys...); err != nil {
-				return err
-			}
-			_, err := s.caps.Delete(ctx, done[i].TaskID)
-			return err
-		})
-		if err != nil {
+		if err := s.removeCap(ctx, done[i].TaskID); err != nil {
 			return err
 		}
 	}
+	if surplus > 0 {
+		slog.Info("removed completed power cap tasks: all took more than may be kept", "tasks", surplus, "bytes", s.keepSize)
+	}
 	return nil
+}
+
+// removeCap removes a power cap task with its components.
+func (s *Service) removeCap(ctx context.Context, id string) error {
+	rows, err := s.capRowsOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	keys := make([]string, len(rows))
+	for i := range rows {
+		keys[i] = rows[i].key()
+	}
+	return s.db.InTx(ctx, func(ctx context.Context) error {
+		if _, err := s.capRows.Delete(ctx, keys...); err != nil {
+			return err
+		}
+		_, err := s.caps.Delete(ctx, id)
+		return err
+	})
+}
+
+// capSizes are the bytes that each power cap task takes with its components.
+func (s *Service) capSizes(ctx context.Context) (map[string]int64, error) {
+	if s.keepSize <= 0 {
+		return nil, nil
+	}
+	sizes, err := s.caps.Sizes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.capRows.Sizes(ctx)
+	for key, size := range rows {
+		task, _, _ := strings.Cut(key, "/")
+		sizes[task] += size
+	}
+	return sizes, err
 }

@@ -19,7 +19,8 @@ const (
 )
 
 // prune removes finished transitions and power cap tasks whose time is over, then
-// the transitions that ended first until the others take at most keepSize.
+// the transitions that ended first until the others take at most keepSize, and
+// likewise the tasks.
 func (s *Service) prune(ctx context.Context, _ events.Wake) error {
 	done, err := s.transitions.List(ctx, store.Query{Where: []store.Match{
 		{Column: "status", In: []string{string(TransitionCompleted), string(TransitionAborted)}}}})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,5 +98,56 @@ func TestATransitionThatRunsMakesNoRoom(t *testing.T) {
 	slices.Sort(want)
 	if got := w.kept(); !slices.Equal(got, want) {
 		t.Errorf("kept %v, want %v", got, want)
+	}
+}
+
+// Power cap tasks have as much room as transitions, and the oldest make it.
+func TestTheOldestPowerCapTasksMakeRoom(t *testing.T) {
+	w := newWorld(t)
+	start := time.Now()
+	var minutes atomic.Int64
+	w.now = func() time.Time { return start.Add(time.Duration(minutes.Load()) * time.Minute) }
+	w.add(n0, "On")
+	var ids []string
+	w.start()
+	for range 4 {
+		minutes.Add(1)
+		id := w.setCaps(limit(n0, 500))
+		w.capped(id)
+		ids = append(ids, id)
+	}
+	kept := func(size int64) (n int) {
+		w.t.Helper()
+		w.service.Stop()
+		w.start(func(c *pcs.Config) { c.KeepSize = size })
+		if err := w.service.Prune(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		tasks, err := w.service.CapTasks(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, task := range tasks {
+			at := slices.Index(ids, task.TaskID)
+			if full, err := w.service.CapTask(context.Background(), task.TaskID); err != nil || len(full.Components) != 1 {
+				t.Errorf("task %d has lost its components: %+v, %v", at, full, err)
+			}
+			if at < len(ids)-len(tasks) {
+				t.Errorf("with %d bytes task %d is left, and a newer one is not", size, at)
+			}
+		}
+		return len(tasks)
+	}
+	if n := kept(0); n != 4 {
+		t.Errorf("any size: %d are kept", n)
+	}
+	if n := kept(1 << 20); n != 4 {
+		t.Errorf("room for all: %d are kept", n)
+	}
+	if n := kept(1700); n < 1 || n > 3 {
+		t.Errorf("room for some: %d are kept", n)
+	}
+	if n := kept(1); n != 0 {
+		t.Errorf("room for none: %d are kept", n)
 	}
 }

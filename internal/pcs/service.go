@@ -61,7 +61,8 @@ type Config struct {
 	PollEvery time.Duration
 	// KeepSize is how many bytes finished transitions may take with their tasks
 	// before those that ended first are removed; 0: any number. A transition is kept
-	// at least until reservations that it may have left are over.
+	// at least until reservations that it may have left are over. Completed power cap
+	// tasks may take as many, before the oldest are removed.
 	KeepSize int64
 	// Now is the clock; default time.Now.
 	Now func() time.Time

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"maps"
 	"net/netip"
 	"sync"
 	"time"
@@ -16,12 +17,13 @@ type Peers struct {
 	mu    sync.Mutex
 	open  map[netip.Addr]int
 	known map[netip.Addr]time.Time // let in until then
+	told  map[netip.Addr]time.Time // when it was told last that an address has too many
 }
 
 // NewPeers allows so many to each but those that free names. Beside them each may have
 // some on which it is told to come back, a quarter as many, but not fewer than eight.
 func NewPeers(most int, free func(netip.Addr) bool, now func() time.Time) *Peers {
-	return &Peers{most: most, beyond: max(most/4, 8), free: free, now: now, open: map[netip.Addr]int{}, known: map[netip.Addr]time.Time{}}
+	return &Peers{most: most, beyond: max(most/4, 8), free: free, now: now, open: map[netip.Addr]int{}, known: map[netip.Addr]time.Time{}, told: map[netip.Addr]time.Time{}}
 }
 
 // Place is that of a connection; a nil one is not counted.
@@ -51,6 +53,36 @@ func (p *Peers) Take(addr netip.Addr) (place *Place, ok bool) {
 	p.open[addr] = n + 1
 	return &Place{peers: p, of: addr, Excess: n >= p.most}, true
 }
+
+const (
+	// tellAgain is after how long it is told again that an address has too many.
+	tellAgain = time.Minute
+	// mostTold bounds the addresses of which that is told in this time.
+	mostTold = 1024
+)
+
+// Tell tells whether it is time to say that the address has too many connections: the
+// first time in a minute, and not of any number of addresses.
+func (p *Peers) Tell(addr netip.Addr) bool {
+	addr = one(addr)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	if last, is := p.told[addr]; is && now.Sub(last) < tellAgain {
+		return false
+	}
+	if len(p.told) >= mostTold {
+		maps.DeleteFunc(p.told, func(_ netip.Addr, last time.Time) bool { return now.Sub(last) >= tellAgain })
+	}
+	if len(p.told) >= mostTold {
+		return false
+	}
+	p.told[addr] = now
+	return true
+}
+
+// Most is how many connections each may have.
+func (p *Peers) Most() int { return p.most }
 
 // known is for how long an address is let in that showed whose it is.
 const known = time.Hour

@@ -74,3 +74,28 @@ func TestAnAddressThatIsKnownIsNotCountedForAnHour(t *testing.T) {
 		t.Errorf("%v is left", p.open)
 	}
 }
+
+func TestAnAddressWithTooManyIsToldOnceAMinute(t *testing.T) {
+	now := time.Now()
+	p := NewPeers(1, func(netip.Addr) bool { return false }, func() time.Time { return now })
+	tell := func(addr string) bool { return p.Tell(netip.MustParseAddr(addr)) }
+	if !tell("10.0.0.1") || tell("10.0.0.1") || tell("::ffff:10.0.0.1") || !tell("10.0.0.2") {
+		t.Error("not once each")
+	}
+	now = now.Add(tellAgain)
+	if !tell("10.0.0.1") {
+		t.Error("not again after a minute")
+	}
+	flood := 0
+	for i := range 3 * mostTold {
+		if tell(netip.AddrFrom4([4]byte{172, 16, byte(i >> 8), byte(i)}).String()) {
+			flood++
+		}
+	}
+	if flood >= mostTold || len(p.told) > mostTold {
+		t.Errorf("%d of many addresses, %d are kept", flood, len(p.told))
+	}
+	if now = now.Add(tellAgain); !tell("10.0.0.3") {
+		t.Error("not after they are over")
+	}
+}

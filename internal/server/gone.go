@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -45,7 +46,12 @@ func (l seeing) place(c net.Conn) (*admission.Place, bool) {
 	if l.peers == nil || !is {
 		return nil, true
 	}
-	return l.peers.Take(from.AddrPort().Addr())
+	addr := from.AddrPort().Addr()
+	place, ok := l.peers.Take(addr)
+	if (!ok || place != nil && place.Excess) && l.peers.Tell(addr) {
+		slog.Info("an address has more connections open than one may have (client-connections): further ones are refused", "from", addr.Unmap(), "allowed", l.peers.Most(), "at", l.Addr())
+	}
+	return place, ok
 }
 
 // seen tells requests of its socket by its address, which net/http hands to them

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"bytes"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -103,6 +105,26 @@ func TestConnectionsOfThisMachineAreNotCounted(t *testing.T) {
 	hold(t, "127.0.0.2", s.URL(), 100, 100)
 	if resp, err := asks(t, "127.0.0.2", s.URL()+"/livez"); err != nil || resp.StatusCode != http.StatusOK {
 		t.Errorf("%v, %v", resp, err)
+	}
+}
+
+// Whoever looks for why a client is not answered finds it in the log, once however many
+// connections it opens.
+func TestTooManyConnectionsOfAClientAreLoggedOnce(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(before)
+	c := testConfig(t)
+	c.Limits.PerClient = 8
+	s, err := Start(t.Context(), c, Options{CountLoopback: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold(t, "127.0.0.2", s.URL(), 100, 16)
+	s.Stop() // nobody writes the log any more
+	if n := strings.Count(log.String(), "from=127.0.0.2 allowed=8"); n != 1 {
+		t.Errorf("it is %d times in the log:\n%s", n, log.String())
 	}
 }
 

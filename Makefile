@@ -2,7 +2,7 @@
 
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS  = -s -w -X main.version=$(VERSION)
+LDFLAGS  = -s -w -X github.com/drover-hpc/drover/internal/server.Version=$(VERSION)
 
 .PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka test-keycloak test-browser test-kubernetes helm-check replicas-check upgrade-check container container-check packages packages-check dhcp-check cross clean
 

@@ -15,14 +15,11 @@ import (
 	"github.com/drover-hpc/drover/internal/simulate"
 )
 
-// version is set by the linker.
-var version = server.Version
-
 func main() {
 	sim.ReexecIfChild() // the SFTP server of a simulated node is this binary too
 	os.Exit(cli.Main(context.Background(), cli.Config{
 		Args0:         os.Args[0],
-		Version:       version,
+		Version:       server.Version,
 		Configuration: server.ConfigurationFile,
 		Commands:      []*cobra.Command{server.Command(), server.MigrateCommand(), server.SecretsCommand(), server.KubernetesCommand(), server.CertificatesCommand(), simulate.Command(), measure.Command()},
 	}, os.Args[1:]))

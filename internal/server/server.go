@@ -38,8 +38,8 @@ import (
 	"github.com/drover-hpc/drover/internal/virtual"
 )
 
-// Version is what the services report as theirs.
-const Version = "0.1.0"
+// Version is that of the program, which the linker sets; the services report it as theirs.
+var Version = "0.1.0"
 
 // Options replace parts of a server, for tests and benchmarks.
 type Options struct {

@@ -15,7 +15,7 @@ export SOURCE_DATE_EPOCH PACKAGE_VERSION WORK CGO_ENABLED=0
 go=${GO:-go}
 
 build() { # build FILE
-	(cd ../.. && "$go" build -trimpath -ldflags "-s -w -X main.version=$version" -o "$1" ./cmd/drover)
+	(cd ../.. && "$go" build -trimpath -ldflags "-s -w -X github.com/drover-hpc/drover/internal/server.Version=$version" -o "$1" ./cmd/drover)
 }
 build "$WORK/drover"
 "$WORK/drover" documents "$WORK/documents"

@@ -53,6 +53,7 @@ for need in "$@"; do
 	s3-clients) want python3-venv python3 -c 'import ensurepip'; want rclone command -v rclone; clients=yes ;;
 	ara) want python3-venv python3 -c 'import ensurepip'; ara=yes ;;
 	kafka) want default-jre-headless command -v java; want maven command -v mvn; kafka=yes ;;
+	ceph) want ceph-mon command -v ceph-mon; want ceph-osd command -v ceph-osd; want radosgw command -v radosgw ;;
 	keycloak) want default-jre-headless command -v java; want maven command -v mvn; want unzip command -v unzip; keycloak=yes ;;
 	kubernetes)
 		want containerd command -v containerd; want runc command -v runc; want etcd-server command -v etcd

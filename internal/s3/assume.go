@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"time"
 
-	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/drover-hpc/drover/internal/fault"
 )
@@ -33,23 +35,39 @@ const roleSession = "drover"
 func (r Roles) Give(ctx context.Context, lasts time.Duration, grants ...Grant) (c Credentials, ends time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	ask := &credentials.STSAssumeRole{STSEndpoint: r.Endpoint, Options: credentials.STSAssumeRoleOptions{
-		AccessKey: r.Keys.AccessKey, SecretKey: r.Keys.SecretKey, Policy: policyOf(grants), Location: region,
-		DurationSeconds: int(lasts / time.Second), RoleARN: r.ARN, RoleSessionName: roleSession}}
 	// What is asked goes to this address and no other.
 	client := &http.Client{Transport: r.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	given, err := ask.RetrieveWithCredContext(&credentials.CredContext{Client: client, Context: ctx})
-	var refusal credentials.ErrorResponse
-	var unanswered *url.Error
-	switch {
-	case errors.As(err, &refusal):
-		return c, ends, fault.New(fault.Unavailable, "%s answers AssumeRole with %.60q: %.300q", r.Endpoint, refusal.STSError.Code, refusal.STSError.Message)
-	case errors.As(err, &unanswered):
-		return c, ends, fault.New(fault.Unavailable, "%s does not answer AssumeRole: %w", r.Endpoint, unanswered.Err)
-	case err != nil:
-		return c, ends, fault.New(fault.Unavailable, "%s answers AssumeRole with what no token service says: %.300q", r.Endpoint, err.Error())
-	case given.SessionToken == "" || given.AccessKeyID == r.Keys.AccessKey || given.Expiration.IsZero():
+	service := sts.New(sts.Options{BaseEndpoint: &r.Endpoint, Region: region, RetryMaxAttempts: 1, HTTPClient: client,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: r.Keys.AccessKey, SecretAccessKey: r.Keys.SecretKey}, nil
+		})})
+	ask := &sts.AssumeRoleInput{RoleArn: &r.ARN, RoleSessionName: aws.String(roleSession), DurationSeconds: aws.Int32(int32(lasts / time.Second))}
+	if text := policyOf(grants); text != "" {
+		ask.Policy = &text
+	}
+	given, err := service.AssumeRole(ctx, ask)
+	if err != nil {
+		return c, ends, r.inWords(err)
+	}
+	is := given.Credentials
+	if is == nil || aws.ToString(is.SessionToken) == "" || aws.ToString(is.AccessKeyId) == r.Keys.AccessKey || is.Expiration == nil {
 		return c, ends, fault.New(fault.Unavailable, "%s answers AssumeRole with credentials that have no session token or no end", r.Endpoint)
 	}
-	return Credentials{AccessKey: given.AccessKeyID, SecretKey: given.SecretAccessKey, SessionToken: given.SessionToken}, given.Expiration, nil
+	return Credentials{AccessKey: aws.ToString(is.AccessKeyId), SecretKey: aws.ToString(is.SecretAccessKey), SessionToken: *is.SessionToken}, *is.Expiration, nil
+}
+
+// inWords says why the store gave nothing. What it says itself is quoted, and bounded.
+func (r Roles) inWords(err error) error {
+	var refusal smithy.APIError
+	var answer *smithyhttp.ResponseError
+	var unsent *smithyhttp.RequestSendError
+	switch {
+	case errors.As(err, &answer) && errors.As(err, &refusal) && refusal.ErrorCode() == "UnknownError": // not in words of STS
+		return fault.New(fault.Unavailable, "%s answers AssumeRole with %d %s", r.Endpoint, answer.HTTPStatusCode(), http.StatusText(answer.HTTPStatusCode()))
+	case errors.As(err, &answer) && errors.As(err, &refusal):
+		return fault.New(fault.Unavailable, "%s answers AssumeRole with %d, %.60q: %.300q", r.Endpoint, answer.HTTPStatusCode(), refusal.ErrorCode(), refusal.ErrorMessage())
+	case errors.As(err, &unsent):
+		return fault.New(fault.Unavailable, "%s does not answer AssumeRole: %w", r.Endpoint, unsent.Err)
+	}
+	return fault.New(fault.Unavailable, "%s answers AssumeRole with what no token service says: %.300q", r.Endpoint, err.Error())
 }

@@ -333,11 +333,18 @@ func TestRolesOfAStoreThatIsElsewhere(t *testing.T) {
 		"a store without STS": {func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusMethodNotAllowed)
 			io.WriteString(w, `<Error><Code>MethodNotAllowed</Code><Message>not against`+"\n"+`this</Message></Error>`)
-		}, `"MethodNotAllowed"`},
+		}, `answers AssumeRole with 405`},
+		"a refusal": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			io.WriteString(w, `<ErrorResponse><Error><Code>AccessDenied</Code><Message>not`+"\n"+`you</Message></Error></ErrorResponse>`)
+		}, `with 403, "AccessDenied": "not\nyou"`},
+		"one that speaks of no name space": {func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, `<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>a</AccessKeyId><SecretAccessKey>b</SecretAccessKey><SessionToken>c</SessionToken><Expiration>2026-05-04T13:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`)
+		}, ""},
 		"a page": {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>welcome</html>") }, "what no token service says"},
 		"another address": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, server.Endpoint(), http.StatusTemporaryRedirect)
-		}, "what no token service says"},
+		}, "answers AssumeRole with 307"},
 		"nothing": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "does not answer"},
 		"keys without an end": {func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>a</AccessKeyId><SecretAccessKey>b</SecretAccessKey></Credentials></AssumeRoleResult></AssumeRoleResponse>`)
@@ -346,6 +353,12 @@ func TestRolesOfAStoreThatIsElsewhere(t *testing.T) {
 		store := httptest.NewServer(tt.answer)
 		_, _, err := Roles{Endpoint: store.URL, Keys: keys}.Give(t.Context(), time.Hour, Everything)
 		store.Close()
+		if tt.want == "" {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
 		if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), keys.SecretKey) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", name, err)
 		}

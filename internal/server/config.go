@@ -69,6 +69,8 @@ type Config struct {
 	S3TokenTime       time.Duration `mapstructure:"s3-token-time"`
 	S3OperatorBuckets []string      `mapstructure:"s3-operator-buckets"`
 
+	STS STS `mapstructure:",squash"`
+
 	Kafka Kafka `mapstructure:",squash"`
 
 	Executor   string     `mapstructure:"executor"`
@@ -148,6 +150,7 @@ func declare(cmd *cobra.Command) {
 	f.String("s3-secret-key", "", "secret key of the S3 service (embedded: generated)")
 	f.Duration("s3-token-time", tokenTime, "time for which credentials of the object store count that are given out (PUT /apis/sts/token)")
 	f.StringSlice("s3-operator-buckets", imageBuckets, "buckets of the object store whose objects operators may read and write; '*': of all")
+	declareSTS(f)
 	declareKafka(f)
 	declareKubernetes(f)
 	f.Int("ssh-port", 22, "`PORT` at which nodes accept SSH (with --simulate: the fleet's)")
@@ -166,7 +169,7 @@ func declare(cmd *cobra.Command) {
 	f.Int64("journal-size", 1024, "most that what happened to nodes may take, in `MiB`, before the oldest goes; 0 is any size")
 	f.Duration("audit-keep", 365*24*time.Hour, "time for which is kept who did what; 0 is for ever")
 	f.Int64("audit-size", 1024, "most that who did what may take, in `MiB`, before the oldest goes; 0 is any size")
-	f.Int64("transitions-size", 256, "most that finished power transitions of the last day may take, in `MiB`, before the oldest goes; 0 is any size")
+	f.Int64("transitions-size", 256, "most that finished power transitions of the last day may take, in `MiB`, before the oldest goes, and as much for power cap tasks; 0 is any size")
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
 	f.Duration("boot-retry", 30*time.Second, "pause in boot scripts before a node that could not boot tries again")
 	f.Int64("memory-limit", 0, "memory that this process tries to stay below, in `MiB`; 0: half of what the machine, or its cgroup, has")
@@ -239,7 +242,7 @@ func (c *Config) check() error {
 			return err
 		}
 	}
-	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkAccount, c.checkDoors, c.Limits.check, c.Kafka.check,
+	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkAccount, c.checkDoors, c.checkSTS, c.Limits.check, c.Kafka.check,
 		func() error { return c.Kubernetes.check(c) }, func() error { return c.Cage.check(c) }, c.checkValues} {
 		if err := check(); err != nil {
 			return err

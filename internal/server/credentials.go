@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -32,20 +33,23 @@ const tokenTime = time.Hour
 const longestToken = 7 * 24 * time.Hour
 
 // giveCredentials answers as the token service does: with credentials for the object
-// store, which end. Those of an external store are its own, without an end.
+// store, which end.
 func (s *Server) giveCredentials(w http.ResponseWriter, r *http.Request) {
-	c, expires := s.platform.s3Credentials, "9999-12-31T23:59:59Z"
-	if s.platform.s3Sessions != nil {
-		grants := s.grants(auth.Of(r.Context()))
-		if len(grants) == 0 {
-			httpapi.WriteProblem(w, fault.New(fault.Forbidden, "s3-operator-buckets names no bucket that operators may use"))
-			return
-		}
-		var ends time.Time
-		c, ends = s.platform.s3Sessions.Give(cmp.Or(s.config.S3TokenTime, tokenTime), grants...)
-		expires = ends.Format(time.RFC3339)
+	grants := s.grants(auth.Of(r.Context()))
+	if len(grants) == 0 {
+		httpapi.WriteProblem(w, fault.New(fault.Forbidden, "s3-operator-buckets names no bucket that operators may use"))
+		return
 	}
-	audit.Tell(r.Context(), audit.About{What: "gave the access key " + c.AccessKey})
+	c, ends, err := s.credentials(r.Context(), grants)
+	if err != nil {
+		httpapi.WriteProblem(w, err)
+		return
+	}
+	told, expires := "gave the access key "+c.AccessKey, ends.UTC().Format(time.RFC3339)
+	if ends.IsZero() {
+		told, expires = told+", which has no end", "9999-12-31T23:59:59Z"
+	}
+	audit.Tell(r.Context(), audit.About{What: told})
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusCreated)
@@ -53,6 +57,26 @@ func (s *Server) giveCredentials(w http.ResponseWriter, r *http.Request) {
 		"AccessKeyId": c.AccessKey, "SecretAccessKey": c.SecretKey, "SessionToken": c.SessionToken,
 		"EndpointURL": s.platform.s3Endpoint, "Expiration": expires,
 	}})
+}
+
+// credentials are for what is granted, of whichever object store there is, and end at the
+// time; the zero time stands for never, and is for an external store whose keys are to be
+// given out.
+func (s *Server) credentials(ctx context.Context, grants []s3.Grant) (s3.Credentials, time.Time, error) {
+	lasts := cmp.Or(s.config.S3TokenTime, tokenTime)
+	switch p := &s.platform; {
+	case p.s3Sessions != nil:
+		c, ends := p.s3Sessions.Give(lasts, grants...)
+		return c, ends, nil
+	case s.config.STS.Permanent:
+		return p.s3Credentials, time.Time{}, nil
+	}
+	c, ends, err := s.platform.s3Roles.Give(ctx, lasts, grants...)
+	if err != nil {
+		return c, ends, fault.New(fault.Unavailable, "the object store gives no credentials that end: %w. An administrator can say where its token service is (sts-endpoint) and "+
+			"which role to take there (sts-role-arn: Ceph and AWS want one), or have the store's own keys given out, which have no end (s3-give-permanent-keys)", err)
+	}
+	return c, ends, nil
 }
 
 // grants are what somebody may do with the object store who may ask for credentials;

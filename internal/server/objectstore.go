@@ -45,6 +45,9 @@ func (s *Server) startOwnS3(ctx context.Context, creds s3.Credentials) (err erro
 // the record of when they were given.
 func recordOf(w s3.Write, own s3.Credentials) audit.Record {
 	r := audit.Record{From: w.From, Method: w.Method, Path: "s3:/" + w.Path, Status: w.Status}
+	if w.Gave != "" {
+		r.What = "gave the access key " + w.Gave
+	}
 	switch refused := w.Status == http.StatusUnauthorized || w.Status == http.StatusForbidden; {
 	case refused && w.Access != "":
 		r.What = "with the access key " + w.Access + ", by its own word"

@@ -57,10 +57,11 @@ type platform struct {
 	s3Endpoint string // where clients reach the object store
 	s3Local    string // where this process and its jobs do
 	s3Nodes    string // where nodes do, as seen from this machine
-	// s3Credentials are those of the store, and s3Sessions gives some that end; nil
-	// with an external store.
+	// s3Credentials are those of the store. Some that end are given by s3Sessions, or,
+	// if that is nil, by the external store itself.
 	s3Credentials s3.Credentials
 	s3Sessions    *s3.Sessions
+	s3Roles       s3.Roles
 	// presigner makes URLs that nodes can fetch.
 	presigner *s3.Client
 	consoles  consoles
@@ -213,6 +214,8 @@ func (s *Server) startS3(ctx context.Context) error {
 	p.s3Credentials = creds
 	if c.S3Endpoint == "" {
 		p.s3Sessions = s3.NewSessions(creds, s.now)
+	} else {
+		s.useExternalS3()
 	}
 	var err error
 	if p.objects, err = s3.NewClientOver(p.s3Local, creds, func(t *http.Transport) http.RoundTripper { return s.leading(certs.Trust(t, c.TLS.trust)) }); err != nil {

@@ -102,6 +102,9 @@ func (c *canceller) boot(ctx context.Context, status bos.SessionLabel) error {
 	return err
 }
 
+// verbOf are the short verbs of operations.
+var verbOf = map[bos.Operation]string{bos.OperationBoot: "boot", bos.OperationReboot: "reboot", bos.OperationShutdown: "off"}
+
 // cancelledText says what became of a session of BOS v2 and of its nodes, and
 // what can be done next.
 func cancelledText(out *bos.Cancelled) string {
@@ -132,7 +135,7 @@ func cancelledText(out *bos.Cancelled) string {
 	}
 	if len(all) > 0 {
 		b.WriteString("What BMCs and CFS were asked for stays asked; nothing else is done to these nodes until the next session.\n")
-		fmt.Fprintf(&b, "Next: drover status %s\n", xname.Fold(all))
+		fmt.Fprintf(&b, "Next: drover status %[1]s\n      drover %[2]s %[1]s --template %[3]s\n", xname.Fold(all), verbOf[out.Operation], out.TemplateName)
 	}
 	return b.String()
 }
@@ -177,17 +180,26 @@ func (c *canceller) first(ctx context.Context) error {
 
 // remove deletes a session whose end is that of its job.
 func (c *canceller) remove(ctx context.Context, path, service string, complete bool, words string) error {
+	found := "running"
 	if complete {
-		_, err := fmt.Fprintf(c.app.Stdout, "session %s of %s is complete: there is nothing to cancel\n", c.name, service)
-		return err
+		found, words = "complete", "complete: there is nothing to cancel"
+	} else {
+		if c.asks() && !c.app.confirm(fmt.Sprintf("Delete session %s of %s, with its log, to end its job?", c.name, service)) {
+			return abort
+		}
+		if err := c.call(ctx, http.MethodDelete, path, nil, nil); err != nil {
+			return err
+		}
+		words = "cancelled: " + words
 	}
-	if c.asks() && !c.app.confirm(fmt.Sprintf("Delete session %s of %s, with its log, to end its job?", c.name, service)) {
-		return abort
+	if c.asData {
+		return c.print(struct {
+			Session string `json:"session"`
+			Service string `json:"service"`
+			Found   string `json:"found"`
+		}{c.name, service, found})
 	}
-	if err := c.call(ctx, http.MethodDelete, path, nil, nil); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(c.app.Stdout, "session %s of %s is cancelled: %s\n", c.name, service, words)
+	_, err := fmt.Fprintf(c.app.Stdout, "session %s of %s is %s\n", c.name, service, words)
 	return err
 }
 

@@ -35,6 +35,7 @@ func TestCancelTellsWhatIsLeft(t *testing.T) {
   not changed: 2 succeeded, 1 no longer of this session
 What BMCs and CFS were asked for stays asked; nothing else is done to these nodes until the next session.
 Next: drover status x1c0s[0-2]b0n0
+      drover reboot x1c0s[0-2]b0n0 --template compute
 `
 	if code != 0 || out != want {
 		t.Errorf("exit %d %s\n%s", code, stderr, out)
@@ -79,6 +80,10 @@ func TestCancelDeletesWhatEndsNoOtherWay(t *testing.T) {
 		}
 	}
 	b := newBench(t)
+	b.answer = cancelled(map[string]string{"/apis/cfs/v3/sessions/s1": `{"status": {"session": {"status": "complete"}}}`})
+	if _, out, _ := b.run("drover", "cancel", "s1", "--format", "json"); out != "{\n  \"session\": \"s1\",\n  \"service\": \"CFS\",\n  \"found\": \"complete\"\n}\n" {
+		t.Errorf("as JSON: %s", out)
+	}
 	b.answer = cancelled(nil)
 	if code, _, stderr := b.run("drover", "cancel", "s1"); code != 2 || !strings.Contains(stderr, "neither BOS nor CFS has a session s1") {
 		t.Errorf("no such session: exit %d %s", code, stderr)

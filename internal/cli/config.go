@@ -15,7 +15,12 @@ import (
 // verb is a hand-written command with the global options.
 func (a *app) verb(use, short string, args cobra.PositionalArgs,
 	run func(cmd *cobra.Command, g *globals, args []string) error) *cobra.Command {
-	g := new(globals)
+	return a.verbWith(new(globals), use, short, args, run)
+}
+
+// verbWith is verb for a command that completes options, which takes the globals.
+func (a *app) verbWith(g *globals, use, short string, args cobra.PositionalArgs,
+	run func(cmd *cobra.Command, g *globals, args []string) error) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Args: args,
 		RunE: func(cmd *cobra.Command, args []string) error { return run(cmd, g, args) }}
 	cmd.Flags().AddFlagSet(a.globalFlags(g))
@@ -28,6 +33,8 @@ func (a *app) verb(use, short string, args cobra.PositionalArgs,
 // namesOf tells where the arguments of native commands have their names; with
 // blanks between places.
 var namesOf = map[string]string{"watch SESSION": bootSessionsPath, "cancel SESSION": bootSessionsPath + "?status=running " + strings.TrimSuffix(cfsSessions, "/") + "?status=running", "logs SESSION": strings.TrimSuffix(cfsSessions, "/"),
+	"boot NODES...": nodesPath, "reboot NODES...": nodesPath, "configure NODES...": nodesPath,
+	"on NODES...": nodesPath, "off NODES...": nodesPath, "reset NODES...": nodesPath,
 	"status [NODES]...": nodesPath, "explain NODE...": nodesPath, "console NODE...": nodesPath}
 
 // configCommands are `config list, use, describe, get, set, unset`.

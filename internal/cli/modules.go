@@ -39,6 +39,6 @@ func modules() []module {
 		{name: "capmc", short: "Power control as CAPMC had it", prefix: "/apis/capmc/capmc/v1", register: register(capmc.Register),
 			versions: []version{{"v1", "", editCAPMC}}},
 		{name: "power", short: "Power: transitions, status, caps", prefix: "/apis/power-control",
-			versions: []version{{"v1", "/v1", editPower}}},
+			versions: []version{{"v1", "/v1", editPower}}, add: (*app).addPowerVerbs},
 	}
 }

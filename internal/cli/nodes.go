@@ -157,6 +157,16 @@ func (s *session) nodeNames(ctx context.Context, arg string) ([]string, error) {
 	return p.Names, nil
 }
 
+// nodesToDrive are the nodes that the arguments mean of a verb that does something to
+// them. HSM has to know them, if it gives an answer.
+func (s *session) nodesToDrive(ctx context.Context, args []string) ([]string, error) {
+	nodes, err := s.nodeNames(ctx, strings.Join(args, ","))
+	if err == nil && len(nodes) == 1 {
+		err = s.mustKnow(ctx, nodes[0])
+	}
+	return nodes, err
+}
+
 // mustKnow refuses a node that HSM does not know. Without an answer of HSM it
 // refuses nothing.
 func (s *session) mustKnow(ctx context.Context, node string) error {

@@ -2,13 +2,9 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/url"
 	"os"
-	"os/signal"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -19,20 +15,15 @@ import (
 
 func (a *app) watch() *cobra.Command {
 	var plain bool
-	var timeout time.Duration
+	var w waiting
 	cmd := a.verb("watch SESSION", "Follow a boot session until it is complete", arguments("SESSION"),
 		func(cmd *cobra.Command, g *globals, args []string) error {
 			s, err := a.open(g)
 			if err != nil {
 				return err
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt) // to leave the terminal as it was
+			ctx, stop := w.bounded(cmd.Context())
 			defer stop()
-			if timeout > 0 {
-				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(ctx, timeout)
-				defer cancel()
-			}
 			return s.watch(ctx, args[0], plain)
 		})
 	cmd.Long = "Follow a boot session until it is complete, or a staged one until it waits for applystaged. " +
@@ -41,7 +32,7 @@ func (a *app) watch() *cobra.Command {
 		"3 if every node succeeded but some that were asked for had been left out, " +
 		"124 if --timeout ended the watch, which leaves the session as it is, 130 if it was interrupted. " +
 		"Without a terminal, or with --plain, a line is printed for each change."
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "end after a `DURATION` such as 30m; 0 waits as long as it takes")
+	cmd.Flags().DurationVar(&w.timeout, "timeout", 0, "end after a `DURATION` such as 30m; 0 waits as long as it takes")
 	cmd.Flags().BoolVar(&plain, "plain", false, "print lines even on a terminal")
 	return cmd
 }
@@ -53,12 +44,8 @@ func (s *session) watch(ctx context.Context, name string, plain bool) error {
 	}
 	t, err := watch.Follow(ctx, s.watched(ctx, name), view, watch.DefaultPace)
 	switch {
-	case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return &ExitError{Code: 124, Err: fmt.Errorf("session %s was not over in the time of --timeout", name)}
-	case err != nil && ctx.Err() != nil:
-		return &ExitError{Code: 130}
 	case err != nil:
-		return err
+		return waitError(ctx, err, "session "+name)
 	case !t.OK():
 		return &ExitError{Code: 1}
 	case t.LeftOut > 0:

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/drover-hpc/drover/internal/cli/watch"
+	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/pcs"
+	"github.com/drover-hpc/drover/internal/xname"
+)
+
+const transitionsPath = "/apis/power-control/v1/transitions"
+
+// addPowerVerbs adds the short forms of transitions.
+func (a *app) addPowerVerbs(top *cobra.Command, _ module, _ *huma.OpenAPI) {
+	if a.name != "drover" {
+		return
+	}
+	top.AddCommand(
+		a.powerVerb("on", "on", "Power nodes on", "They boot what BSS has for them."),
+		a.powerVerb("off", "off", "Power nodes off, first asking them to shut down", "Those that do not go off by themselves have their power cut."),
+		a.powerVerb("reset", "hard-restart", "Cut the power of nodes and power them on again", "What runs on them is not asked."))
+}
+
+func (a *app) powerVerb(name, operation, short, long string) *cobra.Command {
+	var w waiting
+	var yes bool
+	cmd := a.verb(name+" NODES...", short, atLeast("NODES"), func(cmd *cobra.Command, g *globals, args []string) error {
+		s, err := a.open(g)
+		if err != nil {
+			return err
+		}
+		nodes, err := s.nodesToDrive(cmd.Context(), args)
+		if err != nil {
+			return err
+		}
+		if name != "on" && !yes && a.attended() && !a.confirm(fmt.Sprintf("Power %s %s?", name, manyNodes(nodes))) {
+			return abort
+		}
+		return s.startPower(cmd.Context(), operation, nodes, &w, s.chosenFormat(g))
+	})
+	cmd.Long = short + ", by a transition of PCS. " + long + " The boot service has no part in it: " +
+		"what nodes should boot stays as it is, and a session that moves them goes on as it finds them.\n\n" + aboutNodes + "\n\n" +
+		aboutWaiting + " The exit code is 0 then if all nodes succeeded, 1 if any did not."
+	if name != "on" {
+		cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	}
+	w.flags(cmd)
+	return cmd
+}
+
+func (s *session) startPower(ctx context.Context, operation string, nodes []string, w *waiting, asData bool) error {
+	location := make([]map[string]string, len(nodes))
+	for i, n := range nodes {
+		location[i] = map[string]string{"xname": n}
+	}
+	var started struct {
+		TransitionID string `json:"transitionID"`
+		Operation    string `json:"operation"`
+	}
+	err := s.call(ctx, http.MethodPost, transitionsPath, map[string]any{"operation": operation, "location": location}, &started)
+	if err != nil {
+		return err
+	}
+	if asData && !w.wait {
+		return s.print(started)
+	}
+	text := fmt.Sprintf("transition %s: %s of %s\n", started.TransitionID, started.Operation, manyNodes(nodes))
+	if !w.wait {
+		text += fmt.Sprintf("Next: drover power transition describe %[1]s follows it, drover power transition delete %[1]s aborts it\n", started.TransitionID)
+	}
+	if _, err := fmt.Fprint(s.app.Stdout, text); err != nil || !w.wait {
+		return err
+	}
+	ctx, stop := w.bounded(ctx)
+	defer stop()
+	return s.awaitTransition(ctx, started.TransitionID)
+}
+
+// awaitTransition prints how far the transition is, until it is over, and what failed.
+func (s *session) awaitTransition(ctx context.Context, id string) error {
+	var last string
+	var t pcs.Transition
+	unknown := make(chan struct{}) // PCS tells of no changes
+	close(unknown)
+	err := watch.DefaultPace.Repeat(ctx, unknown, func() (bool, error) {
+		t = pcs.Transition{}
+		if err := s.get(ctx, transitionsPath+"/"+httpapi.Segment(id), &t); err != nil {
+			return false, err
+		}
+		n := &t.TaskCounts
+		if line := fmt.Sprintf("succeeded %d, under way %d, failed %d", n.Succeeded, n.New+n.InProgress, n.Failed+n.Unsupported); line != last {
+			last = line
+			fmt.Fprintln(s.app.Stdout, line)
+		}
+		return t.TransitionStatus.Done(), nil
+	}, func(time.Time) {})
+	if err != nil {
+		return waitError(ctx, err, "transition "+id)
+	}
+	return s.powerFailures(&t)
+}
+
+// powerFailures prints which nodes did not succeed, and why, and is an error if there are any.
+func (s *session) powerFailures(t *pcs.Transition) error {
+	byReason := map[string][]string{}
+	for i := range t.Tasks {
+		task := &t.Tasks[i]
+		if task.TaskStatus != pcs.TaskSucceeded {
+			reason := task.TaskStatusDescription
+			if task.Error != "" {
+				reason = task.Error
+			}
+			byReason[reason] = append(byReason[reason], task.Xname)
+		}
+	}
+	for _, reason := range slices.Sorted(maps.Keys(byReason)) {
+		fmt.Fprintln(s.app.Stdout, harmless("failed "+xname.Fold(byReason[reason])+": "+reason))
+	}
+	if len(byReason) > 0 {
+		return &ExitError{Code: 1}
+	}
+	return nil
+}

@@ -68,3 +68,25 @@ func TestCancelIsOfTheTenantAlone(t *testing.T) {
 		`{"session":"s","operation":"boot","template_name":"t","found":"complete","error":"cancelled before it was set up","stopped":[],"succeeded":0,"failed":0,"taken":0}`,
 		"Cray-Tenant-Name: blue")
 }
+
+// Whoever applies what is staged while its session is cancelled comes too late.
+func TestStagedStateOfACancelledSessionIsNotApplied(t *testing.T) {
+	c := Component{StagedState: StagedState{Session: "s"}}
+	if why := c.unfit(&Session{Name: "s", Operation: OperationShutdown, CancelledAt: t0}); why != "Staged session 's' was cancelled" {
+		t.Error(why)
+	}
+}
+
+// That a BMC had the request to cut power may be known only when the calls of a
+// session that is complete are given up.
+func TestFinalStatusHasThePowerCutsThatBecameKnownLater(t *testing.T) {
+	s := newSite(t)
+	cut := ForcedOff{Name: "x1c0s0b0n0", At: Stamp(t0), Reason: "it hung"}
+	err := s.service.sessions.Insert(t.Context(), Session{Name: "s", Status: SessionStatus{Status: SessionComplete}, Saved: &ExtendedStatus{}, ForcedOff: []ForcedOff{cut}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := s.service.Status(t.Context(), "s", ""); err != nil || len(st.ForcedOff) != 1 || st.ForcedOff[0] != cut {
+		t.Errorf("%+v %v", st, err)
+	}
+}

@@ -16,6 +16,8 @@ func completing(w http.ResponseWriter, r *http.Request, _ string) {
 		"/apis/bos/v2/sessiontemplates":               `[{"name": "compute"}]`,
 		"/apis/cfs/v3/configurations":                 `{"configurations": [{"name": "site"}], "next": null}`,
 		"/apis/cfs/v3/sessions":                       `{"sessions": [{"name": "night"}], "next": null}`,
+		"/apis/bos/v2/sessions?status=running":        `[{"name": "boot-2"}]`,
+		"/apis/cfs/v3/sessions?status=running":        `{"sessions": [{"name": "batch"}], "next": null}`,
 		"/apis/cfs/v3/components":                     `{"components": [{"id": "x1000c0s0b0n0", "desired_config": "site"}], "next": null}`,
 		"/apis/ims/v3/images":                         `[{"id": "1-2-3", "name": "compute image"}]`,
 	}[r.URL.RequestURI()])
@@ -25,7 +27,12 @@ func TestShellsAreOfferedNamesThatTheServerHas(t *testing.T) {
 	b := newBench(t)
 	b.answer = completing
 	for line, want := range map[string]string{
-		"watch ''":                                     "boot-1 boot-2",
+		"watch ''":                        "boot-1 boot-2",
+		"cancel ''":                       "boot-2 batch",
+		"boot x3":                         "x3000c0s0b0n0",
+		"power reset x1000c0s0b0n0,x3":    "x1000c0s0b0n0,x3000c0s0b0n0",
+		"off x3000c0s0b0n0 --template ''": "compute",
+		"configure x3000c0s0b0n0 --desired-config ''": "site",
 		"logs ''":                                      "night",
 		"status x3":                                    "x3000c0s0b0n0",
 		"explain x1":                                   "x1000c0s0b0n0 x1000c0s1b0n0",

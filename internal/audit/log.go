@@ -77,10 +77,11 @@ func (l *Log) Append(ctx context.Context, r Record) error {
 }
 
 // Answered records a request with its status that came by another way than Serve: one
-// that was refused as Denied does, of others when it returns without an error.
+// that was refused, or that failed and is of nobody who is known, as Denied does, of others
+// when it returns without an error.
 func (l *Log) Answered(ctx context.Context, r Record) error {
 	r.Time, r.Outcome = l.now(), outcomeOf(r.Status)
-	if r.Outcome == Denied {
+	if r.Outcome == Denied || r.Outcome != Done && r.Who == (Who{}) { // else anybody could fill the log
 		l.denials.add(ctx, r.bounded(), r.Path)
 		return nil
 	}

@@ -11,15 +11,16 @@ import (
 	"github.com/versity/versitygw/s3api"
 )
 
-// follow has the library's server tell of its connections, and returns it. It is
-// called before that serves. The library shows its server to requests only, so it is
-// taken from where it stands; a release that has it elsewhere is an error.
+// follow has the library's server tell of its connections, and read no form before it is
+// known who sends it, and returns it. It is called before that serves. The library shows
+// its server to requests only, so it is taken from where it stands; a release that has it elsewhere is an error.
 func follow(api *s3api.S3ApiServer, notes ...func(net.Conn, fasthttp.ConnState)) (*fasthttp.Server, error) {
 	field := reflect.ValueOf(api).Elem().FieldByName("app")
 	if !field.IsValid() || field.Type() != reflect.TypeFor[*fiber.App]() || field.IsNil() {
 		return nil, errors.New("this release of the object store's library does not keep its server where Drover looks for it")
 	}
 	server := (*fiber.App)(field.UnsafePointer()).Server()
+	server.DisablePreParseMultipartForm = true
 	server.ConnState = func(c net.Conn, is fasthttp.ConnState) {
 		for _, note := range notes {
 			note(c, is)

@@ -30,7 +30,7 @@ var (
 const deleteMany = "POST bucket delete"
 
 // narrowing are the parameters that leave what is asked as it is.
-var narrowing = slices.Concat(linkParameters, linkParametersV2, unsignedV2, []string{securityToken, NodeParameter, "versionId", "partNumber",
+var narrowing = slices.Concat(linkParameters, linkParametersV2, unsignedV2, []string{securityToken, NodeParameter, "x-id", "versionId", "partNumber",
 	"response-cache-control", "response-content-disposition", "response-content-encoding", "response-content-language",
 	"response-content-type", "response-expires"})
 
@@ -71,12 +71,14 @@ func (s *session) permit(c fiber.Ctx) error {
 	what := c.Method() + " object"
 	if key == "" {
 		what = c.Method() + " bucket"
-		key = string(query.Peek("prefix"))
 	}
 	what = strings.Join(append([]string{what}, asks...), " ")
 	action, write := writes[what]
 	if !write {
 		action = reads[what]
+	}
+	if key == "" && !write { // a list; what is deleted stands in the body, wherever it is
+		key = string(query.Peek("prefix"))
 	}
 	switch {
 	case !plain || bucket == "", action == "", slices.ContainsFunc(beyond, func(h string) bool { return c.Get(h) != "" }):

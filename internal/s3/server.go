@@ -100,6 +100,7 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 	if c.Written != nil {
 		options = append(options, s3api.WithMiddleware("/", recordWrites(c.Written)))
 	}
+	options = append(options, s3api.WithMiddleware("/", controllers.WrapMiddleware(boundOrders, nil, nil)))
 	if be.inFiles() {
 		s.fetches = newFetches(c.Credentials, be.dir, time.Now)
 		options = append(options, s3api.WithMiddleware("/", s.fetches.serve))
@@ -197,8 +198,8 @@ func resolvePort(listen string) (string, error) {
 func recordFetches(j *journal.Journal) fiber.Handler {
 	return func(c fiber.Ctx) error {
 		err := c.Next()
-		node := c.Query(NodeParameter)
-		if j == nil || !xname.IsNode(node) || c.Method() != http.MethodGet {
+		node := fetchedBy(c)
+		if j == nil || node == "" {
 			return err
 		}
 		status := c.Response().StatusCode()
@@ -210,4 +211,13 @@ func recordFetches(j *journal.Journal) fiber.Handler {
 		j.Note(e)
 		return err
 	}
+}
+
+// fetchedBy is the node that a fetch says it is of; empty: of none.
+func fetchedBy(c fiber.Ctx) string {
+	node := c.Query(NodeParameter)
+	if c.Method() != http.MethodGet || !xname.IsNode(node) {
+		return ""
+	}
+	return node
 }

@@ -27,6 +27,8 @@ const (
 	stsService = "sts"
 	// longestForm bounds a request of it.
 	longestForm = 16 << 10
+	// mostSigned bounds the headers that a signature is made over.
+	mostSigned = 32
 	// Sessions of AssumeRole last from Amazon's least to what the longest link does.
 	shortestRole, longestRole, usualRole = 15 * time.Minute, 7 * 24 * time.Hour, time.Hour
 )
@@ -151,6 +153,9 @@ func (s signatures) checkSTS(c fiber.Ctx, body []byte) (*session, error) {
 		return nil, s3err.GetRequestTimeTooSkewedErr(date, now.UTC().Format(time.RFC3339), int(maxSkew.Milliseconds()))
 	}
 	names := strings.Split(signed.SignedHeaders, ";")
+	if len(names) > mostSigned || len(slices.Compact(slices.Sorted(slices.Values(names)))) < len(names) {
+		return nil, badSTS("IncompleteSignature", "SignedHeaders names %d headers: expected each once, and %d at most", len(names), mostSigned)
+	}
 	var headers strings.Builder
 	for _, name := range names {
 		headers.WriteString(name + ":" + strings.Join(strings.Fields(c.Get(name)), " ") + "\n")

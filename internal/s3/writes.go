@@ -14,7 +14,8 @@ import (
 // refused for whose it is, other than a node's link, which is in its journal. That parts
 // of an upload came is none: its end is one.
 type Write struct {
-	// Access is the key that it was signed with, or says so if it was refused; empty: none.
+	// Access is the key that it was signed with, or says so if it came to nothing, for
+	// which signatures need not have been looked at; empty: none.
 	Access string
 	// From is the address of who sent it.
 	From string
@@ -35,7 +36,7 @@ func recordWrites(told func(context.Context, Write) error) fiber.Handler {
 		err := c.Next()
 		w.Status = c.Response().StatusCode()
 		w.Gave, _ = c.RequestCtx().UserValue(gaveKey{}).(string)
-		refused := (w.Status == http.StatusUnauthorized || w.Status == http.StatusForbidden) && c.Query(NodeParameter) == ""
+		refused := (w.Status == http.StatusUnauthorized || w.Status == http.StatusForbidden) && fetchedBy(c) == ""
 		if !refused && (part || !writing(w.Method)) {
 			return err
 		}
@@ -77,7 +78,10 @@ func accessKey(c fiber.Ctx) string {
 	query := c.Request().URI().QueryArgs()
 	authorization := headerOf(c, fiber.HeaderAuthorization)
 	v2, isV2 := strings.CutPrefix(authorization, "AWS ")
+	ofSTS, signedForSTS := parseSTS(authorization)
 	switch {
+	case isSTS(c) && signedForSTS: // whose query signs nothing
+		return ofSTS.Access
 	case query.Has("X-Amz-Signature"):
 		key, _, _ := strings.Cut(string(query.Peek("X-Amz-Credential")), "/")
 		return key
@@ -87,8 +91,8 @@ func accessKey(c fiber.Ctx) string {
 		key, _, _ := strings.Cut(v2, ":")
 		return key
 	}
-	if signed, is := parseSTS(authorization); is {
-		return signed.Access
+	if signedForSTS {
+		return ofSTS.Access
 	}
 	signed, err := utils.ParseAuthorization(authorization)
 	if err != nil {

@@ -2,9 +2,11 @@ package server
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/auth"
@@ -137,5 +139,43 @@ func TestWithoutTokensWritesAreRecordedOfAnybody(t *testing.T) {
 	list, err := s.audit.List(t.Context(), audit.Filter{})
 	if err != nil || len(list) == 0 || list[0].Path != req.URL.Path || list[0].Who != (audit.Who{}) || list[0].Status != resp.StatusCode {
 		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// Who has no key of the object store cannot fill the log, nor write in another's name.
+func TestStrangersAtTheObjectStoreAreCountedTogether(t *testing.T) {
+	s, ask := startWithTokens(t, testConfig(t))
+	const calls = 100
+	for i := range calls {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, s.platform.s3Endpoint+fmt.Sprintf("/boot-images/k%d", i), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now().UTC()
+		req.Header.Set("X-Amz-Date", now.Format("20060102T150405Z"))
+		req.Header.Set("X-Amz-Security-Token", "x")
+		req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=drover/"+now.Format("20060102")+"/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-date, Signature="+strings.Repeat("0", 64))
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode < 400 {
+			t.Fatal(resp.Status)
+		}
+	}
+	list := records(t, ask, s.site.Load().Token(), "?limit=1000")
+	strangers := 0
+	for _, r := range list {
+		if r.Method != http.MethodDelete && r.Path != "further calls" {
+			continue
+		}
+		strangers++
+		if r.Who != (audit.Who{}) {
+			t.Errorf("of %+v: %+v", r.Who, r)
+		}
+	}
+	if strangers == 0 || strangers > calls/2 {
+		t.Errorf("%d records of %d calls", strangers, calls)
 	}
 }

@@ -41,17 +41,17 @@ func (s *Server) startOwnS3(ctx context.Context, creds s3.Credentials) (err erro
 	return nil
 }
 
-// recordOf is what the audit log has of a write. Whose key it is of those that end tells
+// recordOf is what the audit log has of a write, whose it is if it was made. Whose key it is of those that end tells
 // the record of when they were given.
 func recordOf(w s3.Write, own s3.Credentials) audit.Record {
 	r := audit.Record{From: w.From, Method: w.Method, Path: "s3:/" + w.Path, Status: w.Status}
 	if w.Gave != "" {
 		r.What = "gave the access key " + w.Gave
 	}
-	switch refused := w.Status == http.StatusUnauthorized || w.Status == http.StatusForbidden; {
-	case refused && w.Access != "":
+	switch failed := w.Status >= http.StatusBadRequest; {
+	case failed && w.Access != "": // the signature need not have been looked at
 		r.What = "with the access key " + w.Access + ", by its own word"
-	case refused:
+	case failed:
 	case w.Access == own.AccessKey:
 		r.Who.Name = "keys of the object store"
 	default:

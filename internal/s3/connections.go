@@ -5,6 +5,7 @@ import (
 	"net"
 	"reflect"
 	"sync"
+	"time"
 
 	"github.com/gofiber/fiber/v3"
 	"github.com/valyala/fasthttp"
@@ -20,7 +21,7 @@ func follow(api *s3api.S3ApiServer, notes ...func(net.Conn, fasthttp.ConnState))
 		return nil, errors.New("this release of the object store's library does not keep its server where Drover looks for it")
 	}
 	server := (*fiber.App)(field.UnsafePointer()).Server()
-	server.DisablePreParseMultipartForm = true
+	server.DisablePreParseMultipartForm, server.IdleTimeout = true, nextRequest
 	server.ConnState = func(c net.Conn, is fasthttp.ConnState) {
 		for _, note := range notes {
 			note(c, is)
@@ -29,13 +30,22 @@ func follow(api *s3api.S3ApiServer, notes ...func(net.Conn, fasthttp.ConnState))
 	return server, nil
 }
 
+const (
+	// firstRequest is how long a connection may take to its first one: its header, and as
+	// much of its body as the library reads before it calls anybody.
+	firstRequest = 30 * time.Second
+	// nextRequest is how long one is kept that nobody uses.
+	nextRequest = 3 * time.Minute
+)
+
 // unused are the connections that have not had a request. The library takes them
 // for busy from their first moment on, and a server that ends would wait for
 // them as it waits for requests: clients open more than they come to use.
 type unused struct {
-	mu    sync.Mutex
-	conns map[net.Conn]bool
-	over  bool // the server ends
+	patience time.Duration
+	mu       sync.Mutex
+	conns    map[net.Conn]*time.Timer // each ends its connection
+	over     bool                     // the server ends
 }
 
 // note is told of each connection.
@@ -47,19 +57,36 @@ func (u *unused) note(c net.Conn, is fasthttp.ConnState) {
 	defer u.mu.Unlock()
 	switch {
 	case is != fasthttp.StateNew:
-		delete(u.conns, c)
+		u.forget(c)
 	case u.over:
 		finish(c)
 	default:
-		u.conns[c] = true
+		u.conns[c] = time.AfterFunc(u.patience, func() { u.end(c) })
 	}
+}
+
+// end ends the connection if it still had no request.
+func (u *unused) end(c net.Conn) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.conns[c] != nil {
+		finish(c)
+	}
+}
+
+// forget lets the connection go on. The caller holds mu.
+func (u *unused) forget(c net.Conn) {
+	if timer := u.conns[c]; timer != nil {
+		timer.Stop()
+	}
+	delete(u.conns, c)
 }
 
 // use is the middleware before all others: the connection has a request.
 func (u *unused) use(c fiber.Ctx) error {
 	conn := c.RequestCtx().Conn()
 	u.mu.Lock()
-	delete(u.conns, conn)
+	u.forget(conn)
 	u.mu.Unlock()
 	return c.Next()
 }
@@ -69,7 +96,8 @@ func (u *unused) close() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.over = true
-	for c := range u.conns {
+	for c, timer := range u.conns {
+		timer.Stop()
 		finish(c)
 	}
 }

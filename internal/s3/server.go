@@ -47,6 +47,8 @@ type ServerConfig struct {
 	// Connections is how many there may be; beyond three quarters of them clients
 	// are told to come back. 0 is admission.PerListener.
 	Connections int
+	// Patience is how long a connection may take to its first request; 0 is half a minute.
+	Patience time.Duration
 	// Written is told of each write before it is answered; nil: nobody is. An error of
 	// it is a 503.
 	Written func(context.Context, Write) error
@@ -83,7 +85,7 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 	ready := make(chan struct{})
 	var unfollowed error // it and s.http are set before ready is closed
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Server{endpoint: "http://" + listen, cancel: cancel, done: make(chan struct{}), unused: unused{conns: map[net.Conn]bool{}}}
+	s := &Server{endpoint: "http://" + listen, cancel: cancel, done: make(chan struct{}), unused: unused{patience: cmp.Or(c.Patience, firstRequest), conns: map[net.Conn]*time.Timer{}}}
 	most := cmp.Or(c.Connections, admission.PerListener())
 	s.crowd = crowd{admission.NewConnections(most), admission.NewReturns(time.Now)}
 	var api *s3api.S3ApiServer

@@ -77,19 +77,10 @@ func (s *session) startBoot(ctx context.Context, wish bos.SessionCreate, nodes [
 	if err := s.call(ctx, http.MethodPost, bootSessionsPath, wish, &record); err != nil {
 		return err
 	}
-	if asData && !w.wait {
-		return s.print(record)
-	}
-	text := fmt.Sprintf("session %s: %s of %s by template %s\n", record.Name, wish.Operation, manyNodes(nodes), wish.TemplateName)
-	if !w.wait {
-		text += fmt.Sprintf("Next: drover watch %[1]s follows it, drover cancel %[1]s ends it\n", record.Name)
-	}
-	if _, err := fmt.Fprint(s.app.Stdout, text); err != nil || !w.wait {
-		return err
-	}
-	ctx, stop := w.bounded(ctx)
-	defer stop()
-	return s.watch(ctx, record.Name, false)
+	return s.begun(ctx, w, record, asData,
+		fmt.Sprintf("session %s: %s of %s by template %s\n", record.Name, wish.Operation, manyNodes(nodes), wish.TemplateName),
+		fmt.Sprintf("Next: drover watch %[1]s follows it, drover cancel %[1]s ends it\n", record.Name),
+		func(ctx context.Context) error { return s.watch(ctx, record.Name, false) })
 }
 
 // templateOf is the session template that is meant where none is named: that of the

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/httpapi"
@@ -46,7 +44,7 @@ type canceller struct {
 // cancel finds out whose the session is.
 func (c *canceller) cancel(ctx context.Context) error {
 	var boot struct{ Status bos.SessionStatusRecord }
-	is, err := c.found(ctx, bosAPI+"/sessions/"+httpapi.Segment(c.name), &boot)
+	is, err := c.found(ctx, bootSessionsPath+"/"+httpapi.Segment(c.name), &boot)
 	if err != nil {
 		return err
 	}
@@ -205,20 +203,3 @@ func (c *canceller) remove(ctx context.Context, path, service string, complete b
 
 // asks tells whether somebody is there to be asked, and wants to be.
 func (c *canceller) asks() bool { return !c.yes && c.app.attended() }
-
-// attended tells whether somebody types: what is destructive is asked for then.
-func (a *app) attended() bool {
-	f, is := a.Stdin.(*os.File)
-	return is && term.IsTerminal(int(f.Fd()))
-}
-
-// manyNodes is how many nodes there are, and which.
-func manyNodes(nodes []string) string {
-	switch len(nodes) {
-	case 0:
-		return "no nodes"
-	case 1:
-		return "1 node (" + nodes[0] + ")"
-	}
-	return fmt.Sprintf("%d nodes (%s)", len(nodes), xname.Fold(nodes))
-}

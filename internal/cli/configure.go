@@ -55,23 +55,12 @@ func (s *session) configure(ctx context.Context, nodes []string, configuration s
 	if err := s.call(ctx, http.MethodPatch, "/apis/cfs/v3/components", configurePatches(nodes, configuration), &changed); err != nil {
 		return err
 	}
-	if asData && !w.wait {
-		return s.print(changed)
-	}
 	what := "all that it should have is run again"
 	if configuration != "" {
 		what = "what of " + configuration + " it has not is run"
 	}
-	text := manyNodes(nodes) + ": " + what + "\n"
-	if !w.wait {
-		text += "Next: drover status " + xname.Fold(nodes) + "\n"
-	}
-	if _, err := fmt.Fprint(s.app.Stdout, text); err != nil || !w.wait {
-		return err
-	}
-	ctx, stop := w.bounded(ctx)
-	defer stop()
-	return s.awaitConfiguration(ctx, nodes)
+	return s.begun(ctx, w, changed, asData, manyNodes(nodes)+": "+what+"\n", "Next: drover status "+xname.Fold(nodes)+"\n",
+		func(ctx context.Context) error { return s.awaitConfiguration(ctx, nodes) })
 }
 
 // configurePatches have all run again that the nodes should have, or with a

@@ -182,3 +182,14 @@ func (s *session) mustKnow(ctx context.Context, node string) error {
 
 // describeComponent is where BOS tells of a node.
 func describeComponent(node string) string { return bosAPI + "/components/" + httpapi.Segment(node) }
+
+// manyNodes is how many nodes there are, and which.
+func manyNodes(nodes []string) string {
+	switch len(nodes) {
+	case 0:
+		return "no nodes"
+	case 1:
+		return "1 node (" + nodes[0] + ")"
+	}
+	return fmt.Sprintf("%d nodes (%s)", len(nodes), xname.Fold(nodes))
+}

@@ -70,19 +70,10 @@ func (s *session) startPower(ctx context.Context, operation string, nodes []stri
 	if err != nil {
 		return err
 	}
-	if asData && !w.wait {
-		return s.print(started)
-	}
-	text := fmt.Sprintf("transition %s: %s of %s\n", started.TransitionID, started.Operation, manyNodes(nodes))
-	if !w.wait {
-		text += fmt.Sprintf("Next: drover power transition describe %[1]s follows it, drover power transition delete %[1]s aborts it\n", started.TransitionID)
-	}
-	if _, err := fmt.Fprint(s.app.Stdout, text); err != nil || !w.wait {
-		return err
-	}
-	ctx, stop := w.bounded(ctx)
-	defer stop()
-	return s.awaitTransition(ctx, started.TransitionID)
+	return s.begun(ctx, w, started, asData,
+		fmt.Sprintf("transition %s: %s of %s\n", started.TransitionID, started.Operation, manyNodes(nodes)),
+		fmt.Sprintf("Next: drover power transition describe %[1]s follows it, drover power transition delete %[1]s aborts it\n", started.TransitionID),
+		func(ctx context.Context) error { return s.awaitTransition(ctx, started.TransitionID) })
 }
 
 // awaitTransition prints how far the transition is, until it is over, and what failed.

@@ -41,3 +41,9 @@ func (a *app) askSecret(prompt string) (string, error) {
 	}
 	return string(secret), nil
 }
+
+// attended tells whether somebody types: what is destructive is asked for then.
+func (a *app) attended() bool {
+	f, is := a.Stdin.(*os.File)
+	return is && term.IsTerminal(int(f.Fd()))
+}

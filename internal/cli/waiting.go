@@ -33,6 +33,23 @@ func (w *waiting) bounded(ctx context.Context) (context.Context, context.CancelF
 	return ctx, func() { end(); stop() }
 }
 
+// begun tells of what was started, as its record where data is wanted, and follows it if
+// that is wished; else it says what comes next.
+func (s *session) begun(ctx context.Context, w *waiting, record any, asData bool, text, next string, follow func(context.Context) error) error {
+	if asData && !w.wait {
+		return s.print(record)
+	}
+	if !w.wait {
+		text += next
+	}
+	if _, err := fmt.Fprint(s.app.Stdout, text); err != nil || !w.wait {
+		return err
+	}
+	ctx, stop := w.bounded(ctx)
+	defer stop()
+	return follow(ctx)
+}
+
 // waitError is why a wait ended that failed: the time of --timeout, in which what was
 // waited for was not over, an interrupt, or else the error.
 func waitError(ctx context.Context, err error, what string) error {

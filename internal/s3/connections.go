@@ -14,7 +14,8 @@ import (
 
 // follow has the library's server tell of its connections, and read no form before it is
 // known who sends it, and returns it. It is called before that serves. The library shows
-// its server to requests only, so it is taken from where it stands; a release that has it elsewhere is an error.
+// its server to requests only, so it is taken from where it stands; a release that has it
+// elsewhere is an error.
 func follow(api *s3api.S3ApiServer, notes ...func(net.Conn, fasthttp.ConnState)) (*fasthttp.Server, error) {
 	field := reflect.ValueOf(api).Elem().FieldByName("app")
 	if !field.IsValid() || field.Type() != reflect.TypeFor[*fiber.App]() || field.IsNil() {

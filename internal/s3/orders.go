@@ -34,13 +34,5 @@ const chunked = -1
 // isContent tells whether the body is that of an object, or of a part of one.
 func isContent(c fiber.Ctx) bool {
 	_, key, _ := place(c)
-	if c.Method() != http.MethodPut || key == "" {
-		return false
-	}
-	for name := range c.Request().URI().QueryArgs().All() {
-		if n := string(name); n != "uploadId" && !slices.Contains(narrowing, n) {
-			return false
-		}
-	}
-	return true
+	return c.Method() == http.MethodPut && key != "" && !slices.ContainsFunc(furtherAsked(c), func(n string) bool { return n != "uploadId" })
 }

@@ -58,13 +58,7 @@ func (s *session) permit(c fiber.Ctx) error {
 		return nil
 	}
 	bucket, key, plain := place(c)
-	query := c.Request().URI().QueryArgs()
-	var asks []string
-	for name := range query.All() {
-		if n := string(name); !slices.Contains(narrowing, n) && !slices.Contains(asks, n) {
-			asks = append(asks, n)
-		}
-	}
+	query, asks := c.Request().URI().QueryArgs(), furtherAsked(c)
 	if plain && bucket == "" && c.Method() == fiber.MethodGet && len(asks) == 0 {
 		return nil // a list of buckets, which ListBuckets narrows
 	}
@@ -92,6 +86,16 @@ func (s *session) permit(c fiber.Ctx) error {
 		return err
 	}
 	return s.permitCopy(c)
+}
+
+// furtherAsked are the parameters that make a request something else, each once.
+func furtherAsked(c fiber.Ctx) (asks []string) {
+	for name := range c.Request().URI().QueryArgs().All() {
+		if n := string(name); !slices.Contains(narrowing, n) && !slices.Contains(asks, n) {
+			asks = append(asks, n)
+		}
+	}
+	return asks
 }
 
 // permitByPolicy refuses what a policy of the session does not allow.

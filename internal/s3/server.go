@@ -89,26 +89,17 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 	most := cmp.Or(c.Connections, admission.PerListener())
 	s.crowd = crowd{admission.NewConnections(most), admission.NewReturns(time.Now)}
 	var api *s3api.S3ApiServer
+	if be.inFiles() {
+		s.fetches = newFetches(c.Credentials, be.dir, time.Now)
+	}
 	options := []s3api.Option{func(made *s3api.S3ApiServer) { api = made },
 		s3api.WithOnListen(func() {
 			s.http, unfollowed = follow(api, s.unused.note, s.crowd.note)
 			close(ready)
-		}),
-		s3api.WithMiddleware("/", s.unused.use), s3api.WithMiddleware("/", s.crowd.use)}
-	if c.Fetches != nil {
-		options = append(options, s3api.WithMiddleware("/", fetchesOnly(c.Fetches.Addr())))
+		})}
+	for _, m := range s.middleware(&c) {
+		options = append(options, s3api.WithMiddleware("/", m))
 	}
-	options = append(options, s3api.WithMiddleware("/", recordFetches(c.Journal)))
-	if c.Written != nil {
-		options = append(options, s3api.WithMiddleware("/", recordWrites(c.Written)))
-	}
-	options = append(options, s3api.WithMiddleware("/", controllers.WrapMiddleware(boundOrders, nil, nil)))
-	if be.inFiles() {
-		s.fetches = newFetches(c.Credentials, be.dir, time.Now)
-		options = append(options, s3api.WithMiddleware("/", s.fetches.serve))
-	}
-	options = append(options, s3api.WithMiddleware("/", c.signatures().tokenService),
-		s3api.WithMiddleware("/", controllers.WrapMiddleware(c.signatures().check, nil, nil)))
 	go func() {
 		defer close(s.done)
 		s.err = embedgw.RunVersityGW(ctx, be, &embedgw.Config{
@@ -132,6 +123,24 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 		cancel()
 		return nil, fmt.Errorf("start S3 on %s: %w", listen, s.err)
 	}
+}
+
+// middleware is what each request goes through before the library, in this order.
+func (s *Server) middleware(c *ServerConfig) []fiber.Handler {
+	list := []fiber.Handler{s.unused.use, s.crowd.use}
+	if c.Fetches != nil {
+		list = append(list, fetchesOnly(c.Fetches.Addr()))
+	}
+	list = append(list, recordFetches(c.Journal))
+	if c.Written != nil {
+		list = append(list, recordWrites(c.Written))
+	}
+	list = append(list, controllers.WrapMiddleware(boundOrders, nil, nil))
+	if s.fetches != nil {
+		list = append(list, s.fetches.serve)
+	}
+	signed := c.signatures()
+	return append(list, signed.tokenService, controllers.WrapMiddleware(signed.check, nil, nil))
 }
 
 func (c *ServerConfig) signatures() signatures {

@@ -29,8 +29,10 @@ const (
 	longestForm = 16 << 10
 	// mostSigned bounds the headers that a signature is made over.
 	mostSigned = 32
-	// Sessions of AssumeRole last from Amazon's least to what the longest link does.
-	shortestRole, longestRole, usualRole = 15 * time.Minute, 7 * 24 * time.Hour, time.Hour
+	// ShortestRole is Amazon's least time for credentials of AssumeRole, and that of the
+	// stores which do as it does; they last as long as the longest link at most.
+	ShortestRole           = 15 * time.Minute
+	longestRole, usualRole = 7 * 24 * time.Hour, time.Hour
 )
 
 // isSTS tells whether it is a request of the token service: S3 has none of this form.
@@ -119,8 +121,8 @@ func sessionAsked(form string) (made session, lasts time.Duration, err error) {
 		}
 	}
 	seconds, err := strconv.Atoi(cmp.Or(asked.Get("DurationSeconds"), strconv.Itoa(int(usualRole/time.Second))))
-	if err != nil || seconds < int(shortestRole/time.Second) || seconds > int(longestRole/time.Second) {
-		return made, 0, badSTS("ValidationError", "DurationSeconds is %.20q: expected %d to %d", asked.Get("DurationSeconds"), int(shortestRole/time.Second), int(longestRole/time.Second))
+	if err != nil || seconds < int(ShortestRole/time.Second) || seconds > int(longestRole/time.Second) {
+		return made, 0, badSTS("ValidationError", "DurationSeconds is %.20q: expected %d to %d", asked.Get("DurationSeconds"), int(ShortestRole/time.Second), int(longestRole/time.Second))
 	}
 	if text := asked.Get("Policy"); text != "" {
 		limits, err := parsePolicy(text)

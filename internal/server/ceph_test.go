@@ -97,7 +97,7 @@ func (c ceph) until(what string, asked func() error) {
 func startCeph(t *testing.T) elsewhere {
 	t.Helper()
 	if os.Getenv("CEPH_CHECK") == "" {
-		t.Skip("make test-objectstore runs it with a real Ceph")
+		t.Skip("needs a Ceph (ceph-mon, ceph-osd, radosgw): make test-objectstore installs one and runs this")
 	}
 	c := ceph{t: t, dir: t.TempDir()}
 	keyring, monitor, gateway := filepath.Join(c.dir, "keyring"), fmt.Sprint("127.0.0.1:", freePort(t)), fmt.Sprint("127.0.0.1:", freePort(t))

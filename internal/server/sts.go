@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -20,9 +19,6 @@ type STS struct {
 	// Permanent has the store's own keys given out in their place.
 	Permanent bool `mapstructure:"s3-give-permanent-keys"`
 }
-
-// shortestRole is the least for which such stores give credentials.
-const shortestRole = 15 * time.Minute
 
 func declareSTS(f *pflag.FlagSet) {
 	f.String("sts-endpoint", "", "`URL` at which the external S3 gives credentials that end (AssumeRole of STS; default: that of --s3-endpoint)")
@@ -40,8 +36,8 @@ func (c *Config) checkSTS() (err error) {
 		return fault.New(fault.Invalid, "sts-endpoint, sts-role-arn, s3-give-permanent-keys: the embedded object store gives credentials by itself: expected them with s3-endpoint alone")
 	case c.STS.Permanent && (c.STS.Endpoint != "" || c.STS.RoleARN != ""):
 		return fault.New(fault.Invalid, "s3-give-permanent-keys: with it no store is asked: expected no sts-endpoint and no sts-role-arn beside it")
-	case c.S3Endpoint != "" && !c.STS.Permanent && c.S3TokenTime != 0 && c.S3TokenTime < shortestRole:
-		return fault.New(fault.Invalid, "s3-token-time: external object stores give credentials for %s at least: expected that or more, got %s", shortestRole, c.S3TokenTime)
+	case c.S3Endpoint != "" && !c.STS.Permanent && c.S3TokenTime != 0 && c.S3TokenTime < s3.ShortestRole:
+		return fault.New(fault.Invalid, "s3-token-time: external object stores give credentials for %s at least: expected that or more, got %s", s3.ShortestRole, c.S3TokenTime)
 	}
 	return nil
 }

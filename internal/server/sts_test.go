@@ -53,7 +53,7 @@ func keepsScopes(t *testing.T, e elsewhere, refusal string) s3.Credentials {
 	t.Helper()
 	c := testConfig(t)
 	e.use(&c)
-	c.S3OperatorBuckets, c.S3TokenTime = []string{"ims"}, shortestRole
+	c.S3OperatorBuckets, c.S3TokenTime = []string{"ims"}, s3.ShortestRole
 	s, ask := startWithTokens(t, c)
 	site, err := s3.NewClient(e.url, e.keys)
 	if err != nil {
@@ -117,7 +117,7 @@ func TestCredentialsOfADroverElsewhereAreForTheRoleAndEnd(t *testing.T) {
 	if _, err := store.Get(t.Context(), "s3://ims/x", 10); err != nil {
 		t.Error(err)
 	}
-	late.Store(int64(shortestRole + time.Minute))
+	late.Store(int64(s3.ShortestRole + time.Minute))
 	if _, err := store.Get(t.Context(), "s3://ims/x", 10); err == nil || !strings.Contains(err.Error(), "expired") {
 		t.Errorf("after their end: %v", err)
 	}

@@ -16,10 +16,11 @@ import (
 func (w *world) over(id, x, status string, ago time.Duration) {
 	w.t.Helper()
 	at := func(d time.Duration) string { return w.now().Add(d - ago).UTC().Format(time.RFC3339Nano) }
-	w.insert("pcs_transitions", id, `{"transitionID":"`+id+`","createTime":"`+at(-time.Second)+`","automaticExpirationTime":"`+at(24*time.Hour)+
-		`","transitionStatus":"`+status+`","operation":"On","deadlineMinutes":5,"ended":"`+at(0)+`"}`)
+	// The tasks first: the service itself may prune in between.
 	w.insert("pcs_tasks", id, `{"transitionID":"`+id+`","tasks":[{"xname":"`+x+`","taskStatus":"succeeded","began":"`+at(-time.Second)+
 		`","taskStatusDescription":"`+strings.Repeat("a", 500)+`"}]}`)
+	w.insert("pcs_transitions", id, `{"transitionID":"`+id+`","createTime":"`+at(-time.Second)+`","automaticExpirationTime":"`+at(24*time.Hour)+
+		`","transitionStatus":"`+status+`","operation":"On","deadlineMinutes":5,"ended":"`+at(0)+`"}`)
 }
 
 // kept prunes and returns the transitions that are there, each with its tasks.

@@ -1,8 +1,10 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -36,7 +38,7 @@ func (r Roles) Give(ctx context.Context, lasts time.Duration, grants ...Grant) (
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	// What is asked goes to this address and no other.
-	client := &http.Client{Transport: r.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Transport: plainBodies{cmp.Or(r.Transport, http.DefaultTransport)}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	service := sts.New(sts.Options{BaseEndpoint: &r.Endpoint, Region: region, RetryMaxAttempts: 1, HTTPClient: client,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: r.Keys.AccessKey, SecretAccessKey: r.Keys.SecretKey}, nil
@@ -54,6 +56,20 @@ func (r Roles) Give(ctx context.Context, lasts time.Duration, grants ...Grant) (
 		return c, ends, fault.New(fault.Unavailable, "%s answers AssumeRole with credentials that have no session token or no end", r.Endpoint)
 	}
 	return Credentials{AccessKey: aws.ToString(is.AccessKeyId), SecretKey: aws.ToString(is.SecretAccessKey), SessionToken: *is.SessionToken}, *is.Expiration, nil
+}
+
+// plainBodies is a transport for what the SDK sends. Its bodies answer WriteTo with io.EOF
+// once they are closed, which is when the answer begins (smithy-go 1.28.1). net/http looks
+// for more of a body after it has sent the whole; if the answer was faster, it takes that
+// for a body that cannot be read, and closes the connection under who reads the answer.
+type plainBodies struct{ http.RoundTripper }
+
+func (t plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r = r.WithContext(r.Context()) // a copy: the request is the caller's
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return t.RoundTripper.RoundTrip(r)
 }
 
 // inWords says why the store gave nothing. What it says itself is quoted, and bounded.

@@ -51,8 +51,11 @@ func given(lasts time.Duration, grants ...Grant) Credentials {
 	return c
 }
 
+// sdkClient is an HTTP client for those that ask once.
+func sdkClient() *http.Client { return &http.Client{Transport: plainBodies{&http.Transport{}}} }
+
 func awsClient(server *Server, c Credentials) *s3.Client {
-	return s3.New(s3.Options{BaseEndpoint: aws.String(server.Endpoint()), UsePathStyle: true, Region: "us-east-1", RetryMaxAttempts: 1, Credentials: credentialsOf(c)})
+	return s3.New(s3.Options{BaseEndpoint: aws.String(server.Endpoint()), UsePathStyle: true, Region: "us-east-1", RetryMaxAttempts: 1, HTTPClient: sdkClient(), Credentials: credentialsOf(c)})
 }
 
 func credentialsOf(c Credentials) aws.CredentialsProvider {

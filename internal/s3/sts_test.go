@@ -24,7 +24,7 @@ import (
 
 // stsClient is Amazon's client of the store's token service.
 func stsClient(server *Server, c Credentials) *sts.Client {
-	return sts.New(sts.Options{BaseEndpoint: aws.String(server.Endpoint()), Region: "eu-north-7", RetryMaxAttempts: 1, Credentials: credentialsOf(c)})
+	return sts.New(sts.Options{BaseEndpoint: aws.String(server.Endpoint()), Region: "eu-north-7", RetryMaxAttempts: 1, HTTPClient: sdkClient(), Credentials: credentialsOf(c)})
 }
 
 // assume are credentials that the store gives the holder of others.
@@ -362,6 +362,26 @@ func TestRolesOfAStoreThatIsElsewhere(t *testing.T) {
 		if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), keys.SecretKey) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// looksLate is a transport that looks for more of a body when the SDK is done with it, as
+// net/http does that has had the answer's header meanwhile.
+type looksLate struct{ t *testing.T }
+
+func (l looksLate) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	r.Body.Close()
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		l.t.Errorf("a closed body: %v: net/http closes the connection for that", err)
+	}
+	return answer, err
+}
+
+func TestBodiesForTheTokenServiceCanBeLookedAtLate(t *testing.T) {
+	server, _ := startWithPrivate(t)
+	if _, _, err := (Roles{Endpoint: server.Endpoint(), Keys: keys, Transport: looksLate{t}}).Give(t.Context(), time.Hour, Everything); err != nil {
+		t.Error(err)
 	}
 }
 

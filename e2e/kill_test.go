@@ -46,7 +46,11 @@ func batchHeld(c *cluster, node string) bool {
 
 func sessionMade(c *cluster, _ string) bool { return len(c.openRuns()) > 0 }
 
-func ansibleRuns(c *cluster, node string) bool { return c.motdOf(node) == "begun" }
+// ansibleRuns is the moment at which a node's playbook is under way: of many nodes, more are
+// in the queue than sessions may run.
+func ansibleRuns(c *cluster, _ string) bool {
+	return slices.ContainsFunc(c.nodes, func(n string) bool { return c.motdOf(n) == "begun" })
+}
 
 // The server dies in mid-session, at many moments, once or again, and the next
 // one finishes: nothing is lost, and no node is driven twice.

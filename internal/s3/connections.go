@@ -32,16 +32,17 @@ func follow(api *s3api.S3ApiServer, notes ...func(net.Conn, fasthttp.ConnState))
 }
 
 const (
-	// firstRequest is how long a connection may take to its first one: its header, and as
-	// much of its body as the library reads before it calls anybody.
-	firstRequest = 30 * time.Second
+	// requestPatience is how long a connection may take to its first request, and any
+	// request to come: its header, and as much of its body as the library reads before it
+	// calls anybody; then as long again the rest of the body, unless that is an object's.
+	requestPatience = 30 * time.Second
 	// nextRequest is how long one is kept that nobody uses.
 	nextRequest = 3 * time.Minute
 )
 
-// unused are the connections that have not had a request. The library takes them
-// for busy from their first moment on, and a server that ends would wait for
-// them as it waits for requests: clients open more than they come to use.
+// unused are the connections that have not had a request, or of whose next one only a part
+// has come. The library takes them for busy from their first moment on, and a server that
+// ends would wait for them as it waits for requests: clients open more than they come to use.
 type unused struct {
 	patience time.Duration
 	mu       sync.Mutex
@@ -51,22 +52,22 @@ type unused struct {
 
 // note is told of each connection.
 func (u *unused) note(c net.Conn, is fasthttp.ConnState) {
-	if is != fasthttp.StateNew && is != fasthttp.StateClosed && is != fasthttp.StateHijacked {
+	if is == fasthttp.StateIdle {
 		return
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {
-	case is != fasthttp.StateNew:
+	case is != fasthttp.StateNew && is != fasthttp.StateActive:
 		u.forget(c)
 	case u.over:
 		finish(c)
-	default:
+	case u.conns[c] == nil: // or the first request begins, and its time goes on
 		u.conns[c] = time.AfterFunc(u.patience, func() { u.end(c) })
 	}
 }
 
-// end ends the connection if it still had no request.
+// end ends the connection if no request has come meanwhile.
 func (u *unused) end(c net.Conn) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

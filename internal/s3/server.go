@@ -47,7 +47,10 @@ type ServerConfig struct {
 	// Connections is how many there may be; beyond three quarters of them clients
 	// are told to come back. 0 is admission.PerListener.
 	Connections int
-	// Patience is how long a connection may take to its first request; 0 is half a minute.
+	// Peers bounds how many an address may have; nil: nothing does.
+	Peers *admission.Peers
+	// Patience is how long a request may take to come, but for an object's content; 0 is
+	// half a minute.
 	Patience time.Duration
 	// Written is told of each write before it is answered; nil: nobody is. An error of
 	// it is a 503.
@@ -64,7 +67,7 @@ type Server struct {
 	err      error
 	fetches  *fetches // nil: the library answers all
 	unused   unused
-	crowd    crowd
+	crowd    *crowd
 	http     *fasthttp.Server // the library's
 	also     sync.WaitGroup   // those that it serves besides
 }
@@ -85,9 +88,9 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 	ready := make(chan struct{})
 	var unfollowed error // it and s.http are set before ready is closed
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Server{endpoint: "http://" + listen, cancel: cancel, done: make(chan struct{}), unused: unused{patience: cmp.Or(c.Patience, firstRequest), conns: map[net.Conn]*time.Timer{}}}
+	s := &Server{endpoint: "http://" + listen, cancel: cancel, done: make(chan struct{}), unused: unused{patience: cmp.Or(c.Patience, requestPatience), conns: map[net.Conn]*time.Timer{}}}
 	most := cmp.Or(c.Connections, admission.PerListener())
-	s.crowd = crowd{admission.NewConnections(most), admission.NewReturns(time.Now)}
+	s.crowd = newCrowd(most, c.Peers)
 	var api *s3api.S3ApiServer
 	if be.inFiles() {
 		s.fetches = newFetches(c.Credentials, be.dir, time.Now)
@@ -127,7 +130,7 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 
 // middleware is what each request goes through before the library, in this order.
 func (s *Server) middleware(c *ServerConfig) []fiber.Handler {
-	list := []fiber.Handler{s.unused.use, s.crowd.use}
+	list := []fiber.Handler{s.unused.use, patience(s.unused.patience).bound, s.crowd.use}
 	if c.Fetches != nil {
 		list = append(list, fetchesOnly(c.Fetches.Addr()))
 	}

@@ -17,7 +17,7 @@ type Limits struct {
 }
 
 func declareLimits(f *pflag.FlagSet) {
-	f.Int("client-connections", 0, "connections that one address may have open at --listen, and as many at --node-listen; those from loopback and from --trusted-proxies do not count "+
+	f.Int("client-connections", 0, "connections that one address may have open at --listen, as many at --node-listen, and as many at the embedded S3; those from loopback and from --trusted-proxies do not count "+
 		"(0: "+strconv.Itoa(perClient)+", and a quarter of what all may have at most)")
 	f.Int64("bulk-body", httpapi.BulkBody>>20, "longest body of a request about many components, hosts or places, in `MiB`")
 }

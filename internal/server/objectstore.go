@@ -17,7 +17,7 @@ import (
 // startOwnS3 starts the embedded object store, with a way of its own for nodes and,
 // where the usual one speaks TLS, one for this process and its jobs.
 func (s *Server) startOwnS3(ctx context.Context, creds s3.Credentials) (err error) {
-	own := s3.ServerConfig{Dir: filepath.Join(s.config.Data, "s3"), Listen: s.config.S3Listen, Credentials: creds, Journal: s.journal, Now: s.now,
+	own := s3.ServerConfig{Dir: filepath.Join(s.config.Data, "s3"), Listen: s.config.S3Listen, Credentials: creds, Journal: s.journal, Now: s.now, Peers: s.newPeers(),
 		Written: func(ctx context.Context, w s3.Write) error { return s.audit.Answered(ctx, recordOf(w, creds)) }}
 	defer func() {
 		if err == nil {

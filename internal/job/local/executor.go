@@ -312,6 +312,9 @@ func (e *Executor) stuck(id string) bool {
 	return err == nil && len(waits) > 0
 }
 
+// niceness is that of jobs' processes (setpriority(2)): a tenth of the weight of others.
+const niceness = 10
+
 // spawn starts the job's supervisor in a session of its own, so that neither
 // the server's end nor the terminal's signals reach it.
 func (e *Executor) spawn(w waiting) error {
@@ -327,6 +330,11 @@ func (e *Executor) spawn(w waiting) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start job: %w", err)
+	}
+	// All that jobs run at once may want every processor: the server, its lease and whoever
+	// asks it go first.
+	if err := syscall.Setpriority(syscall.PRIO_PGRP, cmd.Process.Pid, niceness); err != nil {
+		slog.Debug("a job's processes are as important as the server's", "job", w.id, "error", err)
 	}
 	// Until it is waited for, a child's id is its own.
 	alive := func() bool { _, err := job.StartTime(cmd.Process.Pid); return err == nil }

@@ -316,6 +316,23 @@ func TestStopEndsEveryProcess(t *testing.T) {
 	b.until("job-1", job.Lost)
 }
 
+func TestJobsLeaveTheProcessorsToOthers(t *testing.T) {
+	b := newBench(t, nil)
+	b.start("job-1", "block")
+	b.file("job-1", "ran")
+	all := job.Processes("job-1")
+	if len(all) < 2 {
+		t.Fatalf("processes %v: expected the supervisor and a step", all)
+	}
+	for _, pid := range all {
+		if left, err := syscall.Getpriority(syscall.PRIO_PROCESS, pid); err != nil || 20-left != niceness { // as getpriority(2) has it
+			t.Errorf("process %d has niceness %d, %v", pid, 20-left, err)
+		}
+	}
+	b.letGo("job-1")
+	b.until("job-1", job.Succeeded)
+}
+
 func TestEndLeavesTheTraces(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.Parallel = 1 })
 	b.start("job-1", "daemon")

@@ -64,7 +64,7 @@ func openImages(ctx context.Context, d Dir, session cfs.Job, settings *Settings,
 	if err != nil {
 		return nil, err
 	}
-	k, err := i.ims.CreatePublicKey(ctx, ims.NewPublicKey{Name: "cfs_" + session.Session, PublicKey: public})
+	k, err := i.ims.CreatePublicKey(ctx, ims.NewPublicKey{Name: ims.SessionKey(session.Session), PublicKey: public})
 	if err != nil {
 		return nil, fmt.Errorf("give IMS the key of the shells: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"PATCH /apis/bos/v2/components/x1000c0s0b0n0":                  {nobody, operator, admin},
 		"PATCH /apis/bos/v2/options":                                   {admin},
 		"PATCH /apis/bos/v1/session/i/status/a":                        {operator, admin, agent},
+		"POST /apis/bos/v1/session":                                    {operator, admin},
+		"DELETE /apis/bos/v1/session/i":                                {operator, admin},
 		"GET /apis/bos/v1/session/i":                                   {auditor, operator, admin, agent},
 		"GET /apis/bos/v1/session/i/log":                               {auditor, operator, admin},
 		"POST /apis/cfs/v3/sessions":                                   {operator, admin},
@@ -73,10 +76,13 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"POST /apis/power-control/power-status":                        {auditor, operator, admin},
 		"GET /apis/power-control/liveness":                             everybody,
 		"POST /apis/capmc/capmc/v1/xname_off":                          {operator, admin, agent},
+		"POST /apis/capmc/capmc/v1/xname_reinit":                       {operator, admin},
+		"POST /apis/capmc/capmc/v1/node_off":                           {operator, admin},
 		"POST /apis/capmc/capmc/v1/get_xname_status":                   {auditor, operator, admin, agent},
 		"GET /apis/bss/boot/v1/bootscript":                             {nobody, operator, admin},
 		"GET /apis/bss/boot/v1/bootparameters":                         {operator, admin, agent},
 		"PUT /apis/bss/boot/v1/bootparameters":                         {operator, admin, agent},
+		"PATCH /apis/bss/boot/v1/bootparameters":                       {operator, admin},
 		"DELETE /apis/ims/v3/images/i":                                 {operator, admin},
 		"PATCH /apis/ims/v3/images/i":                                  {operator, admin},
 		"POST /apis/ims/v3/jobs":                                       {operator, admin, session},
@@ -136,7 +142,7 @@ func TestTokensCountUntilTheyExpireOrAreRevoked(t *testing.T) {
 			t.Fatal(err)
 		}
 		who, err := tokens.Identify(t.Context(), text)
-		if err != nil || *who != (Identity{Name: "nightly", Role: TenantAdmin, Tenant: "blue", Subject: made.ID}) {
+		if err != nil || !reflect.DeepEqual(*who, Identity{Name: "nightly", Role: TenantAdmin, Tenant: "blue", Subject: made.ID}) {
 			t.Fatal(who, err)
 		}
 		other := text[:len(text)-1] + "_"

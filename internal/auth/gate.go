@@ -59,8 +59,8 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = rule.Allows(who)
 	}
-	if err == nil && rule.Own && who.Role == Job && segment(r.URL.Path, 1) != who.ID {
-		err = fault.New(fault.Forbidden, "%s speaks for itself alone, not for %s", who.Name, segment(r.URL.Path, 1))
+	if err == nil && rule.Own && who.Role == Job && owner(r.URL.Path) != who.ID {
+		err = fault.New(fault.Forbidden, "%s speaks for itself alone, not for %s", who.Name, owner(r.URL.Path))
 	}
 	if err == nil && who != nil && who.Role == TenantAdmin {
 		err = within(r, who.Tenant)
@@ -80,6 +80,13 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.Next.ServeHTTP(w, r)
+}
+
+// owner is the segment of the path that has the session's name, as
+// /apis/cfs/v3/sessions/NAME.
+func owner(path string) string {
+	segments := strings.SplitN(path, "/", 7)
+	return segments[min(5, len(segments)-1)]
 }
 
 // segment is one of the path, counted from its end.
@@ -174,6 +181,21 @@ func known(r *http.Request, who *Identity) *http.Request {
 		return r
 	}
 	return r.WithContext(context.WithValue(r.Context(), identityKey{}, who))
+}
+
+// For refuses nodes that are not of the session that the caller is a job of. What others
+// may do does not depend on the node.
+func For(ctx context.Context, nodes ...string) error {
+	who := Of(ctx)
+	if who == nil || who.Outside == nil {
+		return nil
+	}
+	foreign, err := who.Outside(ctx, nodes)
+	if err != nil || len(foreign) == 0 {
+		return err
+	}
+	few := strings.Join(foreign[:min(len(foreign), 3)], ", ")
+	return fault.New(fault.Forbidden, "%s has nothing to do with %d of the nodes, such as %.200s: expected those of its session", who.Name, len(foreign), few)
 }
 
 // Of is who made the request of the context; nil for this server itself, and for

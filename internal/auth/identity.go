@@ -1,6 +1,9 @@
 package auth
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // Role is what somebody is at this site.
 type Role string
@@ -37,6 +40,9 @@ type Identity struct {
 	Tenant string // of a TenantAdmin
 	Kind   Kind   // of a Job
 	ID     string // of a Job: its session's
+	// Outside is, of the nodes, those that a Job has nothing to do with; nil: it may be
+	// for any.
+	Outside func(ctx context.Context, nodes []string) ([]string, error)
 	// Subject is what the source of the token knows it by: the token's id, or the
 	// subject at the provider.
 	Subject string

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -98,7 +99,7 @@ func TestAccessTokensOfAProvider(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.says) || fault.KindOf(err) != c.kind {
 				t.Errorf("%s: %+v, %v", what, who, err)
 			}
-		case err != nil || *who != c.want:
+		case err != nil || !reflect.DeepEqual(*who, c.want):
 			t.Errorf("%s: %+v, %v; want %+v", what, who, err, c.want)
 		}
 	}

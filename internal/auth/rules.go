@@ -26,7 +26,8 @@ type Rule struct {
 	Tenant bool
 	// Jobs are the kinds of jobs that need it.
 	Jobs []Kind
-	// Own: a job may use it for its own session alone, whose name the path ends with.
+	// Own: a job may use it for its own session alone, whose name is the path's fifth
+	// segment.
 	Own bool
 	// Secret: what is read has secrets, so that reading it is recorded.
 	Secret bool

@@ -20,6 +20,9 @@ type Site struct {
 	// for a later one of the same id, whose run is another. It is set before the first
 	// request.
 	Alive func(ctx context.Context, kind Kind, id, run string) bool
+	// Outside is, of the nodes, those that the job has nothing to do with; nil: jobs may
+	// be for any. It is set before the first request.
+	Outside func(ctx context.Context, kind Kind, id string, nodes []string) ([]string, error)
 }
 
 // SiteSecretBytes is the length of a site's secret.
@@ -91,5 +94,11 @@ func (s *Site) Identify(ctx context.Context, token string) (*Identity, error) {
 	case kind != Git && kind != Network && (s.Alive == nil || !s.Alive(ctx, kind, string(id), string(run))):
 		return nil, refused("the job has ended")
 	}
-	return &Identity{Name: strings.TrimSpace(string(kind) + " " + string(id)), Role: Job, Kind: kind, ID: string(id)}, nil
+	who := &Identity{Name: strings.TrimSpace(string(kind) + " " + string(id)), Role: Job, Kind: kind, ID: string(id)}
+	if s.Outside != nil {
+		who.Outside = func(ctx context.Context, nodes []string) ([]string, error) {
+			return s.Outside(ctx, kind, who.ID, nodes)
+		}
+	}
+	return who, nil
 }

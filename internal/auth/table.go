@@ -36,7 +36,8 @@ var Table = []Rule{
 	{Methods: get, Path: "/apis/bos/v2/sessiontemplatesvalid/**", Right: Read, Tenant: true},
 	{Methods: get, Path: "/apis/bos/v2/sessiontemplatetemplate", Right: Read, Tenant: true},
 	{Methods: get, Path: "/apis/bos/v1/session/{id}/log", Right: Read}, // what others wrote
-	{Methods: change, Path: "/apis/bos/v1/**", Right: Boot, Jobs: agents, Report: true},
+	{Methods: change, Path: "/apis/bos/v1/**", Right: Boot},
+	{Methods: "POST PATCH", Path: "/apis/bos/v1/session/{id}/status/**", Right: Boot, Jobs: agents, Own: true, Report: true},
 	{Methods: change, Path: "/apis/bos/v2/sessions/**", Right: Boot, Tenant: true},
 	{Methods: change, Path: "/apis/bos/v2/sessiontemplates/**", Right: Boot, Tenant: true},
 	{Methods: "PUT PATCH", Path: "/apis/bos/v2/components", Right: Boot},
@@ -84,7 +85,9 @@ var Table = []Rule{
 	{Methods: get, Path: "/apis/capmc/capmc/v1/liveness", Right: Open},
 	{Methods: get, Path: "/apis/capmc/capmc/v1/readiness", Right: Open},
 	{Methods: get, Path: "/apis/capmc/capmc/v1/health", Right: Open},
-	{Methods: post, Path: "/apis/capmc/capmc/v1/{action}", Right: Power, Jobs: agents},
+	{Methods: post, Path: "/apis/capmc/capmc/v1/{action}", Right: Power},
+	{Methods: post, Path: "/apis/capmc/capmc/v1/xname_on", Right: Power, Jobs: agents},
+	{Methods: post, Path: "/apis/capmc/capmc/v1/xname_off", Right: Power, Jobs: agents},
 	{Methods: post, Path: "/apis/capmc/capmc/v1/get_nid_map", Right: Read},
 	{Methods: post, Path: "/apis/capmc/capmc/v1/get_node_status", Right: Read},
 	{Methods: post, Path: "/apis/capmc/capmc/v1/node_status", Right: Read},
@@ -97,7 +100,8 @@ var Table = []Rule{
 	// Boot parameters hold what cloud-init gives to nodes, secrets among it.
 	{Methods: get, Path: "/apis/bss/boot/v1/bootparameters", Right: Boot, Jobs: agents, Secret: true},
 	{Methods: get, Path: "/apis/bss/boot/v1/dumpstate", Right: Boot, Secret: true},
-	{Methods: change, Path: "/apis/bss/boot/v1/bootparameters", Right: Boot, Jobs: agents},
+	{Methods: "POST PATCH DELETE", Path: "/apis/bss/boot/v1/bootparameters", Right: Boot},
+	{Methods: "PUT", Path: "/apis/bss/boot/v1/bootparameters", Right: Boot, Jobs: agents},
 	{Methods: post, Path: "/apis/bss/boot/v1/hosts", Right: Settings},
 	{Methods: get, Path: "/apis/bss/boot/v1/bootscript", Right: Boot, Node: true, Secret: true},
 	{Methods: get, Path: "/apis/bss/meta-data", Right: Boot, Node: true, Secret: true},
@@ -107,7 +111,7 @@ var Table = []Rule{
 	{Methods: get, Path: "/apis/ims/**", Right: Read, Jobs: sessions},
 	{Methods: get, Path: "/apis/ims/healthz/**", Right: Open},
 	{Methods: change, Path: "/apis/ims/**", Right: Images},
-	// Sessions have jobs of IMS change images, and make no others of them.
+	// Sessions have jobs of IMS change images, and see to their own.
 	{Methods: post, Path: "/apis/ims/v3/public-keys", Right: Images, Jobs: sessions},
 	{Methods: "DELETE", Path: "/apis/ims/v3/public-keys/{id}", Right: Images, Jobs: sessions},
 	{Methods: post, Path: "/apis/ims/v3/jobs", Right: Images, Jobs: sessions},

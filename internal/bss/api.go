@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
@@ -116,6 +117,9 @@ func registerBootParameters(api huma.API, s *Service) {
 	httpapi.Handle(api, httpapi.Bulk(huma.Operation{OperationID: "replace-bootparameters", Method: http.MethodPut, Path: path,
 		Summary: "Replace all boot parameters of hosts", Tags: tags, DefaultStatus: http.StatusOK}),
 		func(ctx context.Context, in *parametersInput) (*tokenOutput, error) {
+			if err := onlyOwn(ctx, &in.Body); err != nil {
+				return nil, err
+			}
 			token, err := s.Replace(ctx, in.Body)
 			return &tokenOutput{Token: token}, err
 		})
@@ -129,6 +133,18 @@ func registerBootParameters(api huma.API, s *Service) {
 		func(ctx context.Context, in *parametersInput) (*struct{}, error) {
 			return nil, s.Delete(ctx, in.Body)
 		})
+}
+
+// onlyOwn refuses what an agent of BOS v1 wants of nodes that its session does not move.
+func onlyOwn(ctx context.Context, p *BootParameters) error {
+	who := auth.Of(ctx)
+	if who == nil || who.Role != auth.Job {
+		return nil
+	}
+	if len(p.MACs) > 0 || len(p.NIDs) > 0 || p.CloudInit != nil {
+		return fault.New(fault.Forbidden, "%s has nodes boot by their names: expected hosts, kernel, initrd and params alone", who.Name)
+	}
+	return auth.For(ctx, p.Hosts...)
 }
 
 // listSelected joins what the query names to what the body names.

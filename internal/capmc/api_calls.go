@@ -4,6 +4,9 @@ import (
 	"context"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/drover-hpc/drover/internal/auth"
+	"github.com/drover-hpc/drover/internal/fault"
 )
 
 type commandBody struct {
@@ -34,6 +37,9 @@ func registerXnames(api huma.API, s *Service) {
 	tags := []string{"component control"}
 	command := func(c Command) func(context.Context, *commandBody) (Outcome, error) {
 		return func(ctx context.Context, b *commandBody) (Outcome, error) {
+			if err := onlyOwn(ctx, b); err != nil {
+				return Outcome{}, err
+			}
 			return s.Do(ctx, c, Wish{b.Xnames, b.Reason, b.Force, b.Recursive, b.Prereq, b.Continue})
 		}
 	}
@@ -45,6 +51,15 @@ func registerXnames(api huma.API, s *Service) {
 	call(api, "/get_xname_status", "Show which components are on", tags, func(ctx context.Context, b *statusBody) (Statuses, error) {
 		return s.Status(ctx, b.Xnames, b.Filter, b.Source)
 	})
+}
+
+// onlyOwn refuses what an agent of BOS v1 wants of nodes that its session does not move,
+// and of what is above and below them.
+func onlyOwn(ctx context.Context, b *commandBody) error {
+	if who := auth.Of(ctx); who != nil && who.Role == auth.Job && (b.Recursive || b.Prereq) {
+		return fault.New(fault.Forbidden, "%s has to do with nodes: expected neither recursive nor prereq", who.Name)
+	}
+	return auth.For(ctx, b.Xnames...)
 }
 
 type nidsBody struct {

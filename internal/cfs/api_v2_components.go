@@ -161,7 +161,7 @@ func registerComponentsV2(api huma.API, s *Service) {
 	httpapi.Handle(api, operation("patch_component_v2", http.MethodPatch, one, "Update a component", 200, "components", "v2"),
 		func(ctx context.Context, in *changeComponentV2Input) (*componentV2Output, error) {
 			patch := in.Body.v3()
-			if err := onlyReports(ctx, patch); err != nil {
+			if err := onlyReports(ctx, patch.of(in.ID)); err != nil {
 				return nil, err
 			}
 			return answer(s.PatchComponent(ctx, in.ID, patch))

@@ -140,7 +140,7 @@ func registerComponents(api huma.API, s *Service) {
 		})
 	httpapi.HandleQuick(api, operation("patch_component_v3", http.MethodPatch, one, "Update a component", 200, "components", "v3"), quickReport,
 		func(ctx context.Context, in *changeComponentInput) (*componentOutput, error) {
-			if err := onlyReports(ctx, in.Body); err != nil {
+			if err := onlyReports(ctx, in.Body.of(in.ID)); err != nil {
 				return nil, err
 			}
 			c, err := s.PatchComponent(ctx, in.ID, in.Body)
@@ -191,6 +191,12 @@ func decodeComponents(body []byte) ([]ComponentPatch, error) {
 		}
 	}
 	return out, nil
+}
+
+// of is the patch, of the component.
+func (p ComponentPatch) of(id string) ComponentPatch {
+	p.ID = id
+	return p
 }
 
 // checkLength is the one rule of the v3 schema that decoding does not enforce.

@@ -2,9 +2,12 @@ package cfs
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/job"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // Executor runs the jobs of sessions: clone, inventory, ansible, teardown.
@@ -57,6 +60,27 @@ type Job struct {
 	DebugWait time.Duration `json:"debug_wait,omitempty"`
 	// RecordState has the Ansible plugin report each component's state.
 	RecordState bool `json:"record_state"`
+}
+
+// Outside is, of the nodes, those of which the job has nothing to report. Where its limit
+// does not name nodes one by one, the inventory says which there are, and none is outside.
+func (j *Job) Outside(nodes []string) []string {
+	if !j.RecordState {
+		return nodes
+	}
+	names := strings.FieldsFunc(j.Limit, func(r rune) bool { return r == ',' || r == ':' })
+	inside := make(map[string]bool, len(names))
+	for _, name := range names {
+		name = xname.Canonical(name)
+		if !xname.IsNode(name) {
+			return nil
+		}
+		inside[name] = true
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(nodes), func(n string) bool { return inside[xname.Canonical(n)] })
 }
 
 // JobImage is an image to customize.

@@ -129,6 +129,15 @@ func registerSoftDelete[T, D any](api huma.API, s *shelf[T, D], v version, r res
 	tags := []string{r.all}
 	httpapi.Handle(api, op(v, "delete-"+r.path, http.MethodDelete, "/"+r.path+"/{"+r.id+"}", "Delete a "+r.one, tags),
 		func(ctx context.Context, in *byID) (*struct{}, error) {
+			if s.may != nil {
+				record, err := s.get(ctx, in.id)
+				if err == nil {
+					err = s.may(ctx, &record)
+				}
+				if err != nil {
+					return nil, err
+				}
+			}
 			return nil, s.softDelete(ctx, in.id)
 		})
 	httpapi.Handle(api, op(v, "delete-all-"+r.path, http.MethodDelete, "/"+r.path, "Delete all "+r.all, tags),

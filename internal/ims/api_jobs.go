@@ -34,6 +34,9 @@ func registerJobs(api huma.API, s *Service, v version) {
 		})
 	httpapi.Handle(api, op(v, "create-jobs", http.MethodPost, all, "Build or customize an image", tags),
 		func(ctx context.Context, in *bodyIn[NewJob]) (*bodyOut[Job], error) {
+			if err := onlyOwnJob(ctx, in.Body.Type, in.Body.Containers); err != nil {
+				return nil, err
+			}
 			j, err := s.CreateJob(ctx, in.Body)
 			return &bodyOut[Job]{j}, err
 		})
@@ -49,6 +52,15 @@ func registerJobs(api huma.API, s *Service, v version) {
 		})
 	httpapi.Handle(api, op(v, "delete-jobs", http.MethodDelete, one, "Delete a job; one that runs is killed", tags),
 		func(ctx context.Context, in *byID) (*struct{}, error) {
+			if ofSession(ctx) != "" {
+				j, err := s.Job(ctx, in.id)
+				if err == nil {
+					err = onlyOwnJob(ctx, j.Type, j.Containers)
+				}
+				if err != nil {
+					return nil, err
+				}
+			}
 			return nil, s.DeleteJob(ctx, in.id)
 		})
 	httpapi.Handle(api, op(v, "delete-all-jobs", http.MethodDelete, all, "Delete jobs; those that run are killed", tags),

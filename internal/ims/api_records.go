@@ -46,6 +46,9 @@ func registerPublicKeys(api huma.API, s *Service, v version) {
 		one: "public key", all: "public keys"})
 	httpapi.Handle(api, op(v, "create-public-keys", http.MethodPost, "/public-keys", "Register a public key", []string{"public keys"}),
 		func(ctx context.Context, in *bodyIn[NewPublicKey]) (*bodyOut[PublicKey], error) {
+			if err := onlyOwnKey(ctx, in.Body.Name); err != nil {
+				return nil, err
+			}
 			k, err := s.CreatePublicKey(ctx, in.Body)
 			return &bodyOut[PublicKey]{k}, err
 		})

@@ -99,7 +99,8 @@ func (s *Service) keyShelf() shelf[PublicKey, DeletedPublicKey] {
 		bury: func(k PublicKey, _ *Link) DeletedPublicKey {
 			return DeletedPublicKey{PublicKey: k, Deleted: s.now()}
 		},
-		revive: func(d DeletedPublicKey, _ *Link) PublicKey { return d.PublicKey }}
+		revive: func(d DeletedPublicKey, _ *Link) PublicKey { return d.PublicKey },
+		may:    func(ctx context.Context, k *PublicKey) error { return onlyOwnKey(ctx, k.Name) }}
 }
 
 func imagePathOf(i *Image) string {

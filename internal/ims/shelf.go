@@ -21,6 +21,7 @@ type shelf[T, D any] struct {
 	bury   func(record T, link *Link) D
 	revive func(record D, link *Link) T
 	buried func(*D) *T
+	may    func(ctx context.Context, record *T) error // whether the caller may delete it; nil: who comes here may
 }
 
 func (s *shelf[T, D]) get(ctx context.Context, id string) (T, error) { return s.live.Get(ctx, id) }

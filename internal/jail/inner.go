@@ -25,10 +25,16 @@ func init() {
 	}
 }
 
+// niceness is that of commands on a simulated node, as jobs have it (setpriority(2)).
+const niceness = 10
+
 // enter builds the jail and becomes the command; it returns only to say why it
 // could not.
 func enter() error {
-	runtime.LockOSThread() // capabilities belong to threads
+	runtime.LockOSThread() // capabilities and priorities belong to threads
+	// The node's processors stand for those of another machine: its commands leave this
+	// one's to the server.
+	unix.Setpriority(unix.PRIO_PROCESS, 0, niceness) //nolint:errcheck // who has more already keeps it
 	spec, err := readSpec()
 	if err != nil {
 		return err

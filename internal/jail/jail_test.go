@@ -55,6 +55,7 @@ func TestCommandsWork(t *testing.T) {
 		{"host name", "hostname; cat /etc/hostname", "", "x1000c0s0b0n0\nx1000c0s0b0n0\n"},
 		{"home", "pwd; id -un", "", "/root\nroot\n"},
 		{"own processes only", "set -- /proc/[0-9]*; echo $$ $#", "", "1 1\n"},
+		{"niceness", "nice", "", "10\n"},
 		{"null device", "echo gone > /dev/null; echo kept >> /dev/null; head -c 2 /dev/zero | wc -c", "", "2\n"},
 		{"python", "/usr/bin/python3 -c 'import json, subprocess; print(subprocess.run([\"echo\", \"x\"], capture_output=True).stdout)'", "", "b'x\\n'\n"},
 		{"temporary files", "f=$(mktemp) && echo text > $f && cat $f", "", "text\n"},

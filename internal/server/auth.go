@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/google/renameio/v2"
 
@@ -74,7 +75,7 @@ func (s *Server) openAuth(ctx context.Context) error {
 		return fmt.Errorf("secret of the site's tokens: %w", err)
 	}
 	site := auth.NewSite(found.Value)
-	site.Alive = s.jobAlive
+	site.Alive, site.Outside = s.jobAlive, s.outsideJob
 	s.site.Store(site)
 	return s.keepToken(site)
 }
@@ -90,6 +91,30 @@ func (s *Server) jobAlive(ctx context.Context, kind auth.Kind, id, run string) b
 		return err == nil && session.Stop == ""
 	}
 	return false
+}
+
+// outsideJob is, of the nodes, those that a job has nothing to do with: for an agent those
+// that its session does not move, for a session of CFS those that it does not run on.
+func (s *Server) outsideJob(ctx context.Context, kind auth.Kind, id string, nodes []string) ([]string, error) {
+	switch kind {
+	case auth.Session:
+		open, err := s.cfs.OpenSessions(ctx, []string{id})
+		if err != nil || len(open) == 0 {
+			return nodes, err
+		}
+		return open[0].Run.Job.Outside(nodes), nil
+	case auth.Agent:
+		components, err := s.bos.Components(ctx, store.Query{Keys: nodes})
+		if err != nil {
+			return nil, err
+		}
+		moves := map[string]bool{}
+		for i := range components {
+			moves[components[i].ID] = components[i].Engine.Agent == id
+		}
+		return slices.DeleteFunc(slices.Clone(nodes), func(n string) bool { return moves[n] }), nil
+	}
+	return nil, nil
 }
 
 // gate lets requests through to next by the rules.

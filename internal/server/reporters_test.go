@@ -58,9 +58,10 @@ func TestSessionsReportWhatTheyRan(t *testing.T) {
 	}
 	expect(200, "PUT", cfsPrefix+"/v3/configurations/c", `{"layers":[{"clone_url":"https://git.invalid/a.git","commit":"0123456789012345678901234567890123456789","playbook":"a.yml"}]}`)
 	expect(200, "PUT", cfsPrefix+"/v3/components/x1c0s0b0n0", `{}`)
+	expect(200, "PUT", cfsPrefix+"/v3/components/x1c0s1b0n0", `{}`)
 	begin := func() (token string) {
 		t.Helper()
-		expect(201, "POST", cfsPrefix+"/v3/sessions", `{"name":"nightly","configuration_name":"c"}`)
+		expect(201, "POST", cfsPrefix+"/v3/sessions", `{"name":"nightly","configuration_name":"c","ansible_limit":"X1c0s0b0n0,x1c0s2b0n0"}`)
 		open, err := s.cfs.OpenSessions(t.Context(), []string{"nightly"})
 		if err != nil || len(open) != 1 {
 			t.Fatal(open, err)
@@ -83,6 +84,9 @@ func TestSessionsReportWhatTheyRan(t *testing.T) {
 		{"/v2/components", `[{"id":"x1c0s0b0n0","desiredConfig":"c"}]`, 403},
 		{"/v2/components", `{"patch":{"desiredConfig":"c"},"filters":{"ids":"x1c0s0b0n0"}}`, 403},
 		{"/v2/components/x1c0s0b0n0", `{"state":[]}`, 403},
+		{"/v3/components", `[{"id":"x1c0s1b0n0",` + own + `}]`, 403}, // it does not run there
+		{"/v3/components/x1c0s1b0n0", `{` + own + `}`, 403},
+		{"/v3/components", `{"patch":{` + own + `},"filters":{"ids":"x1c0s0b0n0"}}`, 403},
 	} {
 		if status, text := ask(first, "PATCH", cfsPrefix+c.path, c.body); status != c.status {
 			t.Errorf("%s %s: %d %s; want %d", c.path, c.body, status, text, c.status)

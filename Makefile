@@ -86,8 +86,9 @@ virtual-check: ## all that is tested on virtual nodes
 	scripts/need.sh git ansible ssh qemu image
 	VIRTUAL_CHECK=yes $(GO) test -v -count=1 -timeout 40m -run Virtual ./e2e
 
-image-check: ## an image is built, customised by CFS sessions and booted on a virtual node, all by API
+image-check: ## an image is built of Debian's packages, customised by CFS sessions and booted on a virtual node, all by API
 	scripts/need.sh git ansible ssh qemu image sshd
+	IMAGE_CHECK=yes $(GO) test -v -count=1 -timeout 20m -run 'TestRealImage|TestImageOfADroverRecipe' ./internal/image ./internal/ims/imagejob
 	IMAGE_CHECK=yes $(GO) test -v -count=1 -timeout 40m -run TestConfigurationSessionsOnImages ./e2e
 
 kiwi-check: ## an image of a recipe by the real kiwi-ng, which needs a minute and the network

@@ -46,7 +46,7 @@ type Recorder interface {
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rule := g.Rules.Of(r)
 	if rule.Right == Open {
-		g.Next.ServeHTTP(w, r)
+		g.open(w, r)
 		return
 	}
 	who, err := g.who(r)
@@ -81,6 +81,37 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	g.Next.ServeHTTP(w, r)
 }
+
+// open answers what anybody may ask. Some of it has a check of its own: logins, and what
+// pods report. What that refuses is taken down like the rest.
+func (g *Gate) open(w http.ResponseWriter, r *http.Request) {
+	if g.Audit == nil || r.Method == http.MethodGet {
+		g.Next.ServeHTTP(w, r)
+		return
+	}
+	told := &status{ResponseWriter: w}
+	g.Next.ServeHTTP(told, r)
+	switch told.code {
+	case http.StatusUnauthorized:
+		g.Audit.Denied(r, Open, nil, fault.New(fault.Unauthenticated, "what it showed does not count"))
+	case http.StatusForbidden:
+		g.Audit.Denied(r, Open, nil, fault.New(fault.Forbidden, "what it showed is for something else"))
+	}
+}
+
+// status notes that of an answer.
+type status struct {
+	http.ResponseWriter
+	code int
+}
+
+func (s *status) WriteHeader(code int) {
+	s.code = code
+	s.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap is for http.ResponseController.
+func (s *status) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // owner is the segment of the path that has the session's name, as
 // /apis/cfs/v3/sessions/NAME.

@@ -6,9 +6,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/drover-hpc/drover/internal/audit"
 )
 
 // Clients of a CSM log in at the gateway's name; what they send reaches the realm whose
@@ -67,6 +70,11 @@ func reachesRealmAt(t *testing.T, at string) {
 	if status, _ := login("shasta", "wrong"); status != http.StatusUnauthorized {
 		t.Errorf("a wrong password: %d", status)
 	}
+	waitFor(t, func() bool { // it is taken down, and the login that went well is not
+		list, err := s.audit.List(t.Context(), audit.Filter{})
+		list = slices.DeleteFunc(list, func(r audit.Record) bool { return r.Outcome != audit.Denied })
+		return err == nil && len(list) == 1 && list[0].Status == http.StatusUnauthorized && strings.HasPrefix(list[0].Path, "/keycloak/")
+	})
 	if status, text := login("master", "ada"); status != http.StatusNotFound || !strings.Contains(text, "no realm 'master'") {
 		t.Errorf("another realm: %d %s", status, text)
 	}

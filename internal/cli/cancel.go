@@ -64,15 +64,6 @@ func (c *canceller) cancel(ctx context.Context) error {
 	return c.first(ctx)
 }
 
-// found asks for something that there may not be.
-func (c *canceller) found(ctx context.Context, path string, out any) (bool, error) {
-	err := c.get(ctx, path, out)
-	if missing(err) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
 // boot cancels a session of BOS v2.
 func (c *canceller) boot(ctx context.Context, status bos.SessionLabel) error {
 	if status != bos.SessionComplete && c.asks() {

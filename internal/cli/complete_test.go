@@ -18,6 +18,8 @@ func completing(w http.ResponseWriter, r *http.Request, _ string) {
 		"/apis/cfs/v3/sessions":                       `{"sessions": [{"name": "night"}], "next": null}`,
 		"/apis/bos/v2/sessions?status=running":        `[{"name": "boot-2"}]`,
 		"/apis/cfs/v3/sessions?status=running":        `{"sessions": [{"name": "batch"}], "next": null}`,
+		"/apis/bos/v2/sessions?status=complete":       `[{"name": "boot-1"}]`,
+		"/apis/cfs/v3/sessions?status=complete":       `{"sessions": [{"name": "night-0"}], "next": null}`,
 		"/apis/cfs/v3/components":                     `{"components": [{"id": "x1000c0s0b0n0", "desired_config": "site"}], "next": null}`,
 		"/apis/ims/v3/images":                         `[{"id": "1-2-3", "name": "compute image"}]`,
 	}[r.URL.RequestURI()])
@@ -29,6 +31,7 @@ func TestShellsAreOfferedNamesThatTheServerHas(t *testing.T) {
 	for line, want := range map[string]string{
 		"watch ''":                        "boot-1 boot-2",
 		"cancel ''":                       "boot-2 batch",
+		"retry ''":                        "boot-1 night-0",
 		"boot x3":                         "x3000c0s0b0n0",
 		"power reset x1000c0s0b0n0,x3":    "x1000c0s0b0n0,x3000c0s0b0n0",
 		"off x3000c0s0b0n0 --template ''": "compute",

@@ -124,6 +124,15 @@ func (s *session) get(ctx context.Context, path string, out any) error {
 	return s.call(ctx, http.MethodGet, path, nil, out)
 }
 
+// found asks for something that there may not be.
+func (s *session) found(ctx context.Context, path string, out any) (bool, error) {
+	err := s.get(ctx, path, out)
+	if missing(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // call makes a call of the native commands.
 func (s *session) call(ctx context.Context, method, path string, in, out any) error {
 	answer, err := s.gateway.do(ctx, "", &derive.Request{Method: method, Path: path, Body: in})

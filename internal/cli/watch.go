@@ -89,16 +89,25 @@ func (b *bootSession) Snapshot(ctx context.Context) (*watch.Snapshot, error) {
 	if err := b.get(ctx, path+"/status", &out.Extended); err != nil {
 		return nil, err
 	}
-	query := url.Values{"session": {b.name}, "page_size": {strconv.Itoa(pageSize)}}
+	var err error
+	if out.Components, err = b.components(ctx, url.Values{"session": {b.name}}); err != nil {
+		return nil, err
+	}
+	b.sayWhy(ctx, out.Components)
+	return out, nil
+}
+
+// components are those of BOS that the query selects, page by page.
+func (s *session) components(ctx context.Context, query url.Values) (all []watch.Component, err error) {
+	query.Set("page_size", strconv.Itoa(pageSize))
 	for {
 		var page []watch.Component
-		if err := b.get(ctx, bosAPI+"/components?"+query.Encode(), &page); err != nil {
+		if err := s.get(ctx, bosAPI+"/components?"+query.Encode(), &page); err != nil {
 			return nil, err
 		}
-		out.Components = append(out.Components, page...)
+		all = append(all, page...)
 		if len(page) < pageSize {
-			b.sayWhy(ctx, out.Components)
-			return out, nil
+			return all, nil
 		}
 		query.Set("start_after_id", page[len(page)-1].ID)
 	}

@@ -18,6 +18,8 @@ type Session struct {
 	TemplateName string `json:"template_name"`
 	Limit        string `json:"limit"`
 	Stage        bool   `json:"stage"`
+	// IncludeDisabled: nodes that HSM has disabled are in it.
+	IncludeDisabled bool `json:"include_disabled"`
 	// Components are the nodes that it was set up with, comma-separated.
 	Components string `json:"components"`
 	Status     struct {
@@ -35,6 +37,7 @@ type Component struct {
 	Status struct {
 		Status string `json:"status"`
 	} `json:"status"`
+	Session string `json:"session"`
 	// V1Session is the session of version 1 that has the node, empty if none.
 	V1Session string `json:"v1_session"`
 }

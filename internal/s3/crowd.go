@@ -22,12 +22,18 @@ type crowd struct {
 	returns     *admission.Returns
 	peers       *admission.Peers // nil: addresses are not counted
 
-	mu     sync.Mutex
-	places map[net.Conn]*admission.Place
+	mu    sync.Mutex
+	seats map[net.Conn]seat
+}
+
+// seat is what a connection that counts for its address has.
+type seat struct {
+	place  *admission.Place
+	excess bool // what it asks is not answered
 }
 
 func newCrowd(most int, peers *admission.Peers) *crowd {
-	return &crowd{connections: admission.NewConnections(most), returns: admission.NewReturns(time.Now), peers: peers, places: map[net.Conn]*admission.Place{}}
+	return &crowd{connections: admission.NewConnections(most), returns: admission.NewReturns(time.Now), peers: peers, seats: map[net.Conn]seat{}}
 }
 
 // note is told of each connection.
@@ -35,19 +41,19 @@ func (c *crowd) note(conn net.Conn, is fasthttp.ConnState) {
 	switch is {
 	case fasthttp.StateNew:
 		c.connections.Opened()
-		c.seat(conn)
+		c.take(conn)
 	case fasthttp.StateClosed, fasthttp.StateHijacked:
 		c.connections.Closed()
 		c.mu.Lock()
-		place := c.places[conn]
-		delete(c.places, conn)
+		place := c.seats[conn].place
+		delete(c.seats, conn)
 		c.mu.Unlock()
 		place.Leave()
 	}
 }
 
-// seat gives the connection its address's place, or closes it.
-func (c *crowd) seat(conn net.Conn) {
+// take gives the connection a place of its address's, or closes it.
+func (c *crowd) take(conn net.Conn) {
 	from, is := conn.RemoteAddr().(*net.TCPAddr)
 	if c.peers == nil || !is {
 		return
@@ -58,39 +64,39 @@ func (c *crowd) seat(conn net.Conn) {
 		slog.Info("an address has more connections open at the object store than one may have (client-connections): further ones are refused",
 			"from", addr.Unmap(), "allowed", c.peers.Most())
 	}
-	switch {
-	case !ok: // it would not read that it may not
-		finish(conn)
-	case place != nil:
-		c.mu.Lock()
-		c.places[conn] = place
-		c.mu.Unlock()
+	if ok && place == nil {
+		return
+	}
+	c.mu.Lock()
+	c.seats[conn] = seat{place, !ok || place.Excess}
+	c.mu.Unlock()
+	if !ok {
+		finish(conn) // but what it has sent already is read
 	}
 }
 
-func (c *crowd) placeOf(conn net.Conn) *admission.Place {
+func (c *crowd) seatOf(conn net.Conn) seat {
 	if c.peers == nil {
-		return nil
+		return seat{}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.places[conn]
+	return c.seats[conn]
 }
 
 // use is a middleware.
 func (c *crowd) use(ctx fiber.Ctx) error {
-	place := c.placeOf(ctx.RequestCtx().Conn())
-	excess := place != nil && place.Excess
-	if !excess && !c.connections.Crowded() {
+	has := c.seatOf(ctx.RequestCtx().Conn())
+	if !has.excess && !c.connections.Crowded() {
 		err := ctx.Next()
-		if place.Crowded() {
+		if has.place.Crowded() {
 			ctx.RequestCtx().SetConnectionClose()
 		}
 		c.returns.Answered()
 		return err
 	}
 	ctx.RequestCtx().SetConnectionClose()
-	if excess {
+	if has.excess {
 		return comeBack(ctx, excessReturn, "This address has as many connections open as one may have; close some, or ask again later.")
 	}
 	return comeBack(ctx, c.returns.Next(), "More clients fetch at this moment than can be served; ask again later.")

@@ -33,6 +33,7 @@ func TestShellsAreOfferedNamesThatTheServerHas(t *testing.T) {
 		"cancel ''":                       "boot-2 batch",
 		"retry ''":                        "boot-1 night-0",
 		"boot x3":                         "x3000c0s0b0n0",
+		"power status x3":                 "x3000c0s0b0n0",
 		"power reset x1000c0s0b0n0,x3":    "x1000c0s0b0n0,x3000c0s0b0n0",
 		"off x3000c0s0b0n0 --template ''": "compute",
 		"configure x3000c0s0b0n0 --desired-config ''": "site",

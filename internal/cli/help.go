@@ -76,7 +76,7 @@ func (a *app) usageLine(cmd *cobra.Command) string {
 		for _, arg := range d.Args {
 			line += " " + strings.ToUpper(arg.Name)
 		}
-	case cmd.HasSubCommands():
+	case cmd.HasSubCommands() && cmd.Annotations[takesNames] == "":
 		line += " COMMAND [ARGS]..."
 	default:
 		if _, args, ok := strings.Cut(cmd.Use, " "); ok {

@@ -153,7 +153,7 @@ func find(root *cobra.Command, args []string) (*cobra.Command, []string, error) 
 		}
 		cmd, n = next, n+1
 	}
-	if n < len(args) && cmd.HasSubCommands() && !strings.HasPrefix(args[n], "-") && !strings.HasPrefix(args[n], "__") {
+	if n < len(args) && cmd.HasSubCommands() && cmd.Annotations[takesNames] == "" && !strings.HasPrefix(args[n], "-") && !strings.HasPrefix(args[n], "__") {
 		return cmd, nil, &unknownCommand{args[n]}
 	}
 	out := slices.Clone(args[:n])

@@ -6,11 +6,13 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/drover-hpc/drover/internal/cli/overview"
 	"github.com/drover-hpc/drover/internal/cli/watch"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/pcs"
@@ -19,15 +21,73 @@ import (
 
 const transitionsPath = "/apis/power-control/v1/transitions"
 
-// addPowerVerbs adds the short forms of transitions.
+// addPowerVerbs adds the short forms of transitions and of the power status.
 func (a *app) addPowerVerbs(top *cobra.Command, _ module, _ *huma.OpenAPI) {
 	if a.name != "drover" {
 		return
 	}
+	a.addPowerStatus(top)
 	top.AddCommand(
 		a.powerVerb("on", "on", "Power nodes on", "They boot what BSS has for them."),
 		a.powerVerb("off", "off", "Power nodes off, first asking them to shut down", "Those that do not go off by themselves have their power cut."),
 		a.powerVerb("reset", "hard-restart", "Cut the power of nodes and power them on again", "What runs on them is not asked."))
+}
+
+// takesNames marks a command that has subcommands and takes names: what is none of the
+// subcommands is a name.
+const takesNames = "names"
+
+// addPowerStatus puts the short form of the power status where its derived commands are.
+func (a *app) addPowerStatus(top *cobra.Command) {
+	cmd := a.verb("status [NODES]...", "Show which nodes are on, in a line for those that are alike", cobra.ArbitraryArgs,
+		func(cmd *cobra.Command, g *globals, args []string) error {
+			s, err := a.open(g)
+			if err != nil {
+				return err
+			}
+			return s.powerStatus(cmd.Context(), args, s.chosenFormat(g))
+		})
+	cmd.Long = "Show what PCS knows of the power of nodes and whether their BMCs take commands (BMC: available or unavailable). Nodes that are alike share a line; " +
+		"* in a name stands for all numbers that there are, NODE in an error for the name of each.\n\n" + aboutNodes + " None is all components that PCS knows."
+	cmd.Annotations = map[string]string{takesNames: "yes"}
+	if derived := child(top, "status"); derived != nil {
+		for _, sub := range derived.Commands() {
+			derived.RemoveCommand(sub)
+			cmd.AddCommand(sub)
+		}
+		top.RemoveCommand(derived)
+	}
+	top.AddCommand(cmd)
+}
+
+// powerStatus prints what PCS says of the nodes, as it says it where data is wanted.
+func (s *session) powerStatus(ctx context.Context, args []string, asData bool) error {
+	var question struct {
+		Xname []string `json:"xname,omitempty"`
+	}
+	if len(args) > 0 {
+		var err error
+		if question.Xname, err = s.nodesToDrive(ctx, args); err != nil {
+			return err
+		}
+	}
+	var answer struct {
+		Status []pcs.PowerStatus `json:"status"`
+	}
+	if err := s.call(ctx, http.MethodPost, "/apis/power-control/v1/power-status", question, &answer); err != nil {
+		return err
+	}
+	if asData {
+		return s.print(answer)
+	}
+	var all []string
+	if len(args) == 0 {
+		for i := range answer.Status {
+			all = append(all, answer.Status[i].Xname)
+		}
+	}
+	_, err := fmt.Fprintln(s.app.Stdout, harmless(strings.Join(overview.PowerTable(answer.Status, all), "\n")))
+	return err
 }
 
 func (a *app) powerVerb(name, operation, short, long string) *cobra.Command {

@@ -172,3 +172,42 @@ func TestPowerVerbs(t *testing.T) {
 		t.Errorf("under the name cray: exit %d", code)
 	}
 }
+
+func TestPowerStatusFoldsNodesThatAreAlike(t *testing.T) {
+	const path = "/apis/power-control/v1/power-status"
+	status := `{"status": [{"xname": "x1c0s2b0n0", "powerState": "undefined", "managementState": "unavailable", "error": "x1c0s2b0n0 is\u001b mute", "supportedPowerTransitions": null},
+		{"xname": "x1c0s1b0n0", "powerState": "on", "managementState": "available", "error": ""}, {"xname": "x1c0s0b0n0", "powerState": "on", "managementState": "available", "error": ""}]}`
+	b := newBench(t)
+	b.answer = fleet(map[string]string{"POST": status, path: status})
+	code, out, stderr := b.run("drover", "power", "status", "x1c0s[0-2]b0n0")
+	want := `NODES           POWER      BMC          COUNT  ERROR
+x1c0s[0-1]b0n0  on         available    2
+x1c0s2b0n0      undefined  unavailable  1      x1c0s2b0n0 is mute
+`
+	if call := `POST ` + path + ` {"xname":["x1c0s0b0n0","x1c0s1b0n0","x1c0s2b0n0"]}`; code != 0 || out != want || b.calls[len(b.calls)-1] != call {
+		t.Errorf("exit %d %s\n%s%q", code, stderr, out, b.calls)
+	}
+	if _, out, _ = b.run("drover", "power", "status", "x1c0s0b0n0", "--format", "yaml"); !strings.HasPrefix(out, "status:\n  - xname: x1c0s2b0n0\n    powerState: undefined\n") {
+		t.Errorf("as YAML: %s", out)
+	}
+	b.calls = nil
+	if code, _, _ = b.run("drover", "power", "status"); code != 0 || len(b.calls) != 1 || b.calls[0] != "POST "+path+" {}" {
+		t.Errorf("all: exit %d %q", code, b.calls)
+	}
+	b.calls = nil
+	if code, _, stderr = b.run("drover", "power", "status", "lst"); code != 2 || !strings.Contains(stderr, "HSM does not know lst") {
+		t.Errorf("an unknown name: exit %d %s", code, stderr)
+	}
+	for line, call := range map[string]string{"drover power status list --powerfilter on": "GET " + path + "?powerStateFilter=on", "cray power status describe x1": "GET " + path + "?xname=x1"} {
+		b.calls = nil
+		if code, _, stderr := b.run(typed(line)...); code != 0 || b.calls[0] != call {
+			t.Errorf("%s: exit %d %s %q", line, code, stderr, b.calls)
+		}
+	}
+	if code, _, _ := b.run("cray", "power", "status", "x1c0s0b0n0"); code != 2 {
+		t.Errorf("under the name cray: exit %d", code)
+	}
+	if _, out, _ := b.run("drover", "power", "status", "--help"); !strings.HasPrefix(out, "Usage: drover power status [OPTIONS] [NODES]...\n") || !strings.Contains(out, "describe") {
+		t.Errorf("help: %s", out)
+	}
+}

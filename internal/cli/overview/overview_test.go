@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/drover-hpc/drover/internal/pcs"
 	"github.com/drover-hpc/drover/internal/roster"
 	"github.com/drover-hpc/drover/internal/xname"
 )
@@ -192,6 +193,30 @@ func TestAgo(t *testing.T) {
 	for d, want := range map[time.Duration]string{-1: "0s", 59 * time.Second: "59s", 61 * time.Second: "1m01s", 2*time.Hour + 5*time.Minute: "2h05m", 75 * time.Hour: "3d03h"} {
 		if got := ago(d); got != want {
 			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestPowerTableFoldsWhatIsAlike(t *testing.T) {
+	on := func(name, trouble string) pcs.PowerStatus {
+		return pcs.PowerStatus{Xname: name, PowerState: pcs.PowerOn, ManagementState: pcs.Available, Error: trouble}
+	}
+	for want, list := range map[string][]pcs.PowerStatus{
+		"No components.": nil,
+		"NODES           POWER  BMC        COUNT\nx1c0s[0-1]b0n0  on     available  2": {on("x1c0s1b0n0", ""), on("x1c0s0b0n0", "")},
+		"NODES           POWER  BMC        COUNT  ERROR\nx1c0s[0-1]b0n0  on     available  2      NODE is hot\nx1c0s2b0n0      on     available  1": {
+			on("x1c0s2b0n0", ""), on("x1c0s1b0n0", "x1c0s1b0n0 is hot"), on("x1c0s0b0n0", "x1c0s0b0n0 is hot")},
+		"NODES       POWER  BMC  COUNT\nx1c0s*b0n0  -      -    3": {{Xname: "x1c0s0b0n0"}, {Xname: "x1c0s2b0n0"}, {Xname: "x1c0s4b0n0"}},
+	} {
+		var all []string
+		for _, one := range list {
+			all = append(all, one.Xname)
+		}
+		if got := strings.Join(PowerTable(list, all), "\n"); got != want && !strings.Contains(want, "[") {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+		if got := strings.Join(PowerTable(list, nil), "\n"); got != want && strings.Contains(want, "[") {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
 	}
 }

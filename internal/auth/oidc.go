@@ -167,6 +167,11 @@ func (c *ProviderConfig) identity(audience []string, claims map[string]any) (*Id
 		}
 		who.Tenant = tenants[0]
 	}
+	for claim, text := range map[string]string{"the name": who.Name, "sub": who.Subject, c.TenantClaim: who.Tenant} {
+		if err := fault.CheckName(claim, text); err != nil {
+			return nil, refused(err.Error())
+		}
+	}
 	return who, nil
 }
 

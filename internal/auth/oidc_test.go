@@ -86,6 +86,7 @@ func TestAccessTokensOfAProvider(t *testing.T) {
 		"nobody that is known":      {change: func(c map[string]any) { roles(c, "offline_access") }, want: Identity{Name: "otto", Subject: "1234"}},
 		"a tenant's of none":        {change: func(c map[string]any) { roles(c, "tenant") }, says: "expected one tenant", kind: fault.Forbidden},
 		"a tenant's of no name":     {change: func(c map[string]any) { roles(c, "tenant"); c["tenant"] = "" }, says: "expected one tenant", kind: fault.Forbidden},
+		"one that clears screens":   {change: func(c map[string]any) { c["preferred_username"] = "otto\x1b[2J" }, says: "U+001B", kind: fault.Unauthenticated},
 		"for another":               {change: func(c map[string]any) { c["azp"] = "other" }, says: "it is for another", kind: fault.Unauthenticated},
 		"an ID token":               {change: func(c map[string]any) { c["typ"], c["aud"] = "ID", "shasta" }, says: "expected an access token", kind: fault.Unauthenticated},
 		"an ID token without typ":   {change: func(c map[string]any) { delete(c, "typ"); c["aud"], c["at_hash"] = "shasta", "x" }, says: "expected an access token", kind: fault.Unauthenticated},

@@ -178,7 +178,7 @@ func keptPort(file string) (net.Listener, error) {
 }
 
 // certificateHeader has, between servers and inside one, who showed a certificate:
-// the organization and the name.
+// the organization, the name and the serial number.
 const certificateHeader = "Drover-Client-Certificate"
 
 // certified notes who showed a certificate. What the request says of that itself
@@ -188,7 +188,8 @@ type certified struct{ next http.Handler }
 func (c certified) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
 		subject := r.TLS.PeerCertificates[0].Subject
-		r.Header.Set(certificateHeader, url.Values{"O": subject.Organization, "CN": {subject.CommonName}}.Encode())
+		r.Header.Set(certificateHeader, url.Values{"O": subject.Organization, "CN": {subject.CommonName},
+			"serial": {r.TLS.PeerCertificates[0].SerialNumber.Text(16)}}.Encode())
 	}
 	c.next.ServeHTTP(w, r)
 }
@@ -197,10 +198,10 @@ func (c certified) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) byCertificate(r *http.Request) *auth.Identity {
 	text := r.Header.Get(certificateHeader)
 	subject, err := url.ParseQuery(text)
-	if text == "" || err != nil || s.config.TLS.roles == nil {
+	if text == "" || err != nil || s.config.TLS.roles == nil || fault.CheckName("CN", subject.Get("CN")) != nil {
 		return nil
 	}
-	who := &auth.Identity{Name: subject.Get("CN") + ", by certificate"}
+	who := &auth.Identity{Name: subject.Get("CN") + ", by certificate", Subject: "certificate " + subject.Get("serial")}
 	for _, o := range subject["O"] {
 		if role, is := s.config.TLS.roles[o]; is {
 			who.Role = role

@@ -43,7 +43,7 @@ func (a *app) auditList(use string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if s.chosenFormat(g) {
+		if s.asData {
 			return s.print(list)
 		}
 		_, err = fmt.Fprint(a.Stdout, harmless(auditLines(list, time.Local)))
@@ -58,11 +58,6 @@ func (a *app) auditList(use string) *cobra.Command {
 	f.StringSliceVar(&q.outcomes, "outcome", nil, "what became of it: done, invalid, denied, failed, asked or noted; several with commas between them")
 	f.IntVar(&q.limit, "limit", 50, "most that are listed, the newest; 0 is all")
 	return cmd
-}
-
-// chosenFormat tells whether a form of output was asked for.
-func (s *session) chosenFormat(g *globals) bool {
-	return cmp.Or(g.format, s.app.Getenv("CRAY_FORMAT"), s.config.Text("core", "format")) != ""
 }
 
 // auditPage is how many records one call asks for.
@@ -199,7 +194,7 @@ func (a *app) auditVerify() *cobra.Command {
 		if err := s.get(cmd.Context(), auditPath+"/verify"+query, &r); err != nil {
 			return err
 		}
-		if s.chosenFormat(g) {
+		if s.asData {
 			err = s.print(r)
 		} else if r.Whole {
 			_, err = fmt.Fprint(a.Stdout, auditVerdict(&r))

@@ -49,8 +49,7 @@ func (a *app) bootVerb(name, question string, operation bos.Operation, short, lo
 		if !yes && a.attended() && !a.confirm(fmt.Sprintf("%s %s by template %s?", question, manyNodes(nodes), template)) {
 			return abort
 		}
-		return s.startBoot(cmd.Context(), bos.SessionCreate{Name: session, Operation: operation, TemplateName: template}, nodes, &w, s.chosenFormat(g),
-			func(record bos.SessionRecord) any { return record })
+		return s.startBoot(cmd.Context(), bos.SessionCreate{Name: session, Operation: operation, TemplateName: template}, nodes, &w, nil)
 	})
 	cmd.Long = long + "\n\n" + "Without --template it is the one by which all the nodes were booted last, or else the only one that there is. " +
 		"Nodes that the template's boot sets do not name are left out, and so are locked and disabled ones: `drover watch` tells which.\n\n" + aboutNodes +
@@ -70,19 +69,22 @@ const (
 	aboutWaiting = "With --wait it is followed to its end; an interrupt, or the end of --timeout, ends the waiting and nothing else."
 )
 
-// startBoot starts the session, tells of it, as data makes of it where data is wanted, and
-// follows it if that is wished.
-func (s *session) startBoot(ctx context.Context, wish bos.SessionCreate, nodes []string, w *waiting, asData bool, data func(bos.SessionRecord) any) error {
+// startBoot starts the session, tells of it and follows it if that is wished. Of a retry
+// told is filled.
+func (s *session) startBoot(ctx context.Context, wish bos.SessionCreate, nodes []string, w *waiting, told *retried) error {
 	limit := strings.Join(nodes, ",")
 	wish.Limit = &limit
 	var record bos.SessionRecord
 	if err := s.call(ctx, http.MethodPost, bootSessionsPath, wish, &record); err != nil {
 		return err
 	}
-	return s.begun(ctx, w, data(record), asData,
+	return s.begun(ctx, w, told.with(record),
 		fmt.Sprintf("session %s: %s of %s by template %s\n", record.Name, wish.Operation, manyNodes(nodes), wish.TemplateName),
 		fmt.Sprintf("Next: drover watch %[1]s follows it, drover cancel %[1]s ends it\n", record.Name),
-		func(ctx context.Context) error { return s.watch(ctx, record.Name, false) })
+		func(ctx context.Context) (any, error) {
+			end, err := s.follow(ctx, record.Name, false)
+			return told.endedAs(end), err
+		})
 }
 
 // templateOf is the session template that is meant where none is named: that of the

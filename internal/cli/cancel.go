@@ -22,7 +22,7 @@ func (a *app) cancel() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return (&canceller{session: s, name: args[0], yes: yes, asData: s.chosenFormat(g)}).cancel(cmd.Context())
+			return (&canceller{session: s, name: args[0], yes: yes}).cancel(cmd.Context())
 		})
 	cmd.Long = "Cancel a session of BOS or of CFS. At a terminal it asks first.\n\n" +
 		"A session of BOS v2: nodes that are where they should be stay so, and nodes that another session has are let be. Nothing more is done to the others: " +
@@ -37,8 +37,8 @@ func (a *app) cancel() *cobra.Command {
 // canceller cancels a session.
 type canceller struct {
 	*session
-	name        string
-	yes, asData bool
+	name string
+	yes  bool
 }
 
 // cancel finds out whose the session is.

@@ -30,7 +30,7 @@ func (a *app) configure() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.configure(cmd.Context(), nodes, configuration, &w, s.chosenFormat(g))
+			return s.configure(cmd.Context(), nodes, configuration, &w)
 		})
 	cmd.Long = "Have CFS configure nodes. With --desired-config they should have that configuration, and what of it they have not yet is run. " +
 		"Without, all that they should have is run again. Failures that were counted are forgotten, and the nodes are enabled in CFS.\n\n" +
@@ -41,7 +41,7 @@ func (a *app) configure() *cobra.Command {
 	return cmd
 }
 
-func (s *session) configure(ctx context.Context, nodes []string, configuration string, w *waiting, asData bool) error {
+func (s *session) configure(ctx context.Context, nodes []string, configuration string, w *waiting) error {
 	if configuration == "" {
 		if err := s.haveConfigurations(ctx, nodes); err != nil {
 			return err
@@ -59,8 +59,8 @@ func (s *session) configure(ctx context.Context, nodes []string, configuration s
 	if configuration != "" {
 		what = "what of " + configuration + " it has not is run"
 	}
-	return s.begun(ctx, w, changed, asData, manyNodes(nodes)+": "+what+"\n", "Next: drover status "+xname.Fold(nodes)+"\n",
-		func(ctx context.Context) error { return s.awaitConfiguration(ctx, nodes) })
+	return s.begun(ctx, w, changed, manyNodes(nodes)+": "+what+"\n", "Next: drover status "+xname.Fold(nodes)+"\n",
+		func(ctx context.Context) (any, error) { return s.awaitConfiguration(ctx, nodes) })
 }
 
 // configurePatches have all run again that the nodes should have, or with a
@@ -102,7 +102,7 @@ func (s *session) haveConfigurations(ctx context.Context, nodes []string) error 
 }
 
 // awaitConfiguration prints how far the nodes are, until none is pending.
-func (s *session) awaitConfiguration(ctx context.Context, nodes []string) error {
+func (s *session) awaitConfiguration(ctx context.Context, nodes []string) (map[string][]string, error) {
 	var last string
 	var byStatus map[string][]string
 	err := watch.DefaultPace.Repeat(ctx, s.gateway.changes(ctx, rosterPath+"/events"), func() (bool, error) {
@@ -114,18 +114,19 @@ func (s *session) awaitConfiguration(ctx context.Context, nodes []string) error 
 		line := fmt.Sprintf("configured %d, pending %d, failed %d", len(byStatus[string(cfs.Configured)]), len(byStatus[string(cfs.Pending)]), len(byStatus[string(cfs.Failed)]))
 		if line != last {
 			last = line
-			fmt.Fprintln(s.app.Stdout, line)
+			fmt.Fprintln(s.progress(), line)
 		}
 		return len(byStatus[string(cfs.Pending)]) == 0, nil
 	}, func(time.Time) {})
 	if err != nil {
-		return waitError(ctx, err, "the configuration of "+xname.Fold(byStatus[string(cfs.Pending)]))
+		return byStatus, waitError(ctx, err, "the configuration of "+xname.Fold(byStatus[string(cfs.Pending)]))
 	}
-	delete(byStatus, string(cfs.Configured))
 	for status, list := range byStatus {
-		err = failed("%s: %s; drover explain %s tells why", xname.Fold(list), status, list[0])
+		if status != string(cfs.Configured) {
+			err = failed("%s: %s; drover explain %s tells why", xname.Fold(list), status, list[0])
+		}
 	}
-	return err
+	return byStatus, err
 }
 
 func byConfigStatus(a *roster.Answer) map[string][]string {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,28 +34,55 @@ func (a *app) console() *cobra.Command {
 	return cmd
 }
 
+// consoleOf is what a node wrote, or why that is not known.
+type consoleOf struct {
+	Xname string   `json:"xname"`
+	Lines []string `json:"lines"`
+	Error string   `json:"error"`
+}
+
 // consoles prints what each node wrote. One that has no console does not hide
 // the others.
 func (s *session) consoles(ctx context.Context, nodes []string, lines int) error {
+	out := struct {
+		Consoles []consoleOf `json:"consoles"`
+	}{}
 	var troubles []string
 	for _, node := range nodes {
-		var console struct{ Lines []string }
-		switch err := s.get(ctx, "/apis/drover"+gather.ConsolePath(node, lines), &console); {
-		case err != nil && len(nodes) == 1:
+		one := consoleOf{Xname: node, Lines: []string{}}
+		if err := s.get(ctx, "/apis/drover"+gather.ConsolePath(node, lines), &one); err != nil {
+			if len(nodes) == 1 {
+				return err
+			}
+			one.Error = err.Error()
+			troubles = append(troubles, node+": "+one.Error)
+		}
+		one.Xname = node
+		out.Consoles = append(out.Consoles, one)
+		if !s.asData {
+			one.write(s.app.Stdout, len(nodes) > 1)
+		}
+	}
+	if s.asData {
+		if err := s.print(out); err != nil {
 			return err
-		case err != nil:
-			troubles = append(troubles, node+": "+err.Error())
-			continue
-		}
-		if len(nodes) > 1 {
-			fmt.Fprintf(s.app.Stdout, "==> %s <==\n", node)
-		}
-		if len(console.Lines) > 0 {
-			fmt.Fprintln(s.app.Stdout, strings.Join(console.Lines, "\n"))
 		}
 	}
 	if len(troubles) > 0 {
 		return &failure{code: partly, message: "no console of " + strings.Join(troubles, "\n  ")}
 	}
 	return nil
+}
+
+// write prints what the node wrote, below its name if it is one of several.
+func (c *consoleOf) write(w io.Writer, headed bool) {
+	if c.Error != "" {
+		return
+	}
+	if headed {
+		fmt.Fprintf(w, "==> %s <==\n", c.Xname)
+	}
+	if len(c.Lines) > 0 {
+		fmt.Fprintln(w, strings.Join(c.Lines, "\n"))
+	}
 }

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -10,23 +12,34 @@ import (
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
-// report prints a line for each kind of result, the nodes, those without a MAC,
-// which cannot boot, and why what failed did. It fails unless all went well.
+// discovery is what became of the BMCs that were to be found.
+type discovery struct {
+	BMCs       []foundBMC `json:"bmcs"`
+	Nodes      []string   `json:"nodes"`
+	WithoutMAC []string   `json:"nodes_without_mac"` // they cannot boot
+}
+
+// foundBMC is what the discovery of a BMC came to.
+type foundBMC struct {
+	Xname    string   `json:"xname"`
+	Status   string   `json:"status"` // DiscoverOK if all went well
+	Error    string   `json:"error"`
+	Problems []string `json:"problems"` // what could not be read
+}
+
+// noResult is the status of a BMC of which HSM had no result in time.
+const noResult = "no result in time"
+
+// report prints what was found. It fails unless all went well.
 func (s *session) report(ctx context.Context, ids []string, results map[string]discoveryInfo) error {
 	ctx = context.WithoutCancel(ctx)
-	byResult, byReason := map[string][]string{}, map[string][]string{}
+	out := discovery{Nodes: []string{}, WithoutMAC: []string{}}
+	well := true
 	for _, id := range ids {
 		r := results[id]
-		if r.LastDiscoveryStatus == "" {
-			r.LastDiscoveryStatus = "no result in time"
-		}
-		byResult[r.LastDiscoveryStatus] = append(byResult[r.LastDiscoveryStatus], id)
-		if r.LastDiscoveryError != "" {
-			byReason[r.LastDiscoveryError] = append(byReason[r.LastDiscoveryError], id)
-		}
-		for _, p := range r.Problems {
-			byReason["not read: "+p] = append(byReason["not read: "+p], id)
-		}
+		one := foundBMC{Xname: id, Status: cmp.Or(r.LastDiscoveryStatus, noResult), Error: r.LastDiscoveryError, Problems: append([]string{}, r.Problems...)}
+		well = well && one.Status == "DiscoverOK"
+		out.BMCs = append(out.BMCs, one)
 	}
 	nodes, err := s.nodesBelow(ctx, ids)
 	if err != nil {
@@ -36,23 +49,45 @@ func (s *session) report(ctx context.Context, ids []string, results map[string]d
 	if err != nil {
 		return err
 	}
+	out.Nodes, out.WithoutMAC = append(out.Nodes, nodes...), append(out.WithoutMAC, mute...)
+	if s.asData {
+		err = s.print(out)
+	} else {
+		out.write(s.app.Stdout)
+	}
+	if err == nil && !well {
+		err = &ExitError{Code: 1}
+	}
+	return err
+}
+
+// write prints a line for each kind of result, the nodes, those without a MAC, and why
+// what failed did.
+func (f *discovery) write(w io.Writer) {
+	byResult, byReason := map[string][]string{}, map[string][]string{}
+	for i := range f.BMCs {
+		one := &f.BMCs[i]
+		byResult[one.Status] = append(byResult[one.Status], one.Xname)
+		if one.Error != "" {
+			byReason[one.Error] = append(byReason[one.Error], one.Xname)
+		}
+		for _, p := range one.Problems {
+			byReason["not read: "+p] = append(byReason["not read: "+p], one.Xname)
+		}
+	}
 	line := func(what string, names []string) {
-		fmt.Fprintf(s.app.Stdout, "%-20s %4d  %s\n", what, len(names), xname.Fold(names))
+		fmt.Fprintf(w, "%-20s %4d  %s\n", what, len(names), xname.Fold(names))
 	}
 	for _, result := range slices.Sorted(maps.Keys(byResult)) {
 		line(result, byResult[result])
 	}
-	line("nodes", nodes)
-	if len(mute) > 0 {
-		line("nodes without a MAC", mute)
+	line("nodes", f.Nodes)
+	if len(f.WithoutMAC) > 0 {
+		line("nodes without a MAC", f.WithoutMAC)
 	}
 	for _, reason := range slices.Sorted(maps.Keys(byReason)) {
-		fmt.Fprintf(s.app.Stdout, "%s: %s\n", xname.Fold(byReason[reason]), harmless(reason))
+		fmt.Fprintf(w, "%s: %s\n", xname.Fold(byReason[reason]), harmless(reason))
 	}
-	if len(byResult["DiscoverOK"]) != len(ids) {
-		return &ExitError{Code: 1}
-	}
-	return nil
 }
 
 // nodesBelow are the nodes that the BMCs control.

@@ -26,18 +26,20 @@ func (a *app) explain() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if len(nodes) > 1 {
-				return s.explainMany(cmd.Context(), nodes)
-			}
-			facts, err := s.facts(cmd.Context(), nodes[0])
-			if err == nil && facts.Component == nil {
+			facts, err := s.allFacts(cmd.Context(), nodes)
+			if err == nil && len(nodes) == 1 && facts[0].Component == nil {
 				err = s.mustKnow(cmd.Context(), nodes[0])
 			}
-			if err != nil {
-				return err
+			switch {
+			case err != nil:
+			case s.asData:
+				err = s.printReports(facts)
+			case len(nodes) > 1:
+				s.explainMany(facts)
+			default:
+				fmt.Fprintln(a.Stdout, harmless(strings.Join(explain.Explain(facts[0]), "\n")))
 			}
-			fmt.Fprintln(a.Stdout, harmless(strings.Join(explain.Explain(facts), "\n")))
-			return nil
+			return err
 		})
 	cmd.Long = "Say in plain words where a node's boot stands: how long each step took, what it waits for and until when, " +
 		"what went wrong last, and what to do next. Of several nodes, such as x1000c0s[0-7]b0n0, x1000c0, nid[1-4] or a group, each is told in a line."
@@ -47,36 +49,46 @@ func (a *app) explain() *cobra.Command {
 // asking bounds the nodes about which is asked at a time.
 const asking = 8
 
-// explainMany prints a line for each thing that is to be said, with the nodes
-// of which it is.
-func (s *session) explainMany(ctx context.Context, nodes []string) error {
-	told := make([]string, len(nodes))
+// allFacts gathers what is known of the nodes.
+func (s *session) allFacts(ctx context.Context, nodes []string) ([]*explain.Facts, error) {
+	all := make([]*explain.Facts, len(nodes))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(asking)
 	for i, node := range nodes {
-		g.Go(func() error {
-			facts, err := s.facts(ctx, node)
-			if err == nil {
-				told[i] = explain.Line(facts)
-			}
+		g.Go(func() (err error) {
+			all[i], err = s.facts(ctx, node)
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return err
+	return all, g.Wait()
+}
+
+// printReports prints all that is known of nodes as data.
+func (s *session) printReports(all []*explain.Facts) error {
+	var out struct {
+		Nodes []explain.Report `json:"nodes"`
 	}
+	for _, facts := range all {
+		out.Nodes = append(out.Nodes, explain.Tell(facts))
+	}
+	return s.print(out)
+}
+
+// explainMany prints a line for each thing that is to be said, with the nodes
+// of which it is.
+func (s *session) explainMany(all []*explain.Facts) {
 	of := map[string][]string{}
 	var order []string
-	for i, h := range told {
+	for _, facts := range all {
+		h := explain.Line(facts)
 		if of[h] == nil {
 			order = append(order, h)
 		}
-		of[h] = append(of[h], nodes[i])
+		of[h] = append(of[h], facts.Node)
 	}
 	for _, h := range order {
 		fmt.Fprintln(s.app.Stdout, xname.Fold(of[h])+" "+harmless(h))
 	}
-	return nil
 }
 
 // facts gathers what is known of the node.

@@ -36,6 +36,9 @@ func (a *app) logs(name string) *cobra.Command {
 	var l logs
 	cmd := a.verb(name+" SESSION", "Show what the steps of a configuration session wrote, or the agent of a session of BOS v1", arguments("SESSION"),
 		func(cmd *cobra.Command, g *globals, args []string) error {
+			if err := g.refuseFormat("the log of a session", "drover cfs v3 sessions results and hosts tell what each task came to as data"); err != nil {
+				return err
+			}
 			s, err := a.open(g)
 			if err != nil {
 				return err

@@ -45,7 +45,7 @@ func (a *app) addPowerStatus(top *cobra.Command) {
 			if err != nil {
 				return err
 			}
-			return s.powerStatus(cmd.Context(), args, s.chosenFormat(g))
+			return s.powerStatus(cmd.Context(), args)
 		})
 	cmd.Long = "Show what PCS knows of the power of nodes and whether their BMCs take commands (BMC: available or unavailable). Nodes that are alike share a line; " +
 		"* in a name stands for all numbers that there are, NODE in an error for the name of each.\n\n" + aboutNodes + " None is all components that PCS knows."
@@ -61,7 +61,7 @@ func (a *app) addPowerStatus(top *cobra.Command) {
 }
 
 // powerStatus prints what PCS says of the nodes, as it says it where data is wanted.
-func (s *session) powerStatus(ctx context.Context, args []string, asData bool) error {
+func (s *session) powerStatus(ctx context.Context, args []string) error {
 	var question struct {
 		Xname []string `json:"xname,omitempty"`
 	}
@@ -77,7 +77,7 @@ func (s *session) powerStatus(ctx context.Context, args []string, asData bool) e
 	if err := s.call(ctx, http.MethodPost, "/apis/power-control/v1/power-status", question, &answer); err != nil {
 		return err
 	}
-	if asData {
+	if s.asData {
 		return s.print(answer)
 	}
 	var all []string
@@ -105,7 +105,7 @@ func (a *app) powerVerb(name, operation, short, long string) *cobra.Command {
 		if name != "on" && !yes && a.attended() && !a.confirm(fmt.Sprintf("Power %s %s?", name, manyNodes(nodes))) {
 			return abort
 		}
-		return s.startPower(cmd.Context(), operation, nodes, &w, s.chosenFormat(g))
+		return s.startPower(cmd.Context(), operation, nodes, &w)
 	})
 	cmd.Long = short + ", by a transition of PCS. " + long + " The boot service has no part in it: " +
 		"what nodes should boot stays as it is, and a session that moves them goes on as it finds them.\n\n" + aboutNodes + "\n\n" +
@@ -117,7 +117,7 @@ func (a *app) powerVerb(name, operation, short, long string) *cobra.Command {
 	return cmd
 }
 
-func (s *session) startPower(ctx context.Context, operation string, nodes []string, w *waiting, asData bool) error {
+func (s *session) startPower(ctx context.Context, operation string, nodes []string, w *waiting) error {
 	location := make([]map[string]string, len(nodes))
 	for i, n := range nodes {
 		location[i] = map[string]string{"xname": n}
@@ -130,14 +130,14 @@ func (s *session) startPower(ctx context.Context, operation string, nodes []stri
 	if err != nil {
 		return err
 	}
-	return s.begun(ctx, w, started, asData,
+	return s.begun(ctx, w, started,
 		fmt.Sprintf("transition %s: %s of %s\n", started.TransitionID, started.Operation, manyNodes(nodes)),
 		fmt.Sprintf("Next: drover power transition describe %[1]s follows it, drover power transition delete %[1]s aborts it\n", started.TransitionID),
-		func(ctx context.Context) error { return s.awaitTransition(ctx, started.TransitionID) })
+		func(ctx context.Context) (any, error) { return s.awaitTransition(ctx, started.TransitionID) })
 }
 
 // awaitTransition prints how far the transition is, until it is over, and what failed.
-func (s *session) awaitTransition(ctx context.Context, id string) error {
+func (s *session) awaitTransition(ctx context.Context, id string) (*pcs.Transition, error) {
 	var last string
 	var t pcs.Transition
 	unknown := make(chan struct{}) // PCS tells of no changes
@@ -150,14 +150,14 @@ func (s *session) awaitTransition(ctx context.Context, id string) error {
 		n := &t.TaskCounts
 		if line := fmt.Sprintf("succeeded %d, under way %d, failed %d", n.Succeeded, n.New+n.InProgress, n.Failed+n.Unsupported); line != last {
 			last = line
-			fmt.Fprintln(s.app.Stdout, line)
+			fmt.Fprintln(s.progress(), line)
 		}
 		return t.TransitionStatus.Done(), nil
 	}, func(time.Time) {})
 	if err != nil {
-		return waitError(ctx, err, "transition "+id)
+		return &t, waitError(ctx, err, "transition "+id)
 	}
-	return s.powerFailures(&t)
+	return &t, s.powerFailures(&t)
 }
 
 // powerFailures prints which nodes did not succeed, and why, and is an error if there are any.
@@ -174,7 +174,7 @@ func (s *session) powerFailures(t *pcs.Transition) error {
 		}
 	}
 	for _, reason := range slices.Sorted(maps.Keys(byReason)) {
-		fmt.Fprintln(s.app.Stdout, harmless("failed "+xname.Fold(byReason[reason])+": "+reason))
+		fmt.Fprintln(s.progress(), harmless("failed "+xname.Fold(byReason[reason])+": "+reason))
 	}
 	if len(byReason) > 0 {
 		return &ExitError{Code: 1}

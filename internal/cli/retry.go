@@ -24,7 +24,7 @@ func (a *app) retry() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r.session, r.name, r.asData = s, args[0], s.chosenFormat(g)
+			r.session, r.name = s, args[0]
 			return r.retry(cmd.Context())
 		})
 	cmd.Long = "Start a session with the nodes that failed in another one, which has to be complete. At a terminal it asks first.\n\n" +
@@ -43,10 +43,10 @@ func (a *app) retry() *cobra.Command {
 // retrier starts a session with what failed in another.
 type retrier struct {
 	*session
-	waiting     waiting
-	name        string // of the session that failed
-	called      string // of the new one
-	yes, asData bool
+	waiting waiting
+	name    string // of the session that failed
+	called  string // of the new one
+	yes     bool
 }
 
 // leftOut is a node that is not retried, and why.
@@ -62,9 +62,29 @@ type retried struct {
 	Started any       `json:"started"` // the new session; null if nothing is to be done
 	Nodes   []string  `json:"nodes"`
 	LeftOut []leftOut `json:"left_out"`
+	// End is where the new session stands after it was followed.
+	End any `json:"end,omitempty"`
 	// Unnamed is how many nodes failed that have gone on to other sessions and whose
 	// names BOS has not kept.
 	Unnamed int `json:"unnamed,omitempty"`
+}
+
+// with is what is told of the session that was started: of a retry all of that.
+func (t *retried) with(started any) any {
+	if t == nil {
+		return started
+	}
+	t.Started = started
+	return t
+}
+
+// endedAs is what is told of the end.
+func (t *retried) endedAs(end any) any {
+	if t == nil {
+		return end
+	}
+	t.End = end
+	return t
 }
 
 // retry finds out whose the session is.
@@ -105,10 +125,7 @@ func (r *retrier) boot(ctx context.Context, snapshot *watch.Snapshot) error {
 	if over, err := r.begins(told, fmt.Sprintf("%s %s by template %s", operationWords[wish.Operation], manyNodes(told.Nodes), wish.TemplateName)); over || err != nil {
 		return err
 	}
-	return r.startBoot(ctx, wish, told.Nodes, &r.waiting, r.asData, func(record bos.SessionRecord) any {
-		told.Started = record
-		return told
-	})
+	return r.startBoot(ctx, wish, told.Nodes, &r.waiting, told)
 }
 
 // operationWords are how it is asked whether to do an operation.

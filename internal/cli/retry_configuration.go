@@ -152,16 +152,18 @@ func (r *retrier) startRun(ctx context.Context, old *cfs.Session, told *retried)
 	if err := r.call(ctx, http.MethodPost, strings.TrimSuffix(cfsSessions, "/"), wish, &record); err != nil {
 		return err
 	}
-	told.Started = record
-	return r.begun(ctx, &r.waiting, told, r.asData,
+	return r.begun(ctx, &r.waiting, told.with(record),
 		fmt.Sprintf("session %s: configuration %s on %s\n", record.Name, record.Configuration.Name, hostsOf(old, told)),
 		fmt.Sprintf("Next: drover logs -f %[1]s follows it, drover cancel %[1]s ends it\n", record.Name),
-		func(ctx context.Context) error { return r.awaitRun(ctx, record.Name) })
+		func(ctx context.Context) (any, error) {
+			end, err := r.awaitRun(ctx, record.Name)
+			return told.endedAs(end), err
+		})
 }
 
 // awaitRun prints how far a session of CFS is, until it is complete, and which hosts
 // failed in it.
-func (s *session) awaitRun(ctx context.Context, name string) error {
+func (s *session) awaitRun(ctx context.Context, name string) (*cfs.Session, error) {
 	var last cfs.Stage
 	var run cfs.Session
 	unknown := make(chan struct{}) // CFS tells of no changes
@@ -173,17 +175,17 @@ func (s *session) awaitRun(ctx context.Context, name string) error {
 		}
 		if stage := run.Status.Session.Status; stage != last {
 			last = stage
-			fmt.Fprintf(s.app.Stdout, "session %s is %s\n", name, stage)
+			fmt.Fprintf(s.progress(), "session %s is %s\n", name, stage)
 		}
 		return run.Status.Session.Status == cfs.StageComplete, nil
 	}, func(time.Time) {})
 	if err != nil {
-		return waitError(ctx, err, "session "+name)
+		return &run, waitError(ctx, err, "session "+name)
 	}
 	if run.Status.Session.Succeeded == cfs.SucceededTrue {
-		return nil
+		return &run, nil
 	}
-	return s.runFailed(ctx, name)
+	return &run, s.runFailed(ctx, name)
 }
 
 // runFailed says on which hosts a session of CFS failed, and why.
@@ -195,7 +197,7 @@ func (s *session) runFailed(ctx context.Context, name string) error {
 		byReason[words] = append(byReason[words], host)
 	}
 	for _, words := range slices.Sorted(maps.Keys(byReason)) {
-		fmt.Fprintln(s.app.Stdout, harmless("failed "+xname.Fold(byReason[words])+": "+words))
+		fmt.Fprintln(s.progress(), harmless("failed "+xname.Fold(byReason[words])+": "+words))
 	}
 	return failed("session %[1]s did not succeed: `drover logs %[1]s` shows what it wrote", name)
 }

@@ -36,16 +36,28 @@ func (a *app) globalFlags(g *globals) *pflag.FlagSet {
 	return f
 }
 
+// refuseFormat refuses --format of a command that prints text alone; where else there is
+// data is said. A form that the environment or the configuration names is for other
+// commands.
+func (g *globals) refuseFormat(what, instead string) error {
+	if g.format == "" {
+		return nil
+	}
+	return usageError("'--format' is not for %s, which is text: %s.", what, instead)
+}
+
 // defaultServer is where `drover serve` listens.
 const defaultServer = "http://127.0.0.1:8080"
 
 // session is a command's view of the configuration and the gateway.
 type session struct {
-	app     *app
-	config  *settings.Configuration
-	dir     settings.Dir
-	quiet   bool
-	format  string
+	app    *app
+	config *settings.Configuration
+	dir    settings.Dir
+	quiet  bool
+	format string
+	// asData: a form of output was asked for; what is told for people is not.
+	asData  bool
 	gateway *gateway
 }
 
@@ -86,6 +98,7 @@ func (a *app) configured(g *globals) (*session, error) {
 	}
 	s := &session{app: a, config: config, dir: dir}
 	s.format = strings.ToLower(cmp.Or(g.format, a.Getenv("CRAY_FORMAT"), config.Text("core", "format")))
+	s.asData = s.format != ""
 	s.quiet = g.quiet
 	if !s.quiet {
 		s.quiet, _ = derive.ParseBool(cmp.Or(a.Getenv("CRAY_QUIET"), config.Text("core", "quiet")))

@@ -21,6 +21,9 @@ import (
 func (a *app) shell() *cobra.Command {
 	cmd := a.verb("shell SESSION", "Enter the environment of a failed session that was created with debug_on_failure", arguments("SESSION"),
 		func(cmd *cobra.Command, g *globals, args []string) error {
+			if err := g.refuseFormat("a shell", "drover cfs v3 sessions describe tells of the session as data"); err != nil {
+				return err
+			}
 			s, err := a.open(g)
 			if err != nil {
 				return err

@@ -39,7 +39,7 @@ func (a *app) status() *cobra.Command {
 				return err
 			}
 			w.nodes = strings.Join(args, ",")
-			if w.form == "" && s.chosenFormat(g) {
+			if w.form == "" && s.asData {
 				w.form = s.format
 			}
 			if err := w.check(); err != nil {

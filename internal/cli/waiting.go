@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"time"
@@ -33,21 +35,39 @@ func (w *waiting) bounded(ctx context.Context) (context.Context, context.CancelF
 	return ctx, func() { end(); stop() }
 }
 
-// begun tells of what was started, as its record where data is wanted, and follows it if
-// that is wished; else it says what comes next.
-func (s *session) begun(ctx context.Context, w *waiting, record any, asData bool, text, next string, follow func(context.Context) error) error {
-	if asData && !w.wait {
+// begun tells of what was started and follows it if that is wished; else it says what comes
+// next. Where data is wanted it is the record, or where it stood when it had been followed,
+// which follow returns.
+func (s *session) begun(ctx context.Context, w *waiting, record any, text, next string, follow func(context.Context) (any, error)) error {
+	if s.asData && !w.wait {
 		return s.print(record)
 	}
 	if !w.wait {
 		text += next
 	}
-	if _, err := fmt.Fprint(s.app.Stdout, text); err != nil || !w.wait {
+	if _, err := fmt.Fprint(s.progress(), text); err != nil || !w.wait {
 		return err
 	}
 	ctx, stop := w.bounded(ctx)
 	defer stop()
-	return follow(ctx)
+	return s.finally(follow(ctx))
+}
+
+// progress is where is told how far things are: nowhere if data is wanted.
+func (s *session) progress() io.Writer {
+	if s.asData {
+		return io.Discard
+	}
+	return s.app.Stdout
+}
+
+// finally prints how what was followed ended, if data is wanted; err is the outcome.
+func (s *session) finally(end any, err error) error {
+	var never *failure
+	if !s.asData || errors.As(err, &never) && never.code == 2 { // nothing is known of it
+		return err
+	}
+	return cmp.Or(s.print(end), err)
 }
 
 // waitError is why a wait ended that failed: the time of --timeout, in which what was

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -24,34 +25,39 @@ func (a *app) watch() *cobra.Command {
 			}
 			ctx, stop := w.bounded(cmd.Context())
 			defer stop()
-			return s.watch(ctx, args[0], plain)
+			return s.finally(s.follow(ctx, args[0], plain))
 		})
 	cmd.Long = "Follow a boot session until it is complete, or a staged one until it waits for applystaged. " +
 		"If no session of BOS v2 has that name, one of BOS v1 with that ID is followed, by its phases.\n\n" +
 		"The exit code tells the end: 0 if every node succeeded, 1 if any did not, 2 if there is no such session or no answer, " +
 		"3 if every node succeeded but some that were asked for had been left out, " +
 		"124 if --timeout ended the watch, which leaves the session as it is, 130 if it was interrupted. " +
-		"Without a terminal, or with --plain, a line is printed for each change."
+		"Without a terminal, or with --plain, a line is printed for each change; with --format, where the session stands at the end, alone."
 	cmd.Flags().DurationVar(&w.timeout, "timeout", 0, "end after a `DURATION` such as 30m; 0 waits as long as it takes")
 	cmd.Flags().BoolVar(&plain, "plain", false, "print lines even on a terminal")
 	return cmd
 }
 
-func (s *session) watch(ctx context.Context, name string, plain bool) error {
-	var view watch.View = &watch.Plain{W: s.app.Stdout}
-	if out, is := s.app.terminal(); is && !plain {
+// follow shows a session until it is over and returns where it stands then.
+func (s *session) follow(ctx context.Context, name string, plain bool) (*watch.End, error) {
+	var view watch.View = &watch.Plain{W: s.progress()}
+	if out, is := s.app.terminal(); is && !plain && !s.asData {
 		view = &watch.Screen{W: out, Color: s.app.Getenv("NO_COLOR") == "", Size: func() (int, int) { return terminalSize(out) }}
 	}
 	t, err := watch.Follow(ctx, s.watched(ctx, name), view, watch.DefaultPace)
+	if t == nil {
+		return nil, waitError(ctx, err, "session "+name)
+	}
+	end := t.End(time.Now())
 	switch {
 	case err != nil:
-		return waitError(ctx, err, "session "+name)
+		return end, waitError(ctx, err, "session "+name)
 	case !t.OK():
-		return &ExitError{Code: 1}
+		return end, &ExitError{Code: 1}
 	case t.LeftOut > 0:
-		return &ExitError{Code: partly}
+		return end, &ExitError{Code: partly}
 	}
-	return nil
+	return end, nil
 }
 
 // terminal is the standard output, if that is one.

@@ -1,6 +1,10 @@
 package explain
 
-import "time"
+import (
+	"time"
+
+	"github.com/drover-hpc/drover/internal/journal"
+)
 
 // Verdict is all that is known of a node in a word.
 type Verdict string
@@ -36,4 +40,27 @@ func Judge(f *Facts) Health {
 		}
 	}
 	return h
+}
+
+// Report is all that Explain says, for programs.
+type Report struct {
+	Health
+	Why     string          `json:"why"`     // the reason of whoever the node failed for
+	Details []string        `json:"details"` // what else is to be said of where it stands
+	Advice  []string        `json:"advice"`  // what to do
+	Journal []journal.Entry `json:"journal"` // of the boot in progress, or the last one, oldest first
+	Console []string        `json:"console"` // the last lines, if they may tell something
+	// Silent are the services that gave no answer, and what they said.
+	Silent map[string]string `json:"silent"`
+}
+
+// Tell is the report on the node.
+func Tell(f *Facts) Report {
+	a := f.account()
+	r := Report{Health: Judge(f), Why: a.why, Details: append([]string{}, a.details...), Advice: append([]string{}, a.advice...),
+		Journal: append([]journal.Entry{}, f.attempt()...), Console: append([]string{}, f.Console...), Silent: map[string]string{}}
+	for service, words := range f.Unknown {
+		r.Silent[service] = words
+	}
+	return r
 }

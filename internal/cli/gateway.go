@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -183,6 +184,20 @@ type refusal struct {
 }
 
 func (r *refusal) Unwrap() error { return &r.failure }
+
+// passing tells whether the server may answer when it is asked again: it gave no answer,
+// or a balancer or a server that cannot for now said so.
+func passing(err error) bool {
+	var answer *refusal
+	if !errors.As(err, &answer) {
+		return err != nil
+	}
+	switch answer.status {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
 
 func refused(status int, body []byte) error {
 	var problem struct {

@@ -77,7 +77,7 @@ func (l *logs) show(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return &ExitError{Code: 130}
-		case errors.As(err, &refused):
+		case errors.As(err, &refused) && !passing(err):
 			if l.first(ctx, refused) {
 				continue
 			}
@@ -86,7 +86,7 @@ func (l *logs) show(ctx context.Context) error {
 			return nil
 		case err == nil:
 			over, err := l.over(ctx)
-			if over || errors.As(err, &refused) {
+			if over || err != nil && !passing(err) {
 				return err
 			}
 		case !l.follow || time.Since(answered) > logPatience:
@@ -124,7 +124,8 @@ func (l *logs) read(ctx context.Context) (connected bool, err error) {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		body, err := io.ReadAll(resp.Body)
-		return true, cmp.Or(err, refused(resp.StatusCode, body))
+		err = cmp.Or(err, refused(resp.StatusCode, body))
+		return !passing(err), err
 	}
 	came := &counted{from: resp.Body}
 	_, err = io.Copy(l.app.Stdout, transform.NewReader(came, printable))

@@ -65,7 +65,7 @@ func TestLogsAreFollowedOverAnEndOfTheServer(t *testing.T) {
 	const text = "line 0\nline 1\nline 2\nline 3\n"
 	for phase, want := range map[string]int{"succeeded": 0, "failed": 1} {
 		b := newBench(t)
-		streams := 0
+		streams, down := 0, false
 		b.answer = func(w http.ResponseWriter, r *http.Request, _ string) {
 			if !r.URL.Query().Has("follow") {
 				now := "running"
@@ -78,6 +78,11 @@ func TestLogsAreFollowedOverAnEndOfTheServer(t *testing.T) {
 			offset, err := strconv.Atoi(r.URL.Query().Get("offset"))
 			if err != nil {
 				t.Error(err)
+			}
+			if streams == 2 && !down { // a balancer finds no server for a while
+				down = true
+				w.WriteHeader(http.StatusBadGateway)
+				return
 			}
 			streams++
 			io.WriteString(w, text[offset:min(len(text), streams*10)])

@@ -90,7 +90,7 @@ func TestStatusRefusesWhatItDoesNotKnow(t *testing.T) {
 func TestStatusThatIsWatchedIsPrintedAtEachChange(t *testing.T) {
 	b := newBench(t)
 	looked := make(chan struct{}, 1)
-	answers := []string{standing, standing, strings.Replace(standing, `"off"`, `"on"`, 1)}
+	answers := []string{standing, "", standing, strings.Replace(standing, `"off"`, `"on"`, 1)}
 	b.answer = func(w http.ResponseWriter, r *http.Request, _ string) {
 		if r.URL.Path == "/apis/drover/v1/nodes/events" {
 			for {
@@ -108,6 +108,9 @@ func TestStatusThatIsWatchedIsPrintedAtEachChange(t *testing.T) {
 		if len(answers) == 0 {
 			w.WriteHeader(http.StatusForbidden)
 			return
+		}
+		if answers[0] == "" { // a balancer finds no server for a while
+			w.WriteHeader(http.StatusBadGateway)
 		}
 		io.WriteString(w, answers[0]) //nolint:errcheck // the test sees what came
 		answers = answers[1:]

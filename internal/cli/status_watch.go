@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -49,15 +48,14 @@ func (s *session) watchStatus(ctx context.Context, w *statusWish) error {
 	return err
 }
 
-// look asks again. That there is no answer is an error at first, and something to show
-// later; that the server refuses is always one.
+// look asks again. That there is no answer for now is an error at first, and something to
+// show later; that the server refuses is always one.
 func (b *board) look(ctx context.Context) error {
 	answer, err := b.standing(ctx, b.ids)
-	var refused *refusal
 	switch {
 	case err == nil && b.answer == nil:
 		err = unheardOf(b.ids, answer)
-	case err != nil && b.answer != nil && ctx.Err() == nil && !errors.As(err, &refused):
+	case err != nil && b.answer != nil && ctx.Err() == nil && passing(err):
 		b.trouble = err.Error()
 		b.show(time.Now())
 		return nil

@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/drover-hpc/drover/internal/cfs"
-	"github.com/drover-hpc/drover/internal/cli/watch"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/roster"
 	"github.com/drover-hpc/drover/internal/xname"
@@ -105,7 +103,7 @@ func (s *session) haveConfigurations(ctx context.Context, nodes []string) error 
 func (s *session) awaitConfiguration(ctx context.Context, nodes []string) (map[string][]string, error) {
 	var last string
 	var byStatus map[string][]string
-	err := watch.DefaultPace.Repeat(ctx, s.gateway.changes(ctx, rosterPath+"/events"), func() (bool, error) {
+	err := await(ctx, s.gateway.changes(ctx, rosterPath+"/events"), func() (bool, error) {
 		answer, err := s.standing(ctx, nodes)
 		if err != nil {
 			return false, err
@@ -117,7 +115,7 @@ func (s *session) awaitConfiguration(ctx context.Context, nodes []string) (map[s
 			fmt.Fprintln(s.progress(), line)
 		}
 		return len(byStatus[string(cfs.Pending)]) == 0, nil
-	}, func(time.Time) {})
+	})
 	if err != nil {
 		return byStatus, waitError(ctx, err, "the configuration of "+xname.Fold(byStatus[string(cfs.Pending)]))
 	}

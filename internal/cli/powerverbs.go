@@ -7,13 +7,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/drover-hpc/drover/internal/cli/overview"
-	"github.com/drover-hpc/drover/internal/cli/watch"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/pcs"
 	"github.com/drover-hpc/drover/internal/xname"
@@ -140,9 +138,7 @@ func (s *session) startPower(ctx context.Context, operation string, nodes []stri
 func (s *session) awaitTransition(ctx context.Context, id string) (*pcs.Transition, error) {
 	var last string
 	var t pcs.Transition
-	unknown := make(chan struct{}) // PCS tells of no changes
-	close(unknown)
-	err := watch.DefaultPace.Repeat(ctx, unknown, func() (bool, error) {
+	err := await(ctx, nil, func() (bool, error) {
 		t = pcs.Transition{}
 		if err := s.get(ctx, transitionsPath+"/"+httpapi.Segment(id), &t); err != nil {
 			return false, err
@@ -153,7 +149,7 @@ func (s *session) awaitTransition(ctx context.Context, id string) (*pcs.Transiti
 			fmt.Fprintln(s.progress(), line)
 		}
 		return t.TransitionStatus.Done(), nil
-	}, func(time.Time) {})
+	})
 	if err != nil {
 		return &t, waitError(ctx, err, "transition "+id)
 	}

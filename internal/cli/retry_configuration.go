@@ -8,12 +8,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/drover-hpc/drover/internal/cfs"
-	"github.com/drover-hpc/drover/internal/cli/watch"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/xname"
 )
@@ -166,9 +164,7 @@ func (r *retrier) startRun(ctx context.Context, old *cfs.Session, told *retried)
 func (s *session) awaitRun(ctx context.Context, name string) (*cfs.Session, error) {
 	var last cfs.Stage
 	var run cfs.Session
-	unknown := make(chan struct{}) // CFS tells of no changes
-	close(unknown)
-	err := watch.DefaultPace.Repeat(ctx, unknown, func() (bool, error) {
+	err := await(ctx, nil, func() (bool, error) {
 		run = cfs.Session{}
 		if err := s.get(ctx, cfsSessions+httpapi.Segment(name), &run); err != nil {
 			return false, err
@@ -178,7 +174,7 @@ func (s *session) awaitRun(ctx context.Context, name string) (*cfs.Session, erro
 			fmt.Fprintf(s.progress(), "session %s is %s\n", name, stage)
 		}
 		return run.Status.Session.Status == cfs.StageComplete, nil
-	}, func(time.Time) {})
+	})
 	if err != nil {
 		return &run, waitError(ctx, err, "session "+name)
 	}

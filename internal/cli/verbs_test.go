@@ -211,3 +211,28 @@ x1c0s2b0n0      undefined  unavailable  1      x1c0s2b0n0 is mute
 		t.Errorf("help: %s", out)
 	}
 }
+
+// While another server takes the place of the one that was asked, a wait goes on.
+func TestWaitsOutliveAServer(t *testing.T) {
+	b := newBench(t)
+	answers := fleet(map[string]string{"POST": `{"transitionID": "t1", "operation": "On"}`,
+		"/apis/power-control/v1/transitions/t1": `{"transitionID": "t1", "transitionStatus": "completed", "taskCounts": {"succeeded": 1}}`})
+	var away []int
+	b.answer = func(w http.ResponseWriter, r *http.Request, body string) {
+		if strings.HasSuffix(r.URL.Path, "/t1") && len(away) > 0 {
+			w.WriteHeader(away[0])
+			away = away[1:]
+			return
+		}
+		answers(w, r, body)
+	}
+	for _, c := range []struct {
+		away []int
+		code int
+	}{{[]int{http.StatusBadGateway, http.StatusServiceUnavailable}, 0}, {[]int{http.StatusForbidden}, 2}} {
+		away = c.away
+		if code, out, stderr := b.run("drover", "power", "on", "x1c0s0b0n0", "--wait"); code != c.code || len(away) > 0 {
+			t.Errorf("after %v: exit %d %s %s", c.away, code, out, stderr)
+		}
+	}
+}

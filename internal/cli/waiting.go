@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/drover-hpc/drover/internal/cli/watch"
 )
 
 // waiting is whether and how long a verb waits for the end of what it started.
@@ -68,6 +70,22 @@ func (s *session) finally(end any, err error) error {
 		return err
 	}
 	return cmp.Or(s.print(end), err)
+}
+
+// await looks at once and at changes, or now and then where changes is nil, until a look is
+// the last one. A server that does not answer for a while, as when another one takes its
+// place, is waited for; that it refuses is an error at once.
+func await(ctx context.Context, changes <-chan struct{}, look func() (over bool, err error)) error {
+	pace, answered := watch.DefaultPace, time.Now()
+	return pace.Repeat(ctx, changes, func() (bool, error) {
+		over, err := look()
+		if err == nil {
+			answered = time.Now()
+		} else if ctx.Err() == nil && passing(err) && time.Since(answered) < pace.Patience {
+			err = nil
+		}
+		return over, err
+	}, func(time.Time) {})
 }
 
 // waitError is why a wait ended that failed: the time of --timeout, in which what was

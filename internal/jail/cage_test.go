@@ -95,7 +95,7 @@ func TestACagedCommandIsEndedThatUsesTooMuch(t *testing.T) {
 	c, _ := emptyCage(t)
 	c.Memory, c.Processes = 64<<20, 40
 	for script, want := range map[string]string{
-		`for i in $(seq 60); do sleep 60 & done; wait`: "ended: it had more than 40 processes (session-processes)",
+		`for i in $(seq 60); do sleep 60 & done; wait`:                                         "ended: it had more than 40 processes (session-processes)",
 		`python3 -c 'import time; x = [b"x" * (1 << 20) for _ in range(100)]; time.sleep(60)'`: "ended: it used more than 64 MiB of memory (session-memory)",
 	} {
 		if said, why, err := inCage(t, c, script); err == nil || why == nil || why.Error() != want {

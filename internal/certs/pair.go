@@ -58,6 +58,9 @@ func (p *Pair) Config() *tls.Config {
 	return c
 }
 
+// Shown is the certificate that is shown now, as DER.
+func (p *Pair) Shown() []byte { return p.current().Certificate[0] }
+
 // current is the certificate of the files, or that of before if they hold none now:
 // somebody may be writing them.
 func (p *Pair) current() *tls.Certificate {

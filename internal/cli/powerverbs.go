@@ -17,7 +17,10 @@ import (
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
-const transitionsPath = "/apis/power-control/v1/transitions"
+const (
+	transitionsPath = "/apis/power-control/v1/transitions"
+	powerStatusPath = "/apis/power-control/v1/power-status"
+)
 
 // addPowerVerbs adds the short forms of transitions and of the power status.
 func (a *app) addPowerVerbs(top *cobra.Command, _ module, _ *huma.OpenAPI) {
@@ -72,7 +75,7 @@ func (s *session) powerStatus(ctx context.Context, args []string) error {
 	var answer struct {
 		Status []pcs.PowerStatus `json:"status"`
 	}
-	if err := s.call(ctx, http.MethodPost, "/apis/power-control/v1/power-status", question, &answer); err != nil {
+	if err := s.call(ctx, http.MethodPost, powerStatusPath, question, &answer); err != nil {
 		return err
 	}
 	if s.asData {

@@ -235,6 +235,7 @@ func (s *Server) serve(context.Context) error {
 	registerConsole(native, s.platform.consoles)
 	registerHealth(native, s.nodeServices(), s.now)
 	registerRoster(native, s.rosterServices(), s.now)
+	s.registerDoctor(native)
 	auth.Register(native, s.tokens, s.rules)
 	if err := s.passLogins(); err != nil {
 		return err

@@ -35,6 +35,9 @@ func TestWhatIsFollowedEndsAsData(t *testing.T) {
 	if end = asData[watch.End](t, out); code != 124 || end.Under["on_hold"] != 1 || !strings.Contains(stderr, "not over in the time") {
 		t.Errorf("a session that goes on: exit %d %+v %s", code, end, stderr)
 	}
+	if code, out, _ = b.run("drover", "watch", "s1", "--format", "toml", "--timeout", "1ns"); code != 124 || out != "" {
+		t.Errorf("a session that was not seen: exit %d %q", code, out)
+	}
 	b = newBench(t)
 	b.answer = problem(404, `{"title": "Not Found", "detail": "no such thing"}`)
 	if code, out, _ = b.run("drover", "watch", "s1", "--format", "json"); code != 2 || out != "" {

@@ -63,10 +63,11 @@ func (s *session) progress() io.Writer {
 	return s.app.Stdout
 }
 
-// finally prints how what was followed ended, if data is wanted; err is the outcome.
+// finally prints how what was followed ended, if data is wanted and it was seen at all; err
+// is the outcome.
 func (s *session) finally(end any, err error) error {
 	var never *failure
-	if !s.asData || errors.As(err, &never) && never.code == 2 { // nothing is known of it
+	if !s.asData || end == nil || errors.As(err, &never) && never.code == 2 { // nothing is known of it
 		return err
 	}
 	return cmp.Or(s.print(end), err)

@@ -38,8 +38,9 @@ func (a *app) watch() *cobra.Command {
 	return cmd
 }
 
-// follow shows a session until it is over and returns where it stands then.
-func (s *session) follow(ctx context.Context, name string, plain bool) (*watch.End, error) {
+// follow shows a session until it is over and returns where it stands then, as a *watch.End;
+// nil if it was never seen.
+func (s *session) follow(ctx context.Context, name string, plain bool) (any, error) {
 	var view watch.View = &watch.Plain{W: s.progress()}
 	if out, is := s.app.terminal(); is && !plain && !s.asData {
 		view = &watch.Screen{W: out, Color: s.app.Getenv("NO_COLOR") == "", Size: func() (int, int) { return terminalSize(out) }}

@@ -45,7 +45,7 @@ func TestSessionIsFollowedAndItsResultsAreKept(t *testing.T) {
 		}
 	})
 	text := read(shown)
-	for _, once := range []string{"==> clone <==", "==> ansible <==", "TASK [begins]", "TASK [waits]", "=== layer 1", "TASK [breaks]", "==> teardown <=="} {
+	for _, once := range []string{"==> clone <==", "==> ansible <==", "TASK [begins]", "TASK [waits]", "=== layer 1", "TASK [breaks]"} {
 		if strings.Count(text, once) != 1 {
 			t.Errorf("%d times %q in\n%s", strings.Count(text, once), once, text)
 		}
@@ -54,7 +54,7 @@ func TestSessionIsFollowedAndItsResultsAreKept(t *testing.T) {
 	if follower.ProcessState.ExitCode() != 1 || !strings.Contains(text, failed) {
 		t.Errorf("exit %d, expected 1 and %q in\n%s", follower.ProcessState.ExitCode(), failed, text)
 	}
-	if log := c.drover("cfs", "sessions", "log", "s1"); !strings.HasPrefix(text, log) || !strings.Contains(log, "==> teardown <==") {
+	if log := c.drover("cfs", "sessions", "log", "s1"); !strings.HasPrefix(text, log) || !strings.Contains(log, "TASK [breaks]") {
 		t.Errorf("after the end:\n%s\nwhile it ran:\n%s", log, text)
 	}
 	c.checkResults(failed)

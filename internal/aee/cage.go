@@ -277,10 +277,11 @@ var gitVariables = []string{"VCS_USERNAME", "VCS_PASSWORD", "SSH_AUTH_SOCK", "GI
 // after removes what the steps left, and mirrors that are too many: a step does
 // not see whose checkouts borrow from them.
 func (k *keeper) after() error {
+	err := Clean(k.dir)
 	if !k.caged() {
-		return nil // the steps did
+		return err // the clone trimmed the mirrors
 	}
-	return errors.Join(Clean(k.dir), trimMirrors(k.settings.CacheDir, filepath.Dir(string(k.dir)), k.settings.MaxMirrors))
+	return errors.Join(err, trimMirrors(k.settings.CacheDir, filepath.Dir(string(k.dir)), k.settings.MaxMirrors))
 }
 
 // Enter has a command run where the session that is held in the directory

@@ -39,10 +39,13 @@ func supervise(ctx context.Context, d Dir, program []string) error {
 	}
 	k := &keeper{dir: d, job: j, settings: settings}
 	plan := job.Plan{Dir: d, Program: program, Steps: []string{StepClone, StepInventory, StepAnsible},
-		Last: StepTeardown, Orphan: settings.OrphanTimeout, MaxLog: settings.MaxLog,
+		Orphan: settings.OrphanTimeout, MaxLog: settings.MaxLog,
 		Tell:   func(step, _ string) string { return tell(d, step) },
 		Before: k.before, After: k.after, Environ: k.environ,
 		Time: func(step string) (time.Duration, string) { return k.timeLimit(step), "session-time" }}
+	if len(j.Images) > 0 { // those that are open have to be closed
+		plan.Last = StepTeardown
+	}
 	if k.caged() {
 		plan.Confine = k.confine
 	} else {

@@ -9,23 +9,16 @@ import (
 	"path/filepath"
 )
 
-// Teardown is the last step: it ends what the session left running on nodes,
-// has IMS make the session's images, and removes all but the records and logs.
-// An image that could not be made is the session's failure; what cannot be
-// removed is not.
+// Teardown is the last step of a session that opened images: it ends what the session left
+// running in them and has IMS make the new ones. An image that could not be made is the
+// session's failure.
 func Teardown(ctx context.Context, d Dir, out io.Writer) error {
 	EndMasters(d)
 	settings, err := readSettings(d)
-	if err == nil {
-		err = closeImages(ctx, d, &settings, out)
-	}
-	if settings.Cage != nil { // the supervisor removes the rest
+	if err != nil {
 		return err
 	}
-	if cerr := Clean(d); cerr != nil {
-		fmt.Fprintln(out, cerr)
-	}
-	return err
+	return closeImages(ctx, d, &settings, out)
 }
 
 // Clean ends SSH masters and removes checkouts, keys and helpers. It may be

@@ -31,7 +31,7 @@ type SessionLog struct {
 type logInput struct {
 	SessionPath
 	Follow httpapi.OptionalBool `query:"follow" doc:"Answer with the text of the log: true until the session's end, false what there is"`
-	Step   string               `query:"step" doc:"Only what this step wrote: clone, inventory, ansible, teardown; run for the supervisor"`
+	Step   string               `query:"step" doc:"Only what this step wrote: clone, inventory, ansible, teardown of images; run for the supervisor"`
 	Offset int64                `query:"offset" minimum:"0" doc:"Leave out so many bytes of the text"`
 }
 

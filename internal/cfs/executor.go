@@ -10,7 +10,7 @@ import (
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
-// Executor runs the jobs of sessions: clone, inventory, ansible, teardown.
+// Executor runs the jobs of sessions: clone, inventory, ansible, teardown of images.
 // There are two: local child processes and Kubernetes Jobs. A job outlives the
 // process that started it; whoever comes next asks State.
 type Executor interface {

@@ -48,7 +48,7 @@ func (a *app) logs(name string) *cobra.Command {
 			l.session, l.name, l.path = s, args[0], cfsSessions+httpapi.Segment(args[0])
 			return l.show(ctx)
 		})
-	cmd.Long = "Show what the steps of a configuration session wrote: clone, inventory, ansible, teardown. " +
+	cmd.Long = "Show what the steps of a configuration session wrote: clone, inventory, ansible, and teardown where it made images. " +
 		"If there is none of that name, SESSION is the ID of a session of BOS v1, and what its agent wrote is shown.\n\n" +
 		"With --follow it is shown as it grows until the session's end, also if the server is restarted meanwhile. " +
 		"The exit code then tells the end: 0 if the session succeeded, 1 if it did not, or one of its nodes did not."

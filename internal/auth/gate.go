@@ -75,11 +75,16 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if who != nil {
 		r = known(r, who)
 	}
-	if g.Audit != nil && rule.Recorded(r.Method, who) {
+	switch {
+	case g.Audit == nil:
+		g.Next.ServeHTTP(w, r)
+	case rule.Recorded(r.Method, who):
 		g.Audit.Serve(w, r, rule.Right, who, g.Next)
-		return
+	case who != nil && (who.Role == Job || who.Role == Node):
+		g.watched(w, r, rule.Right, who)
+	default:
+		g.Next.ServeHTTP(w, r)
 	}
-	g.Next.ServeHTTP(w, r)
 }
 
 // open answers what anybody may ask. Some of it has a check of its own: logins, and what
@@ -89,13 +94,18 @@ func (g *Gate) open(w http.ResponseWriter, r *http.Request) {
 		g.Next.ServeHTTP(w, r)
 		return
 	}
+	g.watched(w, r, Open, nil)
+}
+
+// watched answers what is not recorded unless the service itself refuses it.
+func (g *Gate) watched(w http.ResponseWriter, r *http.Request, right Right, who *Identity) {
 	told := &status{ResponseWriter: w}
 	g.Next.ServeHTTP(told, r)
 	switch told.code {
 	case http.StatusUnauthorized:
-		g.Audit.Denied(r, Open, nil, fault.New(fault.Unauthenticated, "what it showed does not count"))
+		g.Audit.Denied(r, right, who, fault.New(fault.Unauthenticated, "what it showed does not count"))
 	case http.StatusForbidden:
-		g.Audit.Denied(r, Open, nil, fault.New(fault.Forbidden, "what it showed is for something else"))
+		g.Audit.Denied(r, right, who, fault.New(fault.Forbidden, "it is not for whoever asked"))
 	}
 }
 

@@ -97,6 +97,15 @@ type listParametersInput struct {
 	Body *BootParameters
 }
 
+// asked is what is asked for, as far as jobs may.
+func (in *listParametersInput) asked() *BootParameters {
+	p := &BootParameters{Hosts: split(in.Name), MACs: split(in.MAC)}
+	if in.NID != "" || in.Body != nil {
+		p.Hosts = nil
+	}
+	return p
+}
+
 type listParametersOutput struct{ Body []BootParameters }
 
 func registerBootParameters(api huma.API, s *Service) {
@@ -105,6 +114,9 @@ func registerBootParameters(api huma.API, s *Service) {
 	httpapi.Handle(api, huma.Operation{OperationID: "list-bootparameters", Method: http.MethodGet, Path: path,
 		Summary: "List boot parameters of all or of the named images and hosts", Tags: tags},
 		func(ctx context.Context, in *listParametersInput) (*listParametersOutput, error) {
+			if err := onlyOwn(ctx, in.asked()); err != nil {
+				return nil, err
+			}
 			list, err := s.listSelected(ctx, in)
 			return &listParametersOutput{Body: list}, err
 		})
@@ -135,13 +147,14 @@ func registerBootParameters(api huma.API, s *Service) {
 		})
 }
 
-// onlyOwn refuses what an agent of BOS v1 wants of nodes that its session does not move.
+// onlyOwn refuses what an agent of BOS v1 wants, or wants to know, of nodes that its session
+// does not move.
 func onlyOwn(ctx context.Context, p *BootParameters) error {
 	who := auth.Of(ctx)
 	if who == nil || who.Role != auth.Job {
 		return nil
 	}
-	if len(p.MACs) > 0 || len(p.NIDs) > 0 || p.CloudInit != nil {
+	if len(p.Hosts) == 0 || len(p.MACs) > 0 || len(p.NIDs) > 0 || p.CloudInit != nil {
 		return fault.New(fault.Forbidden, "%s has nodes boot by their names: expected hosts, kernel, initrd and params alone", who.Name)
 	}
 	return auth.For(ctx, p.Hosts...)

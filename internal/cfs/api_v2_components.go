@@ -202,7 +202,7 @@ func patchV2(ctx context.Context, s *Service, body []byte) (*componentsV2Output,
 		return nil, fault.New(fault.Invalid, "expected a list of components, or an object with 'patch' and 'filters'")
 	}
 	f, patch := in.Filters, in.Patch.v3()
-	if err := onlyReports(ctx, patch); err != nil {
+	if err := onlyReports(ctx, patch.of("")); err != nil { // an id in it selects nothing
 		return nil, err
 	}
 	return allV2(s.PatchMatching(ctx, ComponentFilter{IDs: f.IDs, Status: orDefault(f.Status, f.ConfigurationStatus), Enabled: f.Enabled,

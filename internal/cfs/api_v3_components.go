@@ -171,7 +171,7 @@ func (in *bulkPatchInput) patch(ctx context.Context, s *Service) ([]Component, e
 	}
 	err := body.Patch.checkLength()
 	if err == nil {
-		err = onlyReports(ctx, *body.Patch)
+		err = onlyReports(ctx, body.Patch.of("")) // an id in it selects nothing
 	}
 	if err != nil {
 		return nil, err

@@ -72,12 +72,15 @@ func (j *Job) Outside(nodes []string) []string {
 	inside := make(map[string]bool, len(names))
 	for _, name := range names {
 		name = xname.Canonical(name)
-		if !xname.IsNode(name) {
+		switch {
+		case xname.IsNode(name):
+			inside[name] = true
+		case name == "localhost", name[0] == '!', name[0] == '&': // they add no node
+		default:
 			return nil
 		}
-		inside[name] = true
 	}
-	if len(names) == 0 {
+	if len(inside) == 0 {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(nodes), func(n string) bool { return inside[xname.Canonical(n)] })

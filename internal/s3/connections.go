@@ -105,8 +105,14 @@ func (u *unused) close() {
 }
 
 // finish has the server see the client's end of the connection, and close it in
-// silence; a connection that is closed under it would be an error in the log.
+// silence; a connection that is closed under it would be an error in the log. It waits for
+// nobody: a TLS connection is not closed here, which would wait until its client takes what
+// it is sent.
 func finish(c net.Conn) {
+	if over, is := c.(interface{ NetConn() net.Conn }); is {
+		c = over.NetConn()
+		c.SetWriteDeadline(time.Unix(1, 0)) //nolint:errcheck // then it is closed already
+	}
 	if half, is := c.(interface{ CloseRead() error }); is {
 		half.CloseRead() //nolint:errcheck // then it is closed already
 		return

@@ -45,18 +45,22 @@ func TestAgentsMoveTheNodesOfTheirSession(t *testing.T) {
 		{"PATCH", bssPrefix + "/boot/v1/bootparameters", `{"hosts":["NODE"],"kernel":"http://k/"}`, true},
 		{"PATCH", cfsPrefix + "/v3/components", `[{"id":"NODE","enabled":true}]`, false},
 		{"PATCH", cfsPrefix + "/v3/components", `{"patch":{"enabled":true},"filters":{"ids":"NODE"}}`, true},
+		{"PATCH", cfsPrefix + "/v3/components", `{"patch":{"id":"NODE","enabled":true},"filters":{"ids":"NODE"}}`, true},
+		{"PUT", bssPrefix + "/boot/v1/bootparameters", `{"kernel":"http://k/","params":"quiet"}`, true},
+		{"GET", bssPrefix + "/boot/v1/bootparameters?name=NODE", "", false},
+		{"GET", bssPrefix + "/boot/v1/bootparameters", "", true},
 		{"POST", bosPrefix + "/v1/session", `{"operation":"boot","templateName":"a"}`, true},
 		{"DELETE", bosPrefix + "/v1/session/mine", "", true},
 		{"PATCH", bosPrefix + "/v1/session/mine/status", `{"metadata":{}}`, false},
 		{"PATCH", bosPrefix + "/v1/session/another/status", `{"metadata":{}}`, true},
 	} {
-		if status, text := ask(agent, c.method, c.path, strings.ReplaceAll(c.body, "NODE", own)); (status == http.StatusForbidden) != c.refused {
+		if status, text := ask(agent, c.method, strings.ReplaceAll(c.path, "NODE", own), strings.ReplaceAll(c.body, "NODE", own)); (status == http.StatusForbidden) != c.refused {
 			t.Errorf("%s %s %s: %d %s", c.method, c.path, c.body, status, text)
 		}
-		if !strings.Contains(c.body, "NODE") {
+		if !strings.Contains(c.path+c.body, "NODE") {
 			continue
 		}
-		if status, text := ask(agent, c.method, c.path, strings.ReplaceAll(c.body, "NODE", other)); status != http.StatusForbidden {
+		if status, text := ask(agent, c.method, strings.ReplaceAll(c.path, "NODE", other), strings.ReplaceAll(c.body, "NODE", other)); status != http.StatusForbidden {
 			t.Errorf("for a node that it does not move, %s %s %s: %d %s", c.method, c.path, c.body, status, text)
 		}
 	}

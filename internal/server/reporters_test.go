@@ -86,6 +86,8 @@ func TestSessionsReportWhatTheyRan(t *testing.T) {
 		{"/v2/components/x1c0s0b0n0", `{"state":[]}`, 403},
 		{"/v3/components", `[{"id":"x1c0s1b0n0",` + own + `}]`, 403}, // it does not run there
 		{"/v3/components/x1c0s1b0n0", `{` + own + `}`, 403},
+		{"/v3/components", `{"patch":{"id":"x1c0s0b0n0",` + own + `},"filters":{"ids":"x1c0s1b0n0"}}`, 403},
+		{"/v2/components", `{"patch":{"id":"x1c0s0b0n0","stateAppend":{"cloneUrl":"u","playbook":"p","commit":"c","sessionName":"nightly"}},"filters":{}}`, 403},
 		{"/v3/components", `{"patch":{` + own + `},"filters":{"ids":"x1c0s0b0n0"}}`, 403},
 	} {
 		if status, text := ask(first, "PATCH", cfsPrefix+c.path, c.body); status != c.status {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/bos/bootset"
 	"github.com/drover-hpc/drover/internal/fault"
 )
@@ -115,6 +116,9 @@ func registerBootSets(api huma.API, s *Service, op func(id, method, path, summar
 		func(ctx context.Context, in *postBootSetInput) (*bootSetOutput, error) {
 			b, err := in.Body.status(in.ID, in.BootSet)
 			if err != nil {
+				return nil, err
+			}
+			if err := s.onlyOwn(ctx, &b); err != nil {
 				return nil, err
 			}
 			b, err = s.CreateBootSet(ctx, b)
@@ -228,6 +232,30 @@ func (c *NodeChange) check(phase string) error {
 		if !slices.Contains(categories, lower(value)) {
 			return fault.New(fault.Invalid, "%s is '%s': expected not_started, in_progress, succeeded, failed or excluded", name, value)
 		}
+	}
+	return nil
+}
+
+// onlyOwn refuses a boot set of an agent that is not one of its session's template, and
+// nodes that the boot set does not name where it names them one by one: they become the
+// session's.
+func (s *Service) onlyOwn(ctx context.Context, b *BootSetStatus) error {
+	who := auth.Of(ctx)
+	if who == nil || who.Role != auth.Job {
+		return nil
+	}
+	session, _, err := s.Session(ctx, b.Session)
+	if err != nil {
+		return err
+	}
+	set := session.Template.BootSets.Get(b.Name)
+	if set == nil {
+		return fault.New(fault.Forbidden, "%s has the boot sets of its session's template, of which '%s' is none", who.Name, b.Name)
+	}
+	named := bootset.Canonical(set.NodeList)
+	foreign := func(n string) bool { return !slices.Contains(named, n) }
+	if len(set.NodeGroups) == 0 && len(set.NodeRolesGroups) == 0 && slices.ContainsFunc(b.Nodes(), foreign) {
+		return fault.New(fault.Forbidden, "%s has the nodes that boot set '%s' names, and no others", who.Name, b.Name)
 	}
 	return nil
 }

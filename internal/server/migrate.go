@@ -123,7 +123,7 @@ func (m migration) run(ctx context.Context, out, errs io.Writer) error {
 	}
 	report, err := m.do(c, ctx)
 	if report == nil {
-		return err
+		return store.Unreached(err)
 	}
 	kept, kerr := keptIn(dir)
 	if kerr != nil {

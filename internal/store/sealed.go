@@ -59,7 +59,7 @@ func SealedWith(ctx context.Context, source string) (ids []string, err error) {
 		ids = append(ids, s.Key)
 	}
 	slices.Sort(ids)
-	return slices.Compact(ids), err
+	return slices.Compact(ids), Unreached(err)
 }
 
 // sealedTables are the rows of sealed_tables.

@@ -2,11 +2,13 @@ package s3
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
@@ -109,3 +111,47 @@ func TestAnAddressHasSoManyConnections(t *testing.T) {
 		}
 	}
 }
+
+// A connection of TLS is ended without a word to its client, who need not take any.
+func TestFinishedConnectionsOfTLSEnd(t *testing.T) {
+	shown := httptest.NewUnstartedServer(nil)
+	shown.StartTLS()
+	defer shown.Close()
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: shown.TLS.Certificates})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	shook := make(chan error, 1)
+	go func() {
+		client, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+		shook <- err
+		if err == nil {
+			t.Cleanup(func() { client.Close() }) // it reads nothing until then
+		}
+	}()
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	wrote := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(conn, endless{})
+		wrote <- err
+	}()
+	if err := <-shook; err != nil {
+		t.Fatal(err)
+	}
+	finish(conn)
+	if err := <-wrote; err == nil {
+		t.Error("all was written")
+	}
+	if n, err := conn.Read(make([]byte, 1)); err == nil {
+		t.Errorf("%d bytes come yet", n)
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }

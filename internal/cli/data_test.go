@@ -53,12 +53,14 @@ func TestWhatIsStartedAndFollowedEndsAsData(t *testing.T) {
 	if got := asData[struct{ Tasks []struct{ Error string } }](t, out); code != 1 || len(got.Tasks) != 1 || got.Tasks[0].Error != "no power" {
 		t.Errorf("power: exit %d %+v", code, got)
 	}
+	b = newBench(t) // the one before may be asked for events yet
 	b.answer = fleet(map[string]string{"PATCH": "{}", rosterPath: `{"nodes": [{"xname": "x1c0s0b0n0", "configuration": "site", "configuration_status": "failed"}]}`})
 	code, out, _ = b.run("drover", "configure", "x1c0s0b0n0", "--wait", "--format", "json")
 	if got := asData[map[string][]string](t, out); code != 1 || len(got["failed"]) != 1 {
 		t.Errorf("configure: exit %d %v", code, got)
 	}
 	follows := boot(nodes("stable", "stable"))
+	b = newBench(t)
 	b.answer = func(w http.ResponseWriter, r *http.Request, body string) {
 		if r.Method == http.MethodPost {
 			io.WriteString(w, `{"name": "s1"}`)

@@ -97,15 +97,6 @@ type listParametersInput struct {
 	Body *BootParameters
 }
 
-// asked is what is asked for, as far as jobs may.
-func (in *listParametersInput) asked() *BootParameters {
-	p := &BootParameters{Hosts: split(in.Name), MACs: split(in.MAC)}
-	if in.NID != "" || in.Body != nil {
-		p.Hosts = nil
-	}
-	return p
-}
-
 type listParametersOutput struct{ Body []BootParameters }
 
 func registerBootParameters(api huma.API, s *Service) {
@@ -114,7 +105,7 @@ func registerBootParameters(api huma.API, s *Service) {
 	httpapi.Handle(api, huma.Operation{OperationID: "list-bootparameters", Method: http.MethodGet, Path: path,
 		Summary: "List boot parameters of all or of the named images and hosts", Tags: tags},
 		func(ctx context.Context, in *listParametersInput) (*listParametersOutput, error) {
-			if err := onlyOwn(ctx, in.asked()); err != nil {
+			if err := onlyOwn(ctx, split(in.Name), in.MAC != "" || in.NID != "" || in.Body != nil); err != nil {
 				return nil, err
 			}
 			list, err := s.listSelected(ctx, in)
@@ -129,7 +120,8 @@ func registerBootParameters(api huma.API, s *Service) {
 	httpapi.Handle(api, httpapi.Bulk(huma.Operation{OperationID: "replace-bootparameters", Method: http.MethodPut, Path: path,
 		Summary: "Replace all boot parameters of hosts", Tags: tags, DefaultStatus: http.StatusOK}),
 		func(ctx context.Context, in *parametersInput) (*tokenOutput, error) {
-			if err := onlyOwn(ctx, &in.Body); err != nil {
+			p := &in.Body
+			if err := onlyOwn(ctx, p.Hosts, len(p.MACs) > 0 || len(p.NIDs) > 0 || p.CloudInit != nil); err != nil {
 				return nil, err
 			}
 			token, err := s.Replace(ctx, in.Body)
@@ -147,17 +139,18 @@ func registerBootParameters(api huma.API, s *Service) {
 		})
 }
 
-// onlyOwn refuses what an agent of BOS v1 wants, or wants to know, of nodes that its session
-// does not move.
-func onlyOwn(ctx context.Context, p *BootParameters) error {
+// onlyOwn refuses what an agent of BOS v1 wants, or wants to know, of hosts that its session
+// does not move. It has to name them; further tells that it says more than their names and
+// what they boot.
+func onlyOwn(ctx context.Context, hosts []string, further bool) error {
 	who := auth.Of(ctx)
 	if who == nil || who.Role != auth.Job {
 		return nil
 	}
-	if len(p.Hosts) == 0 || len(p.MACs) > 0 || len(p.NIDs) > 0 || p.CloudInit != nil {
-		return fault.New(fault.Forbidden, "%s has nodes boot by their names: expected hosts, kernel, initrd and params alone", who.Name)
+	if len(hosts) == 0 || further {
+		return fault.New(fault.Forbidden, "%s has to do with hosts by their names: expected these, and neither MACs, NIDs nor cloud-init", who.Name)
 	}
-	return auth.For(ctx, p.Hosts...)
+	return auth.For(ctx, hosts...)
 }
 
 // listSelected joins what the query names to what the body names.

@@ -134,7 +134,7 @@ func TestBuildSaysWhatMmdebstrapSaid(t *testing.T) {
 // cache: minutes the first time, then seconds.
 func TestRealImage(t *testing.T) {
 	if os.Getenv("IMAGE_CHECK") == "" {
-		t.Skip("make image-check runs this")
+		t.Skip("needs Debian's packages, by the network and in minutes: make image-check installs what it takes and runs this")
 	}
 	if err := Missing(os.Geteuid() == 0); err != nil {
 		t.Skip(err)

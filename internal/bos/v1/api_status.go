@@ -252,8 +252,11 @@ func (s *Service) onlyOwn(ctx context.Context, b *BootSetStatus) error {
 	if set == nil {
 		return fault.New(fault.Forbidden, "%s has the boot sets of its session's template, of which '%s' is none", who.Name, b.Name)
 	}
-	named := bootset.Canonical(set.NodeList)
-	foreign := func(n string) bool { return !slices.Contains(named, n) }
+	named := map[string]bool{}
+	for _, n := range bootset.Canonical(set.NodeList) {
+		named[n] = true
+	}
+	foreign := func(n string) bool { return !named[n] }
 	if len(set.NodeGroups) == 0 && len(set.NodeRolesGroups) == 0 && slices.ContainsFunc(b.Nodes(), foreign) {
 		return fault.New(fault.Forbidden, "%s has the nodes that boot set '%s' names, and no others", who.Name, b.Name)
 	}

@@ -62,7 +62,7 @@ func (r *rig) create(recipe ims.Recipe, change func(*ims.NewJob)) (j ims.Job) {
 // The packages of Debian take a minute and the network.
 func TestImageOfADroverRecipe(t *testing.T) {
 	if os.Getenv("IMAGE_CHECK") == "" {
-		t.Skip("make image-check runs this")
+		t.Skip("needs Debian's packages, by the network and in minutes: make image-check installs what it takes and runs this")
 	}
 	r := start(t)
 	debian(t)

@@ -4,64 +4,46 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
-	"time"
+	"os/exec"
+	"strconv"
+	"strings"
 )
 
-// cagedSessions is how many pairs of sessions are compared.
-const cagedSessions = 15
+// memoryDir is a file system in memory, on Linux.
+const memoryDir = "/dev/shm"
 
-// cages measures what the cage adds to a session: the same one of a server that keeps
-// playbooks apart and of one that does not, in turns.
+// cages measures what cages add to a session: BenchmarkCage, by turns the same steps of a
+// program that does nothing in cages and without. A real session takes seconds, and one
+// differs from the next by ten times of what is looked for. It is built as the product is,
+// without cgo, and its files lie in memory, where nobody else writes.
 func cages(ctx context.Context, b *bench) error {
-	dir, repo, err := prepareSite(ctx)
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^BenchmarkCage$", "-benchtime", "100x", "./internal/aee")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if info, err := os.Stat(memoryDir); err == nil && info.IsDir() {
+		cmd.Env = append(cmd.Env, "TMPDIR="+memoryDir)
+	}
+	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return err
+		return fmt.Errorf("measure cages: %w: %s", err, out)
 	}
-	defer os.RemoveAll(dir)
-	build := b.builds[len(b.builds)-1] // an older one may know no cage
-	var labs [2]*lab
-	for i, uncaged := range []bool{true, false} {
-		if labs[i], err = startLab(ctx, build, 0, setup{RealSessions: true, Uncaged: uncaged}); err != nil {
+	r := row{name: "cage", build: b.builds[0].name, goal: "more ms <= 30"}
+	for _, one := range []struct{ name, unit string }{{"more_ms", "ms-elapsed-more"}, {"more_cpu_ms", "ms-processor-more"}, {"ms_without", "ms-elapsed-uncaged"}} {
+		number, err := metric(string(out), one.unit)
+		if err != nil {
 			return err
 		}
-		defer labs[i].stop()
-		if err := labs[i].prepareAnsible(ctx, repo); err != nil {
-			return err
-		}
+		r.add(one.name, number)
 	}
-	var without, more, cpu []time.Duration
-	for i := range cagedSessions + 1 {
-		var took, used [2]time.Duration
-		for j, l := range labs {
-			if took[j], used[j], err = l.configureMeasured(ctx, fmt.Sprintf("bench-%d", i)); err != nil {
-				return err
-			}
-		}
-		if i > 0 { // the first fills caches
-			without, more, cpu = append(without, took[0]), append(more, took[1]-took[0]), append(cpu, used[1]-used[0])
-		}
-	}
-	slices.Sort(more)
-	r := row{name: "cage", build: build.name, goal: "more ms <= 30"}
-	r.add("more_cpu_ms", middle(cpu).Seconds()*1000)
-	r.add("more_ms", more[len(more)/2].Seconds()*1000)
-	r.add("first_quarter_ms", more[len(more)/4].Seconds()*1000)
-	r.add("third_quarter_ms", more[3*len(more)/4].Seconds()*1000)
-	r.add("session_seconds_without", middle(without).Seconds())
 	return b.print(r)
 }
 
-// configureMeasured is configure, with the processor time of the session's programs.
-// The cage's part of it is not all delay: to look at what a step uses goes on beside.
-func (l *lab) configureMeasured(ctx context.Context, session string) (took, used time.Duration, err error) {
-	before, err := l.server.Usage()
-	if err != nil {
-		return 0, 0, err
+// metric is the figure before the unit in what a benchmark printed.
+func metric(printed, unit string) (float64, error) {
+	fields := strings.Fields(printed)
+	for i, f := range fields {
+		if f == unit && i > 0 {
+			return strconv.ParseFloat(fields[i-1], 64)
+		}
 	}
-	if took, err = l.configure(ctx, session); err != nil {
-		return 0, 0, err
-	}
-	after, err := l.server.Usage()
-	return took, after.Minus(before).Programs, err
+	return 0, fmt.Errorf("the benchmark tells no %s: %s", unit, printed)
 }

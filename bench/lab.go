@@ -44,8 +44,6 @@ type setup struct {
 	Verbose   bool          `json:"verbose"`
 	// RealSessions has sessions run Ansible.
 	RealSessions bool `json:"real_sessions"`
-	// Uncaged has them see what the server sees.
-	Uncaged bool `json:"uncaged"`
 	// These are of its object store; else it makes them.
 	S3AccessKey string `json:"s3_access_key"`
 	S3SecretKey string `json:"s3_secret_key"`

@@ -5,7 +5,6 @@ import "github.com/drover-hpc/drover/internal/server"
 func init() {
 	adjust = func(c config, s *server.Config, o *server.Options) {
 		s.Auth = c.Auth
-		s.Cage.Uncaged = c.Uncaged
 		o.NoResync = c.NoResync
 		server.KeepMemory(new(server.Config).Memory()) // as serve does
 	}

@@ -31,8 +31,6 @@ type config struct {
 	Verbose  bool `json:"verbose"`
 	// RealSessions has sessions run Ansible, by steps of this same program.
 	RealSessions bool `json:"real_sessions"`
-	// Uncaged has them see what the server sees, where the revision knows cages.
-	Uncaged bool `json:"uncaged"`
 	// Auth is whom it serves, where the revision knows that.
 	Auth string `json:"auth"`
 	// Stands has it stand by at Listen: another server leads on the database,

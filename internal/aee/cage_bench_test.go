@@ -11,8 +11,8 @@ import (
 	"github.com/drover-hpc/drover/internal/job"
 )
 
-// BenchmarkCage tells what cages add to a session: the same four steps of a
-// program that does nothing, by turns in cages and without.
+// BenchmarkCage tells what cages add to a session that makes no image: its three steps,
+// of a program that does nothing, by turns in cages and without.
 func BenchmarkCage(b *testing.B) {
 	caged, plain := newCagedSite(b).Settings, newSite(b).Settings
 	took, used := map[bool][]time.Duration{}, map[bool][]time.Duration{}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/drover-hpc/drover/internal/cli/watch"
+	"github.com/drover-hpc/drover/internal/progress"
 )
 
 // asData reads what a command printed, which has to be JSON and nothing else.
@@ -24,7 +24,7 @@ func TestWhatIsFollowedEndsAsData(t *testing.T) {
 	b := newBench(t)
 	b.answer = boot(nodes("on_hold", "on_hold"), nodes("stable", "failed"))
 	code, out, _ := b.run("drover", "watch", "s1", "--format", "json")
-	end := asData[watch.End](t, out)
+	end := asData[progress.End](t, out)
 	if code != 1 || end.OK || end.Session != "s1" || end.Status != "complete" || end.Seconds != 10 || end.Nodes != 2 || end.Succeeded != 1 || end.Failed != 1 || len(end.Troubles) != 1 || end.Troubles[0].Nodes[0] != "x1c0s1b0n0" ||
 		end.Outcome != "session s1 complete in 0:00:10: 1 of 2 nodes succeeded, 1 failed" {
 		t.Errorf("exit %d %+v", code, end)
@@ -32,7 +32,7 @@ func TestWhatIsFollowedEndsAsData(t *testing.T) {
 	b = newBench(t) // the one before may be asked for events yet
 	b.answer = boot(slices.Repeat([]string{nodes("on_hold")}, 1000)...)
 	code, out, stderr := b.run("drover", "watch", "s1", "--format", "json", "--timeout", "500ms")
-	if end = asData[watch.End](t, out); code != 124 || end.Under["on_hold"] != 1 || !strings.Contains(stderr, "not over in the time") {
+	if end = asData[progress.End](t, out); code != 124 || end.Under["on_hold"] != 1 || !strings.Contains(stderr, "not over in the time") {
 		t.Errorf("a session that goes on: exit %d %+v %s", code, end, stderr)
 	}
 	if code, out, _ = b.run("drover", "watch", "s1", "--format", "toml", "--timeout", "1ns"); code != 124 || out != "" {
@@ -71,7 +71,7 @@ func TestWhatIsStartedAndFollowedEndsAsData(t *testing.T) {
 		}
 	}
 	code, out, _ = b.run("drover", "boot", "x1c0s0b0n0", "--template", "compute", "--wait", "--format", "json")
-	if got := asData[watch.End](t, out); code != 0 || !got.OK || got.Nodes != 2 {
+	if got := asData[progress.End](t, out); code != 0 || !got.OK || got.Nodes != 2 {
 		t.Errorf("boot: exit %d %+v", code, got)
 	}
 	b = newBench(t)
@@ -80,7 +80,7 @@ func TestWhatIsStartedAndFollowedEndsAsData(t *testing.T) {
 	code, out, _ = b.run("drover", "retry", "s1", "--wait", "--format", "json")
 	if got := asData[struct {
 		Nodes []string
-		End   watch.End
+		End   progress.End
 	}](t, out); code != 0 || len(got.Nodes) != 1 || !got.End.OK || got.End.Session != "new" {
 		t.Errorf("retry: exit %d %+v", code, got)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/progress"
 	"github.com/drover-hpc/drover/internal/s3"
 )
 
@@ -104,7 +105,7 @@ func TestWatch(t *testing.T) {
 
 func TestWatchReadsAllPages(t *testing.T) {
 	b := newBench(t)
-	first := make([]map[string]any, pageSize)
+	first := make([]map[string]any, progress.PageSize)
 	for i := range first {
 		first[i] = map[string]any{"id": fmt.Sprintf("x1000c0s%db0n0", i), "status": map[string]string{"status": "stable"}}
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/spf13/cobra"
 
-	"github.com/drover-hpc/drover/internal/cli/overview"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/pcs"
+	"github.com/drover-hpc/drover/internal/roster/overview"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 

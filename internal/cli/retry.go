@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/drover-hpc/drover/internal/bos"
-	"github.com/drover-hpc/drover/internal/cli/watch"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/progress"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -89,8 +89,7 @@ func (t *retried) endedAs(end any) any {
 
 // retry finds out whose the session is.
 func (r *retrier) retry(ctx context.Context) error {
-	boot := &bootSession{session: r.session, name: r.name, why: map[string]string{}}
-	snapshot, err := boot.Snapshot(ctx)
+	snapshot, err := followed{r.progressed().Second(r.name), r.gateway}.Snapshot(ctx)
 	switch {
 	case err == nil:
 		return r.boot(ctx, snapshot)
@@ -109,8 +108,8 @@ func (r *retrier) retry(ctx context.Context) error {
 }
 
 // boot retries a session of BOS v2.
-func (r *retrier) boot(ctx context.Context, snapshot *watch.Snapshot) error {
-	t := watch.Count(snapshot)
+func (r *retrier) boot(ctx context.Context, snapshot *progress.Snapshot) error {
+	t := progress.Count(snapshot)
 	wish := bos.SessionCreate{Name: r.called, Operation: bos.Operation(t.Session.Operation), TemplateName: t.Session.TemplateName, IncludeDisabled: t.Session.IncludeDisabled}
 	switch {
 	case !t.Complete():
@@ -133,7 +132,7 @@ var operationWords = map[bos.Operation]string{bos.OperationBoot: "Boot", bos.Ope
 
 // failedNodes are the nodes that failed in the session and are its still, and the others
 // that failed in it.
-func (r *retrier) failedNodes(ctx context.Context, snapshot *watch.Snapshot, t *watch.Tally) (*retried, error) {
+func (r *retrier) failedNodes(ctx context.Context, snapshot *progress.Snapshot, t *progress.Tally) (*retried, error) {
 	told := &retried{Session: r.name, Service: "BOS", Nodes: []string{}, LeftOut: []leftOut{}}
 	others := map[string]bool{} // named as failed in what is kept of the session's end
 	for _, f := range t.Failures {
@@ -156,7 +155,7 @@ func (r *retrier) failedNodes(ctx context.Context, snapshot *watch.Snapshot, t *
 		delete(others, c.ID)
 	}
 	if len(others) > 0 {
-		owners, err := r.components(ctx, url.Values{"ids": {strings.Join(slices.Sorted(maps.Keys(others)), ",")}})
+		owners, err := r.progressed().Components(ctx, url.Values{"ids": {strings.Join(slices.Sorted(maps.Keys(others)), ",")}})
 		if err != nil {
 			return nil, err
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/progress"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -186,10 +187,10 @@ func (s *session) awaitRun(ctx context.Context, name string) (*cfs.Session, erro
 
 // runFailed says on which hosts a session of CFS failed, and why.
 func (s *session) runFailed(ctx context.Context, name string) error {
-	why := &bootSession{session: s, why: map[string]string{}}
-	why.failedTasks(ctx, name)
+	why := progress.Reasons{}
+	s.progressed().FailedTasks(ctx, name, why)
 	byReason := map[string][]string{}
-	for host, words := range why.why {
+	for host, words := range why {
 		byReason[words] = append(byReason[words], host)
 	}
 	for _, words := range slices.Sorted(maps.Keys(byReason)) {

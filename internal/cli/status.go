@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/drover-hpc/drover/internal/cli/format"
-	"github.com/drover-hpc/drover/internal/cli/overview"
 	"github.com/drover-hpc/drover/internal/roster"
+	"github.com/drover-hpc/drover/internal/roster/overview"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 

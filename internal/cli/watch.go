@@ -2,16 +2,13 @@ package cli
 
 import (
 	"context"
-	"net/url"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/drover-hpc/drover/internal/cli/watch"
-	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
 func (a *app) watch() *cobra.Command {
@@ -45,7 +42,7 @@ func (s *session) follow(ctx context.Context, name string, plain bool) (any, err
 	if out, is := s.app.terminal(); is && !plain && !s.asData {
 		view = &watch.Screen{W: out, Color: s.app.Getenv("NO_COLOR") == "", Size: func() (int, int) { return terminalSize(out) }}
 	}
-	t, err := watch.Follow(ctx, s.watched(ctx, name), view, watch.DefaultPace)
+	t, err := watch.Follow(ctx, followed{s.progressed().Find(ctx, name), s.gateway}, view, watch.DefaultPace)
 	if t == nil {
 		return nil, waitError(ctx, err, "session "+name)
 	}
@@ -75,52 +72,7 @@ func terminalSize(f *os.File) (columns, rows int) {
 	return columns, rows
 }
 
-// bootSession is a session at the gateway.
-type bootSession struct {
-	*session
-	name string
-	why  map[string]string // node: what is known of its failed configuration
-}
-
-const bosAPI = "/apis/bos/v2"
-
-// pageSize is how many components are asked for at a time.
-const pageSize = 2000
-
-func (b *bootSession) Snapshot(ctx context.Context) (*watch.Snapshot, error) {
-	out := &watch.Snapshot{}
-	path := bosAPI + "/sessions/" + httpapi.Segment(b.name)
-	if err := b.get(ctx, path, &out.Session); err != nil {
-		return nil, err
-	}
-	if err := b.get(ctx, path+"/status", &out.Extended); err != nil {
-		return nil, err
-	}
-	var err error
-	if out.Components, err = b.components(ctx, url.Values{"session": {b.name}}); err != nil {
-		return nil, err
-	}
-	b.sayWhy(ctx, out.Components)
-	return out, nil
-}
-
-// components are those of BOS that the query selects, page by page.
-func (s *session) components(ctx context.Context, query url.Values) (all []watch.Component, err error) {
-	query.Set("page_size", strconv.Itoa(pageSize))
-	for {
-		var page []watch.Component
-		if err := s.get(ctx, bosAPI+"/components?"+query.Encode(), &page); err != nil {
-			return nil, err
-		}
-		all = append(all, page...)
-		if len(page) < pageSize {
-			return all, nil
-		}
-		query.Set("start_after_id", page[len(page)-1].ID)
-	}
-}
-
-// Changes implements watch.Source.
-func (b *bootSession) Changes(ctx context.Context) <-chan struct{} {
-	return b.gateway.changes(ctx, "/apis/drover/v1/sessions/"+httpapi.Segment(b.name)+"/events")
-}
+const (
+	bosAPI   = "/apis/bos/v2"
+	bosFirst = "/apis/bos/v1/session/"
+)

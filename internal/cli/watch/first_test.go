@@ -6,20 +6,22 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/progress"
 )
 
 // tree is a session of version 1 with one boot set of these phases.
-func tree(t *testing.T, complete bool, phases string) *Snapshot {
+func tree(t *testing.T, complete bool, phases string) *progress.Snapshot {
 	t.Helper()
-	f := First{ID: "id-1", Operation: "boot", TemplateName: "compute", Complete: complete, StartTime: "2026-01-02T03:04:05"}
+	f := progress.First{ID: "id-1", Operation: "boot", TemplateName: "compute", Complete: complete, StartTime: "2026-01-02T03:04:05"}
 	if complete {
 		f.StopTime = "2026-01-02T03:05:35"
 	}
-	var b BootSet
+	var b progress.BootSet
 	if err := json.Unmarshal([]byte(`{"name":"compute","phases":`+phases+`}`), &b); err != nil {
 		t.Fatal(err)
 	}
-	f.BootSets = []BootSet{b}
+	f.BootSets = []progress.BootSet{b}
 	return f.Snapshot()
 }
 
@@ -28,7 +30,7 @@ func TestSessionsOfVersion1AreToldByPhaseAndEndWithAVerdict(t *testing.T) {
 			"errors":{"no power":["x1c0s1b0n0"],"it is disabled":["x1c0s3b0n0"]}},
 		{"name":"configure","categories":[{"name":"in_progress","node_list":["x1c0s0b0n0"]},{"name":"excluded","node_list":["x1c0s1b0n0","x1c0s3b0n0"]}],"errors":{"failed in phase boot":["x1c0s1b0n0"]}}]`
 	for name, c := range map[string]struct {
-		s       *Snapshot
+		s       *progress.Snapshot
 		lines   []string
 		outcome string
 		over    bool
@@ -46,7 +48,7 @@ func TestSessionsOfVersion1AreToldByPhaseAndEndWithAVerdict(t *testing.T) {
 		"nobody is in it": {tree(t, true, `[{"name":"boot","errors":{"no node is left":[]}},{"name":"configure","errors":{"no node is left":[]}}]`), []string{"complete  no nodes yet"},
 			"session id-1 of BOS v1 complete in 0:01:30: it failed: boot set 'compute': no node is left", true, false},
 	} {
-		tally := Count(c.s)
+		tally := progress.Count(c.s)
 		var out bytes.Buffer
 		(&Plain{W: &out}).Show(tally, start.Add(90*time.Second))
 		for _, want := range c.lines {
@@ -66,7 +68,7 @@ func TestNodesThatVersion1HasAreNamedWithItsSession(t *testing.T) {
 		s.Components[i].V1Session = "id-1"
 	}
 	var out bytes.Buffer
-	(&Plain{W: &out}).Show(Count(s), start)
+	(&Plain{W: &out}).Show(progress.Count(s), start)
 	if want := "  waiting x1000c0s[0-1]b0n0: session id-1 of BOS v1 has it until that session ends\n"; !strings.Contains(out.String(), want) {
 		t.Errorf("no %q in\n%s", want, out.String())
 	}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/progress"
 )
 
 // Plain prints a line whenever the counts change and one for each new failure.
@@ -15,17 +17,17 @@ type Plain struct {
 }
 
 // Show prints what is new.
-func (p *Plain) Show(t *Tally, now time.Time) {
+func (p *Plain) Show(t *progress.Tally, now time.Time) {
 	line := p.counts(t)
 	if line != p.last {
 		p.last = line
-		fmt.Fprintf(p.W, "%s  %s\n", clock(t.Elapsed(now)), line)
+		fmt.Fprintf(p.W, "%s  %s\n", progress.Clock(t.Elapsed(now)), line)
 	}
 	if p.told == nil {
 		p.told = map[string]bool{}
 	}
 	for _, f := range t.Failures {
-		fresh := Failure{Kind: f.Kind, Error: f.Error}
+		fresh := progress.Failure{Kind: f.Kind, Error: f.Error}
 		for _, n := range f.Nodes {
 			if key := f.Kind + n + "\x00" + f.Error; !p.told[key] {
 				p.told[key] = true
@@ -34,7 +36,7 @@ func (p *Plain) Show(t *Tally, now time.Time) {
 		}
 		if len(fresh.Nodes) > 0 {
 			fresh.Count = len(fresh.Nodes)
-			fmt.Fprintf(p.W, "%s  %s\n", clock(t.Elapsed(now)), fresh)
+			fmt.Fprintf(p.W, "%s  %s\n", progress.Clock(t.Elapsed(now)), fresh)
 		}
 	}
 }
@@ -50,31 +52,20 @@ func (p *Plain) Note(text string) {
 // Close prints the end line.
 func (p *Plain) Close(outcome string) { fmt.Fprintln(p.W, outcome) }
 
-func (p *Plain) counts(t *Tally) string {
+func (p *Plain) counts(t *progress.Tally) string {
 	parts := []string{t.Session.Status.Status}
-	for _, ph := range t.rows {
-		if n, detail := ph.count(t); n > 0 {
-			part := fmt.Sprintf("%s %d", ph.name, n)
-			if len(ph.statuses) > 1 {
-				part += " (" + detail + ")"
-			}
-			parts = append(parts, part)
+	for _, row := range t.Rows() {
+		if row.Count == 0 {
+			continue
 		}
+		part := fmt.Sprintf("%s %d", row.Name, row.Count)
+		if len(row.Parts) > 1 {
+			part += " (" + row.Detail() + ")"
+		}
+		parts = append(parts, part)
 	}
 	if len(parts) == 1 {
 		parts = append(parts, "no nodes yet")
 	}
 	return strings.Join(parts, "  ")
-}
-
-// count is how many nodes are in the phase, and in which statuses.
-func (ph *phase) count(t *Tally) (n int, detail string) {
-	var parts []string
-	for i, s := range ph.statuses {
-		if c := t.Status[s]; c > 0 {
-			n += c
-			parts = append(parts, fmt.Sprintf("%s %d", ph.labels[i], c))
-		}
-	}
-	return n, strings.Join(parts, ", ")
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/drover-hpc/drover/internal/progress"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -20,11 +21,11 @@ type Screen struct {
 
 	frame Frame
 	note  string
-	last  *Tally
+	last  *progress.Tally
 }
 
 // Show draws a frame over the last one.
-func (s *Screen) Show(t *Tally, now time.Time) {
+func (s *Screen) Show(t *progress.Tally, now time.Time) {
 	s.last, s.note = t, ""
 	s.draw(now)
 }
@@ -64,7 +65,7 @@ const spare = 4
 
 // lines are a frame. Where there is little room, phases without nodes are left out before
 // any failure is, and the first failure never.
-func (s *Screen) lines(t *Tally, now time.Time, columns, rows int) []string {
+func (s *Screen) lines(t *progress.Tally, now time.Time, columns, rows int) []string {
 	room := max(rows-spare, 2)
 	told := s.troubles(t, columns, room)
 	lines := append([]string{s.heading(t, now, columns), ""}, s.phases(t, columns, true)...)
@@ -81,18 +82,18 @@ func (s *Screen) lines(t *Tally, now time.Time, columns, rows int) []string {
 }
 
 // phases are the rows of bars, of all phases or of those that have nodes.
-func (s *Screen) phases(t *Tally, columns int, all bool) (lines []string) {
+func (s *Screen) phases(t *progress.Tally, columns int, all bool) (lines []string) {
 	bar := max(min(columns-nameWidth-countWidth-detailWidth-4, maxBar), 5)
-	for i := range t.rows {
-		if n, _ := t.rows[i].count(t); all || n > 0 {
-			lines = append(lines, s.row(&t.rows[i], t, bar, columns))
+	for _, row := range t.Rows() {
+		if all || row.Count > 0 {
+			lines = append(lines, s.row(row, t, bar, columns))
 		}
 	}
 	return lines
 }
 
 // troubles are what went wrong and who is late, in as many lines as there is room for.
-func (s *Screen) troubles(t *Tally, columns, room int) (lines []string) {
+func (s *Screen) troubles(t *progress.Tally, columns, room int) (lines []string) {
 	var kinds [][]string
 	if p := t.Problem(); p != "" {
 		kinds = append(kinds, []string{s.paint(red, "  the session failed: ") + cut(p, columns-23)})
@@ -139,12 +140,12 @@ func more(things int) string {
 	return fmt.Sprintf("  and %d things more", things)
 }
 
-func (s *Screen) heading(t *Tally, now time.Time, columns int) string {
+func (s *Screen) heading(t *progress.Tally, now time.Time, columns int) string {
 	left := fmt.Sprintf("%s  %s of %s", t.Session.Name, t.Session.Operation, t.Session.TemplateName)
 	if t.Session.Limit != "" {
 		left += "  limit " + t.Session.Limit
 	}
-	right := fmt.Sprintf("%s  %s  %s", nodes(t.Nodes), t.Session.Status.Status, clock(t.Elapsed(now)))
+	right := fmt.Sprintf("%s  %s  %s", progress.Nodes(t.Nodes), t.Session.Status.Status, progress.Clock(t.Elapsed(now)))
 	if t.Nodes > 0 {
 		right = fmt.Sprintf("%d%% of ", 100*(t.Succeeded+t.Failed)/t.Nodes) + right
 	}
@@ -153,10 +154,9 @@ func (s *Screen) heading(t *Tally, now time.Time, columns int) string {
 	return s.paint(bold, left) + strings.Repeat(" ", gap) + right
 }
 
-func (s *Screen) row(ph *phase, t *Tally, bar, columns int) string {
-	n, detail := ph.count(t)
-	cells, colors := []int{n}, []string{blue}
-	if ph.name == "finished" {
+func (s *Screen) row(row progress.Row, t *progress.Tally, bar, columns int) string {
+	cells, colors := []int{row.Count}, []string{blue}
+	if row.Name == progress.Finished {
 		cells, colors = []int{t.Succeeded, t.Failed}, []string{green, red}
 	}
 	var b strings.Builder
@@ -168,11 +168,11 @@ func (s *Screen) row(ph *phase, t *Tally, bar, columns int) string {
 	}
 	b.WriteString(s.paint(faint, strings.Repeat("░", bar-used)))
 	count := ""
-	if n > 0 {
-		count = fmt.Sprint(n)
+	if row.Count > 0 {
+		count = fmt.Sprint(row.Count)
 	}
-	return fmt.Sprintf("  %-*s%s%*s  %s", nameWidth, ph.name, b.String(), countWidth, count,
-		cut(detail, columns-nameWidth-bar-countWidth-4))
+	return fmt.Sprintf("  %-*s%s%*s  %s", nameWidth, row.Name, b.String(), countWidth, count,
+		cut(row.Detail(), columns-nameWidth-bar-countWidth-4))
 }
 
 // cellsOf is the length of a part of a bar: at least one cell for what is

@@ -11,18 +11,20 @@ import (
 	"testing/synctest"
 	"time"
 	"unicode/utf8"
+
+	"github.com/drover-hpc/drover/internal/progress"
 )
 
-func snapshot(status string, counts map[string]int) *Snapshot {
-	s := &Snapshot{}
+func snapshot(status string, counts map[string]int) *progress.Snapshot {
+	s := &progress.Snapshot{}
 	s.Session.Name, s.Session.Operation, s.Session.TemplateName = "s1", "reboot", "compute"
 	s.Session.Status.Status, s.Session.Status.StartTime = status, "2026-01-02T03:04:05"
-	for _, ph := range phases {
-		for _, st := range ph.statuses {
-			for range counts[st] {
-				c := Component{ID: fmt.Sprintf("x1000c0s%db0n0", len(s.Components))}
-				c.Status.Status = st
-				if st == failed {
+	for _, row := range progress.Count(s).Rows() {
+		for _, part := range row.Parts {
+			for range counts[part.Status] {
+				c := progress.Component{ID: fmt.Sprintf("x1000c0s%db0n0", len(s.Components))}
+				c.Status.Status = part.Status
+				if part.Status == failed {
 					c.Error = "BMC says: no"
 				}
 				s.Components = append(s.Components, c)
@@ -32,6 +34,11 @@ func snapshot(status string, counts map[string]int) *Snapshot {
 	s.Extended.Managed = len(s.Components)
 	return s
 }
+
+const (
+	stable = "stable"
+	failed = "failed"
+)
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
@@ -48,7 +55,7 @@ func TestOutcome(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := snapshot("complete", map[string]int{stable: 1})
-	left.Extended.LeftOut, left.Extended.LeftOutCount = []Told{{"x9", "it is locked"}}, 1
+	left.Extended.LeftOut, left.Extended.LeftOutCount = []progress.Told{{Name: "x9", Reason: "it is locked"}}, 1
 	staged := snapshot("complete", nil)
 	staged.Extended.Managed, staged.Extended.Staged = 2, 100
 	taken := snapshot("complete", map[string]int{stable: 1})
@@ -57,7 +64,7 @@ func TestOutcome(t *testing.T) {
 	allTaken.Session.Components = "x1000c0s0b0n0"
 	for _, c := range []struct {
 		want string
-		s    *Snapshot
+		s    *progress.Snapshot
 		ok   bool
 	}{
 		{"session s1 complete in 0:01:30: 1 of 1 node succeeded, 2 nodes taken over before the end, by another session or by hand", taken, false},
@@ -75,7 +82,7 @@ func TestOutcome(t *testing.T) {
 		{"session s1 complete in 0:01:30: 1 of 1 node succeeded, 2 asked for, 1 left out", left, true},
 		{"session s1 complete in 0:01:30: staged for 2 nodes", staged, true},
 	} {
-		tally := Count(c.s)
+		tally := progress.Count(c.s)
 		if got := tally.Outcome(start.Add(90 * time.Second)); got != c.want || tally.OK() != c.ok {
 			t.Errorf("got %q, ok %v; want %q, ok %v", got, tally.OK(), c.want, c.ok)
 		}
@@ -83,7 +90,7 @@ func TestOutcome(t *testing.T) {
 }
 
 func TestFailuresAreFolded(t *testing.T) {
-	tally := Count(snapshot("running", map[string]int{stable: 1, failed: 3}))
+	tally := progress.Count(snapshot("running", map[string]int{stable: 1, failed: 3}))
 	if len(tally.Failures) != 1 || tally.Failures[0].String() != "failed x1000c0s[1-3]b0n0: BMC says: no" {
 		t.Errorf("failures %v", tally.Failures)
 	}
@@ -93,7 +100,7 @@ func TestFailuresAreFolded(t *testing.T) {
 		Count int    `json:"count"`
 		List  string `json:"list"`
 	}{"late": {12, "x1c0s0b0n0,x1c0s1b0n0..."}}
-	if got := Count(kept).Failures[0].String(); got != "failed x1c0s[0-1]b0n0 and 10 more: late" {
+	if got := progress.Count(kept).Failures[0].String(); got != "failed x1c0s[0-1]b0n0 and 10 more: late" {
 		t.Errorf("failure %q", got)
 	}
 }
@@ -105,13 +112,13 @@ type script struct {
 	asked   int
 }
 
-func (s *script) Snapshot(context.Context) (*Snapshot, error) {
+func (s *script) Snapshot(context.Context) (*progress.Snapshot, error) {
 	step := s.steps[min(s.asked, len(s.steps)-1)]
 	s.asked++
 	if err, ok := step.(error); ok {
 		return nil, err
 	}
-	return step.(*Snapshot), nil
+	return step.(*progress.Snapshot), nil
 }
 
 func (s *script) Changes(context.Context) <-chan struct{} { return s.changes }
@@ -192,7 +199,7 @@ func TestFrameFits(t *testing.T) {
 		full.Components[i].Error = strings.Repeat("long words ", i%40)
 	}
 	for _, columns := range []int{40, 80, 200} {
-		lines := s.lines(Count(full), start.Add(time.Hour), columns, 24)
+		lines := s.lines(progress.Count(full), start.Add(time.Hour), columns, 24)
 		if len(lines) > 23 {
 			t.Errorf("%d lines for 24 rows", len(lines))
 		}
@@ -208,7 +215,7 @@ func TestFrameFits(t *testing.T) {
 func TestASmallScreenHidesNoFailure(t *testing.T) {
 	s := snapshot("running", map[string]int{"power_on_called": 1, "configuring": 1, stable: 5, failed: 1})
 	for rows := 5; rows <= 24; rows++ {
-		lines := (&Screen{}).lines(Count(s), start, 80, rows)
+		lines := (&Screen{}).lines(progress.Count(s), start, 80, rows)
 		text := strings.Join(lines, "\n")
 		if !strings.Contains(text, "failed x1000c0s7b0n0: BMC says: no") || !strings.Contains(lines[0], " 75% of 8 nodes ") || len(lines) >= rows {
 			t.Errorf("%d rows:\n%s", rows, text)
@@ -230,7 +237,7 @@ func TestLateAreTheLastFew(t *testing.T) {
 		{"running", map[string]int{"configuring": 11, stable: 100}, "[]"},
 		{"complete", map[string]int{"configuring": 1, stable: 3}, "[]"},
 	} {
-		if got := fmt.Sprint(Count(snapshot(c.status, c.counts)).Late); got != c.want {
+		if got := fmt.Sprint(progress.Count(snapshot(c.status, c.counts)).Late); got != c.want {
 			t.Errorf("%s %v: %s, want %s", c.status, c.counts, got, c.want)
 		}
 	}
@@ -251,8 +258,8 @@ func TestForcedOffIsToldOnce(t *testing.T) {
 	}
 	var out bytes.Buffer
 	p := &Plain{W: &out}
-	p.Show(Count(s), start)
-	p.Show(Count(s), start)
+	p.Show(progress.Count(s), start)
+	p.Show(progress.Count(s), start)
 	want := "0:00:00  forced off x1000c0s0b0n0: it did not go down\n"
 	if strings.Count(out.String(), want) != 1 {
 		t.Errorf("%q, want once %q", out.String(), want)
@@ -262,14 +269,14 @@ func TestForcedOffIsToldOnce(t *testing.T) {
 // A staged session does nothing by itself: what it waits for is told, and the
 // watch ends.
 func TestStagedSessionIsNotWaitedFor(t *testing.T) {
-	staged := func(counts map[string]int) *Snapshot {
+	staged := func(counts map[string]int) *progress.Snapshot {
 		s := snapshot("running", counts)
 		s.Session.Stage, s.Session.Components = true, "x1000c0s0b0n0,x1000c0s1b0n0"
 		s.Extended.Managed, s.Extended.Staged = 2, 100
 		return s
 	}
-	leftOut := func(s *Snapshot) *Snapshot {
-		s.Extended.LeftOut, s.Extended.LeftOutCount = []Told{{"x9", "it is locked"}}, 1
+	leftOut := func(s *progress.Snapshot) *progress.Snapshot {
+		s.Extended.LeftOut, s.Extended.LeftOutCount = []progress.Told{{Name: "x9", Reason: "it is locked"}}, 1
 		return s
 	}
 	for _, c := range []struct {

@@ -1,4 +1,4 @@
-package watch
+package progress
 
 import (
 	"cmp"
@@ -74,25 +74,6 @@ type Snapshot struct {
 	First bool
 }
 
-// phase is a row of the display: the statuses that belong to it, and how they
-// are called there.
-type phase struct {
-	name     string
-	statuses []string
-	labels   []string
-}
-
-var phases = []phase{
-	{"waiting", []string{"on_hold"}, []string{"on hold"}},
-	{"powering off", []string{"power_off_pending", "power_off_gracefully_called", "power_off_forcefully_called"},
-		[]string{"pending", "graceful", "forceful"}},
-	{"powering on", []string{"power_on_pending", "power_on_called"}, []string{"pending", "called"}},
-	{"configuring", []string{"configuring"}, []string{"configuring"}},
-	finished,
-}
-
-var finished = phase{"finished", []string{stable, failed}, []string{"succeeded", "failed"}}
-
 const (
 	stable = "stable"
 	failed = "failed"
@@ -147,15 +128,15 @@ type Tally struct {
 	// Late are the last nodes that are not where they should be, when most are.
 	Late []Late
 
-	rows []phase
+	phases []phase
 }
 
 // Count counts. Of a complete session whose nodes belong to other sessions by
 // now, the status that was kept counts.
 func Count(s *Snapshot) *Tally {
-	t := &Tally{Session: s.Session, Nodes: len(s.Components), Status: map[string]int{}, rows: phases}
+	t := &Tally{Session: s.Session, Nodes: len(s.Components), Status: map[string]int{}, phases: phases}
 	if s.First {
-		t.rows = firstPhases
+		t.phases = firstPhases
 	}
 	byError := map[string][]string{}
 	for _, c := range s.Components {
@@ -193,10 +174,10 @@ func (t *Tally) late(components []Component) (out []Late) {
 	if under := t.Nodes - done; under > fewLate || done < under || t.Complete() {
 		return nil
 	}
-	for i := range t.rows {
-		in := Late{Phase: t.rows[i].name}
+	for i := range t.phases {
+		in := Late{Phase: t.phases[i].name}
 		for _, c := range components {
-			if status := c.Status.Status; status != stable && status != failed && slices.Contains(t.rows[i].statuses, status) {
+			if status := c.Status.Status; status != stable && status != failed && slices.Contains(t.phases[i].statuses, status) {
 				in.Nodes = append(in.Nodes, c.ID)
 			}
 		}
@@ -312,13 +293,14 @@ func stamp(text string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-func clock(d time.Duration) string {
+// Clock writes a duration as hours, minutes and seconds.
+func Clock(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d:%02d", int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60)
 }
 
 // Outcome is the end line: what became of the session, in one sentence.
 func (t *Tally) Outcome(now time.Time) string {
-	head := fmt.Sprintf("session %s complete in %s: ", t.Session.Name, clock(t.Elapsed(now)))
+	head := fmt.Sprintf("session %s complete in %s: ", t.Session.Name, Clock(t.Elapsed(now)))
 	switch {
 	case t.Complete():
 	case t.Over() && len(t.Waiting) > 0:
@@ -326,7 +308,7 @@ func (t *Tally) Outcome(now time.Time) string {
 	case t.Over():
 		head = fmt.Sprintf("session %s was applied to all its nodes: ", t.Session.Name)
 	default:
-		head = fmt.Sprintf("session %s is %s after %s: ", t.Session.Name, t.Session.Status.Status, clock(t.Elapsed(now)))
+		head = fmt.Sprintf("session %s is %s after %s: ", t.Session.Name, t.Session.Status.Status, Clock(t.Elapsed(now)))
 	}
 	var parts []string
 	switch {
@@ -339,16 +321,16 @@ func (t *Tally) Outcome(now time.Time) string {
 	}
 	switch {
 	case len(t.Waiting) > 0:
-		parts = append(parts, fmt.Sprintf("staged for %s, %s", nodes(len(t.Waiting)), xname.Fold(t.Waiting)))
+		parts = append(parts, fmt.Sprintf("staged for %s, %s", Nodes(len(t.Waiting)), xname.Fold(t.Waiting)))
 	case t.Staged > 0 && t.Complete():
-		parts = append(parts, fmt.Sprintf("staged for %s", nodes(t.Staged)))
+		parts = append(parts, fmt.Sprintf("staged for %s", Nodes(t.Staged)))
 	}
 	if t.Nodes > 0 {
 		switch other := t.Nodes - t.Succeeded - t.Failed; {
 		case t.Succeeded == t.Nodes && t.Nodes > 1:
-			parts = append(parts, "all "+nodes(t.Nodes)+" succeeded")
+			parts = append(parts, "all "+Nodes(t.Nodes)+" succeeded")
 		default:
-			parts = append(parts, fmt.Sprintf("%d of %s succeeded", t.Succeeded, nodes(t.Nodes)))
+			parts = append(parts, fmt.Sprintf("%d of %s succeeded", t.Succeeded, Nodes(t.Nodes)))
 			if t.Failed > 0 {
 				parts = append(parts, fmt.Sprintf("%d failed", t.Failed))
 			}
@@ -358,7 +340,7 @@ func (t *Tally) Outcome(now time.Time) string {
 		}
 	}
 	if t.Taken > 0 {
-		parts = append(parts, nodes(t.Taken)+" taken over before the end, by another session or by hand")
+		parts = append(parts, Nodes(t.Taken)+" taken over before the end, by another session or by hand")
 	}
 	if t.ForcedOff > 0 {
 		parts = append(parts, fmt.Sprintf("%d forced off", t.ForcedOff))
@@ -373,7 +355,8 @@ func (t *Tally) Outcome(now time.Time) string {
 	return head + strings.Join(parts, ", ")
 }
 
-func nodes(n int) string {
+// Nodes is that many of them, in words.
+func Nodes(n int) string {
 	if n == 1 {
 		return "1 node"
 	}

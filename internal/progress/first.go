@@ -1,9 +1,12 @@
-package watch
+package progress
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
 // First is a session of version 1 with its status tree.
@@ -113,3 +116,38 @@ func (b *BootSet) add(s *Snapshot) (problems []string) {
 	}
 	return problems
 }
+
+// firstSession is a session of version 1.
+type firstSession struct {
+	Gateway
+	id string
+}
+
+// Snapshot asks for the status tree. A boot set that the agent has not come to
+// has no status.
+func (f *firstSession) Snapshot(ctx context.Context) (*Snapshot, error) {
+	out := First{ID: f.id}
+	path := firstAPI + httpapi.Segment(f.id)
+	if err := f.Get(ctx, path, &out); err != nil {
+		return nil, err
+	}
+	var top struct {
+		BootSets []string `json:"boot_sets"`
+	}
+	if err := f.Get(ctx, path+"/status", &top); err != nil && !f.Missing(err) {
+		return nil, err
+	}
+	for _, name := range top.BootSets {
+		var set BootSet
+		switch err := f.Get(ctx, path+"/status/"+httpapi.Segment(name), &set); {
+		case err == nil:
+			out.BootSets = append(out.BootSets, set)
+		case !f.Missing(err):
+			return nil, err
+		}
+	}
+	return out.Snapshot(), nil
+}
+
+// Events implements Follower: changes cannot be told of version 1.
+func (f *firstSession) Events() string { return "" }

@@ -2,5 +2,5 @@
 //
 //	roster.Answer ─► Keep (filters) ─► Sort ─► Fold (equal lines are one) ─► Table
 //
-// It is pure: package cli asks for the answer and prints.
+// It is pure: who asks for the answer prints it.
 package overview

@@ -25,6 +25,9 @@ func TestThoseBeyondTheQueueAreSentAway(t *testing.T) {
 		if ok, back := g.Enter(t.Context()); ok || back < time.Second {
 			t.Errorf("admitted %v, back in %v", ok, back)
 		}
+		if g.SentAway() != 1 || g.Waiting() != 3 {
+			t.Errorf("%d sent away, %d wait", g.SentAway(), g.Waiting())
+		}
 		for want := range 5 {
 			if len(entered) == 0 { // two are inside; one goes, the next comes
 				g.Leave()

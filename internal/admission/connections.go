@@ -40,6 +40,9 @@ func (c *Connections) Listen(l net.Listener) net.Listener {
 func (c *Connections) Opened() { c.open.Add(1) }
 func (c *Connections) Closed() { c.open.Add(-1) }
 
+// Open is how many there are now.
+func (c *Connections) Open() int64 { return c.open.Load() }
+
 // Note is for http.Server.ConnState.
 func (c *Connections) Note(_ net.Conn, state http.ConnState) {
 	switch state {

@@ -24,6 +24,7 @@ type Gate struct {
 	turns   *semaphore.Weighted
 	waiting atomic.Int64
 	returns *Returns
+	sent    atomic.Int64 // away
 }
 
 // NewGate returns a gate through which nobody has come yet.
@@ -39,15 +40,21 @@ func (g *Gate) Enter(ctx context.Context) (admitted bool, back time.Duration) {
 	}
 	defer g.waiting.Add(-1)
 	if g.waiting.Add(1) > int64(g.limits.Waiting) {
+		g.sent.Add(1)
 		return false, g.returns.Next()
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.limits.Patience)
 	defer cancel()
 	if g.turns.Acquire(ctx, 1) != nil {
+		g.sent.Add(1)
 		return false, g.returns.Next()
 	}
 	return true, 0
 }
+
+// SentAway is how many were, Waiting how many wait now.
+func (g *Gate) SentAway() int64 { return g.sent.Load() }
+func (g *Gate) Waiting() int64  { return g.waiting.Load() }
 
 // Leave ends what Enter admitted.
 func (g *Gate) Leave() {

@@ -18,6 +18,8 @@ type Peers struct {
 	open  map[netip.Addr]int
 	known map[netip.Addr]time.Time // let in until then
 	told  map[netip.Addr]time.Time // when it was told last that an address has too many
+
+	excess int64 // connections that were too many
 }
 
 // NewPeers allows so many to each but those that free names. Beside them each may have
@@ -47,11 +49,22 @@ func (p *Peers) Take(addr netip.Addr) (place *Place, ok bool) {
 		return nil, true
 	}
 	n := p.open[addr]
+	if n >= p.most {
+		p.excess++
+	}
 	if n >= p.most+p.beyond {
 		return nil, false
 	}
 	p.open[addr] = n + 1
 	return &Place{peers: p, of: addr, Excess: n >= p.most}, true
+}
+
+// Excess is how many connections there were so far that were one too many for their
+// address.
+func (p *Peers) Excess() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.excess
 }
 
 const (

@@ -28,6 +28,9 @@ func TestConnectionsOfOneAddressLeaveThoseOfOthersAlone(t *testing.T) {
 	if len(list) != 50 || excess != 10 {
 		t.Errorf("%d have a place, %d of them to come back", len(list), excess)
 	}
+	if p.Excess() != 960 {
+		t.Errorf("%d were too many, want 960", p.Excess())
+	}
 	for addr, want := range map[string]int{"10.0.0.2": 50, "::ffff:10.0.0.1": 0, "2001:db8::1": 50, "2001:db8::2": 0, "2001:db8:0:1::1": 50, "10.0.0.9": 1000} {
 		if addr == "2001:db8::2" { // in the network of the one before, in whatever order they come
 			taken(p, "2001:db8::1", 1000)

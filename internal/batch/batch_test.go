@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/metrics/tally"
 )
 
 // book is what was written, a batch after the other.
@@ -302,6 +303,25 @@ func TestPoolRunsAFewBatchesOfWhatWaits(t *testing.T) {
 		group.Wait()
 		if len(sizes) != 5 {
 			t.Error("an idle pool does not begin again")
+		}
+	})
+}
+
+func TestWhatAPoolDidIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := Pool[int]{Parallel: 1, Max: func() int { return 2 }}
+		p.Do = func(context.Context, []int) {
+			time.Sleep(time.Second)
+			p.Failed(1)
+		}
+		p.Hand(t.Context(), 1, 2, 3)
+		synctest.Wait()
+		if got, want := p.Worked(), (tally.Worked{Waiting: 1}); got != want {
+			t.Errorf("in its first batch: %+v, want %+v", got, want)
+		}
+		time.Sleep(3 * time.Second)
+		if got, want := p.Worked(), (tally.Worked{Passes: 2, Failures: 2, Items: 3, Busy: 2 * time.Second}); got != want {
+			t.Errorf("%+v, want %+v", got, want)
 		}
 	})
 }

@@ -3,6 +3,9 @@ package batch
 import (
 	"context"
 	"sync"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/metrics/tally"
 )
 
 // Pool hands items over in batches. Set the fields before the first Hand.
@@ -18,7 +21,20 @@ type Pool[T any] struct {
 	mu      sync.Mutex
 	waiting []T
 	running int
+	did     tally.Work
 }
+
+// Worked is what was done so far, and what waits.
+func (p *Pool[T]) Worked() tally.Worked {
+	sum := p.did.Read()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	sum.Waiting = len(p.waiting)
+	return sum
+}
+
+// Failed counts items that Do could not deal with.
+func (p *Pool[T]) Failed(n int) { p.did.Failed(n) }
 
 // Hand has the items dealt with, under the context of whichever Hand began the
 // batch. It does not wait.
@@ -40,7 +56,9 @@ func (p *Pool[T]) Hand(ctx context.Context, items ...T) {
 
 func (p *Pool[T]) work(ctx context.Context) {
 	for items := p.take(); len(items) > 0; items = p.take() {
+		began := time.Now()
 		p.Do(ctx, items)
+		p.did.Done(len(items), time.Since(began))
 	}
 }
 

@@ -20,6 +20,20 @@ func (s *Service) CountComponents(ctx context.Context, q store.Query) (int, erro
 	return s.components.Count(ctx, q)
 }
 
+// ComponentsByStatus and ComponentsByPhase count them, a phase as the API shows it.
+func (s *Service) ComponentsByStatus(ctx context.Context) (map[string]int, error) {
+	return s.components.CountBy(ctx, store.Query{}, (*Component).Computed)
+}
+
+func (s *Service) ComponentsByPhase(ctx context.Context) (map[string]int, error) {
+	return s.components.CountBy(ctx, store.Query{}, func(c *Component) string { return string(c.Status.Phase) })
+}
+
+// SessionsByStatus counts sessions.
+func (s *Service) SessionsByStatus(ctx context.Context) (map[string]int, error) {
+	return s.sessions.CountBy(ctx, store.Query{}, func(one *Session) string { return string(one.Status.Status) })
+}
+
 // AddComponents adds new components; those that exist already stay as they
 // are. It returns the IDs of the added ones.
 func (s *Service) AddComponents(ctx context.Context, ids []string) (added []string, err error) {

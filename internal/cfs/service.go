@@ -111,6 +111,15 @@ func NewService(cfg Config) *Service {
 	}
 }
 
+// ComponentsByStatus and SessionsByStatus count components and sessions.
+func (s *Service) ComponentsByStatus(ctx context.Context) (map[string]int, error) {
+	return s.components.CountBy(ctx, store.Query{}, func(r *record) string { return string(r.Status) })
+}
+
+func (s *Service) SessionsByStatus(ctx context.Context) (map[string]int, error) {
+	return s.sessions.CountBy(ctx, store.Query{}, func(one *Session) string { return string(one.Status.Session.Status) })
+}
+
 func componentID(r *record) string              { return r.ID }
 func configurationName(c *Configuration) string { return c.Name }
 func sourceName(s *Source) string               { return s.Name }

@@ -3,6 +3,8 @@ package events
 import (
 	"slices"
 	"sync"
+
+	"github.com/drover-hpc/drover/internal/metrics/tally"
 )
 
 // maxPending bounds the keys that a subscription collects; beyond it the
@@ -15,12 +17,31 @@ type Hub struct {
 	// before they start. It is for counting what hints alone cost.
 	NoResync bool
 
-	mu   sync.RWMutex
-	subs map[string][]*Subscription
+	mu    sync.RWMutex
+	subs  map[string][]*Subscription
+	loops []*Loop // all that were started
 }
 
 // NewHub returns a hub without subscribers.
 func NewHub() *Hub { return &Hub{subs: map[string][]*Subscription{}} }
+
+// Worked is what the loops that were started with the hub did so far, by name.
+func (h *Hub) Worked() map[string]tally.Worked {
+	h.mu.RLock()
+	loops := slices.Clone(h.loops)
+	h.mu.RUnlock()
+	did := make(map[string]tally.Worked, len(loops))
+	for _, l := range loops {
+		did[l.Name] = did[l.Name].Plus(l.worked())
+	}
+	return did
+}
+
+func (h *Hub) join(l *Loop) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.loops = append(h.loops, l)
+}
 
 // Changed tells the subscribers of the table that the keys changed, in the order
 // in which they subscribed: a cache that was there before a loop is out of date
@@ -82,6 +103,13 @@ func (s *Subscription) Take() (keys []string, all bool) {
 	all = s.all
 	s.keys, s.all = map[string]bool{}, false
 	return keys, all
+}
+
+// waiting is how many keys Take would return.
+func (s *Subscription) waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.keys)
 }
 
 // Close ends the subscription.

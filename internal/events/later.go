@@ -36,6 +36,7 @@ func (l *Loop) Later(key string, why error) {
 	}
 	wait := backOff(late.times)
 	l.mu.Unlock()
+	l.work.Failed(1)
 	l.log().Warn("will be looked at again", "loop", l.Name, "key", key, "in", wait.Round(time.Millisecond), "why", why)
 	l.At(key, time.Now().Add(wait))
 }

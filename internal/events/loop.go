@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/drover-hpc/drover/internal/metrics/tally"
 )
 
 // Wake says what a Loop's function should look at.
@@ -46,6 +48,7 @@ type Loop struct {
 	cancel  context.CancelFunc
 	started chan struct{}
 	stopped chan struct{}
+	work    tally.Work
 }
 
 const (
@@ -67,6 +70,7 @@ func (l *Loop) Start(ctx context.Context) {
 		l.Hub = NewHub()
 	}
 	l.Hub.attach(l.sub, l.Tables)
+	l.Hub.join(l)
 	go func() {
 		defer close(l.stopped)
 		defer l.sub.Close()
@@ -141,6 +145,7 @@ func (l *Loop) loop(ctx context.Context, sub *Subscription) {
 		if ctx.Err() != nil {
 			return
 		}
+		l.work.Done(len(wake.Keys), time.Since(began))
 		if first {
 			close(l.started)
 			first = false
@@ -149,6 +154,7 @@ func (l *Loop) loop(ctx context.Context, sub *Subscription) {
 			resync = l.resyncAt()
 		}
 		if err != nil {
+			l.work.Failed(1)
 			pause = min(max(retryPause, 2*pause), maxRetryPause)
 			l.log().Error("run failed; will be repeated", "loop", l.Name, "after", pause, "error", err)
 		} else {
@@ -242,6 +248,13 @@ func (l *Loop) resyncAt() time.Time {
 		return time.Now().Add(d)
 	}
 	return time.Time{}
+}
+
+// worked is what it did so far; its keys that are hinted wait.
+func (l *Loop) worked() tally.Worked {
+	did := l.work.Read()
+	did.Waiting = l.sub.waiting()
+	return did
 }
 
 func (l *Loop) log() *slog.Logger {

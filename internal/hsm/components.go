@@ -244,3 +244,10 @@ func set(field *string, value string) bool {
 	*field = value
 	return changed
 }
+
+// NodesByState counts nodes by their state, States are those that there are.
+func (s *Service) NodesByState(ctx context.Context) (map[string]int, error) {
+	return s.components.CountBy(ctx, store.Query{Where: []store.Match{store.Is("type", "Node")}}, func(c *Component) string { return c.State })
+}
+
+func States() []string { return values.State }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/admission"
+	"github.com/drover-hpc/drover/internal/metrics/tally"
 )
 
 // Driver speaks Redfish to any number of BMCs. Its methods are safe for
@@ -28,6 +29,7 @@ type Driver struct {
 	now      func() time.Time
 	pause    func(context.Context, time.Duration) error
 	may      func(context.Context) error
+	figures  figures
 }
 
 const (
@@ -48,7 +50,8 @@ func New(connections int) *Driver {
 			MinVersion: tls.VersionTLS12, ClientSessionCache: newResumptions(rememberSessions)},
 		kept:  newKeeper(admission.OpenFiles() / 2),
 		slots: make(chan struct{}, connections), now: time.Now, pause: pause,
-		may: func(context.Context) error { return nil },
+		may:     func(context.Context) error { return nil },
+		figures: figures{took: tally.NewDurations(tally.Quick)},
 	}
 }
 
@@ -162,6 +165,8 @@ func (d *Driver) send(ctx context.Context, address string, r request) (a answer,
 	if ctx.Err() != nil {
 		return a, ctx.Err()
 	}
+	began := d.now()
+	defer func() { d.figures.note(r.method, err, d.now().Sub(began)) }()
 	if a, err = d.attempt(ctx, address, &r); err != nil {
 		return a, err
 	}

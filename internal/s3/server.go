@@ -24,6 +24,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/admission"
 	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/metrics/tally"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -68,6 +69,7 @@ type Server struct {
 	fetches  *fetches // nil: the library answers all
 	unused   unused
 	crowd    *crowd
+	figures  figures
 	http     *fasthttp.Server // the library's
 	also     sync.WaitGroup   // those that it serves besides
 }
@@ -91,6 +93,7 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 	s := &Server{endpoint: "http://" + listen, cancel: cancel, done: make(chan struct{}), unused: unused{patience: cmp.Or(c.Patience, requestPatience), conns: map[net.Conn]*time.Timer{}}}
 	most := cmp.Or(c.Connections, admission.PerListener())
 	s.crowd = newCrowd(most, c.Peers)
+	s.figures.took = tally.NewDurations(tally.Quick)
 	var api *s3api.S3ApiServer
 	if be.inFiles() {
 		s.fetches = newFetches(c.Credentials, be.dir, time.Now)
@@ -130,7 +133,7 @@ func StartServer(ctx context.Context, c ServerConfig) (*Server, error) {
 
 // middleware is what each request goes through before the library, in this order.
 func (s *Server) middleware(c *ServerConfig) []fiber.Handler {
-	list := []fiber.Handler{s.unused.use, patience(s.unused.patience).bound, s.crowd.use}
+	list := []fiber.Handler{s.figures.count, s.unused.use, patience(s.unused.patience).bound, s.crowd.use}
 	if c.Fetches != nil {
 		list = append(list, fetchesOnly(c.Fetches.Addr()))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -32,12 +33,13 @@ type bodies struct {
 	together int64
 	room     *semaphore.Weighted
 	patience time.Duration
+	sentAway *atomic.Int64 // how many there was no room for
 	next     http.Handler
 }
 
 func newBodies(largest int64, next http.Handler) bodies {
 	together := max(2*largest, leastTogether)
-	return bodies{together, semaphore.NewWeighted(together), bodyPatience, next}
+	return bodies{together, semaphore.NewWeighted(together), bodyPatience, &atomic.Int64{}, next}
 }
 
 func (b bodies) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -54,6 +56,7 @@ func (b bodies) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err := b.room.Acquire(ctx, size)
 	cancel()
 	if err != nil {
+		b.sentAway.Add(1)
 		w.Header().Set("Retry-After", "5")
 		httpapi.WriteProblem(w, fault.New(fault.Unavailable, "%s %s: bodies of %d MiB together are being read, and there is no room for another %d bytes: try again, or send less at once",
 			r.Method, r.URL.Path, b.together>>20, size))

@@ -18,7 +18,7 @@ func TestBodiesThatAreReadTogetherAreBounded(t *testing.T) {
 	const room, size, clients = 100 << 10, 30 << 10, 12
 	var now, most atomic.Int64
 	inside, goOn := make(chan struct{}, clients), make(chan struct{})
-	b := bodies{room, semaphore.NewWeighted(room), 50 * time.Millisecond, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	b := bodies{room, semaphore.NewWeighted(room), 50 * time.Millisecond, &atomic.Int64{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		for n := now.Add(r.ContentLength); ; {
 			if old := most.Load(); n <= old || most.CompareAndSwap(old, n) {
 				break
@@ -55,7 +55,7 @@ func TestBodiesThatAreReadTogetherAreBounded(t *testing.T) {
 		t.Errorf("%d were let in with %d bytes, want %d", len(inside), most.Load(), room/size)
 	}
 	// What is small, or goes to git as it comes, needs no room.
-	all := bodies{0, semaphore.NewWeighted(0), time.Millisecond, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
+	all := bodies{0, semaphore.NewWeighted(0), time.Millisecond, nil, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
 	for path, length := range map[string]int{"/apis/bos/v2/components": smallBody, "/vcs/cray/a.git/git-receive-pack": size} {
 		w := httptest.NewRecorder()
 		all.ServeHTTP(w, httptest.NewRequest("POST", path, strings.NewReader(strings.Repeat("x", length))))

@@ -253,6 +253,7 @@ func (s *Server) serveNodes(handler http.Handler, server *http.Server) {
 		return
 	}
 	connections, peers := admission.NewConnections(admission.PerListener()), s.newPeers()
+	s.enters(doorNodes, connections, peers)
 	all := func(*http.Request) bool { return true }
 	own := &http.Server{Handler: s.atBasePaths(arriving{bodyPace, seats{connections, peers, s.fromMember, all, handler}}),
 		ReadHeaderTimeout: server.ReadHeaderTimeout, IdleTimeout: server.IdleTimeout, ErrorLog: server.ErrorLog, ConnState: connections.Note}

@@ -37,6 +37,8 @@ func (s *Server) startOwnS3(ctx context.Context, creds s3.Credentials) (err erro
 		return err
 	}
 	s.onStop(server.Stop)
+	s.platform.s3 = server
+	s.entrances = append(s.entrances, entrance{partS3, server.Connections, own.Peers.Excess})
 	s.objectURLs(strings.TrimPrefix(server.Endpoint(), "http://"), own)
 	return nil
 }

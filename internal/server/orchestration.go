@@ -63,6 +63,7 @@ func (s *Server) startCFS(ctx context.Context) error {
 	op := operator.New(operator.Config{Sessions: service, Queue: carried.queue, EventWait: carried.wait(&s.config.Kafka),
 		Executor: executor, ImageJobs: imageJobs{s.platform.ims}, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
 	s.measureEvents(carried, op, service)
+	s.measureCFS(service)
 	batches := batcher.New(batcher.Config{DB: s.db, CFS: service, Journal: s.journal, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
 	batcher.Register(api, batches)
 	for _, loop := range []interface {
@@ -123,7 +124,9 @@ func (s *Server) startBOS(ctx context.Context) error {
 	if s.config.HSM == "" {
 		c.InventoryTable = hsm.ComponentsTable
 	}
+	s.measureBOS(service)
 	ops := operators.New(c)
+	s.measureWork(ops)
 	ops.Start(context.WithoutCancel(ctx))
 	s.onStop(ops.Stop)
 	return s.startBOS1(ctx, api, service)

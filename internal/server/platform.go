@@ -54,9 +54,10 @@ type platform struct {
 	ims        *ims.Client
 	tapms      *tapms.Client
 	objects    *s3.Client
-	s3Endpoint string // where clients reach the object store
-	s3Local    string // where this process and its jobs do
-	s3Nodes    string // where nodes do, as seen from this machine
+	s3         *s3.Server // nil: it is elsewhere
+	s3Endpoint string     // where clients reach the object store
+	s3Local    string     // where this process and its jobs do
+	s3Nodes    string     // where nodes do, as seen from this machine
 	// s3Credentials are those of the store. Some that end are given by s3Sessions, or,
 	// if that is nil, by the external store itself.
 	s3Credentials s3.Credentials
@@ -122,6 +123,7 @@ func (s *Server) startHardware(ctx context.Context) error {
 		bmcs.Keep(admission.OpenFiles() / simulatedShare)
 	}
 	s.onStop(bmcs.Close)
+	s.measureBMCs(bmcs)
 	hardware := hsm.NewService(s.db, s.journal, bmcs, s.now)
 	if err := hardware.AddRoles(c.Roles, c.SubRoles); err != nil {
 		return fmt.Errorf("hsm-roles, hsm-subroles: %w", err)
@@ -129,6 +131,7 @@ func (s *Server) startHardware(ctx context.Context) error {
 	p.consoles = consoles{inventory: p.hsm, credentials: hardware, bmcs: bmcs}
 	if c.HSM == "" {
 		hsm.Register(s.api(hsmPrefix, "HSM"), hardware)
+		s.measureHSM(hardware)
 		hardware.Start(ctx)
 		s.onStop(hardware.Stop)
 	}
@@ -136,6 +139,7 @@ func (s *Server) startHardware(ctx context.Context) error {
 		power := pcs.NewService(pcs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Inventory: p.hsm, Credentials: hardware,
 			BMC: bmcs, State: p.hsm, Locks: p.hsm, Roles: p.hsm, WakeOn: []string{hsm.ComponentEndpointsTable}, PollEvery: c.PollPower, KeepSize: c.TransitionsSize << 20, Now: s.now})
 		pcs.Register(s.api(pcsPrefix, "PCS"), power)
+		s.measurePCS(power)
 		if err := power.Start(ctx); err != nil {
 			return err
 		}

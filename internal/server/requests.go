@@ -26,6 +26,8 @@ type named struct {
 	next http.Handler
 	log  *slog.Logger
 	now  func() time.Time
+	// count counts what was answered at a door; nil: nobody does.
+	count *doorFigures
 }
 
 func (n named) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -38,8 +40,12 @@ func (n named) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()[requestID] = a.id[:]
 	a.asked.Context = r.Context()
 	*r = *r.WithContext(&a.asked) // in place, for a copy would be another allocation
+	of := serviceOf(r.URL.Path)
+	n.count.begin(of)
+	defer n.count.leave(of)
 	begun := n.now()
 	n.answer(a, r)
+	n.count.answered(of, a, n.now().Sub(begun))
 	level := slog.LevelDebug
 	if a.status >= http.StatusInternalServerError && a.status != http.StatusServiceUnavailable { // which says so itself, and in crowds
 		level = slog.LevelError
@@ -98,6 +104,7 @@ type noted struct {
 	id      [1]string
 	status  int
 	problem []byte // the beginning of an answer that tells of a failure
+	streams bool   // the answer goes on for as long as its client listens
 }
 
 // keptProblem is how much is kept of such an answer, in bytes.
@@ -122,6 +129,7 @@ func (a *noted) Write(p []byte) (int, error) {
 
 // Flush is asked for by who streams.
 func (a *noted) Flush() {
+	a.streams = true
 	if f, ok := a.ResponseWriter.(http.Flusher); ok {
 		f.Flush()
 	}

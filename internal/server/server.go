@@ -71,8 +71,11 @@ type Server struct {
 	journal *journal.Journal
 	audit   *audit.Log
 	metrics *metrics.Metrics
-	bos     *bos.Service
-	cfs     *cfs.Service
+	// requests are counted from the beginning. entrances are those to which clients come.
+	requests  *requestFigures
+	entrances []entrance
+	bos       *bos.Service
+	cfs       *cfs.Service
 
 	platform platform
 	podJobs  []*kubernetes.Executor // whose pods report here
@@ -94,6 +97,7 @@ type Server struct {
 	rules       *auth.Rules
 	agents      *v1.Service
 	door        *door
+	crowd       *crowd
 	lease       *lead.Lease // nil on a database of its own
 	leads       time.Time   // since when
 	http        *http.Server
@@ -114,6 +118,7 @@ func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	s.door = newDoor(s.vouch, c.TLS.trust)
 	s.working, s.stopWork = context.WithCancel(context.WithoutCancel(ctx))
 	s.hub.NoResync = o.NoResync
+	s.requests = newRequestFigures()
 	s.registerMetrics()
 	defer func() {
 		if err != nil {
@@ -190,6 +195,7 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	s.db = db
 	db.Guard(s.may)
 	s.onStop(func() { db.Close() })
+	s.measureStore()
 	if err := s.noteDatabase(); err != nil {
 		return err
 	}
@@ -241,8 +247,10 @@ func (s *Server) serve(context.Context) error {
 		return err
 	}
 	audit.Register(native, s.audit)
-	s.door.open(httpapi.DotNames(s.gate(newBodies(s.config.Limits.bulkBody(), s.mux))))
+	bodies := newBodies(s.config.Limits.bulkBody(), s.mux)
+	s.door.open(httpapi.DotNames(s.gate(bodies)))
 	s.listen()
+	s.measureDoors(s.crowd.gate, bodies.sentAway.Load)
 	s.onStop(func() {
 		close(s.stopping)
 		s.closeListener()
@@ -256,11 +264,12 @@ func (s *Server) listen() {
 		return
 	}
 	gateway := believing{s.config.believed(), s.fromMember, certified{sameOrigin(s.denied, s.door)}}
-	crowd := newCrowd(crowdLimits, gateway, s.now)
-	outer := named{next: crowd, log: slog.Default(), now: s.now}
+	s.crowd = newCrowd(crowdLimits, gateway, s.now)
+	outer := named{next: s.crowd, log: slog.Default(), now: s.now, count: s.requests.nodes()}
 	administrators := outer
-	administrators.next = called{names: s.config.ownNames(), member: s.fromMember, denied: s.denied, next: crowd}
+	administrators.next, administrators.count = called{names: s.config.ownNames(), member: s.fromMember, denied: s.denied, next: s.crowd}, s.requests.administrators()
 	connections, peers := admission.NewConnections(admission.PerListener()), s.newPeers()
+	s.enters(doorAdministrators, connections, peers)
 	s.http = &http.Server{Handler: s.atBasePaths(arriving{bodyPace, seats{connections, peers, s.fromMember, asNodesDo, administrators}}), ReadHeaderTimeout: 30 * time.Second,
 		IdleTimeout: unusedConnection, ConnState: connections.Note, ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
 	s.serveAt(over(connections.Listen(seeing{s.listener, peers}), s.config.TLS.pair))

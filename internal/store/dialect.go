@@ -41,6 +41,8 @@ type dialect interface {
 	hasTable() string
 	// sweep removes from the files of the database what the tables had before.
 	sweep(ctx context.Context, db *DB, tables []string) error
+	// size is a query for how many bytes the database takes.
+	size() string
 	// unsure tells whether, by the error of a commit, it may have happened.
 	unsure(err error) bool
 }
@@ -79,6 +81,11 @@ func (sqliteDialect) insert(ctx context.Context, conn connection, table string, 
 // With one writer the check before the insert is enough.
 func (sqliteDialect) duplicate(error) bool { return false }
 
+// What is in the log of what is written is not counted.
+func (sqliteDialect) size() string {
+	return "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+}
+
 // Any string will do.
 func (sqliteDialect) refused(error) bool { return false }
 
@@ -101,6 +108,8 @@ func (postgresDialect) refused(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && strings.HasPrefix(pg.Code, "22") // class 22, data exception
 }
+
+func (postgresDialect) size() string { return "SELECT pg_database_size(current_database())" }
 
 // pgx keeps statements prepared by itself.
 func (postgresDialect) prepares() bool { return false }

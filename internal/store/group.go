@@ -283,6 +283,7 @@ func (g *group) commit() {
 		}
 	}
 	members := g.done
+	g.db.counts.parts.Add(int64(len(members)))
 	g.begun, g.done = nil, nil
 	clear(g.held)
 	g.db.post(changed)
@@ -310,6 +311,8 @@ func (g *group) write(ctx context.Context) error {
 	if err := g.db.guard(ctx); err != nil {
 		return err
 	}
+	began := time.Now()
+	defer func() { g.db.counts.commits.Took(time.Since(began)) }()
 	g.db.commits.Lock()
 	defer g.db.commits.Unlock()
 	if err := g.begun.Commit(); err != nil {
@@ -334,6 +337,7 @@ func (g *group) fail(err error) {
 		h.discard()
 	}
 	clear(g.held)
+	g.db.counts.failed.Add(int64(len(g.done)))
 	for _, m := range g.done {
 		m.ended <- err
 	}

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite" // the "sqlite" driver
 
+	"github.com/drover-hpc/drover/internal/metrics/tally"
 	"github.com/drover-hpc/drover/internal/seal"
 )
 
@@ -214,7 +215,8 @@ func openPostgresWith(url string, options ...stdlib.OptionOpenDB) (*DB, error) {
 }
 
 func newDB(d dialect, read, write *sql.DB) *DB {
-	db := &DB{dialect: d, read: read, write: write, changed: func(string, []string) {}, guard: func(context.Context) error { return nil }}
+	db := &DB{dialect: d, read: read, write: write, changed: func(string, []string) {}, guard: func(context.Context) error { return nil },
+		counts: counts{commits: tally.NewDurations(tally.Quick)}}
 	db.group = newGroup(db)
 	db.readers = readers{db: read, prepare: d.prepares(), commits: &db.commits}
 	return db

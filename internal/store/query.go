@@ -68,6 +68,24 @@ func (t *Table[T]) Count(ctx context.Context, q Query) (int, error) {
 	return n, rows.Err()
 }
 
+// CountBy counts the selected documents by what of says of each, which must not change
+// or keep any of it. Of a held table nothing is read or copied for it.
+func (t *Table[T]) CountBy(ctx context.Context, q Query, of func(doc *T) string) (map[string]int, error) {
+	counts := map[string]int{}
+	if t.held != nil {
+		found, err := t.held.find(ctx, q)
+		for _, k := range found {
+			counts[of(&k.doc)]++
+		}
+		return counts, err
+	}
+	docs, err := t.query(ctx, q, "")
+	for i := range docs {
+		counts[of(&docs[i])]++
+	}
+	return counts, err
+}
+
 // Sizes tells by key how many bytes each document takes in the database. The
 // documents themselves are not read.
 func (t *Table[T]) Sizes(ctx context.Context) (map[string]int64, error) {

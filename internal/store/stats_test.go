@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"strings"
 	"testing"
@@ -57,5 +59,44 @@ func testSizes(t *testing.T, f *fixture) {
 	}
 	if got, err := f.docs.Sizes(t.Context()); err != nil || !maps.Equal(got, want) {
 		t.Errorf("%v, %v, want %v", got, err, want)
+	}
+}
+
+func testCountBy(t *testing.T, f *fixture) {
+	must(t, f.docs.Put(t.Context(), doc{Key: "a", Color: "red"}, doc{Key: "b", Color: "red"}, doc{Key: "c", Color: "blue"}))
+	color := func(d *doc) string { return d.Color }
+	for _, c := range []struct {
+		of   store.Query
+		want map[string]int
+	}{
+		{store.Query{}, map[string]int{"red": 2, "blue": 1}},
+		{store.Query{Where: []store.Match{store.Is("color", "red")}}, map[string]int{"red": 2}},
+		{store.Query{Prefix: "z"}, map[string]int{}},
+	} {
+		if got, err := f.docs.CountBy(t.Context(), c.of, color); err != nil || !maps.Equal(got, c.want) {
+			t.Errorf("%+v: %v, %v, want %v", c.of, got, err, c.want)
+		}
+	}
+}
+
+func testFigures(t *testing.T, f *fixture) {
+	before := f.db.Stats()
+	_, commits, _ := f.db.Commits().Read()
+	must(t, f.docs.Put(t.Context(), doc{Key: "a"}))
+	away := errors.New("away")
+	f.db.Guard(func(context.Context) error { return away })
+	if err := f.docs.Put(t.Context(), doc{Key: "b"}); !errors.Is(err, away) {
+		t.Fatal(err)
+	}
+	f.db.Guard(func(context.Context) error { return nil })
+	after := f.db.Stats()
+	if after.Parts-before.Parts != 1 || after.Failed-before.Failed != 1 {
+		t.Errorf("%d transactions and %d that failed, want one of each", after.Parts-before.Parts, after.Failed-before.Failed)
+	}
+	if _, n, took := f.db.Commits().Read(); n-commits != 1 || took <= 0 {
+		t.Errorf("%d commits, which took %v, want one", n-commits, took)
+	}
+	if size, err := f.db.Size(t.Context()); err != nil || size < 4096 {
+		t.Errorf("size %d, %v", size, err)
 	}
 }

@@ -87,6 +87,8 @@ func conformance(t *testing.T, source func(*testing.T) string, held bool) {
 		{"lists page by key in byte order", testPaging},
 		{"queries match indexes and keys", testQuery},
 		{"sizes are those of the documents", testSizes},
+		{"documents are counted by what they say", testCountBy},
+		{"commits and the size of the database are counted", testFigures},
 		{"a trial of writing succeeds", func(t *testing.T, f *fixture) {
 			if err := f.db.TryWrite(t.Context()); err != nil {
 				t.Error(err)

@@ -35,10 +35,13 @@ type effector interface {
 	hand(ctx context.Context, options bos.Options, nodes []bos.Component)
 }
 
+// loopPrefix is what the names of BOS's operators begin with in logs and figures.
+const loopPrefix = "bos "
+
 // add has the loop run the operator.
 func (o *Operators) add(c *Config, l *events.Loop, op operator) {
 	spec := op.spec()
-	l.Name, l.Hub, l.Log = "bos "+spec.Name, c.Hub, c.Log
+	l.Name, l.Hub, l.Log = loopPrefix+spec.Name, c.Hub, c.Log
 	for _, t := range spec.Inputs {
 		if t != "" {
 			l.Tables = append(l.Tables, t)

@@ -11,6 +11,7 @@ import (
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bos/machine"
 	"github.com/drover-hpc/drover/internal/events"
+	"github.com/drover-hpc/drover/internal/metrics/tally"
 )
 
 // Config is what the operators stand on.
@@ -48,6 +49,7 @@ type Operators struct {
 	loops   []*events.Loop
 	service *bos.Service
 	status  *status
+	power   []*powerOperator
 	// calls are the batches whose calls are under way.
 	calls  sync.WaitGroup
 	cancel context.CancelFunc
@@ -91,7 +93,8 @@ func (o *Operators) nodes(c *Config) {
 		effects: map[machine.Effect]effector{machine.CallPowerOn: on, machine.CallSoftOff: soft, machine.CallForceOff: hard,
 			machine.Configure: configure, machine.Abandon: transitions}}
 	o.add(c, looks, o.status)
-	for _, p := range []*powerOperator{on, soft, hard} {
+	o.power = []*powerOperator{on, soft, hard}
+	for _, p := range o.power {
 		o.specs = append(o.specs, p.spec())
 	}
 	o.specs = append(o.specs, configure.spec())
@@ -118,6 +121,15 @@ func (o *Operators) sessions(c *Config) {
 
 // Specs are the operators, as they declare themselves.
 func (o *Operators) Specs() []Spec { return o.specs }
+
+// Worked is what those did that are no loops, by name.
+func (o *Operators) Worked() map[string]tally.Worked {
+	all := map[string]tally.Worked{}
+	for _, p := range o.power {
+		all[loopPrefix+p.name] = p.nodes.Worked()
+	}
+	return all
+}
 
 // Start begins to work. It returns at once.
 func (o *Operators) Start(ctx context.Context) {

@@ -213,6 +213,7 @@ func (b *powerCall) end(ctx context.Context, outcome func(id string) (machine.Ou
 		}
 	}
 	b.nodes = kept
+	b.by.nodes.Failed(len(ended))
 	tellFailed(b.by.log, b.by, ended)
 	b.by.outcomes.put(ended)
 }

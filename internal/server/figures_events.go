@@ -2,32 +2,13 @@ package server
 
 import (
 	"context"
-	"time"
 
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/cfs/operator"
-	"github.com/drover-hpc/drover/internal/metrics"
 )
-
-// figureTime bounds how long a figure may be looked for.
-const figureTime = 3 * time.Second
-
-// registerMetrics shows what Prometheus may ask for.
-func (s *Server) registerMetrics() {
-	s.metrics = metrics.New(Version)
-	s.mux.Handle("GET /metrics", s.metrics.Handler())
-}
 
 // measureEvents adds the figures of session events.
 func (s *Server) measureEvents(e *carrier, op *operator.Operator, service *cfs.Service) {
-	asked := func(ask func(context.Context) (int64, error)) func() (float64, error) {
-		return func() (float64, error) {
-			ctx, cancel := context.WithTimeout(context.Background(), figureTime)
-			defer cancel()
-			n, err := ask(ctx)
-			return float64(n), err
-		}
-	}
 	m := s.metrics
 	m.Gauge("drover_cfs_events_lag", "Session events that the operator has not acted on, wherever they are.", asked(e.lag))
 	m.Gauge("drover_cfs_events_dead", "Session events that were set aside and are kept.", asked(func(ctx context.Context) (int64, error) {

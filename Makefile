@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X github.com/drover-hpc/drover/internal/server.Version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka test-keycloak test-objectstore test-browser test-kubernetes helm-check replicas-check upgrade-check container container-check packages packages-check dhcp-check cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka test-keycloak test-objectstore test-browser test-kubernetes figures-check helm-check replicas-check upgrade-check container container-check packages packages-check dhcp-check cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -144,6 +144,9 @@ test-kubernetes: ## sessions, agents and image jobs as Jobs of a real Kubernetes
 	@set -e; export KUBERNETES_PROGRAMS=$$(scripts/need.sh kubernetes | tail -1) KUBERNETES_IMAGE=drover.local/drover:$(VERSION) \
 		KUBERNETES_ARCHIVE=$(CURDIR)/bin/container/drover.tar; \
 	$(GO) test -v -count=1 -timeout 40m -run Kubernetes ./e2e
+
+figures-check: ## the rules of alerts and the dashboard are PromQL, by Prometheus's own parser
+	cd packaging/prometheus/check && $(GO) vet ./... && $(GO) test -count=1 ./...
 
 helm-check: ## the Helm chart and `drover kubernetes manifests` are the same objects, by Helm's own engine
 	cd packaging/helm/check && $(GO) vet ./... && $(GO) test -count=1 ./...

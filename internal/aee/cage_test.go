@@ -123,12 +123,12 @@ func TestACagedPlaySeesNothingOfTheServers(t *testing.T) {
 func TestACagedSessionEndsAtItsLimits(t *testing.T) {
 	s := newCagedSite(t)
 	s.Cage.Memory, s.Cage.Processes, s.TimeLimit = 400<<20, 120, 5*time.Minute
-	for script, want := range map[string]string{
-		`bash -c 'f() { f & f & wait; }; f'`:                                                   "ansible (ended: it had more than 120 processes (session-processes))",
-		`python3 -c 'import time; x = [b"x" * (1 << 20) for _ in range(450)]; time.sleep(60)'`: "ansible (ended: it used more than 400 MiB of memory (session-memory))",
+	for script, want := range map[string]struct{ says, limit string }{
+		`bash -c 'f() { f & f & wait; }; f'`:                                                   {"ansible (ended: it had more than 120 processes (session-processes))", cfs.JobLimits[1]},
+		`python3 -c 'import time; x = [b"x" * (1 << 20) for _ in range(450)]; time.sleep(60)'`: {"ansible (ended: it used more than 400 MiB of memory (session-memory))", cfs.JobLimits[0]},
 	} {
 		d, result := s.run(t, playing(t, "    - shell: |\n        "+script+"\n"))
-		if result.Phase != job.Failed || result.Step != StepAnsible || !strings.Contains(result.Message, want) {
+		if result.Phase != job.Failed || result.Step != StepAnsible || !strings.Contains(result.Message, want.says) || d.Account().Limit != want.limit {
 			t.Errorf("%s: %+v\n%s", script, result, readLog(d, StepAnsible))
 		}
 	}
@@ -139,7 +139,7 @@ func TestASessionEndsWhenItsTimeIsOver(t *testing.T) {
 		s.TimeLimit = 4 * time.Second
 		t.Setenv(job.Variable, "late-"+name)
 		d, result := s.run(t, playing(t, "    - command: setsid sleep 98765\n"))
-		if result.Phase != job.Failed || result.Step != StepAnsible || !strings.Contains(result.Message, "ansible (ended: it ran for more than 4s (session-time))") {
+		if result.Phase != job.Failed || result.Step != StepAnsible || !strings.Contains(result.Message, "ansible (ended: it ran for more than 4s (session-time))") || d.Account().Limit != cfs.JobLimits[2] {
 			t.Errorf("%s: %+v\n%s", name, result, readLog(d, StepAnsible))
 		}
 		if left := job.Processes("late-" + name); len(left) > 1 {

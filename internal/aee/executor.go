@@ -67,7 +67,10 @@ type Executor struct {
 	heldIn func(id string) string
 }
 
-var _ cfs.Executor = (*Executor)(nil)
+var (
+	_ cfs.Executor = (*Executor)(nil)
+	_ cfs.Accounts = (*Executor)(nil)
+)
 
 // NewExecutor returns an executor on processes of this machine; Open sets it to
 // work.
@@ -157,6 +160,15 @@ func (e *Executor) State(_ context.Context, id string) (cfs.JobState, error) {
 	s := e.jobs.State(id)
 	return cfs.JobState{Phase: s.Phase, Step: s.Step, Message: s.Message, Waiting: waitingFor(s.Waits),
 		Started: s.Started, Ended: s.Ended}, nil
+}
+
+// Account implements cfs.Accounts.
+func (e *Executor) Account(id string) job.Account {
+	d, ok := e.jobs.Dir(id)
+	if !ok {
+		return job.Account{}
+	}
+	return d.Account()
 }
 
 // waitingFor is what a step waits for in the words of its session; nil if it

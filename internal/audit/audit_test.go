@@ -254,3 +254,18 @@ func TestListFiltersAndPages(t *testing.T) {
 		}
 	})
 }
+
+func TestWrittenRecordsAreCounted(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, db *store.DB) {
+		l := audit.New(db, clock)
+		fill(t, l, 3)
+		must(t, l.Append(t.Context(), audit.Record{Path: "/x", Outcome: audit.Failed}))
+		db.Guard(func(context.Context) error { return errors.New("away") })
+		if err := l.Append(t.Context(), audit.Record{Path: "/y", Outcome: audit.Done}); err == nil || !l.Owing() {
+			t.Errorf("%v, owing %t", err, l.Owing())
+		}
+		if done, failed := l.Written(audit.Done), l.Written(audit.Failed); done != 3 || failed != 1 {
+			t.Errorf("%d done and %d failed, want 3 and 1", done, failed)
+		}
+	})
+}

@@ -34,8 +34,9 @@ type Log struct {
 
 	keeping sync.Mutex // held by who removes records or follows all of them
 
-	mu   sync.Mutex
-	head Head // newest record that this process wrote
+	mu     sync.Mutex
+	head   Head // newest record that this process wrote
+	counts map[Outcome]int64
 }
 
 // entry is a record on its way. Who waits for it hears from done.
@@ -61,7 +62,7 @@ const (
 
 // New returns the log in db. Run has it keep its limits.
 func New(db *store.DB, now func() time.Time) *Log {
-	l := &Log{db: db, now: now, lines: store.NewLedger(db, "audit_records"),
+	l := &Log{db: db, now: now, counts: map[Outcome]int64{}, lines: store.NewLedger(db, "audit_records"),
 		anchors: store.NewTable(db, store.Spec[anchor]{Name: "audit_anchors", Kind: "Anchor of the audit log", Key: func(a *anchor) string { return a.Name }})}
 	l.queue.Parallel, l.queue.Max, l.queue.Do, l.queue.Go = 1, func() int { return maxTogether }, l.write, l.writing.Go
 	l.denials.put, l.denials.now, l.denials.nodeAt = l.put, now, l.nodeAt
@@ -179,8 +180,27 @@ func (l *Log) append(ctx context.Context, records []Record) error {
 		return fault.New(fault.Unavailable, "the audit log cannot be written: %w", err)
 	}
 	l.reached(end)
+	l.count(records)
 	return nil
 }
+
+func (l *Log) count(records []Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range records {
+		l.counts[records[i].Outcome]++
+	}
+}
+
+// Written tells how many records with the outcome this process wrote.
+func (l *Log) Written(o Outcome) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.counts[o]
+}
+
+// Owing tells whether there are records that could not be written yet.
+func (l *Log) Owing() bool { return l.owing.Load() }
 
 // extend is append in the transaction of ctx. It returns the new head, which
 // counts once that is committed.

@@ -29,6 +29,17 @@ type Executor interface {
 	Changed() <-chan string
 }
 
+// JobSteps are the steps that a job may have, in their order.
+var JobSteps = [...]string{"clone", "inventory", "ansible", "teardown"}
+
+// JobLimits are the limits by which a step may be ended, as their options are called.
+var JobLimits = [...]string{"session-memory", "session-processes", "session-time"}
+
+// Accounts is an Executor that tells how the jobs went that ended.
+type Accounts interface {
+	Account(id string) job.Account
+}
+
 // Job is all that a session's steps need, fixed when the session starts: a
 // later edit of the configuration does not change what runs.
 type Job struct {

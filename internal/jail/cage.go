@@ -68,10 +68,26 @@ func (c Cage) Confine(cmd *exec.Cmd) (over func() error, err error) {
 		defer files[1].Close()
 		said, err := io.ReadAll(io.NewSectionReader(files[1], 0, 1<<10))
 		if err == nil && len(said) > 0 {
-			err = errors.New(string(said))
+			err = verdict(said)
 		}
 		return err
 	}, nil
+}
+
+// verdict is why a cage ended its command, or did not begin it.
+type verdict string
+
+func (v verdict) Error() string { return string(v) }
+
+// Limit is the limit that the command went beyond, as its option is called; empty: it
+// went beyond none.
+func (v verdict) Limit() string {
+	for _, option := range inner.Limits {
+		if strings.HasSuffix(string(v), "("+option+")") {
+			return option
+		}
+	}
+	return ""
 }
 
 // shows tells whether the path is that of a program that every cage has.

@@ -44,8 +44,16 @@ type Result struct {
 	Step    string    `json:"step,omitempty"` // that failed
 	Exit    int       `json:"exit"`           // of that step
 	Message string    `json:"message,omitempty"`
+	Limit   string    `json:"limit,omitempty"` // by which that step was ended, as its option is called
 	Started time.Time `json:"started,omitzero"`
 	Ended   time.Time `json:"ended"`
+}
+
+// Account is how the steps of a job went that ended, and by which limit it was, if by
+// one.
+type Account struct {
+	Steps []Step
+	Limit string
 }
 
 // Supervisor is who runs the job. Start distinguishes the process from a later
@@ -102,6 +110,13 @@ func (d Dir) Steps() ([]Step, error) { return Read[[]Step](d, "steps.json") }
 
 // Result returns how the job ended.
 func (d Dir) Result() (Result, error) { return Read[Result](d, "result.json") }
+
+// Account is what is known of how the job went; nothing, if its traces are gone.
+func (d Dir) Account() Account {
+	steps, _ := d.Steps()   //nolint:errcheck // then there are none
+	result, _ := d.Result() //nolint:errcheck // likewise
+	return Account{steps, result.Limit}
+}
 
 // SetResult records how the job ended.
 func (d Dir) SetResult(r Result) error { return d.Write("result.json", r) }

@@ -82,7 +82,7 @@ func Supervise(ctx context.Context, p Plan) error {
 		if err != nil {
 			result.Phase, result.Step, result.Exit = Failed, name, exit
 			why := release()
-			result.Message = s.message(name, cmp.Or(why, err))
+			result.Message, result.Limit = s.message(name, cmp.Or(why, err)), limitOf(err)
 			if errors.Is(why, errNoPlace) { // nothing was wrong with it
 				result.Phase = Lost
 			}
@@ -186,6 +186,18 @@ type lateError struct {
 
 func (e lateError) Error() string {
 	return fmt.Sprintf("ended: it ran for more than %v (%s)", e.limit, e.name)
+}
+
+func (e lateError) Limit() string { return e.name }
+
+// limitOf is the limit by which a step was ended, as its option is called; empty: by
+// none.
+func limitOf(err error) string {
+	var ended interface{ Limit() string }
+	if errors.As(err, &ended) {
+		return ended.Limit()
+	}
+	return ""
 }
 
 // limited is ctx for as long as the step may run.

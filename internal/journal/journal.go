@@ -29,7 +29,15 @@ type Journal struct {
 	// other servers write at the same time.
 	writer string
 	seq    atomic.Uint32
+
+	entries, bytes atomic.Int64 // written
 }
+
+// Written is how much was.
+type Written struct{ Entries, Bytes int64 }
+
+// Written tells how much was written so far; what a transaction took back counts.
+func (j *Journal) Written() Written { return Written{j.entries.Load(), j.bytes.Load()} }
 
 // flushAfter and flushAt bound how long and how many notes wait in memory.
 const (
@@ -84,7 +92,14 @@ func (j *Journal) write(ctx context.Context, lines []line) error {
 	for part := range slices.Chunk(lines, maxLines) {
 		segments = append(segments, j.segment(part))
 	}
-	return j.segments.Append(ctx, segments...)
+	if err := j.segments.Append(ctx, segments...); err != nil {
+		return err
+	}
+	j.entries.Add(int64(len(lines)))
+	for i := range segments {
+		j.bytes.Add(int64(len(segments[i].Index) + len(segments[i].Data)))
+	}
+	return nil
 }
 
 // shared is what the keys of segments of several nodes begin with in place of

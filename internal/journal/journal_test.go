@@ -310,3 +310,14 @@ func awaitEntries(t *testing.T, j *journal.Journal, written <-chan struct{}, wan
 		}
 	}
 }
+
+func TestWrittenEntriesAreCounted(t *testing.T) {
+	storetest.OnEach(t, func(t *testing.T, db *store.DB) {
+		j := journal.New(db, time.Now)
+		must(t, j.Append(t.Context(), journal.Entry{Node: "a", Text: "one"}, journal.Entry{Node: "b", Text: "two"}))
+		must(t, j.Append(t.Context(), journal.Entry{Node: "a", Text: "three"}))
+		if w := j.Written(); w.Entries != 3 || w.Bytes < 10 || w.Bytes > 10_000 {
+			t.Errorf("%+v, want 3 entries", w)
+		}
+	})
+}

@@ -64,6 +64,7 @@ func (s *Server) startCFS(ctx context.Context) error {
 		Executor: executor, ImageJobs: imageJobs{s.platform.ims}, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
 	s.measureEvents(carried, op, service)
 	s.measureCFS(service)
+	s.measureJobs(op)
 	batches := batcher.New(batcher.Config{DB: s.db, CFS: service, Journal: s.journal, Hub: s.hub, MaxJobs: s.config.MaxSessions, Held: s.config.HoldCFS, Now: s.now})
 	batcher.Register(api, batches)
 	for _, loop := range []interface {

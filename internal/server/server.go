@@ -204,6 +204,7 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 	s.audit = audit.New(db, s.now)
 	s.audit.Limits = audit.Limits{Age: s.config.AuditKeep, Size: s.config.AuditSize << 20}
 	s.audit.NodeAt = s.nodeAt
+	s.measureRecords()
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var written sync.WaitGroup
 	written.Go(func() { s.journal.Run(running) })

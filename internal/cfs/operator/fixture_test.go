@@ -27,7 +27,14 @@ type executor struct {
 	calls   int
 	stopped []string
 	refuse  error
+	went    job.Account // every job, once it has ended
 	changed chan string
+}
+
+func (e *executor) Account(string) job.Account {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.went
 }
 
 func newExecutor() *executor {

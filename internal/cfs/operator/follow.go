@@ -175,6 +175,7 @@ func (o *Operator) follow(ctx context.Context, names []string) error {
 	for _, run := range learnt {
 		o.active[run.Session] = run
 		if ended(run.State) {
+			o.account(run)
 			if run.Job.Target == cfs.TargetImage {
 				o.images.Now(run.Session)
 			}
@@ -182,6 +183,15 @@ func (o *Operator) follow(ctx context.Context, names []string) error {
 		}
 	}
 	return nil
+}
+
+// account counts a job that has ended.
+func (o *Operator) account(run cfs.Run) {
+	var went job.Account
+	if executor, tells := o.cfg.Executor.(cfs.Accounts); tells {
+		went = executor.Account(run.Job.ID)
+	}
+	o.figures.ended(run.State.Phase, went)
 }
 
 // look launches the run if that is still to be done and returns it with the
@@ -209,6 +219,7 @@ func (o *Operator) look(ctx context.Context, run cfs.Run) cfs.Run {
 // notStarted counts a refused start; the last one ends the session.
 func (o *Operator) notStarted(run cfs.Run, err error) cfs.Run {
 	run.Attempts++
+	o.figures.Refused.Add(1)
 	run.State.Message = fmt.Sprintf("the job could not be started (%d times of at most %d): %v", run.Attempts, maxAttempts, err)
 	if run.Attempts >= maxAttempts {
 		run.State.Phase, run.State.Ended = job.Failed, o.cfg.Now()

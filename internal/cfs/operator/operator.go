@@ -88,7 +88,8 @@ type Operator struct {
 	active  map[string]cfs.Run         // accepted and not complete
 	byJob   map[string]string          // job id of active ones ─► session
 
-	counts counts
+	counts  counts
+	figures *Figures
 }
 
 // New returns an operator that does nothing until Start.
@@ -105,7 +106,7 @@ func New(cfg Config) *Operator {
 			cfg.Resync = 2 * time.Second
 		}
 	}
-	o := &Operator{cfg: cfg, waiting: map[string]cfs.OpenSession{}, active: map[string]cfs.Run{}, byJob: map[string]string{}}
+	o := &Operator{cfg: cfg, waiting: map[string]cfs.OpenSession{}, active: map[string]cfs.Run{}, byJob: map[string]string{}, figures: newFigures()}
 	o.loop = &events.Loop{Name: "cfs operator", Hub: cfg.Hub, Tables: []string{cfg.Queue.Table(), cfs.SessionsTable},
 		Resync: func() time.Duration { return cfg.Resync }, Run: o.run}
 	o.sweep = &events.Loop{Name: "cfs session ttl", Hub: cfg.Hub, Tables: []string{cfs.OptionsTable},

@@ -21,6 +21,12 @@ const (
 	lookShare = 20
 )
 
+// Limits are what a cage bounds, as the options are called that say how much: a verdict
+// ends with one of them in parentheses.
+var Limits = [...]string{memoryLimit, processLimit}
+
+const memoryLimit, processLimit = "session-memory", "session-processes"
+
 // attend runs the command and takes what its processes leave behind, until
 // it ends or uses too much.
 func (c *Spec) attend() (int, error) {
@@ -109,9 +115,9 @@ func (c *Spec) look() {
 	threads, resident := usage()
 	switch {
 	case c.Processes > 0 && threads > c.Processes:
-		verdict(fmt.Sprintf("ended: it had more than %d processes (session-processes)", c.Processes))
+		verdict(fmt.Sprintf("ended: it had more than %d processes (%s)", c.Processes, processLimit))
 	case c.Memory > 0 && resident > c.Memory && shared() > c.Memory:
-		verdict(fmt.Sprintf("ended: it used more than %d MiB of memory (session-memory)", c.Memory>>20))
+		verdict(fmt.Sprintf("ended: it used more than %d MiB of memory (%s)", c.Memory>>20, memoryLimit))
 	default:
 		return
 	}

@@ -143,17 +143,20 @@ func (o *Operator) accept(ctx context.Context) ([]string, error) {
 }
 
 // follow launches those of the sessions that are not yet, asks where their jobs
-// stand, and saves what is new.
+// stand, and saves what is new. A session that is named twice, by itself and by its
+// job, is looked at once.
 func (o *Operator) follow(ctx context.Context, names []string) error {
 	var mu sync.Mutex
 	var learnt []cfs.Run
 	var group errgroup.Group
 	group.SetLimit(launches)
+	looked := map[string]bool{}
 	for _, name := range names {
 		run, found := o.active[name]
-		if !found {
+		if !found || looked[name] {
 			continue
 		}
+		looked[name] = true
 		group.Go(func() error {
 			after := o.look(ctx, run)
 			if after.Launched == run.Launched && after.Attempts == run.Attempts && same(after.State, run.State) {

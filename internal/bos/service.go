@@ -27,6 +27,7 @@ const (
 	OptionsTable    = "bos_options"
 	tokensTable     = "bos_tokens"
 	nodesTable      = "bos_session_nodes"
+	bootsTable      = "bos_boots"
 )
 
 // Config is what the service stands on.
@@ -56,6 +57,7 @@ type Service struct {
 	nodes      *store.Table[SessionNodes]
 	templates  *store.Table[Template]
 	tokens     *store.Table[token]
+	boots      *store.Table[Boots]
 	settings   *store.Table[settings]
 
 	singles batch.Pool[*single]
@@ -90,6 +92,8 @@ func NewService(c Config) *Service {
 			Indexes: []store.Index[Template]{{Column: "tenant", Of: func(t *Template) string { return t.Tenant }}}}),
 		tokens: store.NewTable(c.DB, store.Spec[token]{Name: tokensTable, Kind: "BSS token", Held: true, Shared: func(t *token) []*string { return shared(&t.Artifacts) },
 			Key: func(t *token) string { return t.Token }}),
+		boots: store.NewTable(c.DB, store.Spec[Boots]{Name: bootsTable, Kind: "Boots of image",
+			Key: func(b *Boots) string { return b.Kernel }}),
 		settings: store.NewTable(c.DB, store.Spec[settings]{Name: OptionsTable, Kind: "Options", Held: true,
 			Key: func(*settings) string { return OptionsKey }}),
 	}

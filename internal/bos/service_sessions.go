@@ -21,8 +21,8 @@ type NewSession struct {
 	IncludeDisabled bool
 }
 
-// CreateSession checks what is asked for and starts it.
-func (s *Service) CreateSession(ctx context.Context, n NewSession) (Session, error) {
+// CheckSession tells which session n would start, or why none. It starts nothing.
+func (s *Service) CheckSession(ctx context.Context, n NewSession) (Session, error) {
 	if err := s.mustExist(ctx, n.Tenant); err != nil {
 		return Session{}, err
 	}
@@ -48,12 +48,26 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession) (Session, err
 	}
 	if n.Name == "" {
 		n.Name = s.NewID()
+	} else if _, err := s.Session(ctx, n.Name, n.Tenant); err == nil {
+		return Session{}, sessionExists(n)
+	} else if !fault.Is(err, fault.NotFound) {
+		return Session{}, err
 	}
-	session := Session{Name: n.Name, Tenant: n.Tenant, Operation: n.Operation, TemplateName: n.TemplateName,
+	return Session{Name: n.Name, Tenant: n.Tenant, Operation: n.Operation, TemplateName: n.TemplateName,
 		Limit: n.Limit, Stage: n.Stage, IncludeDisabled: n.IncludeDisabled,
-		Status: SessionStatus{Status: SessionPending, StartTime: s.Now()}}
-	if err := s.sessions.Insert(ctx, session); err != nil {
-		return Session{}, sessionExists(err, n)
+		Status: SessionStatus{Status: SessionPending, StartTime: s.Now()}}, nil
+}
+
+// CreateSession checks what is asked for and starts it.
+func (s *Service) CreateSession(ctx context.Context, n NewSession) (Session, error) {
+	session, err := s.CheckSession(ctx, n)
+	if err != nil {
+		return Session{}, err
+	}
+	if err := s.sessions.Insert(ctx, session); fault.Is(err, fault.Conflict) {
+		return Session{}, sessionExists(n)
+	} else if err != nil {
+		return Session{}, err
 	}
 	audit.Tell(ctx, audit.About{Session: session.Name, What: string(n.Operation) + " by template " + n.TemplateName + limited(n.Limit)})
 	return session, nil
@@ -66,10 +80,7 @@ func limited(limit string) string {
 	return ", limit " + limit
 }
 
-func sessionExists(err error, n NewSession) error {
-	if !fault.Is(err, fault.Conflict) {
-		return err
-	}
+func sessionExists(n NewSession) error {
 	text := "Session '" + n.Name + "' already exists"
 	if n.Tenant != "" {
 		text += " for tenant '" + n.Tenant + "'"

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/ims"
+
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -143,7 +145,7 @@ func (j *joining) hardware(h *Hardware) {
 	n.Disabled = h.Enabled != nil && !*h.Enabled
 }
 
-func (j *joining) component(c *Component, images map[string]string) {
+func (j *joining) component(c *Component, images ims.Names) {
 	n := j.named(c.ID)
 	if n == nil {
 		return
@@ -151,36 +153,20 @@ func (j *joining) component(c *Component, images map[string]string) {
 	n.Status, n.Phase, n.Enabled, n.Error = c.Status.Status, c.Status.Phase, c.Enabled, c.Error
 	n.Session = cmp.Or(c.V1Session, c.Session)
 	n.Configuration = c.DesiredState.Configuration
-	n.Image = imageOf(images, c.ActualState.BootArtifacts.Kernel)
-	n.DesiredImage = imageOf(images, c.DesiredState.BootArtifacts.Kernel)
+	n.Image = images.Of(c.ActualState.BootArtifacts.Kernel)
+	n.DesiredImage = images.Of(c.DesiredState.BootArtifacts.Kernel)
 	if t, err := time.Parse("2006-01-02T15:04:05", c.Status.PhaseSince); err == nil {
 		n.Since = &t
 	}
 }
 
-// imagesOf are the names of images by the folder of their manifest.
-func imagesOf(list []Image) map[string]string {
-	out := make(map[string]string, len(list))
+// imagesOf are the names of the images.
+func imagesOf(list []Image) ims.Names {
+	out := make(ims.Names, len(list))
 	for _, i := range list {
 		if i.Link != nil {
-			out[folder(i.Link.Path)] = i.Name
+			out.Add(i.Link.Path, i.Name)
 		}
 	}
 	return out
 }
-
-// imageOf is the name of the image whose kernel is there. One without a name is told by
-// the last part of its folder, which for images of IMS is the ID.
-func imageOf(names map[string]string, kernel string) string {
-	if kernel == "" {
-		return ""
-	}
-	at := folder(kernel)
-	if name, ok := names[at]; ok {
-		return name
-	}
-	return cmp.Or(at[strings.LastIndexByte(at, '/')+1:], kernel)
-}
-
-// folder is a path without its last part.
-func folder(path string) string { return path[:max(strings.LastIndexByte(path, '/'), 0)] }

@@ -10,7 +10,9 @@ import (
 
 	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/boa"
+	"github.com/drover-hpc/drover/internal/bos/plan"
 	v1 "github.com/drover-hpc/drover/internal/bos/v1"
+	"github.com/drover-hpc/drover/internal/ims"
 
 	"github.com/drover-hpc/drover/internal/aee"
 	"github.com/drover-hpc/drover/internal/bos"
@@ -126,11 +128,27 @@ func (s *Server) startBOS(ctx context.Context) error {
 		c.InventoryTable = hsm.ComponentsTable
 	}
 	s.measureBOS(service)
+	s.planner = plan.New(plan.Config{DB: s.db, Sessions: service, Inventory: c.Inventory, Objects: service.Objects, Power: c.Power, Configurations: c.Configurations,
+		Layers: clients.Layers(s.client("CFS", cfsPrefix, "")), Images: imageNames(p.ims), Now: s.now})
 	ops := operators.New(c)
 	s.measureWork(ops)
 	ops.Start(context.WithoutCancel(ctx))
 	s.onStop(ops.Stop)
 	return s.startBOS1(ctx, api, service)
+}
+
+// imageNames asks IMS.
+func imageNames(c *ims.Client) func(context.Context) (ims.Names, error) {
+	return func(ctx context.Context) (ims.Names, error) {
+		list, err := c.Images(ctx)
+		names := make(ims.Names, len(list))
+		for i := range list {
+			if list[i].Link != nil {
+				names.Add(list[i].Link.Path, list[i].Name)
+			}
+		}
+		return names, err
+	}
 }
 
 // startBOS1 adds version 1, whose sessions agents carry out.

@@ -21,6 +21,7 @@ import (
 	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/bos/plan"
 	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/events"
@@ -76,6 +77,7 @@ type Server struct {
 	entrances []entrance
 	bos       *bos.Service
 	cfs       *cfs.Service
+	planner   *plan.Planner
 
 	platform platform
 	podJobs  []*kubernetes.Executor // whose pods report here
@@ -237,6 +239,7 @@ func (s *Server) serve(context.Context) error {
 	native := s.api(nativePrefix, "Drover")
 	registerNative(native, s.journal)
 	bos.RegisterNative(native, s.bos)
+	plan.Register(native, s.planner)
 	registerDeadEvents(native, s.cfs)
 	vcs.Register(native, s.platform.repositories)
 	registerConsole(native, s.platform.consoles)

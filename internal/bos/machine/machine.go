@@ -44,6 +44,36 @@ type Config struct {
 	Known  *bos.Configuration
 }
 
+// PowerFact is what PCS said of a node at the time: s is nil if it does not list it, err why
+// it does not answer.
+func PowerFact(s *bos.PowerStatus, at time.Time, err error) Power {
+	switch {
+	case err != nil:
+		return Power{State: PowerSilent, Why: err.Error()}
+	case s == nil:
+		return Power{State: PowerUnlisted}
+	}
+	p := Power{State: PowerUndefined, Why: s.Error, At: at}
+	switch {
+	case s.Error != "":
+	case s.State == "on":
+		p.State = PowerOn
+	case s.State == "off":
+		p.State = PowerOff
+	default:
+		p.Why = "its power state is " + s.State
+	}
+	return p
+}
+
+// ConfigFact is the same of CFS.
+func ConfigFact(c *bos.Configuration, err error) Config {
+	if err != nil {
+		return Config{Silent: true, Why: err.Error()}
+	}
+	return Config{Known: c}
+}
+
 // Outcome is what became of the call with the ID.
 type Outcome struct {
 	CallID string

@@ -98,31 +98,15 @@ func (s *status) reported(ids []string) func(*bos.Component) {
 }
 
 func configFact(s *seen[bos.Configuration], err error) machine.Config {
-	switch {
-	case err != nil:
-		return machine.Config{Silent: true, Why: err.Error()}
-	case s == nil:
-		return machine.Config{}
+	if s == nil {
+		return machine.ConfigFact(nil, err)
 	}
-	return machine.Config{Known: &s.value}
+	return machine.ConfigFact(&s.value, err)
 }
 
 func powerFact(s *seen[bos.PowerStatus], err error) machine.Power {
-	switch {
-	case err != nil:
-		return machine.Power{State: machine.PowerSilent, Why: err.Error()}
-	case s == nil:
-		return machine.Power{State: machine.PowerUnlisted}
+	if s == nil {
+		return machine.PowerFact(nil, time.Time{}, err)
 	}
-	p := machine.Power{State: machine.PowerUndefined, Why: s.value.Error, At: s.at}
-	switch {
-	case s.value.Error != "":
-	case s.value.State == "on":
-		p.State = machine.PowerOn
-	case s.value.State == "off":
-		p.State = machine.PowerOff
-	default:
-		p.Why = "its power state is " + s.value.State
-	}
-	return p
+	return machine.PowerFact(&s.value, s.at, err)
 }

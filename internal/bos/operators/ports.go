@@ -55,6 +55,8 @@ type sessions interface {
 	StopNodes(ctx context.Context, s *bos.Session, told *bos.Cancelled) error
 	// SaveStatus keeps the session's status as it is now.
 	SaveStatus(ctx context.Context, name, tenant string) (bos.ExtendedStatus, error)
+	// NoteBoots remembers how long the boots of a session's nodes took.
+	NoteBoots(ctx context.Context, s *bos.Session) error
 	Template(ctx context.Context, name, tenant string) (bos.Template, error)
 	// OwnedNodes are the nodes of the tenant; nil for no tenant.
 	OwnedNodes(ctx context.Context, tenant string) (map[string]bool, error)

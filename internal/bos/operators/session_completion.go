@@ -84,7 +84,9 @@ func (o *completion) complete(ctx context.Context, s *bos.Session) error {
 		if err != nil || r.Status.Status != bos.SessionComplete {
 			return err
 		}
-		_, err = o.sessions.SaveStatus(ctx, s.Name, s.Tenant)
-		return err
+		if _, err = o.sessions.SaveStatus(ctx, s.Name, s.Tenant); err != nil {
+			return err
+		}
+		return o.sessions.NoteBoots(ctx, &r)
 	})
 }

@@ -11,8 +11,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/bos/selection"
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
 )
 
@@ -49,7 +51,7 @@ func (s *setup) run(ctx context.Context, options bos.Options, _ events.Wake) err
 	if err != nil || len(pending) == 0 {
 		return err
 	}
-	inv := &inventory{from: s.inventory}
+	selector := s.selector(options)
 	var g errgroup.Group
 	g.SetLimit(setups)
 	for _, session := range pending {
@@ -58,27 +60,33 @@ func (s *setup) run(ctx context.Context, options bos.Options, _ events.Wake) err
 			continue
 		}
 		g.Go(func() error {
-			s.setUp(ctx, options, session, inv)
+			s.setUp(ctx, selector, session)
 			return nil
 		})
 	}
 	return g.Wait()
 }
 
+// selector is for the sessions of one pass.
+func (s *setup) selector(options bos.Options) *selection.Selector {
+	return &selection.Selector{Templates: s.sessions, Inventory: selection.NewInventory(s.inventory), Objects: s.objects, Options: options, Log: s.log,
+		Note: func(session *bos.Session, node, why string) {
+			s.journal.Note(journal.Entry{Node: node, Source: "bos", Kind: "session", Session: session.Name, Text: "left out of the session: " + why})
+		}}
+}
+
 // setUp deals with one session. Whatever goes wrong is that session's affair
 // alone.
-func (s *setup) setUp(ctx context.Context, options bos.Options, session bos.Session, inv *inventory) {
-	p := &planner{setup: s, options: options, session: &session, hsm: inv, left: map[string]string{}}
-	targets, err := p.plan(ctx)
-	left := p.leftOut()
+func (s *setup) setUp(ctx context.Context, selector *selection.Selector, session bos.Session) {
+	found, err := selector.Select(ctx, &session)
 	if err == nil {
-		err = s.write(ctx, &session, targets, left)
+		err = s.write(ctx, &session, found.Targets, found.LeftOut)
 	}
 	if err == nil || ctx.Err() != nil {
 		return
 	}
 	later := transient(err) && session.Tries+1 < setupTries
-	err = s.record(ctx, options, &session, err, later, left)
+	err = s.record(ctx, selector.Options, &session, err, later, found.LeftOut)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		s.log.Error("session setup", "session", session.Name, "error", err)
 	}

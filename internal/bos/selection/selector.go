@@ -1,103 +1,64 @@
-package operators
+package selection
 
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bos/bootset"
 	"github.com/drover-hpc/drover/internal/fault"
-	"github.com/drover-hpc/drover/internal/journal"
 )
 
-// inventory is HSM as the sessions of one pass see it, each part asked for
-// once and only if needed.
-type inventory struct {
-	from bos.Inventory
-
-	mu                        sync.Mutex
-	groups, partitions, roles map[string][]string
-	locked                    map[string]bool
+// Templates are those of BOS, with what belongs to tenants.
+type Templates interface {
+	Template(ctx context.Context, name, tenant string) (bos.Template, error)
+	// OwnedNodes are the nodes of the tenant; nil for no tenant.
+	OwnedNodes(ctx context.Context, tenant string) (map[string]bool, error)
 }
 
-func (i *inventory) load(ctx context.Context, to *map[string][]string, ask func(context.Context) (map[string][]string, error)) (map[string][]string, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if *to != nil {
-		return *to, nil
-	}
-	found, err := ask(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("ask HSM: %w", err)
-	}
-	for name, members := range found {
-		found[name] = bootset.Canonical(members)
-	}
-	*to = found
-	return found, nil
+// Selector works out what sessions want of which nodes.
+type Selector struct {
+	Templates Templates
+	Inventory *Inventory
+	Objects   bos.Objects
+	Options   bos.Options
+	// Note is told why a node is left out; nil is nobody.
+	Note func(s *bos.Session, node, why string)
+	Log  *slog.Logger
 }
 
-func (i *inventory) Groups(ctx context.Context) (map[string][]string, error) {
-	return i.load(ctx, &i.groups, i.from.Groups)
+// Selection is what a session wants of which nodes, and who is left out.
+type Selection struct {
+	Targets map[string]bos.Target
+	LeftOut []bos.LeftOut // by name
 }
 
-func (i *inventory) Partitions(ctx context.Context) (map[string][]string, error) {
-	return i.load(ctx, &i.partitions, i.from.Partitions)
+// Select works it out for one session. With an error, which is of a template, an image or a
+// service, those that are left out are told as far as that came.
+func (s *Selector) Select(ctx context.Context, session *bos.Session) (Selection, error) {
+	p := &selecting{Selector: s, session: session, left: map[string]string{}}
+	targets, err := p.all(ctx)
+	return Selection{Targets: targets, LeftOut: p.leftOut()}, err
 }
 
-// Roles are the nodes by Role and by Role_SubRole.
-func (i *inventory) Roles(ctx context.Context) (map[string][]string, error) {
-	return i.load(ctx, &i.roles, func(ctx context.Context) (map[string][]string, error) {
-		nodes, err := i.from.Nodes(ctx, nil)
-		out := map[string][]string{}
-		for _, n := range nodes {
-			if n.Role != "" {
-				out[n.Role] = append(out[n.Role], n.ID)
-			}
-			if n.SubRole != "" {
-				out[n.Role+"_"+n.SubRole] = append(out[n.Role+"_"+n.SubRole], n.ID)
-			}
-		}
-		return out, err
-	})
-}
-
-func (i *inventory) Locked(ctx context.Context) (map[string]bool, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.locked == nil {
-		found, err := i.from.Locked(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("ask HSM for locked nodes: %w", err)
-		}
-		i.locked = map[string]bool{}
-		for _, n := range found {
-			i.locked[n] = true
-		}
-	}
-	return i.locked, nil
-}
-
-// planner works out what a session wants of which nodes.
-type planner struct {
-	*setup
-	options bos.Options
+// selecting is the work on one session.
+type selecting struct {
+	*Selector
 	session *bos.Session
-	hsm     *inventory
 	owned   map[string]bool   // the tenant's nodes; nil: all
 	left    map[string]string // why, by node or by name of the limit
 }
 
-func (p *planner) plan(ctx context.Context) (map[string]bos.Target, error) {
-	t, err := p.sessions.Template(ctx, p.session.TemplateName, p.session.Tenant)
+func (p *selecting) all(ctx context.Context) (map[string]bos.Target, error) {
+	t, err := p.Templates.Template(ctx, p.session.TemplateName, p.session.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	if p.owned, err = p.sessions.OwnedNodes(ctx, p.session.Tenant); err != nil {
+	if p.owned, err = p.Templates.OwnedNodes(ctx, p.session.Tenant); err != nil {
 		return nil, err
 	}
 	targets := map[string]bos.Target{}
@@ -108,7 +69,7 @@ func (p *planner) plan(ctx context.Context) (map[string]bos.Target, error) {
 			return nil, fmt.Errorf("boot set '%s': %w", b.Name, err)
 		}
 		if len(nodes) == 0 {
-			p.log.Info("boot set selects no node", "session", p.session.Name, "boot set", b.Name)
+			p.Log.Info("boot set selects no node", "session", p.session.Name, "boot set", b.Name)
 			continue
 		}
 		target, err := p.target(ctx, &t, &b.BootSet)
@@ -126,31 +87,31 @@ func (p *planner) plan(ctx context.Context) (map[string]bos.Target, error) {
 }
 
 // leftOut lists them by name.
-func (p *planner) leftOut() (out []bos.LeftOut) {
+func (p *selecting) leftOut() (out []bos.LeftOut) {
 	for _, n := range slices.Sorted(maps.Keys(p.left)) {
 		out = append(out, bos.LeftOut{Name: n, Reason: p.left[n]})
 	}
 	return out
 }
 
-func (p *planner) target(ctx context.Context, t *bos.Template, b *bootset.BootSet) (bos.Target, error) {
+func (p *selecting) target(ctx context.Context, t *bos.Template, b *bootset.BootSet) (bos.Target, error) {
 	if p.session.Operation == bos.OperationShutdown {
 		return bos.Target{}, nil
 	}
-	img, err := bootset.LoadImage(ctx, b, p.objects)
+	img, err := bootset.LoadImage(ctx, b, p.Objects)
 	if err != nil {
 		return bos.Target{}, err
 	}
 	if b.RootfsProvider == bootset.ProviderCPS {
 		return bos.Target{}, fault.New(fault.Invalid, "rootfs_provider '%s' is for sessions of BOS v1: expected none or sbps", b.RootfsProvider)
 	}
-	a, err := bootset.Compose(ctx, b, img, "bos_update_frequency="+p.options.ComponentActualStateTTL, p.objects)
+	a, err := bootset.Compose(ctx, b, img, "bos_update_frequency="+p.Options.ComponentActualStateTTL, p.Objects)
 	return bos.Target{Artifacts: a, Configuration: t.Configuration(b)}, err
 }
 
 // nodes are those that the boot set names, less those that the session's
 // limit, locks, the tenant, the architecture and disabling take away.
-func (p *planner) nodes(ctx context.Context, b *bootset.BootSet) (map[string]bool, error) {
+func (p *selecting) nodes(ctx context.Context, b *bootset.BootSet) (map[string]bool, error) {
 	nodes, err := p.named(ctx, b)
 	if err != nil {
 		return nil, err
@@ -158,7 +119,7 @@ func (p *planner) nodes(ctx context.Context, b *bootset.BootSet) (map[string]boo
 	if nodes, err = p.limit(ctx, nodes); err != nil {
 		return nil, err
 	}
-	locked, err := p.hsm.Locked(ctx)
+	locked, err := p.Inventory.Locked(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +133,7 @@ func (p *planner) nodes(ctx context.Context, b *bootset.BootSet) (map[string]boo
 	return nodes, p.dropUnfit(ctx, b, nodes)
 }
 
-func (p *planner) named(ctx context.Context, b *bootset.BootSet) (map[string]bool, error) {
+func (p *selecting) named(ctx context.Context, b *bootset.BootSet) (map[string]bool, error) {
 	nodes := map[string]bool{}
 	var foreign []string
 	for _, n := range b.NodeList {
@@ -189,7 +150,7 @@ func (p *planner) named(ctx context.Context, b *bootset.BootSet) (map[string]boo
 		what  string
 		names []string
 		ask   func(context.Context) (map[string][]string, error)
-	}{{"group", b.NodeGroups, p.hsm.Groups}, {"role", b.NodeRolesGroups, p.hsm.Roles}} {
+	}{{"group", b.NodeGroups, p.Inventory.Groups}, {"role", b.NodeRolesGroups, p.Inventory.Roles}} {
 		if len(kind.names) == 0 {
 			continue
 		}
@@ -200,7 +161,7 @@ func (p *planner) named(ctx context.Context, b *bootset.BootSet) (map[string]boo
 		for _, name := range kind.names {
 			members, known := all[name]
 			if !known {
-				p.log.Warn("HSM does not know the "+kind.what, "session", p.session.Name, kind.what, name)
+				p.Log.Warn("HSM does not know the "+kind.what, "session", p.session.Name, kind.what, name)
 			}
 			for _, n := range members {
 				nodes[n] = true
@@ -210,7 +171,7 @@ func (p *planner) named(ctx context.Context, b *bootset.BootSet) (map[string]boo
 	return nodes, nil
 }
 
-func (p *planner) limit(ctx context.Context, nodes map[string]bool) (map[string]bool, error) {
+func (p *selecting) limit(ctx context.Context, nodes map[string]bool) (map[string]bool, error) {
 	expr := p.session.Limit
 	if expr == "" || expr == "*" || expr == "all" {
 		return nodes, nil
@@ -218,7 +179,7 @@ func (p *planner) limit(ctx context.Context, nodes map[string]bool) (map[string]
 	var failed error
 	selected, err := bootset.Limit(expr, nodes, func(name string) ([]string, bool) {
 		for _, ask := range []func(context.Context) (map[string][]string, error){
-			p.hsm.Roles, p.hsm.Partitions, p.hsm.Groups} {
+			p.Inventory.Roles, p.Inventory.Partitions, p.Inventory.Groups} {
 			all, err := ask(ctx)
 			if err != nil {
 				failed = err
@@ -239,11 +200,11 @@ func (p *planner) limit(ctx context.Context, nodes map[string]bool) (map[string]
 
 // dropUnfit takes away nodes of another architecture, nodes that are disabled,
 // and names that HSM does not know.
-func (p *planner) dropUnfit(ctx context.Context, b *bootset.BootSet, nodes map[string]bool) error {
+func (p *selecting) dropUnfit(ctx context.Context, b *bootset.BootSet, nodes map[string]bool) error {
 	if len(nodes) == 0 {
 		return nil
 	}
-	found, err := p.inventory.Nodes(ctx, slices.Sorted(maps.Keys(nodes)))
+	found, err := p.Inventory.from.Nodes(ctx, slices.Sorted(maps.Keys(nodes)))
 	if err != nil {
 		return fmt.Errorf("ask HSM for nodes: %w", err)
 	}
@@ -275,15 +236,16 @@ func fits(want, have string) bool {
 
 // notAsked notes a name of the limit that is no node of the boot set, nor
 // anything else that HSM knows.
-func (p *planner) notAsked(name string, nodes map[string]bool) {
+func (p *selecting) notAsked(name string, nodes map[string]bool) {
 	if id := bootset.Canonical([]string{name})[0]; !nodes[id] {
 		p.left[id] = "the limit names it, and it is no node of the boot sets and no group, role or partition"
 	}
 }
 
-func (p *planner) leaveOut(nodes map[string]bool, id, why string) {
+func (p *selecting) leaveOut(nodes map[string]bool, id, why string) {
 	delete(nodes, id)
 	p.left[id] = why
-	p.journal.Note(journal.Entry{Node: id, Source: "bos", Kind: "session", Session: p.session.Name,
-		Text: "left out of the session: " + why})
+	if p.Note != nil {
+		p.Note(p.session, id, why)
+	}
 }

@@ -1,0 +1,64 @@
+package clients
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/drover-hpc/drover/internal/bos/plan"
+	"github.com/drover-hpc/drover/internal/httpapi"
+)
+
+type layers struct{ http *httpapi.Client }
+
+// Layers asks CFS v3 for what plans tell of configurations.
+func Layers(c *httpapi.Client) plan.Layers { return layers{c} }
+
+// layer is one of a configuration, or of what ran on a node.
+type layer struct {
+	Name     string `json:"name"`
+	CloneURL string `json:"clone_url"`
+	Source   string `json:"source"`
+	Playbook string `json:"playbook"`
+	Commit   string `json:"commit"`
+	Status   string `json:"status"`
+}
+
+func (l *layer) planned() plan.Layer {
+	return plan.Layer{Name: l.Name, Repository: cmp.Or(l.CloneURL, l.Source), Playbook: l.Playbook, Commit: l.Commit, Applied: l.Status == "applied"}
+}
+
+func (c layers) Wanted(ctx context.Context, configuration string) (out []plan.Layer, err error) {
+	var found struct{ Layers []layer }
+	_, err = c.http.Do(ctx, http.MethodGet, "/v3/configurations/"+httpapi.Segment(configuration), nil, nil, &found)
+	for i := range found.Layers {
+		out = append(out, found.Layers[i].planned())
+	}
+	return out, err
+}
+
+func (c layers) Ran(ctx context.Context, nodes []string) (map[string][]plan.Layer, error) {
+	out := make(map[string][]plan.Layer, len(nodes))
+	for chunk := range slices.Chunk(nodes, idsPerGet) {
+		var page struct {
+			Components []struct {
+				ID    string
+				State []layer
+			}
+		}
+		q := url.Values{"ids": {strings.Join(chunk, ",")}, "limit": {strconv.Itoa(len(chunk))}, "state_details": {"true"}}
+		if _, err := c.http.Do(ctx, http.MethodGet, componentsPath, q, nil, &page); err != nil {
+			return nil, err
+		}
+		for _, found := range page.Components {
+			for i := range found.State {
+				out[found.ID] = append(out[found.ID], found.State[i].planned())
+			}
+		}
+	}
+	return out, nil
+}

@@ -25,6 +25,14 @@ type createSessionInput struct {
 	Body SessionCreate
 }
 
+// Resolve implements huma.Resolver: who wants a plan gets no session instead.
+func (*createSessionInput) Resolve(ctx huma.Context) []error {
+	if dry := ctx.Query("dry_run"); dry != "" && dry != "false" {
+		return []error{&huma.ErrorDetail{Message: "a plan is made by POST /apis/drover/v1/sessions?dry_run=true", Location: "query.dry_run", Value: dry}}
+	}
+	return nil
+}
+
 // SessionPath names the session that a call is about.
 type SessionPath struct {
 	TenantHeader

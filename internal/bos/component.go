@@ -134,6 +134,8 @@ type Engine struct {
 	Former [4]string `json:"former_tokens,omitzero"`
 	// Forced is the last forced power-off that was decided in the session.
 	Forced Forced `json:"forced,omitzero"`
+	// BootTook is how long the last boot took, from the power-on to the report.
+	BootTook time.Duration `json:"boot_took,omitempty"`
 	// Agent is the session of BOS v1 whose agent moves the node; empty: none.
 	// Until it ends, nothing is done to the node here.
 	Agent string `json:"agent,omitempty"`

@@ -9,8 +9,8 @@ import (
 	"github.com/drover-hpc/drover/internal/store"
 )
 
-// Boots are how long the last boots of an image took, from the power-on, as the BMC took
-// it, to the node's report: the newest last.
+// Boots are how long the last boots of an image took, from the power-on to the node's
+// report: the newest last.
 type Boots struct {
 	Kernel string          `json:"kernel"`
 	Took   []time.Duration `json:"took"`
@@ -47,19 +47,16 @@ func (s *Service) NoteBoots(ctx context.Context, session *Session) error {
 	if session.Operation == OperationShutdown {
 		return nil
 	}
-	options, err := s.Options(ctx)
-	if err != nil {
-		return err
-	}
 	nodes, err := s.components.List(ctx, store.Query{Where: []store.Match{store.Is("owner", session.key())}, Limit: sampledBoots})
 	if err != nil {
 		return err
 	}
 	took := map[string][]time.Duration{}
 	for i := range nodes {
-		if d, ok := nodes[i].bootTook(); ok && d <= options.BootWait() {
-			kernel := nodes[i].ActualState.BootArtifacts.Kernel
-			took[kernel] = append(took[kernel], d)
+		n := &nodes[i]
+		if n.LastAction.Action == PoweringOn && !n.LastAction.Failed && n.Matches() && n.Engine.BootTook > 0 {
+			kernel := n.ActualState.BootArtifacts.Kernel
+			took[kernel] = append(took[kernel], n.Engine.BootTook)
 		}
 	}
 	for kernel, list := range took {
@@ -74,11 +71,4 @@ func (s *Service) NoteBoots(ctx context.Context, session *Session) error {
 		}
 	}
 	return nil
-}
-
-// bootTook is how long the node's last boot took, if it runs what it was booted with and
-// has not reported again long after.
-func (c *Component) bootTook() (time.Duration, bool) {
-	d := c.ActualState.LastUpdated.Sub(c.LastAction.LastUpdated)
-	return d, c.LastAction.Action == PoweringOn && !c.LastAction.Failed && d > 0 && c.ActualState.BootArtifacts.Kernel != "" && c.Matches()
 }

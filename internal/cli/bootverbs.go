@@ -31,7 +31,7 @@ func (a *app) bootVerb(name, question string, operation bos.Operation, short, lo
 	g := new(globals)
 	var w waiting
 	var template, session string
-	var yes bool
+	var yes, dryRun bool
 	cmd := a.verbWith(g, name+" NODES...", short, atLeast("NODES"), func(cmd *cobra.Command, g *globals, args []string) error {
 		s, err := a.open(g)
 		if err != nil {
@@ -46,18 +46,27 @@ func (a *app) bootVerb(name, question string, operation bos.Operation, short, lo
 				return err
 			}
 		}
+		wish := bos.SessionCreate{Name: session, Operation: operation, TemplateName: template}
+		if dryRun && w.wait {
+			return usageError("With --dry-run nothing is started that --wait could follow.")
+		}
+		if dryRun {
+			return s.planBoot(cmd.Context(), wish, nodes)
+		}
 		if !yes && a.attended() && !a.confirm(fmt.Sprintf("%s %s by template %s?", question, manyNodes(nodes), template)) {
 			return abort
 		}
-		return s.startBoot(cmd.Context(), bos.SessionCreate{Name: session, Operation: operation, TemplateName: template}, nodes, &w, nil)
+		return s.startBoot(cmd.Context(), wish, nodes, &w, nil)
 	})
 	cmd.Long = long + "\n\n" + "Without --template it is the one by which all the nodes were booted last, or else the only one that there is. " +
 		"Nodes that the template's boot sets do not name are left out, and so are locked and disabled ones: `drover watch` tells which.\n\n" + aboutNodes +
+		"\n\nWith --dry-run it tells what would be done to which nodes and why others are left out, and starts nothing: `drover apply` does that, if nothing has changed by then." +
 		"\n\nAt a terminal it asks first. " + aboutWaiting + " The exit code is that of `drover watch` then."
 	f := cmd.Flags()
 	f.StringVar(&template, "template", "", "`NAME` of the session template")
 	f.StringVar(&session, "name", "", "`NAME` of the session; a UUID if not set")
 	f.BoolVarP(&yes, "yes", "y", false, "do not ask")
+	f.BoolVar(&dryRun, "dry-run", false, "tell what would be done, and do nothing")
 	w.flags(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("template", a.completeList(g, templatesPath)) // fails for options that there are not
 	return cmd
@@ -79,12 +88,20 @@ func (s *session) startBoot(ctx context.Context, wish bos.SessionCreate, nodes [
 		return err
 	}
 	return s.begun(ctx, w, told.with(record),
-		fmt.Sprintf("session %s: %s of %s by template %s\n", record.Name, wish.Operation, manyNodes(nodes), wish.TemplateName),
-		fmt.Sprintf("Next: drover watch %[1]s follows it, drover cancel %[1]s ends it\n", record.Name),
+		begunText(record.Name, wish.Operation, nodes, wish.TemplateName), nextText(record.Name),
 		func(ctx context.Context) (any, error) {
 			end, err := s.follow(ctx, record.Name, false)
 			return told.endedAs(end), err
 		})
+}
+
+// begunText tells of a session that was started, nextText what can be done with it.
+func begunText(name string, operation bos.Operation, nodes []string, template string) string {
+	return fmt.Sprintf("session %s: %s of %s by template %s\n", name, operation, manyNodes(nodes), template)
+}
+
+func nextText(name string) string {
+	return fmt.Sprintf("Next: drover watch %[1]s follows it, drover cancel %[1]s ends it\n", name)
 }
 
 // templateOf is the session template that is meant where none is named: that of the

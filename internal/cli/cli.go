@@ -116,7 +116,7 @@ func (a *app) root(derived func(module string) bool) *cobra.Command {
 	}
 	root.AddCommand(a.artifacts(), a.configCommands(), a.initCommand(), a.auth())
 	if a.name == "drover" {
-		root.AddCommand(a.status(), a.watch(), a.cancel(), a.retry(), a.explain(), a.console(), a.logs("logs"), a.images(), a.vcs(), a.discover(), a.doctor(), a.node(), a.audit(), a.documents(), a.version())
+		root.AddCommand(a.status(), a.watch(), a.apply(), a.cancel(), a.retry(), a.explain(), a.console(), a.logs("logs"), a.images(), a.vcs(), a.discover(), a.doctor(), a.node(), a.audit(), a.documents(), a.version())
 		root.AddCommand(a.bootVerbs()...)
 		root.AddCommand(a.configure())
 		root.AddCommand(a.jobs()...)

@@ -14,6 +14,7 @@ func (m *move) configuration() {
 		return
 	}
 	m.isOn()
+	m.booted()
 	c.Troubles.Clear(bos.FromReport, bos.FromPower)
 	cfs, want := m.f.Config.Known, c.DesiredState.Configuration
 	switch {
@@ -32,6 +33,14 @@ func (m *move) configuration() {
 		m.failConfiguring(43, "cfs configuration failed")
 	default:
 		m.failConfiguring(44, "cfs is not reporting a valid configuration status for this component: "+cfs.Status)
+	}
+}
+
+// booted notes how long the boot took, once its report is there.
+func (m *move) booted() {
+	call, reported := m.c.Engine.Call, m.c.ActualState.LastUpdated
+	if call.Action == bos.PoweringOn && reported.After(call.At) {
+		m.c.Engine.BootTook = reported.Sub(call.At)
 	}
 }
 

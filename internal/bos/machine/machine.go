@@ -271,7 +271,8 @@ func (m *move) goal(row int) {
 	c.EnterPhase(bos.NoPhase, m.now)
 	c.Status.StatusOverride, c.Enabled = "", false
 	c.EventStats, c.Troubles = bos.EventStats{}, bos.Troubles{}
-	c.Engine = bos.Engine{Tenant: c.Engine.Tenant, StagedTenant: c.Engine.StagedTenant, PhaseSince: c.Engine.PhaseSince, Forced: c.Engine.Forced, Agent: c.Engine.Agent}
+	c.Engine = bos.Engine{Tenant: c.Engine.Tenant, StagedTenant: c.Engine.StagedTenant, PhaseSince: c.Engine.PhaseSince, Forced: c.Engine.Forced, Agent: c.Engine.Agent,
+		BootTook: c.Engine.BootTook}
 }
 
 // enter changes the phase, and with it the status.

@@ -214,7 +214,7 @@ func (l *look) node(c *bos.Component) Group {
 
 func (l *look) now(c *bos.Component) Now {
 	now := Now{Power: powerWord(l.power[c.ID].State), Status: c.Computed(), Image: l.images.Of(c.ActualState.BootArtifacts.Kernel), Kernel: c.ActualState.BootArtifacts.Kernel}
-	if known := l.config[c.ID].Known; known != nil {
+	if known := l.config[c.ID].Known; known != nil && known.Desired != "" {
 		now.Configuration, now.ConfigStatus = known.Desired, known.Status
 	}
 	return now

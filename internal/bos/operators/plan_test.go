@@ -1,0 +1,157 @@
+package operators
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/bos/plan"
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/ims"
+)
+
+// noLayers stands for a CFS whose configurations have none.
+type noLayers struct{}
+
+func (noLayers) Wanted(context.Context, string) ([]plan.Layer, error) { return nil, nil }
+func (noLayers) Ran(context.Context, []string) (map[string][]plan.Layer, error) {
+	return map[string][]plan.Layer{}, nil
+}
+
+func (w *world) planner() *plan.Planner {
+	return plan.New(plan.Config{DB: w.db, Sessions: w.service, Inventory: hsmWorld{w}, Objects: s3World{w}, Power: pcsWorld{w}, Configurations: cfsWorld{w},
+		Layers: noLayers{}, Images: func(context.Context) (ims.Names, error) { return ims.Names{"s3://boot-images/image1": "compute"}, nil }})
+}
+
+// operationOf is what PCS is asked for, by what a plan says.
+var operationOf = map[plan.Action]string{plan.Shutdown: "Soft-Off", plan.PowerOff: "Force-Off", plan.PowerOn: "On"}
+
+// What a plan says is what its session then does.
+func TestSessionsDoWhatTheirPlansSay(t *testing.T) {
+	w := newWorld(t, 4)
+	p := w.planner()
+	successful(t, w.run(bos.OperationBoot, nodeName(0)+","+nodeName(1)), 2)
+	w.with(func() { w.locked = []string{nodeName(3)}; w.driven = map[string][]string{} })
+	for _, operation := range []bos.Operation{bos.OperationBoot, bos.OperationReboot, bos.OperationShutdown} {
+		made, err := p.Make(t.Context(), bos.NewSession{Operation: operation, TemplateName: "t"})
+		must(t, err)
+		want, nodes := map[string][]string{}, 0
+		for _, g := range made.Groups {
+			nodes += len(g.Nodes)
+			for _, a := range g.Actions {
+				for _, n := range g.Nodes {
+					if op := operationOf[a]; op != "" {
+						want[n] = append(want[n], op)
+					}
+				}
+			}
+		}
+		if nodes != 3 || made.Nodes != 3 || len(made.LeftOut) != 1 || made.LeftOut[0].Name != nodeName(3) {
+			t.Errorf("%s: %+v", operation, made)
+		}
+		w.with(func() {
+			if len(w.driven) > 0 {
+				t.Errorf("the plan did something: %v", w.driven)
+			}
+		})
+		session, err := p.Apply(t.Context(), made.ID, "")
+		must(t, err)
+		successful(t, w.finish(session.Name), 3)
+		w.with(func() {
+			for i := range 4 {
+				if n := nodeName(i); !slices.Equal(w.driven[n], want[n]) {
+					t.Errorf("%s of %s: planned %v, done %v", operation, n, want[n], w.driven[n])
+				}
+			}
+			w.driven = map[string][]string{}
+		})
+		if _, err := p.Apply(t.Context(), made.ID, ""); !fault.Is(err, fault.NotFound) {
+			t.Errorf("applied again: %v", err)
+		}
+	}
+}
+
+func TestAPlanThatDoesNotHoldIsRefused(t *testing.T) {
+	w := newWorld(t, 3)
+	p := w.planner()
+	for what, change := range map[string]struct {
+		is   func()
+		want string
+	}{
+		"power":   {func() { w.setPower(nodeName(1), "on") }, nodeName(1) + ": power was off, is on"},
+		"locks":   {func() { w.with(func() { w.locked = []string{nodeName(2)} }) }, nodeName(2) + ": no longer dealt with"},
+		"session": {func() { w.with(func() { w.mute[nodeName(0)] = true }); w.session(bos.OperationBoot, nodeName(0)); w.moving(nodeName(0)) }, nodeName(0) + ": "},
+	} {
+		made, err := p.Make(t.Context(), bos.NewSession{Operation: bos.OperationBoot, TemplateName: "t"})
+		must(t, err)
+		change.is()
+		if _, err := p.Apply(t.Context(), made.ID, ""); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), change.want) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if _, err := p.Plan(t.Context(), made.ID, ""); err != nil {
+			t.Errorf("%s: the plan is gone: %v", what, err)
+		}
+	}
+}
+
+// moving waits until a session moves the node.
+func (w *world) moving(node string) {
+	w.eventually("the node's session", func() bool { c := w.component(node); return c.Session != "" && c.Enabled })
+}
+
+func TestPlansAreForATenantAndEnd(t *testing.T) {
+	w := newWorld(t, 2)
+	p := w.planner()
+	now := time.Now()
+	p.Now = func() time.Time { return now }
+	for n, want := range map[string]bos.NewSession{
+		"no template":  {Operation: bos.OperationBoot, TemplateName: "none"},
+		"name is used": {Name: w.session(bos.OperationShutdown, ""), Operation: bos.OperationBoot, TemplateName: "t"},
+	} {
+		if made, err := p.Make(t.Context(), want); err == nil {
+			t.Errorf("%s: %+v", n, made)
+		}
+	}
+	made, err := p.Make(t.Context(), bos.NewSession{Operation: bos.OperationBoot, TemplateName: "t"})
+	must(t, err)
+	if _, err := p.Apply(t.Context(), made.ID, "blue"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("another tenant: %v", err)
+	}
+	now = now.Add(25 * time.Hour)
+	if _, err := p.Apply(t.Context(), made.ID, ""); !fault.Is(err, fault.NotFound) {
+		t.Errorf("after a day: %v", err)
+	}
+	now = now.Add(-25 * time.Hour)
+	for range 20 {
+		now = now.Add(time.Second)
+		_, err := p.Make(t.Context(), bos.NewSession{Operation: bos.OperationBoot, TemplateName: "t"})
+		must(t, err)
+	}
+	if _, err := p.Plan(t.Context(), made.ID, ""); !fault.Is(err, fault.NotFound) {
+		t.Errorf("after twenty others: %v", err)
+	}
+}
+
+func TestPlansTellHowLongBootsTook(t *testing.T) {
+	w := newWorld(t, 2)
+	p := w.planner()
+	boots := func() []plan.BootTime {
+		made, err := p.Make(t.Context(), bos.NewSession{Operation: bos.OperationReboot, TemplateName: "t"})
+		must(t, err)
+		return made.Boots
+	}
+	if b := boots(); len(b) != 1 || b[0].Image != "compute" || b[0].Count != 0 {
+		t.Errorf("before any: %+v", b)
+	}
+	successful(t, w.run(bos.OperationBoot, ""), 2)
+	if b := boots(); len(b) != 1 || b[0].Count != 2 || b[0].Median <= 0 {
+		t.Errorf("after a boot of two: %+v", b)
+	}
+	successful(t, w.run(bos.OperationBoot, ""), 2) // which boots nothing
+	if b := boots(); len(b) != 1 || b[0].Count != 2 {
+		t.Errorf("after a session that boots nothing: %+v", b)
+	}
+}

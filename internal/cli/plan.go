@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/bos/plan"
+	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/xname"
+)
+
+const (
+	planSessionPath = "/apis/drover/v1/sessions?dry_run=true"
+	plansPath       = "/apis/drover/v1/plans/"
+)
+
+// planBoot shows what the session would do.
+func (s *session) planBoot(ctx context.Context, wish bos.SessionCreate, nodes []string) error {
+	limit := strings.Join(nodes, ",")
+	wish.Limit = &limit
+	var p plan.Plan
+	if err := s.call(ctx, http.MethodPost, planSessionPath, wish, &p); err != nil {
+		return err
+	}
+	if s.asData {
+		return s.print(p)
+	}
+	_, err := fmt.Fprint(s.app.Stdout, planText(&p))
+	return err
+}
+
+// apply is the command that does what a plan says.
+func (a *app) apply() *cobra.Command {
+	var w waiting
+	cmd := a.verb("apply PLAN", "Do what a plan says, if it still holds", arguments("PLAN"), func(cmd *cobra.Command, g *globals, args []string) error {
+		s, err := a.open(g)
+		if err != nil {
+			return err
+		}
+		var done plan.Applied
+		if err := s.call(cmd.Context(), http.MethodPost, plansPath+httpapi.Segment(args[0])+"/apply", nil, &done); err != nil {
+			return err
+		}
+		return s.begun(cmd.Context(), &w, done, begunText(done.Session, done.Plan.Operation, nodesOf(&done.Plan), done.Plan.TemplateName), nextText(done.Session),
+			func(ctx context.Context) (any, error) { return s.follow(ctx, done.Session, false) })
+	})
+	cmd.Long = "Start the session of a plan, which `drover boot`, `reboot` or `off` with --dry-run made.\n\n" +
+		"If a node does not stand any more as the plan says, or would get something else, nothing is started, and what changed is told. " +
+		"A plan can be applied once, for a day; the last twenty are kept.\n\n" + aboutWaiting
+	w.flags(cmd)
+	return cmd
+}
+
+// planText tells a plan to people.
+func planText(p *plan.Plan) string {
+	var b strings.Builder
+	what := string(p.Operation)
+	if p.Stage {
+		what = "staging of a " + what
+	}
+	fmt.Fprintf(&b, "plan %s: %s of %s by template %s, as of %s\n", p.ID, what, nodeCount(p.Nodes), p.TemplateName, p.At.Local().Format(time.TimeOnly))
+	for i := range p.Groups {
+		groupText(&b, &p.Groups[i])
+	}
+	for _, l := range leftOutLines(p.LeftOut) {
+		b.WriteString(l)
+	}
+	for _, t := range p.Boots {
+		if t.Count == 0 {
+			fmt.Fprintf(&b, "how long a boot of %s takes is not known: no history\n", t.Image)
+			continue
+		}
+		fmt.Fprintf(&b, "a boot of %s takes %s from the power-on to the node's report (median of the last %d)\n", t.Image,
+			time.Duration(t.Median*float64(time.Second)).Round(100*time.Millisecond), t.Count)
+	}
+	if p.Nodes == 0 {
+		b.WriteString("There is nothing to do.\n")
+	} else {
+		fmt.Fprintf(&b, "Next: drover apply %s does it if nothing has changed\n", p.ID)
+	}
+	return b.String()
+}
+
+func nodeCount(n int) string {
+	if n == 1 {
+		return "1 node"
+	}
+	return fmt.Sprintf("%d nodes", n)
+}
+
+// nodesOf are the nodes that a plan deals with.
+func nodesOf(p *plan.Plan) (all []string) {
+	for i := range p.Groups {
+		all = append(all, p.Groups[i].Nodes...)
+	}
+	return all
+}
+
+func groupText(b *strings.Builder, g *plan.Group) {
+	fmt.Fprintf(b, "  %s: %s\n", nodeCount(len(g.Nodes)), xname.Fold(g.Nodes))
+	line := func(label, format string, args ...any) { fmt.Fprintf(b, "    %-12s"+format+"\n", append([]any{label}, args...)...) }
+	line("now", "%s", state(g.Now.Power, g.Now.Status, g.Now.Image, strings.TrimSpace(g.Now.Configuration+" "+g.Now.ConfigStatus)))
+	then := "off"
+	if g.Then.Kernel != "" {
+		then = state("", "", g.Then.Image, g.Then.Configuration)
+	}
+	line("then", "%s", then)
+	if len(g.ParametersAdded)+len(g.ParametersRemoved) > 0 {
+		line("parameters", "%s", strings.Join(append(signed("+", g.ParametersAdded), signed("-", g.ParametersRemoved)...), " "))
+	}
+	for _, c := range g.Layers {
+		line("layer", "%s", layerText(&c))
+	}
+	if g.TakenFrom != "" {
+		line("taken from", "session %s, which drives them now", g.TakenFrom)
+	}
+	does := make([]string, len(g.Actions))
+	for i, a := range g.Actions {
+		does[i] = string(a)
+	}
+	if len(does) == 0 && g.Waits == "" {
+		does = []string{"nothing: they are where they should be"}
+	}
+	if len(does) > 0 {
+		line("does", "%s", strings.Join(does, ", "))
+	}
+	if g.Waits != "" {
+		line("waits", "%s", g.Waits)
+	}
+}
+
+// state joins the words that there are.
+func state(power, status, image, configuration string) string {
+	var parts []string
+	for _, p := range []string{power, status} {
+		if p != "" {
+			parts = append(parts, p)
+		}
+	}
+	if image != "" {
+		parts = append(parts, "image "+image)
+	}
+	if configuration != "" {
+		parts = append(parts, "configuration "+configuration)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func signed(sign string, words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = sign + w
+	}
+	return out
+}
+
+// layerText names a layer by its name or else by its repository.
+func layerText(c *plan.Change) string {
+	name := c.Name
+	if name == "" {
+		name = strings.TrimSuffix(c.Repository[strings.LastIndexByte(c.Repository, '/')+1:], ".git")
+	}
+	if c.Playbook != "" {
+		name += " " + c.Playbook
+	}
+	switch {
+	case !c.Runs:
+		return name + ": stays at " + short(c.To)
+	case c.From == "":
+		return name + ": runs at " + short(c.To)
+	case c.From == c.To:
+		return name + ": runs again at " + short(c.To)
+	}
+	return name + ": " + short(c.From) + " -> " + short(c.To)
+}
+
+// short is how a commit is told to people.
+func short(commit string) string { return commit[:min(len(commit), 10)] }
+
+// leftOutLines tell those that are left out, together that are for the same reason.
+func leftOutLines(list []bos.LeftOut) (lines []string) {
+	byReason := map[string][]string{}
+	var order []string
+	for _, l := range list {
+		if byReason[l.Reason] == nil {
+			order = append(order, l.Reason)
+		}
+		byReason[l.Reason] = append(byReason[l.Reason], l.Name)
+	}
+	for _, why := range order {
+		lines = append(lines, fmt.Sprintf("left out %s: %s\n", xname.Fold(byReason[why]), why))
+	}
+	return lines
+}

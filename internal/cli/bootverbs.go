@@ -27,49 +27,58 @@ func (a *app) bootVerbs() []*cobra.Command {
 	}
 }
 
+// bootWish is what is asked of one of them.
+type bootWish struct {
+	question    string
+	session     bos.SessionCreate
+	yes, dryRun bool
+	waiting
+}
+
 func (a *app) bootVerb(name, question string, operation bos.Operation, short, long string) *cobra.Command {
-	g := new(globals)
-	var w waiting
-	var template, session string
-	var yes, dryRun bool
+	g, wish := new(globals), &bootWish{question: question, session: bos.SessionCreate{Operation: operation}}
 	cmd := a.verbWith(g, name+" NODES...", short, atLeast("NODES"), func(cmd *cobra.Command, g *globals, args []string) error {
+		if wish.dryRun && wish.wait {
+			return usageError("With --dry-run nothing is started that --wait could follow.")
+		}
 		s, err := a.open(g)
 		if err != nil {
 			return err
 		}
-		nodes, err := s.nodesToDrive(cmd.Context(), args)
-		if err != nil {
-			return err
-		}
-		if template == "" {
-			if template, err = s.templateOf(cmd.Context(), nodes); err != nil {
-				return err
-			}
-		}
-		wish := bos.SessionCreate{Name: session, Operation: operation, TemplateName: template}
-		if dryRun && w.wait {
-			return usageError("With --dry-run nothing is started that --wait could follow.")
-		}
-		if dryRun {
-			return s.planBoot(cmd.Context(), wish, nodes)
-		}
-		if !yes && a.attended() && !a.confirm(fmt.Sprintf("%s %s by template %s?", question, manyNodes(nodes), template)) {
-			return abort
-		}
-		return s.startBoot(cmd.Context(), wish, nodes, &w, nil)
+		return s.boot(cmd.Context(), wish, args)
 	})
 	cmd.Long = long + "\n\n" + "Without --template it is the one by which all the nodes were booted last, or else the only one that there is. " +
 		"Nodes that the template's boot sets do not name are left out, and so are locked and disabled ones: `drover watch` tells which.\n\n" + aboutNodes +
 		"\n\nWith --dry-run it tells what would be done to which nodes and why others are left out, and starts nothing: `drover apply` does that, if nothing has changed by then." +
 		"\n\nAt a terminal it asks first. " + aboutWaiting + " The exit code is that of `drover watch` then."
 	f := cmd.Flags()
-	f.StringVar(&template, "template", "", "`NAME` of the session template")
-	f.StringVar(&session, "name", "", "`NAME` of the session; a UUID if not set")
-	f.BoolVarP(&yes, "yes", "y", false, "do not ask")
-	f.BoolVar(&dryRun, "dry-run", false, "tell what would be done, and do nothing")
-	w.flags(cmd)
+	f.StringVar(&wish.session.TemplateName, "template", "", "`NAME` of the session template")
+	f.StringVar(&wish.session.Name, "name", "", "`NAME` of the session; a UUID if not set")
+	f.BoolVarP(&wish.yes, "yes", "y", false, "do not ask")
+	f.BoolVar(&wish.dryRun, "dry-run", false, "tell what would be done, and do nothing")
+	wish.flags(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("template", a.completeList(g, templatesPath)) // fails for options that there are not
 	return cmd
+}
+
+// boot starts the session of a verb, or tells what it would do.
+func (s *session) boot(ctx context.Context, wish *bootWish, args []string) error {
+	nodes, err := s.nodesToDrive(ctx, args)
+	if err != nil {
+		return err
+	}
+	if wish.session.TemplateName == "" {
+		if wish.session.TemplateName, err = s.templateOf(ctx, nodes); err != nil {
+			return err
+		}
+	}
+	if wish.dryRun {
+		return s.planBoot(ctx, wish.session, nodes)
+	}
+	if !wish.yes && s.app.attended() && !s.app.confirm(fmt.Sprintf("%s %s by template %s?", wish.question, manyNodes(nodes), wish.session.TemplateName)) {
+		return abort
+	}
+	return s.startBoot(ctx, wish.session, nodes, &wish.waiting, nil)
 }
 
 // What the help of several verbs says.

@@ -23,6 +23,9 @@ var Table = []Rule{
 	{Methods: get, Path: "/metrics", Right: Read},
 	{Methods: get, Path: "/{$}", Right: Read},
 	{Methods: get, Path: "/hosts", Right: Read},
+	{Methods: get, Path: "/nodes/**", Right: Read},
+	{Methods: get, Path: "/sessions/**", Right: Read},
+	{Methods: get, Path: "/configurations", Right: Read},
 	{Methods: get, Path: "/assets/**", Right: Read},
 
 	{Methods: get, Path: "/apis/bos/**", Right: Read, Jobs: agents},

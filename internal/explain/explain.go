@@ -210,10 +210,20 @@ func (f *Facts) lastOf(kind string) (journal.Entry, bool) {
 	return journal.Entry{}, false
 }
 
+// Said is what one service says of a node.
+type Said struct{ Of, Text string }
+
 // situation is one line per service.
-func (f *Facts) situation() []string {
-	var lines []string
-	row := func(name, text string) { lines = append(lines, fmt.Sprintf("  %-14s %s", name, text)) }
+func (f *Facts) situation() (lines []string) {
+	for _, s := range Situation(f) {
+		lines = append(lines, fmt.Sprintf("  %-14s %s", s.Of, s.Text))
+	}
+	return lines
+}
+
+// Situation is what each service says of the node, and which gave no answer.
+func Situation(f *Facts) (said []Said) {
+	row := func(of, text string) { said = append(said, Said{of, text}) }
 	if c := f.Component; c != nil {
 		text := strings.ReplaceAll(c.Status.Status, "_", " ")
 		if c.Session != "" {
@@ -254,7 +264,7 @@ func (f *Facts) situation() []string {
 	for _, s := range services {
 		row(s, "no answer: "+f.Unknown[s])
 	}
-	return lines
+	return said
 }
 
 func (f *Facts) configuration() string {

@@ -118,7 +118,7 @@ func (m migration) run(ctx context.Context, out, errs io.Writer) error {
 	c := &transfer.Copy{
 		Keys:   keys,
 		SQLite: filepath.Join(dir, databaseFile), Postgres: m.database,
-		Progress: progress(errs, time.Now),
+		Progress: tellNowAndThen(errs, time.Now),
 		Say:      func(line string) { fmt.Fprintln(errs, line) },
 	}
 	report, err := m.do(c, ctx)
@@ -174,8 +174,8 @@ func keptIn(dir string) ([]transfer.Kept, error) {
 // told is how often progress is printed.
 const told = 2 * time.Second
 
-// progress prints a line from time to time.
-func progress(w io.Writer, now func() time.Time) func(transfer.Step) {
+// tellNowAndThen prints a line from time to time.
+func tellNowAndThen(w io.Writer, now func() time.Time) func(transfer.Step) {
 	last, rows := now(), 0
 	return func(s transfer.Step) {
 		if rows++; rows%256 != 0 || now().Sub(last) < told {

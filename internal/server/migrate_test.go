@@ -93,7 +93,7 @@ func TestMigrationWithoutWhatItNeedsIsRefused(t *testing.T) {
 func TestProgressIsToldFromTimeToTime(t *testing.T) {
 	var out bytes.Buffer
 	now := time.Unix(0, 0)
-	tell := progress(&out, func() time.Time { return now })
+	tell := tellNowAndThen(&out, func() time.Time { return now })
 	for i := range 1024 {
 		if i == 512 {
 			now = now.Add(told)

@@ -26,7 +26,6 @@ import (
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/pcs"
 	"github.com/drover-hpc/drover/internal/virtual"
-	"github.com/drover-hpc/drover/internal/web"
 )
 
 // watched are the tables whose changes concern a session's followers.
@@ -56,7 +55,6 @@ func (s *Server) startCFS(ctx context.Context) error {
 	api := s.api(cfsPrefix, "CFS")
 	cfs.Register(api, service)
 	s.cfs = service
-	web.Register(s.mux, cfs.NewClient(s.client("CFS", cfsPrefix, "")))
 	var hints []string
 	if s.config.HSM == "" {
 		hints = []string{hsm.ComponentsTable}

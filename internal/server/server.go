@@ -236,6 +236,7 @@ func (s *Server) serve(context.Context) error {
 	s.mux.HandleFunc("GET /readyz", s.readyz)
 	s.mux.HandleFunc("GET /apis/drover/v1/sessions/{name}/events", changeEvents(s.hub, s.stopping, watched...))
 	s.mux.HandleFunc("GET /apis/drover/v1/nodes/events", changeEvents(s.hub, s.stopping, rosterTables...))
+	s.registerPages()
 	native := s.api(nativePrefix, "Drover")
 	registerNative(native, s.journal)
 	bos.RegisterNative(native, s.bos)

@@ -1,7 +1,16 @@
-// Package web is Drover in a browser: pages that are read without scripts, of
-// embedded files alone. Its one page so far shows what CFS sessions did, where
-// the link of a session's record leads:
+// Package web is Drover in a browser: pages of templates, which are whole without
+// scripts, and a little JavaScript that keeps them up to date. All is embedded.
 //
-//	/?label=SESSION ─┬─► cfs.Client ─► view ─► pages/*.html
-//	/hosts?name=NODE ┘
+//	GET page ─► Sources (services of this process) ─► view ─► pages/*.html ─► browser
+//	                                                              ▲             │
+//	        the same page again, patched into what is shown ──────┘◄─ events ───┘
+//
+// The pages change nothing: where something can be done they show the command.
+//
+//	/                    fleet.go, home.go: the fleet as racks, troubles, sessions that run
+//	/nodes, /nodes/NODE  nodes.go, node.go: lines of nodes that stand alike; what is known of one
+//	/sessions            sessions.go: those of BOS and CFS
+//	/sessions/bos/NAME   boot.go: how far a boot session is
+//	/?label=SESSION      views.go, tasks.go: what a CFS session did, where the link of its record leads
+//	/configurations      configurations.go: layers, and whose they are
 package web

@@ -11,22 +11,9 @@ import (
 	"github.com/drover-hpc/drover/internal/cfs"
 )
 
-// listView are the sessions by name.
-type listView struct {
-	Sessions []cfs.Session
-	After    string // name of the last, where there are more
-}
-
-func (h handler) list(ctx context.Context, q url.Values) (v listView, err error) {
-	list, more, err := h.of.Sessions(ctx, q.Get("after"), sessionRows)
-	if v.Sessions = list; more && len(list) > 0 {
-		v.After = list[len(list)-1].Name
-	}
-	return v, err
-}
-
 // sessionView is one session: how it goes, what failed, and its hosts.
 type sessionView struct {
+	frame
 	Session cfs.Session
 	Log     cfs.SessionLog
 	Wrong   cfs.ResultPage // what ended hosts' runs
@@ -36,13 +23,14 @@ type sessionView struct {
 	Failed  int             // of hosts that did not get through
 	Page    int             // of the hosts, from 1
 	Next    int             // page; 0: this is the last
+	Tasks   matrix
 }
 
 // Running has the page look again.
-func (v sessionView) Running() bool { return v.Session.Status.Session.Status != cfs.StageComplete }
+func (v *sessionView) Running() bool { return v.Session.Status.Session.Status != cfs.StageComplete }
 
 // Limit is Ansible's, "" for none.
-func (v sessionView) Limit() string {
+func (v *sessionView) Limit() string {
 	if l := v.Session.Ansible.Limit; l != nil {
 		return *l
 	}
@@ -50,7 +38,7 @@ func (v sessionView) Limit() string {
 }
 
 // State is the session's in a word.
-func (v sessionView) State() string { return State(v.Session) }
+func (v *sessionView) State() string { return State(v.Session) }
 
 // State is a session's in a word, which is a class of the style too.
 func State(s cfs.Session) string {
@@ -67,17 +55,19 @@ func State(s cfs.Session) string {
 	return "unknown"
 }
 
-func (h handler) session(ctx context.Context, name string, q url.Values) (v sessionView, err error) {
-	if v.Session, err = h.of.Session(ctx, name); err != nil {
+func (h handler) session(ctx context.Context, name string, q url.Values) (*sessionView, error) {
+	var err error
+	v := &sessionView{frame: h.live("sessions")}
+	if v.Session, err = h.of.Results.Session(ctx, name); err != nil {
 		return v, err
 	}
-	if v.Log, err = h.of.Log(ctx, name); err != nil {
+	if v.Log, err = h.of.Results.Log(ctx, name); err != nil {
 		return v, err
 	}
-	if v.Wrong, err = h.of.Results(ctx, name, cfs.ResultFilter{Statuses: cfs.Fatal}, 0, resultRows); err != nil {
+	if v.Wrong, err = h.of.Results.Results(ctx, name, cfs.ResultFilter{Statuses: cfs.Fatal}, 0, resultRows); err != nil {
 		return v, err
 	}
-	hosts, err := h.of.HostResults(ctx, name)
+	hosts, err := h.of.Results.HostResults(ctx, name)
 	if err != nil {
 		return v, err
 	}
@@ -95,8 +85,19 @@ func (h handler) session(ctx context.Context, name string, q url.Values) (v sess
 	if v.Hosts = hosts[first:last]; last < len(hosts) {
 		v.Next = v.Page + 1
 	}
-	return v, nil
+	switch {
+	case v.Running():
+		v.Every = runEvery
+	default:
+		v.Events, v.Every = "", 0
+	}
+	v.Tasks, err = h.tasks(ctx, name, v.Hosts)
+	return v, err
 }
+
+// runEvery is how many seconds pass between two looks at a session that runs: of results
+// nobody tells.
+const runEvery = 3
 
 // count is a cell with a number of results.
 type count struct {
@@ -118,29 +119,21 @@ func wrong(h cfs.HostResults) int {
 	return 1
 }
 
-// number is what the text says, 0 for nothing sensible; it bounds it, too.
-func number(text string) int {
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return 0
-	}
-	return min(max(n, 0), 1_000_000)
-}
-
 // resultsView is a part of a session's results.
 type resultsView struct {
+	frame
 	Session, Host, Status string
 	Results               cfs.ResultPage
 	After                 int64 // id of the last, where there are more
 }
 
-func (h handler) results(ctx context.Context, session string, q url.Values) (v resultsView, err error) {
-	v = resultsView{Session: session, Host: q.Get("host"), Status: q.Get("status")}
+func (h handler) results(ctx context.Context, session string, q url.Values) (*resultsView, error) {
+	v := &resultsView{frame: frame{Section: "sessions"}, Session: session, Host: q.Get("host"), Status: q.Get("status")}
 	f, err := cfs.ParseFilter(v.Host, v.Status)
 	if err != nil {
 		return v, err
 	}
-	v.Results, err = h.of.Results(ctx, session, f, place(q.Get("after")), resultRows)
+	v.Results, err = h.of.Results.Results(ctx, session, f, place(q.Get("after")), resultRows)
 	if n := len(v.Results.Results); v.Results.More && n > 0 {
 		v.After = v.Results.Results[n-1].ID
 	}
@@ -158,10 +151,13 @@ func place(text string) int64 {
 
 // hostView are the layers that a host has, with the sessions that applied them.
 type hostView struct {
+	frame
 	Component cfs.Component
 }
 
-func (h handler) host(ctx context.Context, name string) (v hostView, err error) {
-	v.Component, err = h.of.Component(ctx, strings.TrimSpace(name))
+func (h handler) host(ctx context.Context, name string) (*hostView, error) {
+	var err error
+	v := &hostView{frame: h.live("sessions")}
+	v.Component, err = h.of.Results.Component(ctx, strings.TrimSpace(name))
 	return v, err
 }

@@ -13,16 +13,21 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/explain"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/progress"
+	"github.com/drover-hpc/drover/internal/roster"
 )
 
 //go:embed pages/*.html assets/*
 var files embed.FS
 
-var pages = template.Must(template.New("").Funcs(template.FuncMap{"time": shownTime, "query": query, "state": State, "counts": counts}).ParseFS(files, "pages/*.html"))
+var pages = template.Must(template.New("").Funcs(template.FuncMap{
+	"time": shownTime, "clock": shownClock, "query": query, "state": State, "counts": counts, "node": nodeLink, "boot": bootLink,
+}).ParseFS(files, "pages/*.html"))
 
-// Sessions is what the pages are made of; cfs.Client is one.
-type Sessions interface {
+// Results is what CFS keeps of its sessions; cfs.Client is one.
+type Results interface {
 	Sessions(ctx context.Context, after string, limit int) ([]cfs.Session, bool, error)
 	Session(ctx context.Context, name string) (cfs.Session, error)
 	Component(ctx context.Context, id string) (cfs.Component, error)
@@ -31,19 +36,52 @@ type Sessions interface {
 	Results(ctx context.Context, session string, f cfs.ResultFilter, after int64, limit int) (cfs.ResultPage, error)
 }
 
+// Sources are what the pages are made of.
+type Sources struct {
+	Results Results
+	// Gateway is where all services are asked.
+	Gateway progress.Gateway
+	// Look says where all nodes stand.
+	Look func(ctx context.Context) (*roster.Answer, error)
+	// Facts gathers what is known of a node.
+	Facts func(ctx context.Context, node string) (*explain.Facts, error)
+	// Events is the path of a stream of events, one whenever what pages show may have changed.
+	Events string
+	Now    func() time.Time
+}
+
 // Register adds the pages and what they need to mux.
-func Register(mux *http.ServeMux, s Sessions) {
-	h := handler{s}
-	mux.HandleFunc("GET /{$}", h.sessions)
-	mux.HandleFunc("GET /hosts", h.sessions)
+func Register(mux *http.ServeMux, s Sources) {
+	h := handler{of: s, fleet: newFleet(s.Look)}
+	mux.HandleFunc("GET /{$}", h.root)
+	mux.HandleFunc("GET /hosts", h.root)
+	mux.HandleFunc("GET /nodes", h.page("nodes.html", h.nodes))
+	mux.HandleFunc("GET /nodes/{node}", h.page("node.html", h.node))
+	mux.HandleFunc("GET /nodes/{node}/console", h.page("console.html", h.console))
+	mux.HandleFunc("GET /sessions", h.page("sessions.html", h.sessions))
+	mux.HandleFunc("GET /sessions/bos/{name}", h.page("boot.html", h.boot))
+	mux.HandleFunc("GET /configurations", h.page("configurations.html", h.configurations))
 	assets, err := fs.Sub(files, "assets")
 	if err != nil {
 		panic(err) // of the name, which is right
 	}
-	mux.Handle("GET /assets/", http.StripPrefix("/assets/", http.FileServerFS(assets)))
+	mux.Handle("GET /assets/", http.StripPrefix("/assets/", fresh(http.FileServerFS(assets))))
 }
 
-type handler struct{ of Sessions }
+// fresh has browsers ask whether a file is still the same: the next release has others
+// at the same paths.
+func fresh(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}
+
+type handler struct {
+	of    Sources
+	fleet *fleet
+}
 
 // Rows of a page.
 const (
@@ -52,33 +90,68 @@ const (
 	sessionRows = 200
 )
 
-// sessions answers with one session (label), those that a host was in (name),
-// or the list.
-func (h handler) sessions(w http.ResponseWriter, r *http.Request) {
+// frame is what all pages have.
+type frame struct {
+	At      time.Time // as of which the page is
+	Section string    // of the navigation
+	Events  string    // path of the events after which the page may be another; empty: it stays
+	Every   int       // seconds after which it may be another though nothing was told
+}
+
+func (f *frame) framed() *frame { return f }
+
+// framed is a view that knows its frame.
+type framed interface{ framed() *frame }
+
+// live is the frame of a page that changes.
+func (h handler) live(section string) frame {
+	return frame{Section: section, Events: h.of.Events, Every: 30}
+}
+
+// page answers with the view that make returns.
+func (h handler) page(name string, view func(*http.Request) (framed, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v, err := view(r)
+		h.answer(w, name, v, err)
+	}
+}
+
+// root answers with one session of CFS (label), what ran on a host (name), or the fleet.
+func (h handler) root(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	var page string
-	var view any
-	var err error
 	switch label, name := q.Get("label"), q.Get("name"); {
 	case label != "" && (q.Has("host") || q.Has("status")):
-		page = "results.html"
-		view, err = h.results(r.Context(), label, q)
+		v, err := h.results(r.Context(), label, q)
+		h.answer(w, "results.html", v, err)
 	case label != "":
-		page = "session.html"
-		view, err = h.session(r.Context(), label, q)
+		v, err := h.session(r.Context(), label, q)
+		h.answer(w, "session.html", v, err)
 	case name != "":
-		page = "host.html"
-		view, err = h.host(r.Context(), name)
+		v, err := h.host(r.Context(), name)
+		h.answer(w, "host.html", v, err)
 	default:
-		page = "sessions.html"
-		view, err = h.list(r.Context(), q)
+		v, err := h.home(r)
+		h.answer(w, "home.html", v, err)
 	}
+}
+
+// problemView is what came of a question that has no answer.
+type problemView struct {
+	frame
+	*httpapi.Problem
+}
+
+// answer writes the view, or what is wrong.
+func (h handler) answer(w http.ResponseWriter, page string, v framed, err error) {
 	status := http.StatusOK
 	if err != nil {
 		p := problem(err)
-		status, page, view = p.Status, "problem.html", p
+		status, page, v = p.Status, "problem.html", &problemView{Problem: p}
 	}
-	write(w, status, page, view)
+	if f := v.framed(); f.At.IsZero() {
+		f.At = h.of.Now()
+	}
+	write(w, status, page, v)
 }
 
 // problem is what the service answered, in its words, or what else is wrong.
@@ -90,6 +163,9 @@ func problem(err error) *httpapi.Problem {
 	return httpapi.AsProblem(err)
 }
 
+// policy has a page run and load only what is embedded, and ask only this server.
+const policy = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
 func write(w http.ResponseWriter, status int, page string, view any) {
 	var out bytes.Buffer
 	if err := pages.ExecuteTemplate(&out, page, view); err != nil {
@@ -98,7 +174,7 @@ func write(w http.ResponseWriter, status int, page string, view any) {
 	}
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	header.Set("Content-Security-Policy", policy)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
@@ -112,7 +188,9 @@ func shownTime(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
-// query writes names and values, one after another, as a link to this page.
+func shownClock(t time.Time) string { return t.UTC().Format(time.TimeOnly) }
+
+// query writes names and values, one after another, as a link to what a CFS session did.
 func query(words ...any) string {
 	q := url.Values{}
 	for i := 0; i+1 < len(words); i += 2 {
@@ -128,3 +206,7 @@ func query(words ...any) string {
 	}
 	return "/?" + q.Encode()
 }
+
+func nodeLink(name string) string { return "/nodes/" + url.PathEscape(name) }
+
+func bootLink(name string) string { return "/sessions/bos/" + url.PathEscape(name) }

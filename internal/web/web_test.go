@@ -8,15 +8,22 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/explain"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/job"
+	"github.com/drover-hpc/drover/internal/roster"
 )
 
 // site has a session "s1" with as many hosts as the test says.
 type site struct {
 	hosts  int
+	nodes  []roster.Node
+	silent []roster.Silence
+	at     map[string]string // what the gateway answers, by path; of others there is an empty list
+	facts  func(node string) *explain.Facts
 	stage  cfs.Stage
 	passed map[string]any // of the last call
 }
@@ -62,10 +69,19 @@ func (s *site) Results(_ context.Context, _ string, f cfs.ResultFilter, after in
 	return cfs.ResultPage{More: true, Results: []cfs.TaskResult{{ID: 77, Host: "h0001", Task: "mount <b>", Status: cfs.OutcomeFailed, Message: "<script>alert(1)</script>"}}}, nil
 }
 
+// sources are those of a site whose other services are at paths of the gateway.
+func sources(s *site) Sources {
+	return Sources{Results: s, Gateway: gatewayOf(s.at), Events: "/apis/drover/v1/events", Now: func() time.Time { return noon },
+		Look: func(context.Context) (*roster.Answer, error) {
+			return &roster.Answer{Time: noon, Nodes: s.nodes, Silent: s.silent}, nil
+		},
+		Facts: func(_ context.Context, node string) (*explain.Facts, error) { return s.facts(node), nil }}
+}
+
 func get(t *testing.T, s *site, path string) (int, string, http.Header) {
 	t.Helper()
 	mux := http.NewServeMux()
-	Register(mux, s)
+	Register(mux, sources(s))
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	return w.Code, w.Body.String(), w.Header()
@@ -79,14 +95,14 @@ func TestPageOfASessionNamesWhatFailed(t *testing.T) {
 				t.Errorf("%s lacks %q:\n%s", path, want, text)
 			}
 		}
-		if status != 200 || strings.Contains(text, "<script") || strings.Index(text, ">h0002<") > strings.Index(text, ">h0000<") || strings.Contains(text, "http-equiv") {
+		if status != 200 || strings.Contains(text, "<script>") || strings.Index(text, ">h0002<") > strings.Index(text, ">h0000<") || strings.Contains(text, "data-every") {
 			t.Errorf("%s: %d\n%s", path, status, text)
 		}
 	}
 	if _, text, _ := get(t, &site{hosts: 1, stage: cfs.StageComplete}, "/?label=s1"); !strings.Contains(text, "1 host,") {
 		t.Errorf("of a session with one host:\n%s", text)
 	}
-	if _, text, _ := get(t, &site{stage: cfs.StageRunning}, "/?label=s1"); !strings.Contains(text, `http-equiv="refresh"`) || !strings.Contains(text, "log?follow=true") {
+	if _, text, _ := get(t, &site{stage: cfs.StageRunning}, "/?label=s1"); !strings.Contains(text, `data-every="3"`) || !strings.Contains(text, `data-log="/apis/cfs/v3/sessions/s1/log?follow=true"`) {
 		t.Errorf("of a session that runs:\n%s", text)
 	}
 }
@@ -102,7 +118,7 @@ func TestPagesOfManyHostsAndResultsAreParted(t *testing.T) {
 	if !strings.Contains(text, "after=77&amp;host=h0001&amp;label=s1&amp;status=failed") || s.passed["hosts"] != "h0001" || s.passed["statuses"] != 1 || s.passed["after"] != int64(5) {
 		t.Errorf("%v\n%s", s.passed, text)
 	}
-	if _, text, _ := get(t, s, "/?after=a"); s.passed["after"] != "a" || !strings.Contains(text, "after=s1") {
+	if _, text, _ := get(t, s, "/sessions?after=a"); s.passed["after"] != "a" || !strings.Contains(text, "after=s1") {
 		t.Errorf("%v\n%s", s.passed, text)
 	}
 	if _, text, _ := get(t, s, "/hosts?name=x1"); !strings.Contains(text, `href="/?host=x1&amp;label=s1"`) {
@@ -110,18 +126,21 @@ func TestPagesOfManyHostsAndResultsAreParted(t *testing.T) {
 	}
 }
 
-// Whatever a page names is embedded, and nothing runs in the browser.
-func TestPagesNeedNothingFromOutsideAndNoScript(t *testing.T) {
-	s := &site{hosts: 2, stage: cfs.StageRunning}
-	named := regexp.MustCompile(`(?:src|href|action)="([^"]*)"`)
-	for _, path := range []string{"/", "/?label=s1", "/?label=s1&host=h0001", "/hosts?name=x1", "/?label=none"} {
-		_, text, header := get(t, s, path)
-		if !strings.Contains(header.Get("Content-Security-Policy"), "default-src 'none'") || strings.Contains(text, "<script") {
-			t.Errorf("%s: %v", path, header)
+// Whatever a page names is embedded, and it has no script but that.
+func TestPagesNeedNothingFromOutside(t *testing.T) {
+	s := fleetSite()
+	named := regexp.MustCompile(`(?:src|href|action|data-events|data-log)="([^"]*)"`)
+	for _, path := range everyPage {
+		status, text, header := get(t, s, path)
+		if policy := header.Get("Content-Security-Policy"); status != 200 || !strings.Contains(policy, "default-src 'none'; script-src 'self'; connect-src 'self'") || strings.Contains(policy, "unsafe") {
+			t.Errorf("%s: %d %v", path, status, header)
+		}
+		if strings.Contains(text, "<script>") || strings.Contains(text, "style=") || strings.Contains(text, " on") && regexp.MustCompile(` on[a-z]+=`).MatchString(text) {
+			t.Errorf("%s has scripts or styles inline\n%s", path, text)
 		}
 		for _, m := range named.FindAllStringSubmatch(text, -1) {
 			link := m[1]
-			if !strings.HasPrefix(link, "/") || strings.HasPrefix(link, "//") {
+			if link != "#main" && (!strings.HasPrefix(link, "/") || strings.HasPrefix(link, "//")) {
 				t.Errorf("%s leads to %s", path, link)
 			}
 			if strings.HasPrefix(link, "/assets/") {
@@ -134,7 +153,9 @@ func TestPagesNeedNothingFromOutsideAndNoScript(t *testing.T) {
 	if status, text, _ := get(t, s, "/?label=none"); status != 404 || !strings.Contains(text, "no session &#39;none&#39;") {
 		t.Errorf("%d\n%s", status, text)
 	}
-	if status, _, _ := get(t, s, "/?label=s1&status=wrong"); status != 400 {
-		t.Errorf("a wrong status: %d", status)
+	for path, want := range map[string]int{"/?label=s1&status=wrong": 400, "/nodes?stand=tall": 400, "/nodes?filter=color%3Dred": 400, "/nodes/x1c0": 404, "/sessions/bos/none": 404, "/nodes/x1c0s0b0n0/console/x": 404} {
+		if status, _, _ := get(t, s, path); status != want {
+			t.Errorf("%s: %d, want %d", path, status, want)
+		}
 	}
 }

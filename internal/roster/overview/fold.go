@@ -32,7 +32,8 @@ type Group struct {
 // Groupings are the fields by which lines can be grouped.
 var Groupings = []string{"rack", "image", "status"}
 
-// Fold joins nodes that stand alike, in the order in which they are first met. by is one
+// Fold joins nodes that stand alike, in the order in which they are first met. In the
+// error of several, NODE stands for the name of each. by is one
 // of Groupings, or empty.
 func Fold(a *roster.Answer, by string) []Group {
 	title := func(*roster.Node) string { return "" }
@@ -67,6 +68,13 @@ func Fold(a *roster.Answer, by string) []Group {
 			line.Longest = max(line.Longest, a.Time.Sub(*n.Since))
 		}
 	}
+	for _, g := range groups {
+		for i := range g.Lines {
+			if l := &g.Lines[i]; len(l.Names) == 1 {
+				l.Cells.Error = strings.ReplaceAll(l.Cells.Error, itsName, l.Names[0])
+			}
+		}
+	}
 	if by != "" {
 		slices.SortStableFunc(groups, func(a, b Group) int { return xname.Compare(a.Title, b.Title) })
 	}
@@ -90,7 +98,7 @@ const itsName = "NODE"
 
 func (v view) cells(n *roster.Node) Cells {
 	return Cells{Power: v.cell(n.Power, roster.PCS), State: v.state(n), Status: v.cell(n.Status, roster.BOS), Image: v.image(n),
-		Configuration: v.configuration(n), Session: v.cell(n.Session, roster.BOS), Error: strings.ReplaceAll(strings.Join(strings.Fields(n.Error), " "), n.Xname, itsName)}
+		Configuration: v.configuration(n), Session: v.cell(n.Session, roster.BOS), Error: errorOf(n)}
 }
 
 func (v view) cell(text string, of roster.Service) string {

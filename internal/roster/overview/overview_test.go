@@ -220,3 +220,35 @@ func TestPowerTableFoldsWhatIsAlike(t *testing.T) {
 		}
 	}
 }
+
+func TestWhereNodesStandInAWord(t *testing.T) {
+	for want, nodes := range map[Stand][]roster.Node{
+		Failed:      {{Status: "failed", Power: "off"}, {Status: "stable", Power: "on", ConfigStatus: "failed"}},
+		Moving:      {{Status: "power_on_called", Power: "off"}, {Status: "on_hold", Power: "on"}},
+		Configuring: {{Status: "configuring", Power: "on"}, {Status: "stable", Power: "on", ConfigStatus: "pending"}},
+		Stable:      {{Status: "stable", Power: "on", ConfigStatus: "configured"}},
+		Off:         {{Status: "stable", Power: "off", ConfigStatus: "pending"}},
+		Unknown:     {{Power: "on"}, {Status: "stable", Power: "undefined"}, {Status: "stable"}},
+	} {
+		for i := range nodes {
+			if got := StandOf(&nodes[i]); got != want {
+				t.Errorf("%+v: %s, want %s", nodes[i], got, want)
+			}
+		}
+	}
+}
+
+func TestTroublesAreFoldedByCause(t *testing.T) {
+	a := &roster.Answer{Nodes: fleetOf(t, "x1c0s[0-3]b0n0", func(n *roster.Node) {
+		switch n.Xname {
+		case "x1c0s0b0n0":
+			n.Error = "x1c0s0b0n0 is lost"
+		case "x1c0s1b0n0", "x1c0s3b0n0":
+			n.Error = "the BMC of\n" + n.Xname + " refused"
+		}
+	})}
+	want := []Trouble{{"the BMC of NODE refused", []string{"x1c0s1b0n0", "x1c0s3b0n0"}}, {"x1c0s0b0n0 is lost", []string{"x1c0s0b0n0"}}}
+	if diff := cmp.Diff(want, Troubles(a)); diff != "" {
+		t.Error(diff)
+	}
+}

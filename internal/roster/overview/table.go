@@ -33,9 +33,6 @@ func Table(a *roster.Answer, all []string, by string) []string {
 			if l.Longest > 0 {
 				c.Status += " " + ago(l.Longest)
 			}
-			if len(l.Names) == 1 {
-				c.Error = strings.ReplaceAll(c.Error, itsName, l.Names[0])
-			}
 			troubles = troubles || c.Error != ""
 			rows = append(rows, []string{brief(among, l.Names), c.Power, c.State, c.Status, c.Image, c.Configuration, c.Session, strconv.Itoa(len(l.Names)), c.Error})
 		}
@@ -55,7 +52,7 @@ func Table(a *roster.Answer, all []string, by string) []string {
 	if len(a.Nodes) == 0 {
 		lines = []string{"No nodes."}
 	}
-	return append(lines, silence(a)...)
+	return append(lines, belowTable(Silence(a))...)
 }
 
 // brief folds names; of a long list the beginning is shown.
@@ -80,13 +77,10 @@ func nodes(n int) string {
 	return strconv.Itoa(n) + " nodes"
 }
 
-// silence says of which services nothing is told.
-func silence(a *roster.Answer) (lines []string) {
-	for i, s := range a.Silent {
-		if i == 0 {
-			lines = append(lines, "")
-		}
-		lines = append(lines, fmt.Sprintf("%s gives no answer, so that %s: %s", s.Service, missing[s.Service], s.Error))
+// belowTable has a blank line before lines, if there are any.
+func belowTable(lines []string) []string {
+	if len(lines) > 0 {
+		lines = append([]string{""}, lines...)
 	}
 	return lines
 }
@@ -132,7 +126,7 @@ func Wide(a *roster.Answer) []string {
 	for i := range a.Nodes {
 		rows = append(rows, record(&a.Nodes[i], "-"))
 	}
-	return append(columns(rows), silence(a)...)
+	return append(columns(rows), belowTable(Silence(a))...)
 }
 
 // record are all fields of a node; none is how an empty one is written.

@@ -1,0 +1,75 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/progress"
+	"github.com/drover-hpc/drover/internal/xname"
+)
+
+// bootView is how far a boot session is.
+type bootView struct {
+	frame
+	Tally    *progress.Tally
+	Outcome  string
+	Elapsed  string
+	Percent  int
+	Rows     []bootRow
+	Troubles []bootTrouble
+	Late     []bootTrouble
+	First    bool
+}
+
+// bootRow is a phase.
+type bootRow struct {
+	progress.Row
+	Bar bar
+}
+
+// bootTrouble is what befell nodes.
+type bootTrouble struct {
+	Kind, Error, Folded string
+	Count               int
+	Nodes               []string // links, if they are few
+}
+
+// linked is up to how many nodes are links, each by itself.
+const linked = 64
+
+func (h handler) boot(r *http.Request) (framed, error) {
+	session := h.of.Gateway.Find(r.Context(), r.PathValue("name"))
+	s, err := session.Snapshot(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	now := h.of.Now()
+	t := progress.Count(s)
+	v := &bootView{frame: frame{At: now, Section: "sessions"}, Tally: t, Outcome: t.Outcome(now), Elapsed: progress.Clock(t.Elapsed(now).Truncate(time.Second)), First: s.First}
+	if !t.Complete() {
+		if v.Events, v.Every = session.Events(), 10; v.Events == "" {
+			v.Events, v.Every = h.of.Events, 5
+		}
+	}
+	if t.Nodes > 0 {
+		v.Percent = 100 * (t.Succeeded + t.Failed) / t.Nodes
+	}
+	for _, row := range t.Rows() {
+		v.Rows = append(v.Rows, bootRow{row, barOfRow(t, row)})
+	}
+	for _, f := range t.Failures {
+		v.Troubles = append(v.Troubles, troubleOf(f.Kind, f.Error, f.Nodes, f.Count))
+	}
+	for _, l := range t.Late {
+		v.Late = append(v.Late, troubleOf("still "+l.Phase, "", l.Nodes, len(l.Nodes)))
+	}
+	return v, nil
+}
+
+func troubleOf(kind, why string, nodes []string, count int) bootTrouble {
+	t := bootTrouble{Kind: kind, Error: why, Folded: xname.Fold(nodes), Count: count}
+	if len(nodes) <= linked {
+		t.Nodes = nodes
+	}
+	return t
+}

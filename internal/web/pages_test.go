@@ -1,0 +1,184 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/explain"
+	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/journal"
+	"github.com/drover-hpc/drover/internal/progress"
+	"github.com/drover-hpc/drover/internal/roster"
+)
+
+var noon = time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC)
+
+// everyPage is a path of each.
+var everyPage = []string{"/", "/nodes", "/nodes?stand=failed", "/nodes/x1000c0s0b0n0", "/nodes/x1000c0s0b0n0/console", "/sessions", "/sessions/bos/b1",
+	"/configurations", "/?label=s1", "/?label=s1&host=h0001", "/hosts?name=x1"}
+
+// gatewayOf answers with the text at a path, without its query; of what there is not in
+// at all it is an empty list, or nothing.
+func gatewayOf(at map[string]string) progress.Gateway {
+	return progress.Gateway{Missing: func(err error) bool { return fault.KindOf(err) == fault.NotFound }, Get: func(_ context.Context, path string, out any) error {
+		path, _, _ = strings.Cut(path, "?")
+		text, known := at[path]
+		if !known {
+			return fault.New(fault.NotFound, "nothing at %s", path)
+		}
+		if out == nil {
+			return nil
+		}
+		return json.Unmarshal([]byte(text), out)
+	}}
+}
+
+// fleetSite has eleven nodes in two cabinets, a boot session of three and one of CFS.
+func fleetSite() *site {
+	s := &site{hosts: 2, stage: cfs.StageRunning, at: map[string]string{
+		"/apis/bos/v2/sessions":           `[{"name": "b1", "operation": "reboot", "template_name": "compute", "status": {"status": "running", "start_time": "2030-01-02T11:58:30"}}]`,
+		"/apis/bos/v2/sessions/b1":        `{"name": "b1", "operation": "reboot", "template_name": "compute", "status": {"status": "running", "start_time": "2030-01-02T11:58:30"}}`,
+		"/apis/bos/v2/sessions/b1/status": `{"managed_components_count": 3, "left_out": [{"name": "x1000c9s0b0n0", "reason": "it is locked"}], "left_out_count": 1}`,
+		"/apis/bos/v2/components": `[{"id": "x1000c0s0b0n0", "error": "no power", "status": {"status": "failed"}}, {"id": "x1000c0s1b0n0", "status": {"status": "power_on_called"}},
+			{"id": "x1000c0s2b0n0", "status": {"status": "stable"}}]`,
+		"/apis/cfs/v3/sessions":                       `{"sessions": [{"name": "c1", "configuration": {"name": "site"}, "ansible": {"limit": "x1000c0s2b0n0,x1001c0s0b0n0"}, "status": {"session": {"status": "running"}}}]}`,
+		"/apis/cfs/v3/configurations":                 `{"configurations": [{"name": "site", "layers": [{"name": "base", "clone_url": "https://h/r.git", "playbook": "site.yml", "commit": "0123456789abcdef"}]}], "next": {"after_id": "site"}}`,
+		"/apis/drover/v1/nodes/x1000c0s0b0n0/console": `{"lines": ["Kernel panic <b>"]}`,
+	}}
+	for i := range 10 {
+		s.nodes = append(s.nodes, roster.Node{Xname: fmt.Sprintf("x1000c0s%db0n0", i), Power: "on", State: "Ready", Status: "stable", Configuration: "site", ConfigStatus: "configured"})
+	}
+	s.nodes = append(s.nodes, roster.Node{Xname: "x1001c0s0b0n0", Power: "off", Status: "stable", Configuration: "site", ConfigStatus: "pending"}, roster.Node{Xname: "odd"})
+	for i, status := range []string{"failed", "power_on_called", "stable"} {
+		s.nodes[i].Status, s.nodes[i].Session = status, "b1"
+	}
+	s.nodes[0].Error, s.nodes[1].Error = "no power of x1000c0s0b0n0", "no power of x1000c0s1b0n0"
+	s.facts = func(node string) *explain.Facts {
+		c := &explain.Component{Enabled: true, Error: "no power", Session: "b1"}
+		c.Status.Status = "failed"
+		return &explain.Facts{Node: node, Now: noon, Component: c, Journal: []journal.Entry{
+			{Time: noon.Add(-time.Minute), Source: "bos", Kind: "status", Text: "stable -> power_on_called", Key: "1"},
+			{Time: noon.Add(-time.Second), Source: "pcs", Kind: "power", Text: "the BMC <i>refused</i>", Failed: true, Key: "2"}}}
+	}
+	return s
+}
+
+// wants has the page say all that.
+func wants(t *testing.T, s *site, path string, words ...string) string {
+	t.Helper()
+	status, text, _ := get(t, s, path)
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			t.Errorf("%s lacks %q", path, w)
+		}
+	}
+	if status != 200 || t.Failed() {
+		t.Fatalf("%s: %d\n%s", path, status, text)
+	}
+	return text
+}
+
+func TestTheFirstPageShowsTheFleetAndWhatIsWrong(t *testing.T) {
+	s := fleetSite()
+	s.silent = []roster.Silence{{Service: roster.PCS, Error: "503 away"}}
+	text := wants(t, s, "/", "as of", "12:00:00", "PCS gives no answer", `<a href="/nodes/x1000c0s0b0n0" class=f aria-label="x1000c0s0b0n0 failed">`, `aria-label="x1001c0s0b0n0 off"`,
+		`data-codes="umfssss`[:12], "1 failed</a>", "no power of NODE", "x1000c0s[0-1]b0n0", `href="/sessions/bos/b1"`, `aria-label="succeeded 1, failed 1, powering on 1"`,
+		`href="/?label=c1"`, `aria-label="configured 1, pending 1"`, `data-events="/apis/drover/v1/events"`)
+	names := regexp.MustCompile(`data-names="([^"]+)"`).FindStringSubmatch(text)[1]
+	again := wants(t, s, "/?names="+names, `data-codes="`)
+	if strings.Contains(again, "x1001c0s0b0n0") {
+		t.Error("a browser that has the racks gets them again")
+	}
+	s.nodes = s.nodes[1:]
+	if text := wants(t, s, "/?names="+names); !strings.Contains(text, `class=rack`) {
+		t.Error("a browser that has other racks does not get them")
+	}
+}
+
+func TestABootSessionIsShownByPhaseWithWhatWentWrong(t *testing.T) {
+	wants(t, fleetSite(), "/sessions/bos/b1", "session b1 is running after 0:01:30", `data-events="/apis/drover/v1/sessions/b1/events"`, `aria-label="powering on 1"`,
+		"called 1", "left out", "it is locked", "no power", `href="/nodes/x1000c0s0b0n0"`, "still powering on", "drover cancel b1")
+	s := fleetSite()
+	s.at["/apis/bos/v2/sessions/b1"] = strings.Replace(s.at["/apis/bos/v2/sessions/b1"], "running", "complete", 1)
+	if text := wants(t, s, "/sessions/bos/b1", "drover retry b1"); strings.Contains(text, "data-events") {
+		t.Error("a session that is over is followed")
+	}
+}
+
+func TestANodeIsExplained(t *testing.T) {
+	wants(t, fleetSite(), "/nodes/X1000C0S0B0N0", "x1000c0s0b0n0 failed.", `class="state verdict failed"`, "no power", "stable -&gt; power on called", "&#43;59s", "the BMC &lt;i&gt;refused", "What to do", `href="/sessions/bos/b1"`)
+	wants(t, fleetSite(), "/nodes/x1000c0s0b0n0/console", "Kernel panic &lt;b&gt;", `data-every="5"`)
+}
+
+func TestNodesThatStandAlikeShareALine(t *testing.T) {
+	text := wants(t, fleetSite(), "/nodes?stand=stable", "8 nodes", "x1000c0s[3-9]b0n0")
+	if strings.Contains(text, "x1001c0s0b0n0") {
+		t.Error("one that is off is among those that are stable")
+	}
+	wants(t, fleetSite(), "/nodes?filter=status%3Dfailed+x1000c0*", "1 node;", "no power of x1000c0s0b0n0")
+}
+
+func TestConfigurationsNameTheirCommitsAndNodes(t *testing.T) {
+	wants(t, fleetSite(), "/configurations", "0123456789abcdef", "site.yml", "x1000c0s[0-9]b0n0", ">configured<", ">pending<", "/configurations?after=site")
+}
+
+// Results are told by host and task; hosts that fared alike share a line.
+func TestTasksByHost(t *testing.T) {
+	var m matrix
+	result := func(host, name string, status cfs.Outcome) cfs.TaskResult {
+		return cfs.TaskResult{Host: host, Task: name, Play: "p", Status: status}
+	}
+	m.fill([]cfs.TaskResult{result("x1c0s0b0n0", "one", "ok"), result("x1c0s1b0n0", "one", "ok"), result("x1c0s2b0n0", "one", "unreachable"), result("x1c0s0b0n0", "one", "changed"), result("x1c0s1b0n0", "one", "changed")},
+		[]string{"x1c0s2b0n0", "x1c0s1b0n0", "x1c0s0b0n0"})
+	if len(m.Tasks) != 2 || len(m.Lines) != 2 || m.Lines[0].Host != "x1c0s2b0n0" || m.Lines[1].Folded != "x1c0s[0-1]b0n0" || m.Lines[1].Count != 2 {
+		t.Fatalf("%+v", m)
+	}
+	if got := fmt.Sprint(m.Lines[0].Cells[0].Mark(), m.Lines[0].Cells[1].Mark(), m.Lines[1].Cells[1].Words); got != "!one: changed" && got != "! one: changed" {
+		t.Error(got)
+	}
+}
+
+// Browsers that are told of the same change are answered by the same look, and never by
+// one that began before.
+func TestBrowsersShareALook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		looks := 0
+		f := newFleet(func(context.Context) (*roster.Answer, error) {
+			looks++
+			time.Sleep(time.Second)
+			return &roster.Answer{Nodes: []roster.Node{{Xname: fmt.Sprintf("x1c0s%db0n0", looks)}}}, nil
+		})
+		first := make(chan string, 1)
+		others := make(chan string, 5)
+		ask := func(to chan string) {
+			s, err := f.now(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			to <- s.Nodes[0].Xname
+		}
+		go ask(first)
+		time.Sleep(time.Millisecond)
+		for range 5 {
+			go ask(others)
+		}
+		if got := <-first; got != "x1c0s1b0n0" {
+			t.Error(got)
+		}
+		for range 5 {
+			if got := <-others; got != "x1c0s2b0n0" {
+				t.Error(got)
+			}
+		}
+		if looks != 2 {
+			t.Errorf("%d looks", looks)
+		}
+	})
+}

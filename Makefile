@@ -120,9 +120,10 @@ test-objectstore: ## credentials that a real Ceph makes: what they are for, and 
 	scripts/need.sh git ceph
 	CEPH_CHECK=yes $(GO) test -v -count=1 -timeout 10m -run RealCeph ./internal/server
 
-test-browser: ## pages of other sites in a real, headless Chromium: they change and read nothing
-	scripts/need.sh git chromium
-	CHROMIUM=$$(command -v chromium) $(GO) test -v -count=1 -timeout 15m -run TestPagesOfOtherSites ./e2e
+test-browser: ## a real, headless Chromium: Drover's pages with fleets of 1,000 and 10,000; pages of other sites change and read nothing
+	scripts/need.sh git ansible ssh chromium
+	CHROMIUM=$$(command -v chromium) $(GO) test -v -count=1 -timeout 15m -run Browser ./internal/web
+	CHROMIUM=$$(command -v chromium) $(GO) test -v -count=1 -timeout 20m -run 'TestPagesOfOtherSites|TestPagesOfAFleetInABrowser' ./e2e
 
 replicas-check: ## two servers on one PostgreSQL database, 200 nodes: either is killed, or stands still, at every stage of a reboot, and the database is away
 	scripts/need.sh git ansible ssh postgres

@@ -44,7 +44,7 @@ func gatewayOf(at map[string]string) progress.Gateway {
 func fleetSite() *site {
 	s := &site{hosts: 2, stage: cfs.StageRunning, at: map[string]string{
 		"/apis/bos/v2/sessions":           `[{"name": "b1", "operation": "reboot", "template_name": "compute", "status": {"status": "running", "start_time": "2030-01-02T11:58:30"}}]`,
-		"/apis/bos/v2/sessions/b1":        `{"name": "b1", "operation": "reboot", "template_name": "compute", "status": {"status": "running", "start_time": "2030-01-02T11:58:30"}}`,
+		"/apis/bos/v2/sessions/b1":        `{"name": "b1", "operation": "reboot", "template_name": "compute", "limit": "x1000c0s0b0n0,x1000c0s1b0n0,x1000c0s2b0n0", "status": {"status": "running", "start_time": "2030-01-02T11:58:30"}}`,
 		"/apis/bos/v2/sessions/b1/status": `{"managed_components_count": 3, "left_out": [{"name": "x1000c9s0b0n0", "reason": "it is locked"}], "left_out_count": 1}`,
 		"/apis/bos/v2/components": `[{"id": "x1000c0s0b0n0", "error": "no power", "status": {"status": "failed"}}, {"id": "x1000c0s1b0n0", "status": {"status": "power_on_called"}},
 			{"id": "x1000c0s2b0n0", "status": {"status": "stable"}}]`,
@@ -104,7 +104,7 @@ func TestTheFirstPageShowsTheFleetAndWhatIsWrong(t *testing.T) {
 
 func TestABootSessionIsShownByPhaseWithWhatWentWrong(t *testing.T) {
 	wants(t, fleetSite(), "/sessions/bos/b1", "session b1 is running after 0:01:30", `data-events="/apis/drover/v1/sessions/b1/events"`, `aria-label="powering on 1"`,
-		"called 1", "left out", "it is locked", "no power", `href="/nodes/x1000c0s0b0n0"`, "still powering on", "drover cancel b1")
+		"called 1", "left out", "it is locked", "no power", `href="/nodes/x1000c0s0b0n0"`, "still powering on", ">x1000c0s[0-2]b0n0</dd>", "drover cancel b1")
 	s := fleetSite()
 	s.at["/apis/bos/v2/sessions/b1"] = strings.Replace(s.at["/apis/bos/v2/sessions/b1"], "running", "complete", 1)
 	if text := wants(t, s, "/sessions/bos/b1", "drover retry b1"); strings.Contains(text, "data-events") {

@@ -23,7 +23,7 @@ import (
 var files embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"time": shownTime, "clock": shownClock, "query": query, "state": State, "counts": counts, "node": nodeLink, "boot": bootLink,
+	"time": shownTime, "clock": shownClock, "query": query, "state": State, "counts": counts, "node": nodeLink, "boot": bootLink, "limit": foldedLimit,
 }).ParseFS(files, "pages/*.html"))
 
 // Results is what CFS keeps of its sessions; cfs.Client is one.

@@ -1,0 +1,230 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/drover-hpc/drover/internal/roster"
+	"github.com/drover-hpc/drover/internal/web/browsertest"
+)
+
+// stage serves the pages of a site whose nodes the test changes, and tells browsers of it.
+type stage struct {
+	*httptest.Server
+	mu    sync.Mutex
+	nodes []roster.Node
+	tell  map[chan struct{}]bool
+	down  bool
+}
+
+func newStage(t *testing.T, nodes int) *stage {
+	s := &stage{tell: map[chan struct{}]bool{}}
+	for i := range nodes {
+		s.nodes = append(s.nodes, roster.Node{Xname: fmt.Sprintf("x%dc%ds%db0n0", 1000+i/64, i/8%8, i%8), Power: "on", State: "Ready", Status: "stable", Configuration: "site", ConfigStatus: "configured"})
+	}
+	of := fleetSite()
+	src := sources(of)
+	src.Look = func(context.Context) (*roster.Answer, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return &roster.Answer{Time: time.Now(), Nodes: append([]roster.Node(nil), s.nodes...)}, nil
+	}
+	mux := http.NewServeMux()
+	Register(mux, src)
+	mux.HandleFunc("GET "+src.Events, s.events)
+	mux.HandleFunc("GET /apis/drover/v1/sessions/b1/events", s.events)
+	mux.HandleFunc("GET /apis/cfs/v3/sessions/s1/log", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "PLAY [all]") })
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.isDown() {
+			http.Error(w, "down", http.StatusServiceUnavailable)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	t.Cleanup(s.CloseClientConnections)
+	return s
+}
+
+func (s *stage) isDown() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.down
+}
+
+// events is a stream that ends with the test's connection.
+func (s *stage) events(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	c := make(chan struct{}, 1)
+	s.mu.Lock()
+	s.tell[c] = true
+	s.mu.Unlock()
+	for {
+		fmt.Fprint(w, "data: {}\n\n")
+		http.NewResponseController(w).Flush() //nolint:errcheck // the browser is gone
+		select {
+		case <-r.Context().Done():
+			return
+		case <-c:
+		}
+	}
+}
+
+// change changes nodes and tells who listens.
+func (s *stage) change(do func(nodes []roster.Node)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	do(s.nodes)
+	for c := range s.tell {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// settle waits until the page has been asked for after the first event.
+func settle(b *browsertest.Tab) {
+	b.Until(`performance.getEntriesByType("resource").some(e => e.name.includes("names="))`)
+}
+
+func TestBrowserPatchesWhatChangedAndKeepsTheFocus(t *testing.T) {
+	s := newStage(t, 130)
+	b := browsertest.Open(t, s.URL)
+	b.Go("/")
+	settle(b)
+	b.Eval(`window.before = [...document.querySelectorAll("#fleet a")]; before[0].focus(); true`, nil)
+	for _, key := range []string{kb.ArrowRight, kb.ArrowDown} {
+		b.Press(key)
+	}
+	const at = "x1000c1s1b0n0"
+	if got := b.Text("#pointed"); got != at+" stable" {
+		t.Errorf("the arrow keys led to %q", got)
+	}
+	s.change(func(nodes []roster.Node) {
+		nodes[9].Status, nodes[9].Error = "failed", "no power"
+		nodes[129].Status = "power_on_called"
+	})
+	b.Until(`document.getElementById("count-f")?.innerText.trim() === "1 failed" && document.querySelector(".rack .wrong").textContent === "1 failed"`)
+	for expression, want := range map[string]string{
+		`document.activeElement.getAttribute("aria-label")`:                                                                    at + " failed",
+		`document.activeElement.className`:                                                                                     "f",
+		`getComputedStyle(document.activeElement, "::before").content`:                                                         `"✕"`,
+		`document.querySelector("#troubles td a").getAttribute("href")`:                                                        "/nodes/" + at,
+		`String([...document.querySelectorAll("#fleet a")].every((a, i) => a === before[i]))`:                                  "true",
+		`String(document.querySelectorAll('#fleet a[tabindex="0"]').length)`:                                                   "1",
+		`document.querySelector('a[href="/nodes/x1002c0s1b0n0"]').getAttribute("aria-label")`:                                  "x1002c0s1b0n0 moving",
+		`String(performance.getEntriesByType("resource").filter(e => e.name.includes("names=")).pop().decodedBodySize < 8000)`: "true",
+	} {
+		var got string
+		if b.Eval(expression, &got); got != want {
+			t.Errorf("%s is %q, want %q", expression, got, want)
+		}
+	}
+	b.Press(kb.Enter)
+	b.Until(`location.pathname === "/nodes/` + at + `"`)
+	b.Clean("/")
+}
+
+func TestBrowserTakesNodesThatComeAndGo(t *testing.T) {
+	s := newStage(t, 10)
+	b := browsertest.Open(t, s.URL)
+	b.Go("/")
+	settle(b)
+	s.change(func([]roster.Node) { s.nodes = s.nodes[5:] })
+	b.Until(`document.querySelectorAll("#fleet a").length === 5 && document.querySelector("#counts").innerText.trim() === "5 stable"`)
+	b.Clean("/")
+}
+
+// A server that is away is told of, with how old the page is; when it is back the page
+// goes on by itself.
+func TestBrowserTellsThatTheServerIsAway(t *testing.T) {
+	s := newStage(t, 10)
+	b := browsertest.Open(t, s.URL)
+	b.Go("/")
+	settle(b)
+	b.Clean("/")
+	s.mu.Lock()
+	s.down = true
+	s.mu.Unlock()
+	s.CloseClientConnections()
+	b.Until(`/[1-9][0-9]* s old, trying again/.test(document.getElementById("lost").textContent)`)
+	s.mu.Lock()
+	s.down = false
+	s.nodes[3].Status = "failed"
+	s.mu.Unlock()
+	b.Until(`document.getElementById("lost").textContent === "" && document.getElementById("count-f") !== null`)
+	for _, text := range b.Wrong() { // of the browser, about the time that the server was away
+		if !strings.Contains(text, "Failed to load resource") && !strings.Contains(text, "EventSource") {
+			t.Error(text)
+		}
+	}
+	s.change(func(nodes []roster.Node) { nodes[4].Status = "failed" })
+	b.Until(`document.getElementById("count-f").innerText.trim() === "2 failed"`)
+	b.Clean("/ after the server was away")
+}
+
+func TestBrowserFindsAllPagesNamed(t *testing.T) {
+	s := newStage(t, 10)
+	b := browsertest.Open(t, s.URL)
+	for _, scheme := range []string{"light", "dark"} {
+		b.Scheme(scheme)
+		for i, path := range everyPage {
+			b.Go(path)
+			if n := b.Named(path); n < 5 {
+				t.Errorf("%s: %d things to operate", path, n)
+			}
+			b.Shoot(fmt.Sprintf("%02d-%s", i, scheme))
+		}
+	}
+	b.Clean("all pages")
+}
+
+// What a page of 10,000 nodes costs the browser. The figures of docs/performance.md are
+// of this test; the bounds are wide, for machines that have much else to do.
+func TestBrowserWithTenThousandNodes(t *testing.T) {
+	s := newStage(t, 10_000)
+	b := browsertest.Open(t, s.URL)
+	for range 3 {
+		b.Go("/")
+		settle(b)
+		var paint, parsed, complete float64
+		b.Until(`performance.getEntriesByName("first-contentful-paint").length === 1`)
+		b.Eval(`performance.getEntriesByName("first-contentful-paint")[0].startTime`, &paint)
+		b.Eval(`performance.getEntriesByType("navigation")[0].domInteractive`, &parsed)
+		b.Eval(`performance.getEntriesByType("navigation")[0].loadEventEnd`, &complete)
+		t.Logf("10,000 nodes: first paint %.0f ms, all read %.0f ms, all loaded %.0f ms after it was asked for", paint, parsed, complete)
+		if paint > 10_000 {
+			t.Errorf("the first paint takes %.0f ms", paint)
+		}
+	}
+	const changed = 500
+	for i, status := range []string{"failed", "configuring", "stable"} {
+		before, script := b.Metric("TaskDuration"), b.Metric("ScriptDuration")
+		s.change(func(nodes []roster.Node) {
+			for k := range changed {
+				nodes[k*20].Status = status
+			}
+		})
+		want := []string{"f", "c", "s"}[i]
+		b.Until(fmt.Sprintf(`document.querySelector("#fleet a").className === %q`, want))
+		var n int
+		if b.Eval(fmt.Sprintf(`document.querySelectorAll("#fleet a.%s").length`, want), &n); n != changed && n != 10_000 {
+			t.Errorf("%d nodes changed, want %d", n, changed)
+		}
+		took := 1000 * (b.Metric("TaskDuration") - before)
+		t.Logf("%d nodes become %s: %.0f ms of the browser's processor, %.0f ms of them scripts", changed, status, took, 1000*(b.Metric("ScriptDuration")-script))
+		if took > 2000 {
+			t.Errorf("an update takes %.0f ms", took)
+		}
+	}
+	b.Clean("/")
+}

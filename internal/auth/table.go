@@ -133,6 +133,7 @@ var Table = []Rule{
 	{Methods: get, Path: "/apis/drover/v1/can-i", Right: Read, Tenant: true},
 	{Methods: post, Path: "/apis/drover/v1/sessions", Right: Boot, Tenant: true},
 	{Methods: post, Path: "/apis/drover/v1/sessions/{name}/cancel", Right: Boot, Tenant: true},
+	{Methods: post, Path: "/apis/drover/v1/configurations/{name}", Right: Configure},
 	{Methods: get, Path: "/apis/drover/v1/plans/{id}", Right: Read, Tenant: true},
 	{Methods: post, Path: "/apis/drover/v1/plans/{id}/apply", Right: Boot, Tenant: true},
 	{Methods: get, Path: "/apis/drover/v1/tokens", Right: Settings},

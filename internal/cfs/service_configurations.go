@@ -101,6 +101,34 @@ type PutOptions struct {
 // its branches looked up. Components that desire it get their new status in
 // the same transaction.
 func (s *Service) PutConfiguration(ctx context.Context, c Configuration, o PutOptions) (Configuration, error) {
+	c, err := s.checked(ctx, c, o)
+	if err == nil {
+		err = s.resolve(ctx, &c)
+	}
+	if err != nil {
+		return c, err
+	}
+	if o.DropBranches {
+		for _, l := range c.all() {
+			l.Branch = ""
+		}
+	}
+	err = s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
+		old, err := s.ownConfiguration(ctx, c.Name, o.Tenant)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		if o.KeepTenant && err == nil {
+			c.TenantName = old.TenantName
+		}
+		return s.storeConfiguration(ctx, &c)
+	})
+	return c, err
+}
+
+// checked is the configuration as it can be stored but for commits, if it is right and who
+// asks may write it.
+func (s *Service) checked(ctx context.Context, c Configuration, o PutOptions) (Configuration, error) {
 	if len(c.Name) > maxConfigurationNameV2 {
 		return c, fault.New(fault.Invalid, "expected length <= %d - 'name'", maxConfigurationNameV2)
 	}
@@ -125,28 +153,10 @@ func (s *Service) PutConfiguration(ctx context.Context, c Configuration, o PutOp
 	if err := s.mayCloneAll(&c); err != nil {
 		return c, err
 	}
-	if err := s.resolve(ctx, &c); err != nil {
-		return c, err
-	}
-	if o.DropBranches {
-		for _, l := range c.all() {
-			l.Branch = ""
-		}
-	}
 	if o.Tenant != "" {
 		c.TenantName = o.Tenant
 	}
-	err := s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
-		old, err := s.ownConfiguration(ctx, c.Name, o.Tenant)
-		if err != nil && !fault.Is(err, fault.NotFound) {
-			return err
-		}
-		if o.KeepTenant && err == nil {
-			c.TenantName = old.TenantName
-		}
-		return s.storeConfiguration(ctx, &c)
-	})
-	return c, err
+	return c, nil
 }
 
 // mayCloneAll refuses repositories that sessions must not use.

@@ -110,6 +110,7 @@ func updateConfiguration(version string) *derive.Command {
 		d.Options = append(d.Options, derive.Option{Name: "drop-branches", Kind: derive.Bool, Place: derive.Query,
 			Path: []string{"drop_branches"}, Help: "forget the branches after resolving them"})
 	}
+	d.Foretell = foretellConfiguration
 	d.Build = fromFile("file", func(in *derive.Input) (*derive.Request, error) {
 		if _, ok := in.Given("update-branches"); !ok {
 			return nil, failed("Either --file or --update-branches must be set for updates")

@@ -34,9 +34,13 @@ func (a *app) leaf(prefix string, d *derive.Command) *cobra.Command {
 		}
 		given[o.Name] = w
 	}
-	yes := false
-	if d.Danger != "" {
+	var yes, dryRun bool
+	foretold := d.Foretell != nil && a.name == "drover"
+	if d.Danger != "" || foretold {
 		cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	}
+	if foretold {
+		cmd.Flags().BoolVar(&dryRun, "dry-run", false, "tell what would come of it, and do nothing")
 	}
 	cmd.Flags().AddFlagSet(global)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -57,6 +61,11 @@ func (a *app) leaf(prefix string, d *derive.Command) *cobra.Command {
 		}
 		if d.Danger != "" && !yes && !a.confirm(d.Danger) {
 			return abort
+		}
+		if foretold {
+			if goOn, err := s.foretell(in, r, yes, dryRun); !goOn || err != nil {
+				return err
+			}
 		}
 		answer, err := s.run(cmd.Context(), prefix, r)
 		if err != nil || d.After == nil || a.name == "cray" {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -104,7 +105,9 @@ func nodesOf(p *plan.Plan) (all []string) {
 
 func groupText(b *strings.Builder, g *plan.Group) {
 	fmt.Fprintf(b, "  %s: %s\n", nodeCount(len(g.Nodes)), xname.Fold(g.Nodes))
-	line := func(label, format string, args ...any) { fmt.Fprintf(b, "    %-12s"+format+"\n", append([]any{label}, args...)...) }
+	line := func(label, format string, args ...any) {
+		fmt.Fprintf(b, "    %-12s"+format+"\n", append([]any{label}, args...)...)
+	}
 	line("now", "%s", state(g.Now.Power, g.Now.Status, g.Now.Image, strings.TrimSpace(g.Now.Configuration+" "+g.Now.ConfigStatus)))
 	then := "off"
 	if g.Then.Kernel != "" {
@@ -160,12 +163,14 @@ func signed(sign string, words []string) []string {
 	return out
 }
 
-// layerText names a layer by its name or else by its repository.
+// layerName is a layer's name or else its repository's.
+func layerName(name, repository string) string {
+	return cmp.Or(name, strings.TrimSuffix(repository[strings.LastIndexByte(repository, '/')+1:], ".git"))
+}
+
+// layerText tells what becomes of a layer.
 func layerText(c *plan.Change) string {
-	name := c.Name
-	if name == "" {
-		name = strings.TrimSuffix(c.Repository[strings.LastIndexByte(c.Repository, '/')+1:], ".git")
-	}
+	name := layerName(c.Name, c.Repository)
 	if c.Playbook != "" {
 		name += " " + c.Playbook
 	}

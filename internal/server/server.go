@@ -241,6 +241,7 @@ func (s *Server) serve(context.Context) error {
 	registerNative(native, s.journal)
 	bos.RegisterNative(native, s.bos)
 	plan.Register(native, s.planner)
+	cfs.RegisterNative(native, s.cfs)
 	registerDeadEvents(native, s.cfs)
 	vcs.Register(native, s.platform.repositories)
 	registerConsole(native, s.platform.consoles)

@@ -81,9 +81,13 @@ func TestAPlanThatDoesNotHoldIsRefused(t *testing.T) {
 		is   func()
 		want string
 	}{
-		"power":   {func() { w.setPower(nodeName(1), "on") }, nodeName(1) + ": power was off, is on"},
-		"locks":   {func() { w.with(func() { w.locked = []string{nodeName(2)} }) }, nodeName(2) + ": no longer dealt with"},
-		"session": {func() { w.with(func() { w.mute[nodeName(0)] = true }); w.session(bos.OperationBoot, nodeName(0)); w.moving(nodeName(0)) }, nodeName(0) + ": "},
+		"power": {func() { w.setPower(nodeName(1), "on") }, nodeName(1) + ": power was off, is on"},
+		"locks": {func() { w.with(func() { w.locked = []string{nodeName(2)} }) }, nodeName(2) + ": no longer dealt with"},
+		"session": {func() {
+			w.with(func() { w.mute[nodeName(0)] = true })
+			w.session(bos.OperationBoot, nodeName(0))
+			w.moving(nodeName(0))
+		}, nodeName(0) + ": "},
 	} {
 		made, err := p.Make(t.Context(), bos.NewSession{Operation: bos.OperationBoot, TemplateName: "t"})
 		must(t, err)

@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/drover-hpc/drover/internal/cfs"
+	"github.com/drover-hpc/drover/internal/cli/derive"
+	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/xname"
+)
+
+// foretell tells what a call would come to, and whether to make it: not in a dry run, and
+// not if whoever types does not want that.
+func (s *session) foretell(in *derive.Input, r *derive.Request, yes, dryRun bool) (goOn bool, err error) {
+	text, err := in.Command.Foretell(in, r)
+	switch {
+	case dryRun && err != nil:
+		return false, err
+	case dryRun && text == "":
+		_, err := fmt.Fprintln(s.app.Stdout, "No node would be touched.")
+		return false, err
+	case dryRun:
+		_, err := fmt.Fprint(s.app.Stdout, text)
+		return false, err
+	case text == "": // also if the service cannot tell, or refuses the change: the call will say why
+		return true, nil
+	}
+	fmt.Fprint(s.app.Stderr, text)
+	if !yes && s.app.attended() && !s.app.confirm("Go on?") {
+		return false, abort
+	}
+	return true, nil
+}
+
+// formerNames are those by which version 2 has what plans are made of.
+var formerNames = strings.NewReplacer(`"cloneUrl"`, `"clone_url"`, `"additionalInventory"`, `"additional_inventory"`,
+	`"specialParameters"`, `"special_parameters"`, `"imsRequireDkms"`, `"ims_require_dkms"`)
+
+// foretellConfiguration says what a change of a configuration would come to for the nodes
+// that should have it.
+func foretellConfiguration(in *derive.Input, r *derive.Request) (string, error) {
+	body := r.Body
+	if text, is := body.([]byte); is && strings.HasPrefix(r.Path, "/v2/") {
+		body = []byte(formerNames.Replace(string(text)))
+	}
+	answer, err := in.Fetch(http.MethodPost, "/apis/drover/v1/configurations/"+httpapi.Segment(in.Args[0])+"?dry_run=true", body)
+	if err != nil {
+		return "", err
+	}
+	var plan cfs.ConfigurationPlan
+	if err := json.Unmarshal(answer, &plan); err != nil || len(plan.Components) == 0 {
+		return "", err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "configuration %s is that of %s\n", plan.Name, manyNodes(plan.Components))
+	for _, l := range plan.Layers {
+		fmt.Fprintf(&b, "  layer  %s %s: %s\n", layerName(l.Name, l.CloneURL), l.Playbook, layerChange(&l))
+	}
+	switch {
+	case len(plan.Reconfigure) == 0:
+		b.WriteString("CFS runs nothing on them because of this\n")
+	default:
+		fmt.Fprintf(&b, "CFS configures %s by itself because of this\n", manyNodes(plan.Reconfigure))
+	}
+	if len(plan.Disabled) > 0 {
+		fmt.Fprintf(&b, "not enabled in CFS, and so let be: %s\n", xname.Fold(plan.Disabled))
+	}
+	return b.String(), nil
+}
+
+func layerChange(l *cfs.LayerChange) string {
+	switch {
+	case l.From == "":
+		return "new, at " + short(l.To)
+	case l.To == "":
+		return "goes"
+	case l.From == l.To:
+		return "stays at " + short(l.To)
+	}
+	return short(l.From) + " -> " + short(l.To)
+}

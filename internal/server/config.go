@@ -34,6 +34,7 @@ type Config struct {
 	S3Advertise string `mapstructure:"s3-advertise"`
 	S3URL       string `mapstructure:"s3-url"`
 	LogLevel    string `mapstructure:"log-level"`
+	DebugListen string `mapstructure:"debug-listen"`
 	Auth        string `mapstructure:"auth"`
 
 	SecretKey SecretKey `mapstructure:",squash"`
@@ -142,6 +143,7 @@ func declare(cmd *cobra.Command) {
 	f.StringSlice("hosts", nil, "further `NAME`s by which administrators call this server; others than its addresses, those of the machine and of its URLs are refused")
 	f.Bool("insecure", false, "have nodes and administrators come to one address, although it is not loopback")
 	f.String("log-level", "info", "least that is logged: debug, info, warn or error")
+	declareDebug(f)
 	for _, e := range (&Config{}).externals() {
 		f.String(e.flag, "", "`URL` of an external "+e.name+" to use instead of the embedded one, such as "+e.examples)
 	}
@@ -242,7 +244,7 @@ func (c *Config) check() error {
 			return err
 		}
 	}
-	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkAccount, c.checkDoors, c.checkSTS, c.Limits.check, c.Kafka.check,
+	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkDebug, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkAccount, c.checkDoors, c.checkSTS, c.Limits.check, c.Kafka.check,
 		func() error { return c.Kubernetes.check(c) }, func() error { return c.Cage.check(c) }, c.checkValues} {
 		if err := check(); err != nil {
 			return err

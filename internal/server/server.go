@@ -89,6 +89,7 @@ type Server struct {
 	// nodeListener is that of nodes; nil: they come to the other. localListener is
 	// that of this server's jobs; nil: likewise.
 	nodeListener, localListener net.Listener
+	debugListener               net.Listener // nil: no profiles are taken
 	// site is nil until it is known, and where nobody is asked for a token. Requests
 	// that are passed on look at it from the beginning.
 	site   atomic.Pointer[auth.Site]
@@ -136,6 +137,9 @@ func Start(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 		return nil, err
 	}
 	s.onStop(unlock)
+	if err := s.listenForDebugging(); err != nil {
+		return nil, err
+	}
 	if err := s.checkCage(); err != nil {
 		return nil, err
 	}

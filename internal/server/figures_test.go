@@ -183,6 +183,23 @@ func TestRequestsAreCountedByServiceStatusAndDoor(t *testing.T) {
 	}
 }
 
+// Whatever the server answers is counted as a part of it.
+func TestEachPathIsOfAPart(t *testing.T) {
+	others := map[string]bool{"/livez": true, "/readyz": true, "/metrics": true, "/apis/sts/token": true}
+	for _, rule := range auth.Table {
+		path := strings.NewReplacer("{$}", "", "/**", "/x").Replace(rule.Path)
+		of := serviceOf(path)
+		switch page := !strings.HasPrefix(path, "/apis/") && !strings.HasPrefix(path, "/vcs") && !strings.HasPrefix(path, "/keycloak/"); {
+		case others[path] || strings.HasPrefix(path, "/keycloak/"):
+			if of != partOther {
+				t.Errorf("%s is of %s", path, partNames[of])
+			}
+		case of == partOther, page != (of == partPage):
+			t.Errorf("%s is of %s", path, partNames[of])
+		}
+	}
+}
+
 var write = flag.Bool("write", false, "write the figures into docs/operations.md")
 
 // The figures of the docs are those of the code.

@@ -37,6 +37,7 @@ func TestPagesOfAFleetInABrowser(t *testing.T) {
 	b.Until(fmt.Sprintf(`document.querySelector('a[href="/sessions/bos/%s"]') !== null`, session))
 	b.Until(`document.getElementById("count-f")?.innerText.trim() === "3 failed"`)
 	b.Until(`document.querySelector("#troubles").innerText.includes("x1000c0s[0-1]b0n0")`)
+	b.Until(`document.querySelector("#troubles").innerText.includes("task 'mount scratch' failed")`)
 	b.Clean("/")
 	b.Shoot("e2e-home")
 
@@ -60,6 +61,7 @@ func TestPagesOfAFleetInABrowser(t *testing.T) {
 	}
 	name := runs.Sessions[0].Name
 	for _, path := range []string{"/", "/nodes", "/nodes?stand=failed", "/nodes/x1000c0s0b0n0", "/nodes/x1000c0s5b0n0", "/nodes/x1000c0s5b0n0/console", "/sessions", "/sessions/bos/" + session,
+		"/apis/bos/docs", "/apis/cfs/docs", "/apis/smd/hsm/v2/docs", "/apis/power-control/docs", "/apis/capmc/capmc/v1/docs", "/apis/bss/docs", "/apis/ims/docs", "/apis/tapms/docs", "/apis/drover/docs",
 		"/?label=" + name, "/?label=" + name + "&host=x1000c0s5b0n0", "/hosts?name=x1000c0s5b0n0", "/configurations"} {
 		b.Go(path)
 		if n := b.Named(path); n < 5 {

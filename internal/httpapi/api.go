@@ -32,12 +32,12 @@ func NewBounded(mux *http.ServeMux, prefix, title, version string, bulk int64) h
 			Servers:    []*huma.Server{{URL: prefix}},
 		},
 		OpenAPIPath:   "/openapi",
-		DocsPath:      "/docs",
 		Formats:       map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat},
 		DefaultFormat: "application/json",
 	}
 	mux.HandleFunc(prefix+"/", unrouted(mux, prefix+"/"))
 	api := humago.NewWithPrefix(mux, prefix, config)
+	registerDocs(mux, prefix, api)
 	refuseNoText(api)
 	boundBodies(api, bulk)
 	return api

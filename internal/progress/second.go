@@ -76,7 +76,7 @@ func (s *Second) Snapshot(ctx context.Context) (*Snapshot, error) {
 	if out.Components, err = s.Components(ctx, url.Values{"session": {s.name}}); err != nil {
 		return nil, err
 	}
-	s.sayWhy(ctx, out.Components)
+	s.SayWhy(ctx, out.Components, s.why)
 	return out, nil
 }
 
@@ -101,9 +101,9 @@ func (g Gateway) Components(ctx context.Context, query url.Values) (all []Compon
 	}
 }
 
-// configurationFailed is how the boot service says that a node failed by its
+// ConfigurationFailed is how the boot service says that a node failed by its
 // configuration.
-const configurationFailed = "cfs configuration failed"
+const ConfigurationFailed = "cfs configuration failed"
 
 // Bounds of what is asked about nodes that failed: nodes at a time, results
 // of a session.
@@ -115,29 +115,29 @@ const (
 // Reasons are what is known of nodes whose configuration failed, by node.
 type Reasons map[string]string
 
-// sayWhy adds to the errors of nodes whose configuration failed which task did,
+// SayWhy adds to the errors of nodes whose configuration failed which task did,
 // and its message. Each node is asked about once; what the configuration
 // service does not tell is not told.
-func (s *Second) sayWhy(ctx context.Context, components []Component) {
+func (g Gateway) SayWhy(ctx context.Context, components []Component, why Reasons) {
 	var unknown []string
 	for i := range components {
-		if c := &components[i]; c.Error == configurationFailed {
-			if _, asked := s.why[c.ID]; !asked {
+		if c := &components[i]; c.Error == ConfigurationFailed {
+			if _, asked := why[c.ID]; !asked {
 				unknown = append(unknown, c.ID)
-				s.why[c.ID] = ""
+				why[c.ID] = ""
 			}
 		}
 	}
 	sessions := map[string]bool{}
 	for nodes := range slices.Chunk(unknown, whyNodes) {
-		s.failedIn(ctx, nodes, sessions)
+		g.failedIn(ctx, nodes, sessions)
 	}
 	for name := range sessions {
-		s.FailedTasks(ctx, name, s.why)
+		g.FailedTasks(ctx, name, why)
 	}
 	for i := range components {
-		if c := &components[i]; c.Error == configurationFailed && s.why[c.ID] != "" {
-			c.Error += ": " + s.why[c.ID]
+		if c := &components[i]; c.Error == ConfigurationFailed && why[c.ID] != "" {
+			c.Error += ": " + why[c.ID]
 		}
 	}
 }

@@ -62,6 +62,10 @@ func operations(t *testing.T, s *Server) (list []string) {
 		if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil || len(doc.Paths) == 0 {
 			t.Fatalf("%s: %v, %d paths", prefix, err, len(doc.Paths))
 		}
+		w = httptest.NewRecorder()
+		if s.mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, prefix+"/docs", nil)); w.Code != http.StatusOK {
+			t.Errorf("%s/docs: %d", prefix, w.Code)
+		}
 		for path, methods := range doc.Paths {
 			for method := range methods {
 				if m := strings.ToUpper(method); strings.Contains(" GET POST PUT PATCH DELETE ", " "+m+" ") {

@@ -156,7 +156,7 @@ func TestBrowserTellsThatTheServerIsAway(t *testing.T) {
 	s.down = true
 	s.mu.Unlock()
 	s.CloseClientConnections()
-	b.Until(`/[1-9][0-9]* s old, trying again/.test(document.getElementById("lost").textContent)`)
+	b.Until(`/^[1-9][0-9]* s old$/.test(document.getElementById("old").textContent) && document.getElementById("lost").textContent.endsWith(", trying again")`)
 	s.mu.Lock()
 	s.down = false
 	s.nodes[3].Status = "failed"

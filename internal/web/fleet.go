@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/progress"
 	"github.com/drover-hpc/drover/internal/roster"
 	"github.com/drover-hpc/drover/internal/roster/overview"
 	"github.com/drover-hpc/drover/internal/xname"
@@ -17,15 +18,16 @@ import (
 
 // fleet asks where the nodes stand for all browsers that want to know at the same time.
 type fleet struct {
-	look func(context.Context) (*roster.Answer, error)
+	look   func(context.Context) (*roster.Answer, error)
+	causes causes
 
 	free  chan struct{} // holds one while nobody looks
 	began time.Time     // when the last look began
 	last  *snapshot
 }
 
-func newFleet(look func(context.Context) (*roster.Answer, error)) *fleet {
-	f := &fleet{look: look, free: make(chan struct{}, 1)}
+func newFleet(look func(context.Context) (*roster.Answer, error), gateway progress.Gateway) *fleet {
+	f := &fleet{look: look, causes: causes{gateway: gateway}, free: make(chan struct{}, 1)}
 	f.free <- struct{}{}
 	return f
 }
@@ -51,10 +53,12 @@ func (f *fleet) now(ctx context.Context) (*snapshot, error) {
 		return f.last, nil
 	}
 	began := time.Now()
-	answer, err := f.look(context.WithoutCancel(ctx)) // others wait for it
+	ctx = context.WithoutCancel(ctx) // others wait for it
+	answer, err := f.look(ctx)
 	if err != nil {
 		return nil, err
 	}
+	f.causes.say(ctx, answer.Nodes)
 	s := &snapshot{Answer: answer}
 	names := overview.Names(answer)
 	if f.last != nil && slices.Equal(names, f.last.layout.asked) {

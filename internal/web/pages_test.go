@@ -145,6 +145,32 @@ func TestTasksByHost(t *testing.T) {
 	}
 }
 
+// Which task failed a node is asked once for each time that it fails.
+func TestNodesThatFailedByTheSameTaskAreOneProblem(t *testing.T) {
+	asked := 0
+	s := fleetSite()
+	s.at["/apis/cfs/v3/components"] = `{"components": [{"state": [{"status": "failed", "session_name": "c1"}]}]}`
+	s.at["/apis/cfs/v3/sessions/c1/results"] = `{"results": [{"host": "x1000c0s3b0n0", "task": "mount", "status": "failed", "message": "no disk for x1000c0s3b0n0"},
+		{"host": "x1000c0s4b0n0", "task": "mount", "status": "failed", "message": "no disk for x1000c0s4b0n0"}]}`
+	gateway := gatewayOf(s.at)
+	get := gateway.Get
+	gateway.Get = func(ctx context.Context, path string, out any) error { asked++; return get(ctx, path, out) }
+	c := causes{gateway: gateway}
+	for i, at := range []time.Time{noon, noon, noon.Add(time.Second)} {
+		nodes := append([]roster.Node(nil), s.nodes[3:5]...)
+		for k := range nodes {
+			nodes[k].Status, nodes[k].Error, nodes[k].Since = "failed", progress.ConfigurationFailed, &at
+		}
+		c.say(t.Context(), nodes)
+		if nodes[0].Error != nodes[1].Error || nodes[0].Error != progress.ConfigurationFailed+": task 'mount' failed: no disk for this node" {
+			t.Errorf("%q, %q", nodes[0].Error, nodes[1].Error)
+		}
+		if want := []int{2, 2, 4}[i]; asked != want {
+			t.Errorf("asked %d times, want %d", asked, want)
+		}
+	}
+}
+
 // Browsers that are told of the same change are answered by the same look, and never by
 // one that began before.
 func TestBrowsersShareALook(t *testing.T) {
@@ -154,7 +180,7 @@ func TestBrowsersShareALook(t *testing.T) {
 			looks++
 			time.Sleep(time.Second)
 			return &roster.Answer{Nodes: []roster.Node{{Xname: fmt.Sprintf("x1c0s%db0n0", looks)}}}, nil
-		})
+		}, progress.Gateway{})
 		first := make(chan string, 1)
 		others := make(chan string, 5)
 		ask := func(to chan string) {

@@ -52,7 +52,7 @@ type Sources struct {
 
 // Register adds the pages and what they need to mux.
 func Register(mux *http.ServeMux, s Sources) {
-	h := handler{of: s, fleet: newFleet(s.Look)}
+	h := handler{of: s, fleet: newFleet(s.Look, s.Gateway)}
 	mux.HandleFunc("GET /{$}", h.root)
 	mux.HandleFunc("GET /hosts", h.root)
 	mux.HandleFunc("GET /nodes", h.page("nodes.html", h.nodes))

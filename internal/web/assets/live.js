@@ -5,6 +5,7 @@ import {patch} from "./patch.js";
 const main = document.getElementById("main");
 const asof = document.getElementById("asof");
 const lost = document.getElementById("lost");
+const old = document.getElementById("old");
 
 // Times in milliseconds: between two looks at least, and how many times as long as the
 // last look took, so that neither browser nor server is kept busy by looking.
@@ -54,10 +55,13 @@ function show(fresh) {
   follow();
 }
 
-// tell says that the page is not kept up to date, and how old it is.
+// tell says that the page is not kept up to date, and how old it is. What it says is read
+// to who hears the page, how old it is every second is not.
 function tell(what) {
   trouble = what;
-  lost.textContent = what && `${what}: ${age()} old, trying again`;
+  const words = what && what + ", trying again";
+  if (lost.textContent !== words) lost.textContent = words;
+  old.textContent = what && age() + " old";
   document.body.classList.toggle("lost", what !== "");
 }
 

@@ -128,12 +128,20 @@ func (b *Tab) Until(expression string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	if err := chromedp.Run(ctx, chromedp.Poll(expression, nil, chromedp.WithPollingTimeout(patience))); err != nil {
-		var text string
-		b.Eval("document.body.innerText", &text)
-		b.t.Fatalf("never %s: %v; the page says\n%s", expression, err, text)
+	var err error
+	for range pagesMet {
+		if err = chromedp.Run(ctx, chromedp.Poll(expression, nil, chromedp.WithPollingTimeout(patience))); err == nil {
+			return
+		}
 	}
+	var text string
+	b.Eval("document.body.innerText", &text)
+	b.t.Fatalf("never %s: %v; the page says\n%s", expression, err, text)
 }
+
+// pagesMet is how many pages a wait may meet: who waits on one that another takes the place
+// of is told of an error.
+const pagesMet = 3
 
 // Press presses a key, as a keyboard does.
 func (b *Tab) Press(key string) {

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/base64"
 	"fmt"
 	"os"
 	"strings"
@@ -30,8 +29,7 @@ func TestPagesOfAFleetInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("ann:"+token)))
-	b.Go("/")
+	b.Login("ann", token)
 	b.Until(`document.querySelectorAll("#fleet a").length === 1000 && document.getElementById("count-o").innerText.trim() === "1000 off"`)
 	session := c.session("one", "boot", "--limit", strings.Join(c.nodes[:8], ","))
 	b.Until(fmt.Sprintf(`document.querySelector('a[href="/sessions/bos/%s"]') !== null`, session))

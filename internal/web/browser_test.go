@@ -134,6 +134,37 @@ func TestBrowserPatchesWhatChangedAndKeepsTheFocus(t *testing.T) {
 	b.Clean("/")
 }
 
+// What is patched keeps what the reader did to it.
+func TestBrowserPatchesByKey(t *testing.T) {
+	b := browsertest.Open(t, newStage(t, 1).URL)
+	b.Go("/configurations")
+	b.Eval(`import("/assets/patch.js").then(m => {
+		window.page = html => new DOMParser().parseFromString("<main>" + html + "</main>", "text/html").querySelector("main");
+		window.tried = (before, after, act) => {
+			const old = page(before), was = new Map([...old.children].map(e => [e.id, e]));
+			act?.(old);
+			m.patch(old, page(after));
+			return [old.innerHTML, [...old.children].filter(e => was.get(e.id) === e).map(e => e.id || e.nodeName).join(" ")];
+		};
+	}); true`, nil)
+	b.Until(`window.tried !== undefined`)
+	for _, c := range []struct{ before, after, act, want, kept string }{
+		{`<p id="a">1</p><p id="b">2</p>`, `<p id="b">2</p><p id="c">3</p><p id="a">4</p>`, "null", `<p id="b">2</p><p id="c">3</p><p id="a">4</p>`, "b a"},
+		{`<p class="x" title="t">1 <b>two</b></p>`, `<p class="y">1 <i>three</i> four</p>`, "null", `<p class="y">1 <i>three</i> four</p>`, "P"},
+		{`<details id="d"><summary>s</summary>1</details>`, `<details id="d"><summary>s</summary>2</details>`, `o => o.firstChild.open = true`, `<details id="d" open=""><summary>s</summary>2</details>`, "d"},
+		{`<p data-key="k">1</p>`, `<p data-key="k">1</p><p data-key="k">2</p>`, "null", `<p data-key="k">1</p><p data-key="k">2</p>`, "P"},
+		{`<p data-key="k">1</p><p data-key="k">2</p>`, `<p data-key="k">3</p>`, "null", `<p data-key="k">3</p>`, "P"},
+		{`<pre id="l" data-own data-x="1">log</pre>`, `<pre id="l" data-own data-x="2"></pre>`, "null", `<pre id="l" data-own="" data-x="2">log</pre>`, "l"},
+	} {
+		var got []string
+		b.Eval(fmt.Sprintf("tried(%q, %q, %s)", c.before, c.after, c.act), &got)
+		if len(got) != 2 || got[0] != c.want || got[1] != c.kept {
+			t.Errorf("%s to %s: %q", c.before, c.after, got)
+		}
+	}
+	b.Clean("patches")
+}
+
 func TestBrowserTakesNodesThatComeAndGo(t *testing.T) {
 	s := newStage(t, 10)
 	b := browsertest.Open(t, s.URL)

@@ -7,10 +7,10 @@ const asof = document.getElementById("asof");
 const lost = document.getElementById("lost");
 const old = document.getElementById("old");
 
-// Times in milliseconds: between two looks at least, and how many times as long as the
-// last look took, so that neither browser nor server is kept busy by looking.
+// The time between two looks is so many milliseconds at least, and so many times as long
+// as the last look took: the server is not kept busy by looking.
 const least = 500;
-const share = 4;
+const share = 9;
 
 let stream = null;
 let looking = false; // or resting after a look
@@ -18,10 +18,15 @@ let wanted = false;
 let seen = Date.now(); // when the page was last as the server has it
 let trouble = "";
 
+// here is a path of this server, without the user that the page's own address may name:
+// nothing may be asked for at such an address.
+function here(path) {
+  return new URL(path, location.origin);
+}
+
 // address is that of this page. What the browser has of the fleet need not be sent again.
 function address() {
-  const url = new URL(location.href);
-  url.hash = "";
+  const url = here(location.pathname + location.search);
   const fleet = document.getElementById("fleet");
   if (fleet) url.searchParams.set("names", fleet.dataset.names);
   return url;
@@ -79,7 +84,7 @@ function follow() {
     stream = null;
   }
   if (!path || stream) return;
-  stream = new EventSource(path);
+  stream = new EventSource(here(path));
   stream.path = path;
   stream.onmessage = look;
   stream.onopen = () => { if (trouble) look(); };

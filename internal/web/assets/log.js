@@ -3,7 +3,7 @@ const box = document.getElementById("log");
 const most = 400_000; // characters that are kept, the last ones
 
 async function read() {
-  const answer = await fetch(box.dataset.log, {cache: "no-store"});
+  const answer = await fetch(new URL(box.dataset.log, location.origin), {cache: "no-store"});
   if (!answer.ok || !answer.body) return;
   box.hidden = false;
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -14,6 +14,7 @@ export function patch(old, fresh) {
   let at = old.firstChild;
   for (const child of [...fresh.childNodes]) {
     const same = key(child) ? known.get(key(child)) : at;
+    known.delete(key(child));
     if (!same || !alike(same, child)) {
       old.insertBefore(document.importNode(child, true), at);
       continue;

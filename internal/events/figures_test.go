@@ -1,8 +1,11 @@
 package events
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,6 +70,25 @@ func TestRunsThatFailAreCounted(t *testing.T) {
 		time.Sleep(retryPause + time.Millisecond)
 		if got := hub.Worked()["fails"]; got.Passes != 2 || got.Failures != 2 {
 			t.Errorf("%+v, want 2 passes that failed", got)
+		}
+	})
+}
+
+func TestPassesAreToldToWhoDebugs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said bytes.Buffer
+		hub := NewHub()
+		l := &Loop{Name: "works", Hub: hub, Tables: []string{"a"}, Run: func(context.Context, Wake) error { return nil },
+			Log: slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+		l.Start(t.Context())
+		<-l.Started()
+		hub.Changed("a", []string{"k1", "k2"})
+		synctest.Wait()
+		l.Stop()
+		for _, want := range []string{"level=DEBUG msg=pass loop=works everything=true items=0 took=", "level=DEBUG msg=pass loop=works everything=false items=2 took="} {
+			if !strings.Contains(said.String(), want) {
+				t.Errorf("no %q in\n%s", want, said.String())
+			}
 		}
 	})
 }

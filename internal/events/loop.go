@@ -145,7 +145,11 @@ func (l *Loop) loop(ctx context.Context, sub *Subscription) {
 		if ctx.Err() != nil {
 			return
 		}
-		l.work.Done(len(wake.Keys), time.Since(began))
+		took := time.Since(began)
+		l.work.Done(len(wake.Keys), took)
+		if log := l.log(); log.Enabled(ctx, slog.LevelDebug) {
+			log.Debug("pass", "loop", l.Name, "everything", wake.All, "items", len(wake.Keys), "took", took)
+		}
 		if first {
 			close(l.started)
 			first = false

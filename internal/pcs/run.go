@@ -3,6 +3,7 @@ package pcs
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -78,6 +79,7 @@ func (r *run) execute(ctx context.Context) {
 		saver.Wait()
 		return
 	}
+	slog.Debug("transition begins", "transition", r.record.TransitionID, "operation", r.record.Operation, "components", len(r.tasks))
 	r.setStatus(TransitionInProgress)
 	r.prepare(ctx)
 	for tier := range tiers {
@@ -88,11 +90,27 @@ func (r *run) execute(ctx context.Context) {
 	switch {
 	case ctx.Err() == nil:
 		r.setStatus(TransitionCompleted)
+		r.told("transition is complete")
 	case errors.Is(context.Cause(ctx), errAborted):
 		r.abandon()
+		r.told("transition was aborted")
 	}
 	stopSaver()
 	saver.Wait()
+}
+
+// told has the log say how it ended.
+func (r *run) told(how string) {
+	r.mu.Lock()
+	failed := 0
+	for _, t := range r.tasks {
+		if t.TaskStatus == TaskFailed {
+			failed++
+		}
+	}
+	r.mu.Unlock()
+	slog.Info(how, "transition", r.record.TransitionID, "operation", r.record.Operation, "components", len(r.tasks), "failed", failed,
+		"took", r.s.now().Sub(r.record.CreateTime).Round(time.Millisecond))
 }
 
 // runTier drives the components whose next step is in the tier.

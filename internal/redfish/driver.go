@@ -166,7 +166,7 @@ func (d *Driver) send(ctx context.Context, address string, r request) (a answer,
 		return a, ctx.Err()
 	}
 	began := d.now()
-	defer func() { d.figures.note(r.method, err, d.now().Sub(began)) }()
+	defer func() { d.note(ctx, address, &r, a.status, err, d.now().Sub(began)) }()
 	if a, err = d.attempt(ctx, address, &r); err != nil {
 		return a, err
 	}

@@ -1,7 +1,9 @@
 package redfish
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +38,14 @@ func (f *figures) note(method string, err error, took time.Duration) {
 	}
 	f.requests[tally.MethodOf(method)][outcome].Add(1)
 	f.took.Took(took)
+}
+
+// note counts a request and, for who debugs, has the log tell of it.
+func (d *Driver) note(ctx context.Context, address string, r *request, status int, err error, took time.Duration) {
+	d.figures.note(r.method, err, took)
+	if log := slog.Default(); log.Enabled(ctx, slog.LevelDebug) {
+		log.Debug("request to a BMC", "bmc", address, "method", r.method, "path", r.path, "status", status, "took", took, "error", err)
+	}
 }
 
 // Requests tells how many requests with the method, by its place among

@@ -1,9 +1,12 @@
 package redfish_test
 
 import (
+	"bytes"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/drover-hpc/drover/internal/metrics/tally"
@@ -40,5 +43,23 @@ func TestRequestsAreCountedByWhatTheyComeTo(t *testing.T) {
 	}
 	if used, kept := d.Connections(); used != 0 || kept != 1 {
 		t.Errorf("%d connections are used and %d kept, want one that is kept", used, kept)
+	}
+}
+
+func TestRequestsAreToldToWhoDebugs(t *testing.T) {
+	var said bytes.Buffer
+	before := slog.Default()
+	t.Cleanup(func() { slog.SetDefault(before) })
+	at := serve(t, card)
+	for _, c := range []struct {
+		level slog.Level
+		want  string
+	}{{slog.LevelInfo, ""}, {slog.LevelDebug, `msg="request to a BMC" bmc=` + at + ` method=GET path=/none status=404 `}} {
+		said.Reset()
+		slog.SetDefault(slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: c.level})))
+		redfish.New(1).PowerState(t.Context(), at, login, "/none") //nolint:errcheck // it is told of
+		if text := said.String(); !strings.Contains(text, c.want) || c.want == "" && text != "" {
+			t.Errorf("%v: %q, want %q", c.level, text, c.want)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package operators
 import (
 	"context"
 	"database/sql"
+	"log/slog"
 	"maps"
 	"testing"
 	"testing/synctest"
@@ -140,7 +141,7 @@ func TestSessionIsLookedAtWhenItsBusyNodeChanges(t *testing.T) {
 	w := newWorld(t, 3)
 	w.stop() // only what follows runs
 	asked := 0
-	o := &completion{sessions: &countedSessions{sessions: w.service, asked: &asked}, now: time.Now}
+	o := &completion{sessions: &countedSessions{sessions: w.service, asked: &asked}, now: time.Now, log: slog.Default()}
 	s, err := w.service.CreateSession(t.Context(), bos.NewSession{Operation: bos.OperationBoot, TemplateName: "t"})
 	must(t, err)
 	_, _, err = w.service.Change(t.Context(), []string{nodeName(0), nodeName(1), nodeName(2)}, func(c *bos.Component) error {

@@ -112,7 +112,7 @@ func (o *Operators) sessions(c *Config) {
 	setup := &setup{loop: &events.Loop{}, sessions: c.Service, inventory: c.Inventory, objects: c.Service.Objects, journal: c.Service.Journal,
 		now: c.Now, log: c.Log}
 	o.add(c, setup.loop, setup)
-	completion := &completion{loop: &events.Loop{}, sessions: c.Service, now: c.Now}
+	completion := &completion{loop: &events.Loop{}, sessions: c.Service, now: c.Now, log: c.Log}
 	o.add(c, completion.loop, completion)
 	o.add(c, &events.Loop{}, &discovery{inventory: c.Inventory, table: c.InventoryTable, components: c.Service, journal: c.Service.Journal})
 	o.add(c, &events.Loop{}, &sessionCleanup{sessions: c.Service, now: c.Now})

@@ -88,9 +88,12 @@ func tellFailed(log *slog.Logger, p *powerOperator, found map[string]machine.Out
 		return
 	}
 	slices.Sort(failed)
-	log.Warn("power calls came to nothing", "action", p.words, "count", len(failed), "nodes", fmt.Sprintf("%.400s", xname.Fold(failed)),
+	log.Warn("power calls came to nothing", "action", p.words, "count", len(failed), "nodes", fold(failed),
 		"first", failed[0], "why", found[failed[0]].Words)
 }
+
+// fold names nodes in a line of the log, however many they are.
+func fold(nodes []string) string { return fmt.Sprintf("%.400s", xname.Fold(nodes)) }
 
 // answerTo sorts the failure of a call that was to have an effect on a node.
 func answerTo(err error) bos.Answer {

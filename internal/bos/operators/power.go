@@ -126,6 +126,7 @@ func (b *powerCall) carryOut(ctx context.Context) {
 		calls[b.nodes[i].ID] = b.nodes[i].Engine.Call.ID
 	}
 	b.by.transitions.add(id, b.by, calls)
+	b.by.log.Info("power calls are made", "action", b.by.words, "count", len(b.nodes), "nodes", fold(b.ids()), "transition", id)
 	if gone := b.gone(ctx); len(gone) > 0 {
 		b.by.outcomes.wake(gone...) // disabled while PCS was called, when there was no transition to end yet
 	}

@@ -2,8 +2,10 @@ package operators
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/events"
@@ -17,6 +19,7 @@ type completion struct {
 	loop     *events.Loop
 	sessions sessions
 	now      clock
+	log      *slog.Logger
 	// running are the running sessions, as of the last change of any session.
 	running []bos.Session
 	// busy is for each of them, by tenant/name, a node that it still has to deal
@@ -68,7 +71,9 @@ func (o *completion) run(ctx context.Context, _ bos.Options, w events.Wake) erro
 }
 
 func (o *completion) complete(ctx context.Context, s *bos.Session) error {
-	return o.sessions.InTx(ctx, func(ctx context.Context) error {
+	var is bos.ExtendedStatus
+	err := o.sessions.InTx(ctx, func(ctx context.Context) error {
+		is = bos.ExtendedStatus{}
 		active, err := o.sessions.Active(ctx, s) // a node may have been enabled meanwhile
 		if err != nil || active > 0 {
 			return err
@@ -84,9 +89,18 @@ func (o *completion) complete(ctx context.Context, s *bos.Session) error {
 		if err != nil || r.Status.Status != bos.SessionComplete {
 			return err
 		}
-		if _, err = o.sessions.SaveStatus(ctx, s.Name, s.Tenant); err != nil {
+		if is, err = o.sessions.SaveStatus(ctx, s.Name, s.Tenant); err != nil {
 			return err
 		}
 		return o.sessions.NoteBoots(ctx, &r)
 	})
+	if err == nil && is.Status == bos.SessionComplete {
+		failed := 0
+		for _, of := range is.ErrorSummary {
+			failed += of.Count
+		}
+		o.log.Info("session is complete", "session", s.Name, "operation", s.Operation, "nodes", is.ManagedComponentsCount, "failed", failed,
+			"took", o.now().Sub(s.Status.StartTime).Round(time.Second))
+	}
+	return err
 }

@@ -82,10 +82,15 @@ func (s *setup) setUp(ctx context.Context, selector *selection.Selector, session
 	if err == nil {
 		err = s.write(ctx, &session, found.Targets, found.LeftOut)
 	}
-	if err == nil || ctx.Err() != nil {
+	if err == nil {
+		s.log.Info("session begins", "session", session.Name, "operation", session.Operation, "template", session.TemplateName, "nodes", len(found.Targets), "left-out", len(found.LeftOut))
+		return
+	}
+	if ctx.Err() != nil {
 		return
 	}
 	later := transient(err) && session.Tries+1 < setupTries
+	s.log.Warn("session is not set up", "session", session.Name, "tried-again", later, "error", err)
 	err = s.record(ctx, selector.Options, &session, err, later, found.LeftOut)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		s.log.Error("session setup", "session", session.Name, "error", err)

@@ -1,7 +1,10 @@
 package operator_test
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,4 +63,31 @@ func TestJobsThatCannotBeStartedAreCounted(t *testing.T) {
 	o := f.operator(0)
 	f.create("s", "")
 	f.until("the count", func() bool { return o.Figures().Refused.Load() > 0 })
+}
+
+func TestTheLogTellsOfSessions(t *testing.T) {
+	var said bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&said, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	f := newFixture(t)
+	o := f.operator(0)
+	f.create("good", "")
+	f.create("bad", "")
+	f.until("the starts", func() bool { return f.started("good") == 1 && f.started("bad") == 1 })
+	begin := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	f.exec.set(f.job("good"), cfs.JobState{Phase: job.Succeeded, Started: begin, Ended: begin.Add(time.Minute)})
+	f.untilStage("good", cfs.StageComplete, cfs.SucceededTrue)
+	f.exec.set(f.job("bad"), cfs.JobState{Phase: job.Failed, Step: "clone", Message: "no such repository"})
+	f.untilStage("bad", cfs.StageComplete, cfs.SucceededFalse)
+	o.Stop()
+	for _, want := range []string{
+		`level=INFO msg="configuration session begins" session=good configuration=c job=`,
+		`level=INFO msg="configuration session has ended" session=good configuration=c outcome=succeeded step="" took=1m0s message=""`,
+		`level=WARN msg="configuration session has ended" session=bad configuration=c outcome=failed step=clone took=0s message="no such repository"`,
+	} {
+		if n := strings.Count(said.String(), want); n != 1 {
+			t.Errorf("%s: %d lines in\n%s", want, n, said.String())
+		}
+	}
 }

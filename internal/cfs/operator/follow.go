@@ -188,8 +188,17 @@ func (o *Operator) follow(ctx context.Context, names []string) error {
 	return nil
 }
 
-// account counts a job that has ended.
+// account counts a job that has ended, and has the log tell how.
 func (o *Operator) account(run cfs.Run) {
+	level, state, took := slog.LevelInfo, &run.State, time.Duration(0)
+	if state.Phase != job.Succeeded {
+		level = slog.LevelWarn
+	}
+	if !state.Started.IsZero() && !state.Ended.IsZero() {
+		took = state.Ended.Sub(state.Started).Round(time.Millisecond)
+	}
+	slog.Log(context.Background(), level, "configuration session has ended", "session", run.Session, "configuration", run.Job.Configuration, "outcome", state.Phase,
+		"step", state.Step, "took", took, "message", fmt.Sprintf("%.400s", state.Message))
 	var went job.Account
 	if executor, tells := o.cfg.Executor.(cfs.Accounts); tells {
 		went = executor.Account(run.Job.ID)
@@ -205,6 +214,7 @@ func (o *Operator) look(ctx context.Context, run cfs.Run) cfs.Run {
 			return o.notStarted(run, err)
 		}
 		run.Launched = true
+		slog.Info("configuration session begins", "session", run.Session, "configuration", run.Job.Configuration, "job", run.Job.ID)
 	}
 	state, err := o.cfg.Executor.State(ctx, run.Job.ID)
 	if err != nil {

@@ -43,7 +43,8 @@ func gatewayOf(at map[string]string) progress.Gateway {
 // fleetSite has eleven nodes in two cabinets, a boot session of three and one of CFS.
 func fleetSite() *site {
 	s := &site{hosts: 2, stage: cfs.StageRunning, at: map[string]string{
-		"/apis/bos/v2/sessions":           `[{"name": "b1", "operation": "reboot", "template_name": "compute", "status": {"status": "running", "start_time": "2030-01-02T11:58:30"}}]`,
+		"/apis/bos/v2/sessions":           `[{"name": "b1", "operation": "reboot", "template_name": "compute", "limit": "x1000c0s0b0n0,x1000c0s1b0n0,x1000c0s2b0n0", "status": {"status": "running", "start_time": "2030-01-02T11:58:30"}}]`,
+		"/apis/bos/v1/session":            `["old-1"]`,
 		"/apis/bos/v2/sessions/b1":        `{"name": "b1", "operation": "reboot", "template_name": "compute", "limit": "x1000c0s0b0n0,x1000c0s1b0n0,x1000c0s2b0n0", "status": {"status": "running", "start_time": "2030-01-02T11:58:30"}}`,
 		"/apis/bos/v2/sessions/b1/status": `{"managed_components_count": 3, "left_out": [{"name": "x1000c9s0b0n0", "reason": "it is locked"}], "left_out_count": 1}`,
 		"/apis/bos/v2/components": `[{"id": "x1000c0s0b0n0", "error": "no power", "status": {"status": "failed"}}, {"id": "x1000c0s1b0n0", "status": {"status": "power_on_called"}},
@@ -129,6 +130,11 @@ func TestConfigurationsNameTheirCommitsAndNodes(t *testing.T) {
 	wants(t, fleetSite(), "/configurations", "0123456789abcdef", "site.yml", "x1000c0s[0-9]b0n0", ">configured<", ">pending<", "/configurations?after=site")
 }
 
+func TestSessionsOfAllKindsAreListed(t *testing.T) {
+	wants(t, fleetSite(), "/sessions", `href="/sessions/bos/b1"`, ">x1000c0s[0-2]b0n0</td>", `href="/sessions/bos/old-1"`, `href="/?label=s1"`)
+	wants(t, &site{}, "/sessions", "BOS: nothing at /apis/bos/v2/sessions", `href="/?label=s1"`)
+}
+
 // Results are told by host and task; hosts that fared alike share a line.
 func TestTasksByHost(t *testing.T) {
 	var m matrix
@@ -142,6 +148,13 @@ func TestTasksByHost(t *testing.T) {
 	}
 	if got := fmt.Sprint(m.Lines[0].Cells[0].Mark(), m.Lines[0].Cells[1].Mark(), m.Lines[1].Cells[1].Words); got != "!one: changed" && got != "! one: changed" {
 		t.Error(got)
+	}
+}
+
+func TestPartsOfABarStandSideBySide(t *testing.T) {
+	got := fmt.Sprint(newBar(8, piece{"a", "good", 2}, piece{"b", "bad", 0}, piece{"c", "ugly", 5}), newBar(0, piece{"a", "good", 0}))
+	if want := "{good 2, ugly 5 [{a 0.00% 25.00%} {c 25.00% 62.50%}]} { []}"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 
@@ -187,6 +200,9 @@ func TestBrowsersShareALook(t *testing.T) {
 			s, err := f.now(t.Context())
 			if err != nil {
 				t.Error(err)
+			}
+			if in := s.layout.racks[0].chassis[0].slots[0].nodes[0]; in != s.Nodes[0].Xname {
+				t.Errorf("%s is in the racks, not %s", in, s.Nodes[0].Xname)
 			}
 			to <- s.Nodes[0].Xname
 		}

@@ -15,7 +15,9 @@ type sessionsView struct {
 	frame
 	Boots      []progress.Session
 	BootsCount int
-	Page, Next int // of the boots; 0: this is the last
+	Page, Next int      // of the boots; 0: this is the last
+	First      []string // IDs of sessions of BOS v1, the first ones
+	FirstCount int
 	Runs       []cfs.Session
 	After      string // where the list of runs goes on; "" at its end
 	From       string // after which it begins
@@ -42,12 +44,17 @@ func (h handler) sessions(r *http.Request) (framed, error) {
 		v.Unknown = "BOS: " + err.Error()
 	}
 	slices.SortFunc(boots, latest)
-	first := min((v.Page-1)*bootRows, len(boots))
-	last := min(first+bootRows, len(boots))
-	v.BootsCount, v.Boots = len(boots), boots[first:last]
+	from := min((v.Page-1)*bootRows, len(boots))
+	last := min(from+bootRows, len(boots))
+	v.BootsCount, v.Boots = len(boots), boots[from:last]
 	if last < len(boots) {
 		v.Next = v.Page + 1
 	}
+	var first []string
+	if err := h.of.Gateway.Get(r.Context(), "/apis/bos/v1/session", &first); err != nil && v.Unknown == "" {
+		v.Unknown = "BOS v1: " + err.Error()
+	}
+	v.First, v.FirstCount = first[:min(len(first), bootRows)], len(first)
 	list, more, err := h.of.Results.Sessions(r.Context(), v.From, sessionRows)
 	if v.Runs = list; more && len(list) > 0 {
 		v.After = list[len(list)-1].Name

@@ -30,7 +30,7 @@ func TestRowsAreChosenByNameOrBeginning(t *testing.T) {
 	for only, want := range map[string]string{
 		"reboot-1000":     "reboot-1000",
 		"reboot-10":       "reboot-1000 reboot-10000 reboot-100000",
-		"memory,s3":       "idle memory s3-small",
+		"memory,s3":       "idle memory status s3-small",
 		"patch,list,none": "list patch",
 	} {
 		var got []string

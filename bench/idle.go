@@ -19,6 +19,9 @@ func idle(ctx context.Context, b *bench) error {
 		if err == nil {
 			err = d.printIdle(b, used, period)
 		}
+		if err == nil {
+			err = d.printStatus(ctx, b)
+		}
 		d.stop()
 		if err != nil {
 			return err

@@ -43,7 +43,7 @@ func init() {
 		{"storm-100000", storm(100_000)},
 		{"postgres", onPostgres},
 		{"two-servers", onTwoServers},
-		{"idle memory", idle},
+		{"idle memory status", idle},
 		{"list patch", components},
 		{"bootscripts", bootScripts},
 		{"tokens", tokens},

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -113,4 +114,38 @@ func TestATerminalShowsTheFleetAsItChanges(t *testing.T) {
 	again := c.at(100, 20, "watch", c.session("compute", "reboot", "--stage", "true"))
 	again.shows("staged for 4 nodes")
 	again.ends(0)
+}
+
+// What is destructive is asked for at a terminal, and done only after a yes.
+func TestATerminalIsAskedBeforeDeeds(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 2)
+	c.configure("site", motd("hello"))
+	c.template("compute", "site")
+	asked := func(answer, question string, args ...string) *terminal {
+		t.Helper()
+		one := c.at(160, 20, args...)
+		one.shows(question)
+		one.types(answer + "\n")
+		return one
+	}
+	for _, answer := range []string{"n", "", "Yess"} {
+		asked(answer, "Boot 2 nodes (", "boot", "x1000").ends(1)
+	}
+	plan := c.at(160, 30, "boot", "x1000", "--dry-run") // which does nothing, and so does not ask
+	plan.shows("2 nodes", "power on, configure", "Next: drover apply ")
+	plan.ends(0)
+	if sessions := c.drover("bos", "v2", "sessions", "list", "--format", "json"); strings.TrimSpace(sessions) != "[]" {
+		t.Errorf("a session was started: %s", sessions)
+	}
+	asked("y", "Boot 2 nodes (", "boot", "x1000", "--name", "first", "--wait").ends(0)
+	asked("n", "Power off 1 node (x1000c0s0b0n0)?", "power", "off", "x1000c0s0b0n0").ends(1)
+	same := c.at(160, 20, "cfs", "v3", "configurations", "update", "site", "--update-branches") // after which nothing is to be done
+	same.shows("CFS runs nothing on them because of this")
+	same.ends(0)
+	other := c.write("other.json", fmt.Sprintf(`{"layers":[{"clone_url":"file://%s/site.git","branch":"main","playbook":"other.yml"}]}`, c.dir))
+	asked("n", "Go on?", "cfs", "v3", "configurations", "update", "site", "--file", other).ends(1)
+	if is := c.drover("cfs", "v3", "configurations", "describe", "site", "--format", "json"); strings.Contains(is, "other.yml") {
+		t.Errorf("the configuration was changed: %s", is)
+	}
 }

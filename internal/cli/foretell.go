@@ -15,7 +15,7 @@ import (
 // foretell tells what a call would come to, and whether to make it: not in a dry run, and
 // not if whoever types does not want that.
 func (s *session) foretell(in *derive.Input, r *derive.Request, yes, dryRun bool) (goOn bool, err error) {
-	text, err := in.Command.Foretell(in, r)
+	text, ask, err := in.Command.Foretell(in, r)
 	switch {
 	case dryRun && err != nil:
 		return false, err
@@ -29,7 +29,7 @@ func (s *session) foretell(in *derive.Input, r *derive.Request, yes, dryRun bool
 		return true, nil
 	}
 	fmt.Fprint(s.app.Stderr, text)
-	if !yes && s.app.attended() && !s.app.confirm("Go on?") {
+	if ask && !yes && s.app.attended() && !s.app.confirm("Go on?") {
 		return false, abort
 	}
 	return true, nil
@@ -41,18 +41,18 @@ var formerNames = strings.NewReplacer(`"cloneUrl"`, `"clone_url"`, `"additionalI
 
 // foretellConfiguration says what a change of a configuration would come to for the nodes
 // that should have it.
-func foretellConfiguration(in *derive.Input, r *derive.Request) (string, error) {
+func foretellConfiguration(in *derive.Input, r *derive.Request) (text string, ask bool, err error) {
 	body := r.Body
 	if text, is := body.([]byte); is && strings.HasPrefix(r.Path, "/v2/") {
 		body = []byte(formerNames.Replace(string(text)))
 	}
 	answer, err := in.Fetch(http.MethodPost, "/apis/drover/v1/configurations/"+httpapi.Segment(in.Args[0])+"?dry_run=true", body)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	var plan cfs.ConfigurationPlan
 	if err := json.Unmarshal(answer, &plan); err != nil || len(plan.Components) == 0 {
-		return "", err
+		return "", false, err
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "configuration %s is that of %s\n", plan.Name, manyNodes(plan.Components))
@@ -68,7 +68,7 @@ func foretellConfiguration(in *derive.Input, r *derive.Request) (string, error) 
 	if len(plan.Disabled) > 0 {
 		fmt.Fprintf(&b, "not enabled in CFS, and so let be: %s\n", xname.Fold(plan.Disabled))
 	}
-	return b.String(), nil
+	return b.String(), len(plan.Reconfigure) > 0, nil
 }
 
 func layerChange(l *cfs.LayerChange) string {

@@ -23,10 +23,10 @@ type Command struct {
 	Danger string
 	// Build makes the request in place of the usual way, if set.
 	Build func(in *Input) (*Request, error)
-	// Foretell says what the call would come to, if set; nothing where that needs no
-	// saying. It is told before the call, and asked about at a terminal; under the name of
-	// the published tool it is not called.
-	Foretell func(in *Input, r *Request) (string, error)
+	// Foretell says what the call would come to, if set, nothing where that needs no saying,
+	// and whether that is to be asked about at a terminal. Under the name of the published
+	// tool it is not called.
+	Foretell func(in *Input, r *Request) (text string, ask bool, err error)
 	// After looks at the answer that was printed, if set. Its error ends the
 	// command; under the name of the published tool it is not called.
 	After func(in *Input, answer []byte) error

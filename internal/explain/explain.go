@@ -152,9 +152,9 @@ func (f *Facts) failed(a *account) {
 	}
 	again := "reboot"
 	if f.Component.DesiredState.BootArtifacts.Kernel == "" {
-		again = "shutdown"
+		again = "off"
 	}
-	a.advise("When the cause is gone, try again:  drover bos sessions create --template-name T --operation %s --limit %s", again, f.Node)
+	a.advise("When the cause is gone, try again:  drover %s %s", again, f.Node)
 }
 
 // whyFailed names the tasks that failed, and where the log is.

@@ -169,8 +169,8 @@ func TestExplain(t *testing.T) {
 			f.Config = &Config{DesiredConfig: "site", ConfigurationStatus: "pending", Enabled: true, ErrorCount: 1, State: []Layer{{Status: "failed", Playbook: "site.yml", SessionName: "batcher-1"}}}
 			f.Tasks = []FailedTask{{Task: "Mount home", Status: "failed", Message: "no such host"}}
 		}, power("on", "available")), []string{"was never booted by the boot service; its configuration is pending", "Task 'Mount home' failed: no such host", "drover logs batcher-1"}, nil},
-		"off by itself": {facts("stable", running, power("off", "available")), []string{"x1c0s0b0n0 is off, and should run.", "--operation boot --limit x1c0s0b0n0"}, nil},
-		"on by hand":    {facts("stable", func(f *Facts) { f.Component.DesiredState = State{} }), []string{"is on, and should be off.", "--operation shutdown"}, nil},
+		"off by itself": {facts("stable", running, power("off", "available")), []string{"x1c0s0b0n0 is off, and should run.", "drover boot x1c0s0b0n0"}, nil},
+		"on by hand":    {facts("stable", func(f *Facts) { f.Component.DesiredState = State{} }), []string{"is on, and should be off.", "drover off x1c0s0b0n0"}, nil},
 		"pending":       {facts("stable", running, func(f *Facts) { f.Config.ConfigurationStatus = "pending" }), []string{"booted what it should; its configuration is pending."}, nil},
 		"repaired by CFS": {facts("failed", running, func(f *Facts) {
 			f.Component.Error = "cfs configuration failed"
@@ -182,7 +182,7 @@ func TestExplain(t *testing.T) {
 			f.Config.State = []Layer{{Playbook: "a.yml", Status: "applied", SessionName: "s0"}, {Playbook: "b.yml", Status: "failed", SessionName: "batcher-1"}}
 			f.Tasks = []FailedTask{{Host: f.Node, Task: "mount", Status: "failed", Message: "no such device\non " + f.Node}}
 		}), []string{"x1c0s0b0n0 failed.", "cfs configuration failed", "site failed, 1 of 2 layers that ran are applied, failed 3 times",
-			"All that playbook b.yml said:  drover logs batcher-1\n", "Task 'mount' failed: no such device on this node", "--operation reboot --limit x1c0s0b0n0"}, nil},
+			"All that playbook b.yml said:  drover logs batcher-1\n", "Task 'mount' failed: no such device on this node", "drover reboot x1c0s0b0n0"}, nil},
 		"failed in BOS's words": {facts("failed", func(f *Facts) { f.Component.Error = "no power" },
 			with(called, failedEntry("power_on_called -> failed: no power"))),
 			[]string{"x1c0s0b0n0 failed.\n  1m0s ago: no power\n\n"}, nil},

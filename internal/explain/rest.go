@@ -19,7 +19,7 @@ func (f *Facts) rest(a *account) {
 		f.configured(a, neverBooted, c.DesiredState.Configuration)
 	case c.Session == "" && wanted == "" && !f.wasMoved():
 		a.is(Idle, neverBooted+".")
-		a.advise("Start:  drover bos sessions create --template-name T --operation boot --limit %s", f.Node)
+		a.advise("Start:  drover boot %s", f.Node)
 	case wanted == "" && f.powered("off"):
 		a.is(Good, "is off, as wanted.")
 	case wanted == "" && f.powered("on"):
@@ -79,9 +79,9 @@ func (f *Facts) powered(state string) bool {
 func (f *Facts) again(a *account) {
 	operation := "boot"
 	if f.Component.DesiredState.BootArtifacts.Kernel == "" {
-		operation = "shutdown"
+		operation = "off"
 	}
-	a.advise("To bring it where it should be:  drover bos sessions create --template-name T --operation %s --limit %s", operation, f.Node)
+	a.advise("To bring it where it should be:  drover %s %s", operation, f.Node)
 }
 
 // neverBooted is said of a node that the boot service took nowhere.

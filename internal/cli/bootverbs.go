@@ -27,6 +27,8 @@ func (a *app) bootVerbs() []*cobra.Command {
 	}
 }
 
+var errDryWait = usageError("With --dry-run nothing is started that --wait could follow.")
+
 // bootWish is what is asked of one of them.
 type bootWish struct {
 	question    string
@@ -39,7 +41,7 @@ func (a *app) bootVerb(name, question string, operation bos.Operation, short, lo
 	g, wish := new(globals), &bootWish{question: question, session: bos.SessionCreate{Operation: operation}}
 	cmd := a.verbWith(g, name+" NODES...", short, atLeast("NODES"), func(cmd *cobra.Command, g *globals, args []string) error {
 		if wish.dryRun && wish.wait {
-			return usageError("With --dry-run nothing is started that --wait could follow.")
+			return errDryWait
 		}
 		s, err := a.open(g)
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 func (a *app) configure() *cobra.Command {
 	var w waiting
 	var configuration string
+	var dryRun bool
 	g := new(globals)
 	cmd := a.verbWith(g, "configure NODES...", "Have CFS configure nodes, again or with another configuration", atLeast("NODES"),
 		func(cmd *cobra.Command, g *globals, args []string) error {
@@ -28,24 +29,31 @@ func (a *app) configure() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.configure(cmd.Context(), nodes, configuration, &w)
+			if dryRun && w.wait {
+				return errDryWait
+			}
+			return s.configure(cmd.Context(), nodes, configuration, dryRun, &w)
 		})
 	cmd.Long = "Have CFS configure nodes. With --desired-config they should have that configuration, and what of it they have not yet is run. " +
 		"Without, all that they should have is run again. Failures that were counted are forgotten, and the nodes are enabled in CFS.\n\n" +
 		"A node that is off waits until it is up.\n\n" + aboutNodes + "\n\n" + aboutWaiting + " The exit code is 0 then if all nodes are configured, 1 if any is not."
 	cmd.Flags().StringVar(&configuration, "desired-config", "", "`NAME` of the configuration; that which each node should have if not set")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "tell what would be run, and do nothing")
 	w.flags(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("desired-config", a.completeList(g, configurationsPath)) // fails for options that there are not
 	return cmd
 }
 
-func (s *session) configure(ctx context.Context, nodes []string, configuration string, w *waiting) error {
+func (s *session) configure(ctx context.Context, nodes []string, configuration string, dryRun bool, w *waiting) error {
 	if configuration == "" {
 		if err := s.haveConfigurations(ctx, nodes); err != nil {
 			return err
 		}
 	} else if err := s.get(ctx, configurationsPath+"/"+httpapi.Segment(configuration), nil); err != nil {
 		return err // CFS takes names that there are not
+	}
+	if dryRun {
+		return s.planConfigure(ctx, nodes, configuration)
 	}
 	var changed struct {
 		IDs []string `json:"component_ids"`

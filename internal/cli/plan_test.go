@@ -71,3 +71,33 @@ func TestADryRunIsNotWaitedFor(t *testing.T) {
 		t.Errorf("exit %d %s", code, stderr)
 	}
 }
+
+func TestConfigureTellsWhichLayersItWouldRun(t *testing.T) {
+	const site = `{"name": "site", "layers": [{"name": "base", "clone_url": "https://git/base.git", "playbook": "site.yml", "commit": "22222222222222"},
+		{"name": "net", "source": "net", "playbook": "net.yml", "commit": "33333333333333"}]}`
+	const components = `{"components": [
+		{"id": "x1c0s0b0n0", "desired_config": "site", "state": [{"clone_url": "https://git/base.git", "playbook": "site.yml", "commit": "11111111111111", "status": "applied"},
+			{"clone_url": "https://git/net.git", "playbook": "net.yml", "commit": "33333333333333", "status": "applied"}]},
+		{"id": "x1c0s1b0n0", "desired_config": "site", "state": [{"clone_url": "https://git/net.git", "playbook": "net.yml", "commit": "33333333333333", "status": "failed"}]}]}`
+	for line, want := range map[string]string{
+		"drover configure x1c0s[0-1]b0n0 --desired-config site --dry-run": `1 node (x1c0s0b0n0): configuration site
+  layer  base site.yml: 1111111111 -> 2222222222
+  layer  net net.yml: stays at 3333333333
+1 node (x1c0s1b0n0): configuration site
+  layer  base site.yml: runs at 2222222222
+  layer  net net.yml: runs again at 3333333333
+`,
+		"drover configure x1c0s[0-1]b0n0 --dry-run": `2 nodes (x1c0s[0-1]b0n0): configuration site
+  layer  base site.yml: runs at 2222222222
+  layer  net net.yml: runs at 3333333333
+`,
+	} {
+		b := newBench(t)
+		b.answer = fleet(map[string]string{"/apis/cfs/v3/configurations/site": site, "/apis/cfs/v3/components": components,
+			"/apis/cfs/v3/sources": `{"sources": [{"name": "net", "clone_url": "https://git/net.git"}]}`})
+		code, out, stderr := b.run(typed(line)...)
+		if code != 0 || out != want || strings.Contains(strings.Join(b.calls, " "), "PATCH") {
+			t.Errorf("%s: exit %d %s\n%s%q", line, code, stderr, out, b.calls)
+		}
+	}
+}

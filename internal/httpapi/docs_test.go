@@ -13,7 +13,7 @@ import (
 
 type crateInput struct {
 	ID   string `path:"id" doc:"Its number"`
-	Size int `query:"size" enum:"1,2" doc:"How <large> it is"`
+	Size int    `query:"size" enum:"1,2" doc:"How <large> it is"`
 	Body struct {
 		Apples []apple `json:"apples"`
 	}

@@ -28,15 +28,36 @@ type layer struct {
 	Status   string `json:"status"`
 }
 
-func (l *layer) planned() plan.Layer {
-	return plan.Layer{Name: l.Name, Repository: cmp.Or(l.CloneURL, l.Source), Playbook: l.Playbook, Commit: l.Commit, Applied: l.Status == "applied"}
+// planned is the layer with its source's repository.
+func (l *layer) planned(sources map[string]string) plan.Layer {
+	return plan.Layer{Name: l.Name, Repository: cmp.Or(l.CloneURL, sources[l.Source]), Playbook: l.Playbook, Commit: l.Commit, Applied: l.Status == "applied"}
 }
 
 func (c layers) Wanted(ctx context.Context, configuration string) (out []plan.Layer, err error) {
 	var found struct{ Layers []layer }
 	_, err = c.http.Do(ctx, http.MethodGet, "/v3/configurations/"+httpapi.Segment(configuration), nil, nil, &found)
+	var sources map[string]string
+	if err == nil && slices.ContainsFunc(found.Layers, func(l layer) bool { return l.Source != "" }) {
+		sources, err = c.sources(ctx)
+	}
 	for i := range found.Layers {
-		out = append(out, found.Layers[i].planned())
+		out = append(out, found.Layers[i].planned(sources))
+	}
+	return out, err
+}
+
+// sources are the repositories by the names of sources.
+func (c layers) sources(ctx context.Context) (map[string]string, error) {
+	var found struct {
+		Sources []struct {
+			Name     string `json:"name"`
+			CloneURL string `json:"clone_url"`
+		}
+	}
+	_, err := c.http.Do(ctx, http.MethodGet, "/v3/sources", nil, nil, &found)
+	out := make(map[string]string, len(found.Sources))
+	for _, s := range found.Sources {
+		out[s.Name] = s.CloneURL
 	}
 	return out, err
 }
@@ -56,7 +77,7 @@ func (c layers) Ran(ctx context.Context, nodes []string) (map[string][]plan.Laye
 		}
 		for _, found := range page.Components {
 			for i := range found.State {
-				out[found.ID] = append(out[found.ID], found.State[i].planned())
+				out[found.ID] = append(out[found.ID], found.State[i].planned(nil))
 			}
 		}
 	}

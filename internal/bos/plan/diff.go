@@ -31,9 +31,9 @@ func parameters(now, then string) (added, removed []string) {
 	return added, removed
 }
 
-// layers tells what becomes of each layer that is wanted on a node where those have run. On
+// Compare tells what becomes of each layer that is wanted on a node where those have run. On
 // one that boots anew nothing has.
-func layers(ran, wanted []Layer, boots bool) (out []Change) {
+func Compare(ran, wanted []Layer, boots bool) (out []Change) {
 	for _, w := range wanted {
 		c := Change{Name: w.Name, Repository: w.Repository, Playbook: w.Playbook, To: w.Commit, Runs: true}
 		i := slices.IndexFunc(ran, func(l Layer) bool { return l.Repository == w.Repository && l.Playbook == w.Playbook })

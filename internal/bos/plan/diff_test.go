@@ -43,11 +43,11 @@ func TestLayersTellWhatRuns(t *testing.T) {
 		return Change{Name: w.Name, Repository: w.Repository, Playbook: w.Playbook, From: from, To: w.Commit, Runs: runs}
 	}
 	want := []Change{change(0, "c1", false), change(1, "c2", true), change(2, "c3", true), change(3, "", true)}
-	if diff := cmp.Diff(want, layers(ran, wanted, false)); diff != "" {
+	if diff := cmp.Diff(want, Compare(ran, wanted, false)); diff != "" {
 		t.Error(diff)
 	}
 	want = []Change{change(0, "", true), change(1, "", true), change(2, "", true), change(3, "", true)}
-	if diff := cmp.Diff(want, layers(ran, wanted, true)); diff != "" {
+	if diff := cmp.Diff(want, Compare(ran, wanted, true)); diff != "" {
 		t.Errorf("of a node that boots: %s", diff)
 	}
 }

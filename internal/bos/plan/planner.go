@@ -205,7 +205,7 @@ func (l *look) node(c *bos.Component) Group {
 	ahead := machine.Foresee(joined, machine.Facts{Power: l.power[c.ID], Config: l.config[c.ID]}, l.options, l.Now())
 	g.Waits = ahead.Waits
 	boots := slices.Contains(ahead.Effects, machine.CallPowerOn)
-	g.Layers = layers(l.ran[c.ID], l.wanted[target.Configuration], boots)
+	g.Layers = Compare(l.ran[c.ID], l.wanted[target.Configuration], boots)
 	for _, e := range ahead.Effects {
 		g.Actions = append(g.Actions, action(e, target))
 	}

@@ -45,6 +45,9 @@ func TestBodiesThatAreReadTogetherAreBounded(t *testing.T) {
 		}
 		refused++
 	}
+	if n := b.sentAway.Load(); n != int64(refused) {
+		t.Errorf("%d are counted as sent away, want %d", n, refused)
+	}
 	close(goOn)
 	for range room / size {
 		if w := <-codes; w.Code != http.StatusOK {

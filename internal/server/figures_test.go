@@ -5,7 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -180,6 +182,29 @@ func TestRequestsAreCountedByServiceStatusAndDoor(t *testing.T) {
 	}
 	if n := figure(t, after, `drover_connections{door="administrators"}`); n < 1 {
 		t.Errorf("%v connections of administrators", n)
+	}
+}
+
+// An answer that goes on while somebody listens is counted, and not how long it took.
+func TestStreamsSayNothingOfHowLongRequestsTake(t *testing.T) {
+	f := newRequestFigures()
+	streams := false
+	n := named{log: slog.Default(), now: time.Now, count: f.nodes(), next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		if streams {
+			w.(http.Flusher).Flush()
+		}
+	})}
+	for i, stream := range []bool{false, true} {
+		streams = stream
+		n.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", bosPrefix+"/v2/components", nil))
+		_, timed, _ := f.took[partBOS].Read()
+		if answered := f.nodes().answers[partBOS].Of(1); answered != int64(i+1) || timed != 1 {
+			t.Errorf("after %d: %d answered, %d of them timed", i+1, answered, timed)
+		}
+	}
+	if running := f.running[partBOS].Load(); running != 0 {
+		t.Errorf("%d are said to go on", running)
 	}
 }
 

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -138,7 +139,14 @@ func TestATerminalIsAskedBeforeDeeds(t *testing.T) {
 	if sessions := c.drover("bos", "v2", "sessions", "list", "--format", "json"); strings.TrimSpace(sessions) != "[]" {
 		t.Errorf("a session was started: %s", sessions)
 	}
+	var planned struct{ ID string }
+	if err := json.Unmarshal([]byte(c.drover("boot", "x1000", "--dry-run", "--format", "json")), &planned); err != nil {
+		t.Fatal(err)
+	}
 	asked("y", "Boot 2 nodes (", "boot", "x1000", "--name", "first", "--wait").ends(0)
+	if _, err := c.try("apply", planned.ID); err == nil || !strings.Contains(err.Error(), "power was off, is on") {
+		t.Errorf("a plan of nodes that were off was applied to nodes that are on: %v", err)
+	}
 	asked("n", "Power off 1 node (x1000c0s0b0n0)?", "power", "off", "x1000c0s0b0n0").ends(1)
 	same := c.at(160, 20, "cfs", "v3", "configurations", "update", "site", "--update-branches") // after which nothing is to be done
 	same.shows("CFS runs nothing on them because of this")

@@ -32,7 +32,7 @@ func (a *app) verbWith(g *globals, use, short string, args cobra.PositionalArgs,
 
 // namesOf tells where the arguments of native commands have their names; with
 // blanks between places.
-var namesOf = map[string]string{"watch SESSION": bootSessionsPath, "cancel SESSION": bootSessionsPath + "?status=running " + strings.TrimSuffix(cfsSessions, "/") + "?status=running", "retry SESSION": bootSessionsPath + "?status=complete " + strings.TrimSuffix(cfsSessions, "/") + "?status=complete", "logs SESSION": strings.TrimSuffix(cfsSessions, "/"),
+var namesOf = map[string]string{"watch SESSION": bootSessionsPath, "cancel SESSION": bootSessionsPath + "?status=running " + strings.TrimSuffix(cfsSessions, "/") + "?status=running", "retry SESSION": bootSessionsPath + "?status=complete " + strings.TrimSuffix(cfsSessions, "/") + "?status=complete", "logs SESSION|NODE": strings.TrimSuffix(cfsSessions, "/"),
 	"boot NODES...": nodesPath, "reboot NODES...": nodesPath, "configure NODES...": nodesPath,
 	"on NODES...": nodesPath, "off NODES...": nodesPath, "reset NODES...": nodesPath,
 	"status [NODES]...": nodesPath, "explain NODE...": nodesPath, "console NODE...": nodesPath}

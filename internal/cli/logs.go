@@ -20,6 +20,7 @@ import (
 	"github.com/drover-hpc/drover/internal/cli/derive"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/job"
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 const cfsSessions = "/apis/cfs/v3/sessions/"
@@ -34,7 +35,7 @@ const (
 // logs is the command under one of its names.
 func (a *app) logs(name string) *cobra.Command {
 	var l logs
-	cmd := a.verb(name+" SESSION", "Show what the steps of a configuration session wrote, or the agent of a session of BOS v1", arguments("SESSION"),
+	cmd := a.verb(name+" SESSION|NODE", "Show what the steps of a configuration session wrote, or the agent of a session of BOS v1", arguments("SESSION|NODE"),
 		func(cmd *cobra.Command, g *globals, args []string) error {
 			if err := g.refuseFormat("the log of a session", "drover cfs v3 sessions results and hosts tell what each task came to as data"); err != nil {
 				return err
@@ -45,11 +46,18 @@ func (a *app) logs(name string) *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
-			l.session, l.name, l.path = s, args[0], cfsSessions+httpapi.Segment(args[0])
+			l.session, l.name = s, args[0]
+			if node := xname.Normalize(args[0]); xname.IsNode(node) {
+				if l.name, err = s.lastSessionOf(ctx, node); err != nil {
+					return err
+				}
+			}
+			l.path = cfsSessions + httpapi.Segment(l.name)
 			return l.show(ctx)
 		})
 	cmd.Long = "Show what the steps of a configuration session wrote: clone, inventory, ansible, and teardown where it made images. " +
-		"If there is none of that name, SESSION is the ID of a session of BOS v1, and what its agent wrote is shown.\n\n" +
+		"If there is none of that name, SESSION is the ID of a session of BOS v1, and what its agent wrote is shown. " +
+		"Of a node, the session is meant that configures it, or else the last one that did.\n\n" +
 		"With --follow it is shown as it grows until the session's end, also if the server is restarted meanwhile. " +
 		"The exit code then tells the end: 0 if the session succeeded, 1 if it did not, or one of its nodes did not."
 	cmd.Flags().BoolVarP(&l.follow, "follow", "f", false, "go on until the session's end")

@@ -163,3 +163,21 @@ func TestWhatHostsWroteSteersNoTerminal(t *testing.T) {
 		}
 	}
 }
+
+func TestLogsOfANodeAreThoseOfItsSession(t *testing.T) {
+	const state = `{"id": "x1c0s0b0n0", "state": [{"session_name": "older"}, {"session_name": "s1"}]}`
+	for _, one := range []struct{ running, component, out, stderr string }{
+		{`{"sessions": []}`, state, "text", "session s1 was the last that configured x1c0s0b0n0\n"},
+		{`{"sessions": [{"name": "other", "ansible": {"limit": "x1c0s1b0n0"}}, {"name": "s1", "ansible": {"limit": "x1c0s1b0n0,x1c0s0b0n0"}}, {"name": "all", "ansible": {"limit": null}}]}`,
+			`{}`, "text", "session s1 configures x1c0s0b0n0\n"},
+		{`{"sessions": []}`, `{"id": "x1c0s0b0n0", "state": []}`, "", "no session of CFS has configured x1c0s0b0n0 since it booted"},
+	} {
+		b := newBench(t)
+		b.answer = func(w http.ResponseWriter, r *http.Request, _ string) {
+			io.WriteString(w, map[string]string{"/apis/cfs/v3/sessions": one.running, "/apis/cfs/v3/components/x1c0s0b0n0": one.component, cfsLog: "text"}[r.URL.Path])
+		}
+		if code, out, stderr := b.run("drover", "logs", "X1c0s0b0n0"); out != one.out || (code == 0) != (out != "") || !strings.Contains(stderr, one.stderr) {
+			t.Errorf("exit %d %s %q", code, stderr, out)
+		}
+	}
+}

@@ -64,13 +64,19 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession) (Session, err
 	if err != nil {
 		return Session{}, err
 	}
+	return session, s.StartSession(ctx, session)
+}
+
+// StartSession starts a session that CheckSession returned. It asks nothing but the
+// database.
+func (s *Service) StartSession(ctx context.Context, session Session) error {
 	if err := s.sessions.Insert(ctx, session); fault.Is(err, fault.Conflict) {
-		return Session{}, sessionExists(n)
+		return sessionExists(NewSession{Name: session.Name, Tenant: session.Tenant})
 	} else if err != nil {
-		return Session{}, err
+		return err
 	}
-	audit.Tell(ctx, audit.About{Session: session.Name, What: string(n.Operation) + " by template " + n.TemplateName + limited(n.Limit)})
-	return session, nil
+	audit.Tell(ctx, audit.About{Session: session.Name, What: string(session.Operation) + " by template " + session.TemplateName + limited(session.Limit)})
+	return nil
 }
 
 func limited(limit string) string {
@@ -188,7 +194,7 @@ func (s *Service) SessionNodes(ctx context.Context, sessions ...Session) (map[st
 // Of those it keeps as many as are told.
 func (s *Service) SetSessionNodes(ctx context.Context, session *Session, components string, left []LeftOut) error {
 	session.LeftOutCount = len(left)
-	return s.nodes.Put(ctx, SessionNodes{Session: session.key(), Components: components, LeftOut: left[:min(len(left), maxLeftOut)]})
+	return s.nodes.Put(ctx, SessionNodes{Session: session.key(), Components: components, LeftOut: left[:min(len(left), MaxLeftOut)]})
 }
 
 // UpdateSession changes a session, and with components not nil the nodes that

@@ -64,7 +64,7 @@ type SessionNodes struct {
 	Session string `json:"session"`
 	// Components are the nodes that it began with, comma-separated.
 	Components string `json:"components"`
-	// LeftOut are those that it was asked for and does not deal with, maxLeftOut
+	// LeftOut are those that it was asked for and does not deal with, MaxLeftOut
 	// at most.
 	LeftOut []LeftOut `json:"left_out,omitempty"`
 }
@@ -129,8 +129,8 @@ type LeftOut struct {
 	Reason string `json:"reason"`
 }
 
-// maxLeftOut bounds how many of them are named.
-const maxLeftOut = 1000
+// MaxLeftOut bounds how many of them are named.
+const MaxLeftOut = 1000
 
 // ForcedOff tells why and when a node's power was cut.
 type ForcedOff struct {
@@ -204,7 +204,7 @@ func (s *Session) Extended(p Progress, left []LeftOut, now time.Time) ExtendedSt
 			PercentPoweringOff: percent(p.PoweringOff), PercentConfiguring: percent(p.Configuring)},
 		PercentSuccessful: percent(p.Stable), PercentFailed: percent(p.Failed), PercentStaged: percent(p.Staged),
 		ErrorSummary: p.Errors, Timing: t,
-		LeftOut: left[:min(len(left), maxLeftOut)], LeftOutCount: s.LeftOutCount, ForcedOff: s.ForcedOff,
+		LeftOut: left[:min(len(left), MaxLeftOut)], LeftOutCount: s.LeftOutCount, ForcedOff: s.ForcedOff,
 	}
 }
 

@@ -59,13 +59,14 @@ func (s *session) showConfigure(groups []*configurePlan) error {
 	if s.asData {
 		return s.print(groups)
 	}
+	var b strings.Builder
 	for _, g := range groups {
-		fmt.Fprintf(s.app.Stdout, "%s: configuration %s\n", manyNodes(g.Nodes), g.Configuration)
+		fmt.Fprintf(&b, "%s: configuration %s\n", manyNodes(g.Nodes), g.Configuration)
 		for i := range g.Layers {
-			fmt.Fprintf(s.app.Stdout, "  layer  %s\n", layerText(&g.Layers[i]))
+			fmt.Fprintf(&b, "  layer  %s\n", layerText(&g.Layers[i]))
 		}
 	}
-	return nil
+	return s.tell(b.String())
 }
 
 // components are those of CFS with what ran on them.
@@ -97,8 +98,16 @@ func (s *session) layersOf(ctx context.Context, configuration string) (out []pla
 			urls[source.Name] = source.CloneURL
 		}
 	}
+	var options struct {
+		Playbook string `json:"default_playbook"`
+	}
+	if slices.ContainsFunc(c.Layers, func(l cfs.Layer) bool { return l.Playbook == "" }) {
+		if err := s.get(ctx, "/apis/cfs/v3/options", &options); err != nil {
+			return nil, err
+		}
+	}
 	for _, l := range c.Layers {
-		out = append(out, plan.Layer{Name: l.Name, Repository: cmp.Or(l.CloneURL, urls[l.Source]), Playbook: l.Playbook, Commit: l.Commit})
+		out = append(out, plan.Layer{Name: l.Name, Repository: cmp.Or(l.CloneURL, urls[l.Source]), Playbook: cmp.Or(l.Playbook, options.Playbook), Commit: l.Commit})
 	}
 	return out, nil
 }
@@ -106,7 +115,7 @@ func (s *session) layersOf(ctx context.Context, configuration string) (out []pla
 // ran are the layers that ran on a node.
 func ran(state []cfs.StateLayer) (out []plan.Layer) {
 	for _, l := range state {
-		out = append(out, plan.Layer{Repository: l.CloneURL, Playbook: l.Playbook, Commit: l.Commit, Applied: l.Status == cfs.LayerApplied})
+		out = append(out, plan.Layer{Repository: l.CloneURL, Playbook: l.Playbook, Commit: l.Commit, Applied: l.Status != cfs.LayerFailed && l.Status != cfs.LayerIncomplete})
 	}
 	return out
 }

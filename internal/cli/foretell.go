@@ -23,12 +23,11 @@ func (s *session) foretell(in *derive.Input, r *derive.Request, yes, dryRun bool
 		_, err := fmt.Fprintln(s.app.Stdout, "No node would be touched.")
 		return false, err
 	case dryRun:
-		_, err := fmt.Fprint(s.app.Stdout, text)
-		return false, err
+		return false, s.tell(text)
 	case text == "": // also if the service cannot tell, or refuses the change: the call will say why
 		return true, nil
 	}
-	fmt.Fprint(s.app.Stderr, text)
+	fmt.Fprint(s.app.Stderr, harmless(text))
 	if ask && !yes && s.app.attended() && !s.app.confirm("Go on?") {
 		return false, abort
 	}

@@ -32,7 +32,12 @@ func (s *session) planBoot(ctx context.Context, wish bos.SessionCreate, nodes []
 	if s.asData {
 		return s.print(p)
 	}
-	_, err := fmt.Fprint(s.app.Stdout, planText(&p))
+	return s.tell(planText(&p))
+}
+
+// tell prints words that others have a part in, without what steers a terminal.
+func (s *session) tell(text string) error {
+	_, err := fmt.Fprint(s.app.Stdout, harmless(text))
 	return err
 }
 
@@ -53,7 +58,7 @@ func (a *app) apply() *cobra.Command {
 	})
 	cmd.Long = "Start the session of a plan, which `drover boot`, `reboot` or `off` with --dry-run made.\n\n" +
 		"If a node does not stand any more as the plan says, or would get something else, nothing is started, and what changed is told. " +
-		"A plan can be applied once, for a day; the last twenty are kept.\n\n" + aboutWaiting
+		"A plan can be applied once, for a day; the last twenty of a tenant, and of the site, are kept.\n\n" + aboutWaiting
 	w.flags(cmd)
 	return cmd
 }
@@ -71,6 +76,9 @@ func planText(p *plan.Plan) string {
 	}
 	for _, l := range leftOutLines(p.LeftOut) {
 		b.WriteString(l)
+	}
+	if more := p.LeftOutCount - len(p.LeftOut); more > 0 {
+		fmt.Fprintf(&b, "and %d more are left out\n", more)
 	}
 	for _, t := range p.Boots {
 		if t.Count == 0 {

@@ -44,9 +44,10 @@ func (c taskCell) Mark() string { return outcomeMarks[c.Status] }
 var outcomeMarks = map[cfs.Outcome]string{cfs.OutcomeOK: "·", cfs.OutcomeChanged: "~", cfs.OutcomeSkipped: "-", cfs.OutcomeIgnored: "i",
 	cfs.OutcomeRescued: "r", cfs.OutcomeFailed: "✕", cfs.OutcomeUnreachable: "!"}
 
-// Bounds of the matrix: hosts, and results that are asked for.
+// Bounds of the matrix: hosts, tasks, and results that are asked for.
 const (
 	matrixHosts   = 200
+	matrixTasks   = 500
 	matrixResults = 20_000
 )
 
@@ -102,6 +103,10 @@ func (m *matrix) fill(all []cfs.TaskResult, hosts []string) {
 		c.nth = met[r.Host][plain]
 		met[r.Host][plain]++
 		k, known := at[c]
+		if !known && len(m.Tasks) == matrixTasks {
+			m.Cut = true
+			continue
+		}
 		if !known {
 			k = len(m.Tasks)
 			at[c], m.Tasks = k, append(m.Tasks, task{k + 1, r.Layer, r.Play, r.Task})

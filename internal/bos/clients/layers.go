@@ -3,6 +3,7 @@ package clients
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/drover-hpc/drover/internal/bos/plan"
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
@@ -28,20 +30,32 @@ type layer struct {
 	Status   string `json:"status"`
 }
 
-// planned is the layer with its source's repository.
-func (l *layer) planned(sources map[string]string) plan.Layer {
-	return plan.Layer{Name: l.Name, Repository: cmp.Or(l.CloneURL, sources[l.Source]), Playbook: l.Playbook, Commit: l.Commit, Applied: l.Status == "applied"}
+// planned is the layer as plans have it. That of a configuration may name a source, and no
+// playbook.
+func (l *layer) planned(sources map[string]string, playbook string) plan.Layer {
+	return plan.Layer{Name: l.Name, Repository: cmp.Or(l.CloneURL, sources[l.Source]), Playbook: cmp.Or(l.Playbook, playbook), Commit: l.Commit,
+		Applied: l.Status != "failed" && l.Status != "incomplete"} // by which CFS goes, too
 }
 
 func (c layers) Wanted(ctx context.Context, configuration string) (out []plan.Layer, err error) {
 	var found struct{ Layers []layer }
 	_, err = c.http.Do(ctx, http.MethodGet, "/v3/configurations/"+httpapi.Segment(configuration), nil, nil, &found)
+	var answer *httpapi.StatusError
+	if errors.As(err, &answer) && answer.Status == http.StatusNotFound {
+		return nil, fault.New(fault.NotFound, "CFS has no configuration '%s'", configuration)
+	}
 	var sources map[string]string
 	if err == nil && slices.ContainsFunc(found.Layers, func(l layer) bool { return l.Source != "" }) {
 		sources, err = c.sources(ctx)
 	}
+	var options struct {
+		Playbook string `json:"default_playbook"`
+	}
+	if err == nil && slices.ContainsFunc(found.Layers, func(l layer) bool { return l.Playbook == "" }) {
+		_, err = c.http.Do(ctx, http.MethodGet, "/v3/options", nil, nil, &options)
+	}
 	for i := range found.Layers {
-		out = append(out, found.Layers[i].planned(sources))
+		out = append(out, found.Layers[i].planned(sources, options.Playbook))
 	}
 	return out, err
 }
@@ -77,7 +91,7 @@ func (c layers) Ran(ctx context.Context, nodes []string) (map[string][]plan.Laye
 		}
 		for _, found := range page.Components {
 			for i := range found.State {
-				out[found.ID] = append(out[found.ID], found.State[i].planned(nil))
+				out[found.ID] = append(out[found.ID], found.State[i].planned(nil, ""))
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package operators
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -129,13 +130,88 @@ func TestPlansAreForATenantAndEnd(t *testing.T) {
 		t.Errorf("after a day: %v", err)
 	}
 	now = now.Add(-25 * time.Hour)
-	for range 20 {
-		now = now.Add(time.Second)
-		_, err := p.Make(t.Context(), bos.NewSession{Operation: bos.OperationBoot, TemplateName: "t"})
-		must(t, err)
+	w.with(func() { w.tenants["blue"] = []string{nodeName(0)} })
+	_, err = w.service.PutTemplate(t.Context(), ofTenant(w, "blue"))
+	must(t, err)
+	for _, tenant := range []string{"blue", ""} { // others' plans leave one's own alone
+		if _, err := p.Plan(t.Context(), made.ID, ""); err != nil {
+			t.Errorf("before twenty of tenant %q: %v", tenant, err)
+		}
+		for range 20 {
+			now = now.Add(time.Second)
+			_, err := p.Make(t.Context(), bos.NewSession{Operation: bos.OperationBoot, TemplateName: "t", Tenant: tenant})
+			must(t, err)
+		}
 	}
 	if _, err := p.Plan(t.Context(), made.ID, ""); !fault.Is(err, fault.NotFound) {
 		t.Errorf("after twenty others: %v", err)
+	}
+}
+
+// ofTenant is the template of the world for a tenant.
+func ofTenant(w *world, tenant string) bos.Template {
+	template, err := w.service.Template(w.t.Context(), "t", "")
+	must(w.t, err)
+	template.Tenant = tenant
+	return template
+}
+
+func TestAPlanTellsATenantNothingOfOthersNodes(t *testing.T) {
+	w := newWorld(t, 3)
+	w.with(func() { w.tenants["blue"] = []string{nodeName(0)}; w.locked = []string{nodeName(0), nodeName(1)} })
+	_, err := w.service.PutTemplate(t.Context(), ofTenant(w, "blue"))
+	must(t, err)
+	made, err := w.planner().Make(t.Context(), bos.NewSession{Operation: bos.OperationBoot, TemplateName: "t", Tenant: "blue"})
+	must(t, err)
+	if made.Nodes != 0 || len(made.LeftOut) != 1 || made.LeftOut[0].Name != nodeName(0) {
+		t.Errorf("%+v", made)
+	}
+}
+
+func TestAPlanNamesNoMoreThanAThousandThatAreLeftOut(t *testing.T) {
+	w := newWorld(t, 1)
+	limit := nodeName(0)
+	for i := range 1500 {
+		limit += fmt.Sprintf(",x%dc0s0b0n0", 5000+i)
+	}
+	made, err := w.planner().Make(t.Context(), bos.NewSession{Operation: bos.OperationBoot, TemplateName: "t", Limit: limit})
+	must(t, err)
+	if made.Nodes != 1 || len(made.LeftOut) != 1000 || made.LeftOutCount != 1500 {
+		t.Errorf("%d nodes, %d of %d left out", made.Nodes, len(made.LeftOut), made.LeftOutCount)
+	}
+}
+
+// writes has somebody else write while a session is checked, which asks other services.
+type writes struct {
+	plan.Sessions
+	write   func() error
+	checked int
+}
+
+func (s *writes) CheckSession(ctx context.Context, n bos.NewSession) (bos.Session, error) {
+	s.checked++
+	if err := s.write(); err != nil {
+		return bos.Session{}, err
+	}
+	return s.Sessions.CheckSession(ctx, n)
+}
+
+func TestOthersWriteWhileAPlanIsApplied(t *testing.T) {
+	w := newWorld(t, 1)
+	p := w.planner()
+	made, err := p.Make(t.Context(), bos.NewSession{Operation: bos.OperationBoot, TemplateName: "t"})
+	must(t, err)
+	s := &writes{Sessions: w.service, write: func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_, _, err := w.service.Change(ctx, []string{nodeName(0)}, func(c *bos.Component) error { c.RetryPolicy = new(7); return nil })
+		return err
+	}}
+	p.Sessions = s
+	_, err = p.Apply(t.Context(), made.ID, "")
+	must(t, err)
+	if s.checked != 1 {
+		t.Errorf("checked %d times", s.checked)
 	}
 }
 

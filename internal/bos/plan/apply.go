@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// keptFor is how long a plan can be applied; keptPlans bounds how many there are.
+	// keptFor is how long a plan can be applied; keptPlans bounds how many a tenant has, and
+	// those without a tenant.
 	keptFor   = 24 * time.Hour
 	keptPlans = 20
 	// told bounds the differences that are told.
@@ -20,48 +21,43 @@ const (
 
 // Make works out what the session would do, and keeps that as a plan.
 func (p *Planner) Make(ctx context.Context, n bos.NewSession) (*Plan, error) {
-	plan, err := p.draft(ctx, n)
+	plan, _, err := p.draft(ctx, n)
 	if err != nil {
 		return nil, err
 	}
-	plan.ID = p.NewID()
+	// The names of a tenant's plans sort by their age.
+	plan.ID = plan.At.UTC().Format("20060102-150405.000000") + "-" + p.NewID()[:8]
 	return plan, p.DB.InTx(ctx, func(ctx context.Context) error {
-		if err := p.prune(ctx); err != nil {
+		if err := p.prune(ctx, n.Tenant); err != nil {
 			return err
 		}
 		return p.plans.Insert(ctx, *plan)
 	})
 }
 
-// prune makes room for a plan.
-func (p *Planner) prune(ctx context.Context) error {
-	all, err := p.plans.List(ctx, store.Query{})
+// prune makes room for a plan of the tenant: those that are too old go, and the oldest
+// that are too many.
+func (p *Planner) prune(ctx context.Context, tenant string) error {
+	all := store.Query{Prefix: key(tenant, "")}
+	count, err := p.plans.Count(ctx, all)
 	if err != nil {
 		return err
 	}
-	oldest := 0
-	var gone []string
-	for i := range all {
-		if p.Now().Sub(all[i].At) > keptFor {
-			gone = append(gone, all[i].Tenant+"/"+all[i].ID)
+	for ; count > 0; count-- {
+		oldest, err := p.plans.List(ctx, store.Query{Prefix: all.Prefix, Limit: 1})
+		if err != nil || len(oldest) == 0 || count < keptPlans && p.Now().Sub(oldest[0].At) <= keptFor {
+			return err
 		}
-		if all[i].At.Before(all[oldest].At) {
-			oldest = i
+		if _, err := p.plans.Delete(ctx, oldest[0].key()); err != nil {
+			return err
 		}
 	}
-	if len(gone) == 0 && len(all) >= keptPlans {
-		gone = append(gone, all[oldest].Tenant+"/"+all[oldest].ID)
-	}
-	if len(gone) == 0 {
-		return nil
-	}
-	_, err = p.plans.Delete(ctx, gone...)
-	return err
+	return nil
 }
 
 // Plan is the tenant's plan with the ID.
 func (p *Planner) Plan(ctx context.Context, id, tenant string) (Plan, error) {
-	plan, err := p.plans.Get(ctx, tenant+"/"+id)
+	plan, err := p.plans.Get(ctx, key(tenant, id))
 	if fault.Is(err, fault.NotFound) || err == nil && p.Now().Sub(plan.At) > keptFor {
 		return Plan{}, fault.New(fault.NotFound, "there is no plan '%s': the last %d are kept, for a day at most, until they are applied", id, keptPlans)
 	}
@@ -77,7 +73,7 @@ func (p *Planner) Apply(ctx context.Context, id, tenant string) (bos.Session, er
 	}
 	wish := bos.NewSession{Name: plan.Name, Tenant: plan.Tenant, Operation: plan.Operation, TemplateName: plan.TemplateName, Limit: plan.Limit,
 		Stage: plan.Stage, IncludeDisabled: plan.IncludeDisabled}
-	again, err := p.draft(ctx, wish)
+	again, session, err := p.draft(ctx, wish)
 	if err != nil {
 		return bos.Session{}, err
 	}
@@ -91,14 +87,13 @@ func (p *Planner) Apply(ctx context.Context, id, tenant string) (bos.Session, er
 		}
 		return bos.Session{}, fault.New(fault.Conflict, "what plan '%s' says does not hold any more (%s%s): make a new one", id, strings.Join(changed, "; "), more)
 	}
-	var session bos.Session
 	err = p.DB.InTx(ctx, func(ctx context.Context) error {
-		gone, err := p.plans.Delete(ctx, tenant+"/"+id)
+		gone, err := p.plans.Delete(ctx, key(tenant, id))
 		if err == nil && len(gone) == 0 {
 			err = fault.New(fault.Conflict, "plan '%s' has just been applied by somebody else", id)
 		}
 		if err == nil {
-			session, err = p.Sessions.CreateSession(ctx, wish)
+			err = p.Sessions.StartSession(ctx, session)
 		}
 		return err
 	})

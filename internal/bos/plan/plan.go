@@ -20,8 +20,13 @@ type Plan struct {
 	Nodes           int           `json:"nodes" doc:"How many the session would deal with"`
 	Groups          []Group       `json:"groups" nullable:"false" doc:"The nodes, those together of which the same is to be said"`
 	LeftOut         []bos.LeftOut `json:"left_out,omitempty" doc:"Nodes and names that were asked for and would not be dealt with, and why"`
+	LeftOutCount    int           `json:"left_out_count,omitempty" doc:"How many there are: a thousand at most are named"`
 	Boots           []BootTime    `json:"boots,omitempty" doc:"How long boots of the images that are to be booted took"`
 }
+
+func (p *Plan) key() string { return key(p.Tenant, p.ID) }
+
+func key(tenant, id string) string { return tenant + "/" + id }
 
 // Group are nodes of which the same is to be said.
 type Group struct {

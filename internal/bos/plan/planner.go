@@ -13,6 +13,7 @@ import (
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bos/machine"
 	"github.com/drover-hpc/drover/internal/bos/selection"
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/ims"
 	"github.com/drover-hpc/drover/internal/store"
 )
@@ -21,7 +22,8 @@ import (
 type Sessions interface {
 	selection.Templates
 	CheckSession(ctx context.Context, n bos.NewSession) (bos.Session, error)
-	CreateSession(ctx context.Context, n bos.NewSession) (bos.Session, error)
+	// StartSession starts what CheckSession returned; it asks nothing but the database.
+	StartSession(ctx context.Context, s bos.Session) error
 	Components(ctx context.Context, q store.Query) ([]bos.Component, error)
 	Options(ctx context.Context) (bos.Options, error)
 	BootsOf(ctx context.Context, kernel string) (bos.Boots, error)
@@ -46,7 +48,8 @@ type Config struct {
 	Layers         Layers
 	// Images are the names of images.
 	Images func(ctx context.Context) (ims.Names, error)
-	// Now is the clock; nil is time.Now. NewID names plans; nil is a random UUID.
+	// Now is the clock; nil is time.Now. NewID makes names of plans unique; nil is a random
+	// UUID.
 	Now   func() time.Time
 	NewID func() string
 }
@@ -66,30 +69,37 @@ func New(c Config) *Planner {
 		c.NewID = uuid.NewString
 	}
 	return &Planner{Config: c, plans: store.NewTable(c.DB, store.Spec[Plan]{Name: "bos_plans", Kind: "Plan",
-		Key: func(p *Plan) string { return p.Tenant + "/" + p.ID }})}
+		Key: (*Plan).key})}
 }
 
-// draft works out what the session would do.
-func (p *Planner) draft(ctx context.Context, n bos.NewSession) (*Plan, error) {
+// draft works out what the session would do, which is returned as it would be started.
+func (p *Planner) draft(ctx context.Context, n bos.NewSession) (*Plan, bos.Session, error) {
 	session, err := p.Sessions.CheckSession(ctx, n)
 	if err != nil {
-		return nil, err
+		return nil, session, err
 	}
+	plan, err := p.of(ctx, n, &session)
+	return plan, session, err
+}
+
+// of works out what the session would do.
+func (p *Planner) of(ctx context.Context, n bos.NewSession, session *bos.Session) (*Plan, error) {
 	options, err := p.Sessions.Options(ctx)
 	if err != nil {
 		return nil, err
 	}
 	selector := selection.Selector{Templates: p.Sessions, Inventory: selection.NewInventory(p.Inventory), Objects: p.Objects, Options: options, Log: slog.New(slog.DiscardHandler)}
-	selected, err := selector.Select(ctx, &session)
+	selected, err := selector.Select(ctx, session)
 	if err != nil {
 		return nil, err
 	}
 	out := &Plan{Tenant: n.Tenant, At: p.Now(), Name: n.Name, Operation: n.Operation, TemplateName: n.TemplateName, Limit: n.Limit, Stage: n.Stage,
-		IncludeDisabled: n.IncludeDisabled, Groups: []Group{}, LeftOut: selected.LeftOut}
+		IncludeDisabled: n.IncludeDisabled, Groups: []Group{}}
 	if len(selected.Targets) == 0 {
+		out.leaveOut(selected.LeftOut)
 		return out, nil
 	}
-	look := &look{Planner: p, session: &session, options: options, targets: selected.Targets}
+	look := &look{Planner: p, session: session, options: options, targets: selected.Targets}
 	if err := look.at(ctx); err != nil {
 		return nil, err
 	}
@@ -99,11 +109,18 @@ func (p *Planner) draft(ctx context.Context, n bos.NewSession) (*Plan, error) {
 		delete(look.targets, look.components[i].ID)
 	}
 	out.Groups, out.Nodes = together(nodes), len(nodes)
+	left := selected.LeftOut
 	for id := range look.targets {
-		out.LeftOut = append(out.LeftOut, bos.LeftOut{Name: id, Reason: "it has no BOS component"})
+		left = append(left, bos.LeftOut{Name: id, Reason: "it has no BOS component"})
 	}
-	slices.SortFunc(out.LeftOut, func(a, b bos.LeftOut) int { return strings.Compare(a.Name, b.Name) })
+	out.leaveOut(left)
 	return out, p.bootTimes(ctx, out)
+}
+
+// leaveOut tells who is left out, by name; of very many, how many.
+func (p *Plan) leaveOut(left []bos.LeftOut) {
+	slices.SortFunc(left, func(a, b bos.LeftOut) int { return strings.Compare(a.Name, b.Name) })
+	p.LeftOut, p.LeftOutCount = left[:min(len(left), bos.MaxLeftOut)], len(left)
 }
 
 // bootTimes tells how long boots of the images took that would be booted.
@@ -137,8 +154,9 @@ type look struct {
 	images     ims.Names
 }
 
-// at asks BOS, PCS, CFS and IMS. A PCS or a CFS that does not answer is a fact like others;
-// without names, images are told by their IDs.
+// at asks BOS, PCS, CFS and IMS. A PCS that does not answer is a fact like others; without a
+// CFS that tells what the layers are, there is no plan. Without names, images are told by
+// their IDs.
 func (l *look) at(ctx context.Context) (err error) {
 	ids := make([]string, 0, len(l.targets))
 	for id := range l.targets {
@@ -179,7 +197,11 @@ func (l *look) configurations(ctx context.Context, ids []string) (err error) {
 		if _, known := l.wanted[t.Configuration]; known || t.Configuration == "" {
 			continue
 		}
-		if l.wanted[t.Configuration], err = l.Layers.Wanted(ctx, t.Configuration); err != nil {
+		l.wanted[t.Configuration], err = l.Layers.Wanted(ctx, t.Configuration)
+		if fault.Is(err, fault.NotFound) {
+			return fault.New(fault.Invalid, "configuration '%s' of the session template does not exist in CFS", t.Configuration)
+		}
+		if err != nil {
 			return fmt.Errorf("configuration '%s' of the session template: %w", t.Configuration, err)
 		}
 	}
@@ -194,7 +216,7 @@ func (l *look) node(c *bos.Component) Group {
 	target := l.targets[c.ID]
 	g := Group{Nodes: []string{c.ID}, Now: l.now(c), Actions: []Action{}, Then: Then{Image: l.images.Of(target.Artifacts.Kernel), Kernel: target.Artifacts.Kernel,
 		Initrd: target.Artifacts.Initrd, KernelParameters: target.Artifacts.KernelParameters, Configuration: target.Configuration}}
-	if c.Enabled && c.Session != "" {
+	if c.Enabled && c.Session != "" && !l.session.Stage {
 		g.TakenFrom = c.Session
 	}
 	if runs := c.ActualState.BootArtifacts; runs.Kernel != "" && target.Artifacts.Kernel != "" {

@@ -124,10 +124,11 @@ func (p *selecting) nodes(ctx context.Context, b *bootset.BootSet) (map[string]b
 		return nil, err
 	}
 	for n := range nodes {
-		if locked[n] {
-			p.leaveOut(nodes, n, "it is locked in HSM")
-		} else if p.owned != nil && !p.owned[n] {
+		switch {
+		case p.owned != nil && !p.owned[n]: // of which the tenant learns nothing
 			delete(nodes, n)
+		case locked[n]:
+			p.leaveOut(nodes, n, "it is locked in HSM")
 		}
 	}
 	return nodes, p.dropUnfit(ctx, b, nodes)

@@ -13,7 +13,7 @@ import (
 // session followed to its end without anybody reloading anything.
 func TestPagesOfAFleetInABrowser(t *testing.T) {
 	if os.Getenv("CHROMIUM") == "" {
-		t.Skip("make test-browser runs it")
+		t.Skip("needs a Chromium, named by CHROMIUM: make test-browser installs one and runs this")
 	}
 	c := newSimulation(t, 1000)
 	c.configure("site", "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: greet\n      copy: {content: done, dest: /etc/motd}\n"+

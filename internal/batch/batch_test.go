@@ -311,7 +311,7 @@ func TestWhatAPoolDidIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := Pool[int]{Parallel: 1, Max: func() int { return 2 }}
 		p.Do = func(context.Context, []int) {
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // virtual time
 			p.Failed(1)
 		}
 		p.Hand(t.Context(), 1, 2, 3)
@@ -319,7 +319,7 @@ func TestWhatAPoolDidIsCounted(t *testing.T) {
 		if got, want := p.Worked(), (tally.Worked{Waiting: 1}); got != want {
 			t.Errorf("in its first batch: %+v, want %+v", got, want)
 		}
-		time.Sleep(3 * time.Second)
+		time.Sleep(3 * time.Second) // virtual time
 		if got, want := p.Worked(), (tally.Worked{Passes: 2, Failures: 2, Items: 3, Busy: 2 * time.Second}); got != want {
 			t.Errorf("%+v, want %+v", got, want)
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"slices"
@@ -52,30 +53,36 @@ func (a *app) leaf(prefix string, d *derive.Command) *cobra.Command {
 			Fetch: func(method, path string, body any) ([]byte, error) {
 				return s.gateway.do(cmd.Context(), "", &derive.Request{Method: method, Path: path, Body: body})
 			}}
-		if err := s.writeOutNodes(cmd.Context(), in); err != nil {
-			return err
-		}
-		r, err := d.Request(in)
-		if err != nil {
-			return err
-		}
-		if d.Danger != "" && !yes && !a.confirm(d.Danger) {
-			return abort
-		}
-		if foretold {
-			if goOn, err := s.foretell(in, r, yes, dryRun); !goOn || err != nil {
-				return err
-			}
-		}
-		answer, err := s.run(cmd.Context(), prefix, r)
-		if err != nil || d.After == nil || a.name == "cray" {
-			return err
-		}
-		return d.After(in, answer)
+		return s.carryOut(cmd.Context(), prefix, in, yes, dryRun)
 	}
 	a.completeLeaf(cmd, g, prefix, d)
 	a.derived[cmd] = d
 	return cmd
+}
+
+// carryOut makes the call of a derived command, after all that comes before it.
+func (s *session) carryOut(ctx context.Context, prefix string, in *derive.Input, yes, dryRun bool) error {
+	if err := s.writeOutNodes(ctx, in); err != nil {
+		return err
+	}
+	d := in.Command
+	r, err := d.Request(in)
+	if err != nil {
+		return err
+	}
+	if d.Danger != "" && !yes && !s.app.confirm(d.Danger) {
+		return abort
+	}
+	if d.Foretell != nil && s.app.name == "drover" {
+		if goOn, err := s.foretell(in, r, yes, dryRun); !goOn || err != nil {
+			return err
+		}
+	}
+	answer, err := s.run(ctx, prefix, r)
+	if err != nil || d.After == nil || s.app.name == "cray" {
+		return err
+	}
+	return d.After(in, answer)
 }
 
 func long(d *derive.Command) string {

@@ -24,7 +24,7 @@ func TestWhatLoopsDidIsCountedByName(t *testing.T) {
 			<-l.Started()
 		}
 		start("works", "a", func(l *Loop, w Wake) error {
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // virtual time
 			if len(w.Keys) == 2 {
 				l.Later("k1", errors.New("not now"))
 			}
@@ -45,7 +45,7 @@ func TestWhatLoopsDidIsCountedByName(t *testing.T) {
 			hub.Changed("c", []string{"k1", "k2", "k3"})
 			synctest.Wait()
 		}
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond) // virtual time
 		did := hub.Worked()
 		if got, want := did["works"], (tally.Worked{Passes: 3, Items: 1, Busy: time.Second}); got != want {
 			t.Errorf("in its second pass: %+v, want %+v", got, want)
@@ -53,7 +53,7 @@ func TestWhatLoopsDidIsCountedByName(t *testing.T) {
 		if got := did["waits"]; got.Passes != 1 || got.Waiting != 3 {
 			t.Errorf("%+v, want one pass, while 3 wait for the next but one", got)
 		}
-		time.Sleep(700 * time.Millisecond)
+		time.Sleep(700 * time.Millisecond) // virtual time
 		if got, want := hub.Worked()["works"], (tally.Worked{Passes: 4, Failures: 1, Items: 3, Busy: 2 * time.Second}); got != want {
 			t.Errorf("after its second pass: %+v, want %+v", got, want)
 		}
@@ -67,7 +67,7 @@ func TestRunsThatFailAreCounted(t *testing.T) {
 		l := &Loop{Name: "fails", Hub: hub, Run: func(context.Context, Wake) error { return errors.New("away") }}
 		l.Start(t.Context())
 		defer l.Stop()
-		time.Sleep(retryPause + time.Millisecond)
+		time.Sleep(retryPause + time.Millisecond) // virtual time
 		if got := hub.Worked()["fails"]; got.Passes != 2 || got.Failures != 2 {
 			t.Errorf("%+v, want 2 passes that failed", got)
 		}

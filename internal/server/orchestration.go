@@ -127,7 +127,7 @@ func (s *Server) startBOS(ctx context.Context) error {
 	}
 	s.measureBOS(service)
 	s.planner = plan.New(plan.Config{DB: s.db, Sessions: service, Inventory: c.Inventory, Objects: service.Objects, Power: c.Power, Configurations: c.Configurations,
-		Layers: clients.Layers(s.client("CFS", cfsPrefix, "")), Images: imageNames(p.ims), Now: s.now})
+		Layers: clients.Layers{Get: clients.GetFrom(s.client("CFS", cfsPrefix, ""))}, Images: imageNames(p.ims), Now: s.now})
 	ops := operators.New(c)
 	s.measureWork(ops)
 	ops.Start(context.WithoutCancel(ctx))

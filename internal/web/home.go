@@ -70,11 +70,9 @@ func (h handler) home(r *http.Request) (framed, error) {
 	v := &homeView{frame: h.live("fleet"), Fleet: s, Known: r.URL.Query().Get("names") == s.Names(), Counts: s.counts(), Silence: overview.Silence(s.Answer)}
 	v.At = s.Time
 	among := xname.NewAmong(s.layout.asked)
-	for i, t := range overview.Troubles(s.Answer) {
-		if i == troublesTold {
-			v.Others = len(overview.Troubles(s.Answer)) - i
-			break
-		}
+	troubles := overview.Troubles(s.Answer)
+	v.Others = max(len(troubles)-troublesTold, 0)
+	for _, t := range troubles[:len(troubles)-v.Others] {
 		one := trouble{Error: t.Error, Folded: among.Fold(t.Names), Count: len(t.Names)}
 		if one.Count == 1 {
 			one.Node = t.Names[0]

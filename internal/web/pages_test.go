@@ -191,7 +191,7 @@ func TestBrowsersShareALook(t *testing.T) {
 		looks := 0
 		f := newFleet(func(context.Context) (*roster.Answer, error) {
 			looks++
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // virtual time
 			return &roster.Answer{Nodes: []roster.Node{{Xname: fmt.Sprintf("x1c0s%db0n0", looks)}}}, nil
 		}, progress.Gateway{})
 		first := make(chan string, 1)
@@ -207,7 +207,7 @@ func TestBrowsersShareALook(t *testing.T) {
 			to <- s.Nodes[0].Xname
 		}
 		go ask(first)
-		time.Sleep(time.Millisecond)
+		synctest.Wait() // it looks
 		for range 5 {
 			go ask(others)
 		}

@@ -15,10 +15,24 @@ import (
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
-type layers struct{ http *httpapi.Client }
+// Get decodes the answer to a GET of a path of CFS.
+type Get func(ctx context.Context, path string, q url.Values, out any) error
+
+// GetFrom is that of a client.
+func GetFrom(c *httpapi.Client) Get {
+	return func(ctx context.Context, path string, q url.Values, out any) error {
+		_, err := c.Do(ctx, http.MethodGet, path, q, nil, out)
+		return err
+	}
+}
 
 // Layers asks CFS v3 for what plans tell of configurations.
-func Layers(c *httpapi.Client) plan.Layers { return layers{c} }
+type Layers struct{ Get Get }
+
+var _ plan.Layers = Layers{}
+
+// idsInURL bounds the names in a URL.
+const idsInURL = 200
 
 // layer is one of a configuration, or of what ran on a node.
 type layer struct {
@@ -30,45 +44,40 @@ type layer struct {
 	Status   string `json:"status"`
 }
 
-// planned is the layer as plans have it. That of a configuration may name a source, and no
-// playbook.
-func (l *layer) planned(sources map[string]string, playbook string) plan.Layer {
-	return plan.Layer{Name: l.Name, Repository: cmp.Or(l.CloneURL, sources[l.Source]), Playbook: cmp.Or(l.Playbook, playbook), Commit: l.Commit,
-		Applied: l.Status != "failed" && l.Status != "incomplete"} // by which CFS goes, too
-}
-
-func (c layers) Wanted(ctx context.Context, configuration string) (out []plan.Layer, err error) {
+// Wanted implements plan.Layers. Sources are resolved and the default playbook is filled
+// in, as CFS does it.
+func (l Layers) Wanted(ctx context.Context, configuration string) (out []plan.Layer, err error) {
 	var found struct{ Layers []layer }
-	_, err = c.http.Do(ctx, http.MethodGet, "/v3/configurations/"+httpapi.Segment(configuration), nil, nil, &found)
+	err = l.Get(ctx, "/v3/configurations/"+httpapi.Segment(configuration), nil, &found)
 	var answer *httpapi.StatusError
 	if errors.As(err, &answer) && answer.Status == http.StatusNotFound {
 		return nil, fault.New(fault.NotFound, "CFS has no configuration '%s'", configuration)
 	}
 	var sources map[string]string
 	if err == nil && slices.ContainsFunc(found.Layers, func(l layer) bool { return l.Source != "" }) {
-		sources, err = c.sources(ctx)
+		sources, err = l.sources(ctx)
 	}
 	var options struct {
 		Playbook string `json:"default_playbook"`
 	}
 	if err == nil && slices.ContainsFunc(found.Layers, func(l layer) bool { return l.Playbook == "" }) {
-		_, err = c.http.Do(ctx, http.MethodGet, "/v3/options", nil, nil, &options)
+		err = l.Get(ctx, "/v3/options", nil, &options)
 	}
-	for i := range found.Layers {
-		out = append(out, found.Layers[i].planned(sources, options.Playbook))
+	for _, one := range found.Layers {
+		out = append(out, plan.Layer{Name: one.Name, Repository: cmp.Or(one.CloneURL, sources[one.Source]), Playbook: cmp.Or(one.Playbook, options.Playbook), Commit: one.Commit})
 	}
 	return out, err
 }
 
 // sources are the repositories by the names of sources.
-func (c layers) sources(ctx context.Context) (map[string]string, error) {
+func (l Layers) sources(ctx context.Context) (map[string]string, error) {
 	var found struct {
 		Sources []struct {
 			Name     string `json:"name"`
 			CloneURL string `json:"clone_url"`
 		}
 	}
-	_, err := c.http.Do(ctx, http.MethodGet, "/v3/sources", nil, nil, &found)
+	err := l.Get(ctx, "/v3/sources", nil, &found)
 	out := make(map[string]string, len(found.Sources))
 	for _, s := range found.Sources {
 		out[s.Name] = s.CloneURL
@@ -76,23 +85,28 @@ func (c layers) sources(ctx context.Context) (map[string]string, error) {
 	return out, err
 }
 
-func (c layers) Ran(ctx context.Context, nodes []string) (map[string][]plan.Layer, error) {
-	out := make(map[string][]plan.Layer, len(nodes))
-	for chunk := range slices.Chunk(nodes, idsPerGet) {
+// Ran implements plan.Layers.
+func (l Layers) Ran(ctx context.Context, nodes []string) (map[string]plan.Ran, error) {
+	out := make(map[string]plan.Ran, len(nodes))
+	for chunk := range slices.Chunk(nodes, idsInURL) {
 		var page struct {
 			Components []struct {
-				ID    string
-				State []layer
+				ID      string
+				Desired string `json:"desired_config"`
+				State   []layer
 			}
 		}
 		q := url.Values{"ids": {strings.Join(chunk, ",")}, "limit": {strconv.Itoa(len(chunk))}, "state_details": {"true"}}
-		if _, err := c.http.Do(ctx, http.MethodGet, componentsPath, q, nil, &page); err != nil {
+		if err := l.Get(ctx, componentsPath, q, &page); err != nil {
 			return nil, err
 		}
 		for _, found := range page.Components {
-			for i := range found.State {
-				out[found.ID] = append(out[found.ID], found.State[i].planned(nil, ""))
+			ran := plan.Ran{Desired: found.Desired}
+			for _, one := range found.State {
+				ran.Layers = append(ran.Layers, plan.Layer{Name: one.Name, Repository: one.CloneURL, Playbook: one.Playbook, Commit: one.Commit,
+					Applied: one.Status != "failed" && one.Status != "incomplete"}) // by which CFS goes, too
 			}
+			out[found.ID] = ran
 		}
 	}
 	return out, nil

@@ -18,8 +18,8 @@ import (
 type noLayers struct{}
 
 func (noLayers) Wanted(context.Context, string) ([]plan.Layer, error) { return nil, nil }
-func (noLayers) Ran(context.Context, []string) (map[string][]plan.Layer, error) {
-	return map[string][]plan.Layer{}, nil
+func (noLayers) Ran(context.Context, []string) (map[string]plan.Ran, error) {
+	return map[string]plan.Ran{}, nil
 }
 
 func (w *world) planner() *plan.Planner {
@@ -60,7 +60,7 @@ func TestSessionsDoWhatTheirPlansSay(t *testing.T) {
 		})
 		session, err := p.Apply(t.Context(), made.ID, "")
 		must(t, err)
-		successful(t, w.finish(session.Name), 3)
+		successful(t, w.finish(session.Session), 3)
 		w.with(func() {
 			for i := range 4 {
 				if n := nodeName(i); !slices.Equal(w.driven[n], want[n]) {

@@ -26,12 +26,6 @@ type planOutput struct{ Body Plan }
 
 type appliedOutput struct{ Body Applied }
 
-// Applied is the session of a plan.
-type Applied struct {
-	Session string `json:"session" doc:"Name of the session that was started"`
-	Plan    Plan   `json:"plan"`
-}
-
 // Register adds plans to Drover's own interface.
 func Register(api huma.API, p *Planner) {
 	op := func(id, method, path, summary string, status int) huma.Operation {
@@ -55,12 +49,8 @@ func Register(api huma.API, p *Planner) {
 		})
 	httpapi.Handle(api, op("apply-plan", http.MethodPost, "/v1/plans/{id}/apply", "Start the session of a plan, if what it says still holds", http.StatusCreated),
 		func(ctx context.Context, in *planInput) (*appliedOutput, error) {
-			plan, err := p.Plan(ctx, in.ID, in.Tenant)
-			if err != nil {
-				return nil, err
-			}
-			session, err := p.Apply(ctx, in.ID, in.Tenant)
-			return &appliedOutput{Applied{Session: session.Name, Plan: plan}}, err
+			done, err := p.Apply(ctx, in.ID, in.Tenant)
+			return &appliedOutput{done}, err
 		})
 }
 

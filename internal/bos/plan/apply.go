@@ -64,28 +64,34 @@ func (p *Planner) Plan(ctx context.Context, id, tenant string) (Plan, error) {
 	return plan, err
 }
 
+// Applied is the session of a plan.
+type Applied struct {
+	Session string `json:"session" doc:"Name of the session that was started"`
+	Plan    Plan   `json:"plan"`
+}
+
 // Apply starts the session of a plan if every node stands as it did when the plan was made,
 // and would get what it would have got. Else it is a fault.Conflict that says what changed.
-func (p *Planner) Apply(ctx context.Context, id, tenant string) (bos.Session, error) {
+func (p *Planner) Apply(ctx context.Context, id, tenant string) (Applied, error) {
 	plan, err := p.Plan(ctx, id, tenant)
 	if err != nil {
-		return bos.Session{}, err
+		return Applied{}, err
+	}
+	if plan.Nodes == 0 {
+		return Applied{}, fault.New(fault.Conflict, "plan '%s' has no nodes: there is nothing to start", id)
 	}
 	wish := bos.NewSession{Name: plan.Name, Tenant: plan.Tenant, Operation: plan.Operation, TemplateName: plan.TemplateName, Limit: plan.Limit,
 		Stage: plan.Stage, IncludeDisabled: plan.IncludeDisabled}
 	again, session, err := p.draft(ctx, wish)
 	if err != nil {
-		return bos.Session{}, err
-	}
-	if plan.Nodes == 0 {
-		return bos.Session{}, fault.New(fault.Conflict, "plan '%s' has no nodes: there is nothing to start", id)
+		return Applied{}, err
 	}
 	if changed := differences(&plan, again); len(changed) > 0 {
 		more := ""
 		if len(changed) > told {
 			changed, more = changed[:told], "; and more"
 		}
-		return bos.Session{}, fault.New(fault.Conflict, "what plan '%s' says does not hold any more (%s%s): make a new one", id, strings.Join(changed, "; "), more)
+		return Applied{}, fault.New(fault.Conflict, "what plan '%s' says does not hold any more (%s%s): make a new one", id, strings.Join(changed, "; "), more)
 	}
 	err = p.DB.InTx(ctx, func(ctx context.Context) error {
 		gone, err := p.plans.Delete(ctx, key(tenant, id))
@@ -97,5 +103,5 @@ func (p *Planner) Apply(ctx context.Context, id, tenant string) (bos.Session, er
 		}
 		return err
 	})
-	return session, err
+	return Applied{Session: session.Name, Plan: plan}, err
 }

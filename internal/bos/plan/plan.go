@@ -81,6 +81,12 @@ type Layer struct {
 	Applied bool
 }
 
+// Ran is what CFS has on record of a node.
+type Ran struct {
+	Desired string  // configuration that it should have
+	Layers  []Layer // those that ran since it booted
+}
+
 // Change is what becomes of a layer on a node.
 type Change struct {
 	Name       string `json:"name,omitempty"`

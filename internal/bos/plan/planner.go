@@ -33,8 +33,8 @@ type Sessions interface {
 type Layers interface {
 	// Wanted are the layers of the configuration; a fault.NotFound if there is none.
 	Wanted(ctx context.Context, configuration string) ([]Layer, error)
-	// Ran are those that ran on the nodes since they booted.
-	Ran(ctx context.Context, nodes []string) (map[string][]Layer, error)
+	// Ran is what ran on the nodes since they booted, by node.
+	Ran(ctx context.Context, nodes []string) (map[string]Ran, error)
 }
 
 // Config is what a Planner stands on.
@@ -78,12 +78,12 @@ func (p *Planner) draft(ctx context.Context, n bos.NewSession) (*Plan, bos.Sessi
 	if err != nil {
 		return nil, session, err
 	}
-	plan, err := p.of(ctx, n, &session)
+	plan, err := p.foresee(ctx, n, &session)
 	return plan, session, err
 }
 
-// of works out what the session would do.
-func (p *Planner) of(ctx context.Context, n bos.NewSession, session *bos.Session) (*Plan, error) {
+// foresee looks at the nodes of a session that was checked.
+func (p *Planner) foresee(ctx context.Context, n bos.NewSession, session *bos.Session) (*Plan, error) {
 	options, err := p.Sessions.Options(ctx)
 	if err != nil {
 		return nil, err
@@ -149,7 +149,7 @@ type look struct {
 	components []bos.Component
 	power      map[string]machine.Power
 	config     map[string]machine.Config
-	ran        map[string][]Layer
+	ran        map[string]Ran
 	wanted     map[string][]Layer // by configuration
 	images     ims.Names
 }
@@ -227,7 +227,7 @@ func (l *look) node(c *bos.Component) Group {
 	ahead := machine.Foresee(joined, machine.Facts{Power: l.power[c.ID], Config: l.config[c.ID]}, l.options, l.Now())
 	g.Waits = ahead.Waits
 	boots := slices.Contains(ahead.Effects, machine.CallPowerOn)
-	g.Layers = Compare(l.ran[c.ID], l.wanted[target.Configuration], boots)
+	g.Layers = Compare(l.ran[c.ID].Layers, l.wanted[target.Configuration], boots)
 	for _, e := range ahead.Effects {
 		g.Actions = append(g.Actions, action(e, target))
 	}

@@ -44,7 +44,7 @@ func Open(t *testing.T, base string) *Tab {
 	t.Helper()
 	program := os.Getenv("CHROMIUM")
 	if program == "" {
-		t.Skip("make test-browser runs it")
+		t.Skip("needs a Chromium, named by CHROMIUM: make test-browser installs one and runs this")
 	}
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(program), chromedp.NoSandbox,
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("no-proxy-server", true), chromedp.WindowSize(1400, 1000))

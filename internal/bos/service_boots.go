@@ -42,7 +42,7 @@ func (s *Service) BootsOf(ctx context.Context, kernel string) (Boots, error) {
 }
 
 // NoteBoots remembers how long the boots of the session's nodes took, of a sample of them.
-// It is for sessions that have just ended.
+// It belongs to the transaction that ends the session, so that each is counted once.
 func (s *Service) NoteBoots(ctx context.Context, session *Session) error {
 	if session.Operation == OperationShutdown {
 		return nil

@@ -89,13 +89,12 @@ func (o *completion) complete(ctx context.Context, s *bos.Session) error {
 		if err != nil || r.Status.Status != bos.SessionComplete {
 			return err
 		}
-		is, err = o.sessions.SaveStatus(ctx, s.Name, s.Tenant)
-		return err
+		if is, err = o.sessions.SaveStatus(ctx, s.Name, s.Tenant); err != nil {
+			return err
+		}
+		return o.sessions.NoteBoots(ctx, s)
 	})
 	if err == nil && is.Status == bos.SessionComplete {
-		if err := o.sessions.NoteBoots(ctx, s); err != nil {
-			o.log.Warn("how long boots took is not remembered", "session", s.Name, "error", err)
-		}
 		failed := 0
 		for _, of := range is.ErrorSummary {
 			failed += of.Count

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,8 @@ type stage struct {
 	nodes []roster.Node
 	tell  map[chan struct{}]bool
 	down  bool
+	busy  atomic.Int64 // so many logs are refused
+	logs  atomic.Int64 // that are followed
 }
 
 func newStage(t *testing.T, nodes int) *stage {
@@ -41,7 +44,7 @@ func newStage(t *testing.T, nodes int) *stage {
 	Register(mux, src)
 	mux.HandleFunc("GET "+src.Events, s.events)
 	mux.HandleFunc("GET /apis/drover/v1/sessions/b1/events", s.events)
-	mux.HandleFunc("GET /apis/cfs/v3/sessions/s1/log", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "PLAY [all]") })
+	mux.HandleFunc("GET /apis/cfs/v3/sessions/s1/log", s.log)
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.isDown() {
 			http.Error(w, "down", http.StatusServiceUnavailable)
@@ -76,6 +79,19 @@ func (s *stage) events(w http.ResponseWriter, r *http.Request) {
 		case <-c:
 		}
 	}
+}
+
+// log is one that goes on as long as somebody reads it.
+func (s *stage) log(w http.ResponseWriter, r *http.Request) {
+	if s.busy.Add(-1) >= 0 {
+		http.Error(w, "busy", http.StatusServiceUnavailable)
+		return
+	}
+	s.logs.Add(1)
+	defer s.logs.Add(-1)
+	fmt.Fprintln(w, "PLAY [all]")
+	http.NewResponseController(w).Flush() //nolint:errcheck // the browser is gone
+	<-r.Context().Done()
 }
 
 // change changes nodes and tells who listens.
@@ -172,7 +188,46 @@ func TestBrowserTakesNodesThatComeAndGo(t *testing.T) {
 	settle(b)
 	s.change(func([]roster.Node) { s.nodes = s.nodes[5:] })
 	b.Until(`document.querySelectorAll("#fleet a").length === 5 && document.querySelector("#counts").innerText.trim() === "5 stable"`)
+	five := s.nodes
+	s.change(func([]roster.Node) { s.nodes = nil })
+	b.Until(`document.querySelectorAll("#fleet a").length === 0 && document.querySelector("#counts").innerText.trim() === "No nodes."`)
+	s.change(func([]roster.Node) { s.nodes = five })
+	b.Until(`document.querySelectorAll("#fleet a").length === 5 && document.querySelector("#counts").innerText.trim() === "5 stable"`)
+	s.change(func(nodes []roster.Node) { nodes[4].Status = "failed" })
+	b.Until(`document.querySelectorAll("#fleet a")[4].className === "f"`)
 	b.Clean("/")
+}
+
+// A log is not followed while nobody sees the page, and is asked for again after the
+// server had no time for it.
+func TestBrowserFollowsALogWhileItIsSeen(t *testing.T) {
+	s := newStage(t, 1)
+	s.busy.Store(1)
+	b := browsertest.Open(t, s.URL)
+	b.Go("/?label=s1")
+	b.Until(`document.getElementById("log").textContent === "PLAY [all]\n"`)
+	if n := s.logs.Load(); n != 1 {
+		t.Fatalf("%d connections", n)
+	}
+	hide := func(hidden bool) {
+		b.Eval(fmt.Sprintf(`Object.defineProperty(document, "hidden", {value: %t, configurable: true}); document.dispatchEvent(new Event("visibilitychange")); true`, hidden), nil)
+	}
+	hide(true)
+	waitFor(t, func() bool { return s.logs.Load() == 0 })
+	hide(false)
+	waitFor(t, func() bool { return s.logs.Load() == 1 })
+	b.Until(`document.getElementById("log").textContent === "PLAY [all]\n"`)
+	b.Wrong() // that the server was busy
+}
+
+// waitFor waits for what a browser has the server see.
+func waitFor(t *testing.T, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("never")
+		}
+	}
 }
 
 // A server that is away is told of, with how old the page is; when it is back the page

@@ -58,7 +58,7 @@ func (f *fleet) now(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.causes.say(ctx, answer.Nodes)
+	f.causes.say(ctx, answer.Time, answer.Nodes)
 	s := &snapshot{Answer: answer}
 	names := overview.Names(answer)
 	if f.last != nil && slices.Equal(names, f.last.layout.asked) {

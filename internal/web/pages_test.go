@@ -174,13 +174,45 @@ func TestNodesThatFailedByTheSameTaskAreOneProblem(t *testing.T) {
 		for k := range nodes {
 			nodes[k].Status, nodes[k].Error, nodes[k].Since = "failed", progress.ConfigurationFailed, &at
 		}
-		c.say(t.Context(), nodes)
+		c.say(t.Context(), noon, nodes)
 		if nodes[0].Error != nodes[1].Error || nodes[0].Error != progress.ConfigurationFailed+": task 'mount' failed: no disk for this node" {
 			t.Errorf("%q, %q", nodes[0].Error, nodes[1].Error)
 		}
 		if want := []int{2, 2, 4}[i]; asked != want {
 			t.Errorf("asked %d times, want %d", asked, want)
 		}
+	}
+}
+
+// CFS tells of a task after the node failed: a reason that is not known yet is asked for
+// again, ever more seldom.
+func TestReasonsThatComeLaterAreTold(t *testing.T) {
+	asked := 0
+	s := fleetSite()
+	gateway := gatewayOf(s.at)
+	get := gateway.Get
+	gateway.Get = func(ctx context.Context, path string, out any) error { asked++; return get(ctx, path, out) }
+	c := causes{gateway: gateway}
+	at := func(second int) string {
+		node := roster.Node{Xname: "x1000c0s3b0n0", Error: progress.ConfigurationFailed, Since: &noon}
+		nodes := []roster.Node{node}
+		c.say(t.Context(), noon.Add(time.Duration(second)*time.Second), nodes)
+		return nodes[0].Error
+	}
+	for _, one := range []struct{ second, asked int }{{0, 1}, {1, 2}, {2, 3}, {3, 3}, {4, 4}, {7, 4}, {8, 5}, {10_000, 6}, {10_299, 6}, {10_300, 7}} {
+		if why := at(one.second); asked != one.asked || why != progress.ConfigurationFailed {
+			t.Errorf("after %d s: asked %d times, want %d; %s", one.second, asked, one.asked, why)
+		}
+	}
+	s.at["/apis/cfs/v3/components"] = `{"components": [{"state": [{"status": "failed", "session_name": "c1"}]}]}`
+	s.at["/apis/cfs/v3/sessions/c1/results"] = `{"results": [{"host": "x1000c0s3b0n0", "task": "mount", "status": "failed", "message": "no disk"}]}`
+	for _, second := range []int{11_000, 99_000} {
+		if why := at(second); why != progress.ConfigurationFailed+": task 'mount' failed: no disk" {
+			t.Error(why)
+		}
+	}
+	if asked != 9 {
+		t.Errorf("asked %d times", asked)
 	}
 }
 

@@ -5,11 +5,12 @@ const pointed = document.getElementById("pointed");
 const hint = pointed.textContent;
 const words = {f: "failed", m: "moving", c: "configuring", s: "stable", o: "off", u: "unknown"};
 
-let links, codes, rows, rowOf;
+let links, codes, names, rows, rowOf;
 
 function begin() {
   links = [...fleet.querySelectorAll("a")];
   codes = fleet.dataset.codes;
+  names = fleet.dataset.names;
   rows = null;
   // One stop for the tab key; arrow keys go on from there.
   for (const a of links) a.tabIndex = -1;
@@ -22,7 +23,7 @@ function nameOf(link) {
 
 fleet.addEventListener("renewed", e => {
   const fresh = e.detail;
-  if (fresh.childElementCount > 0) {
+  if (fresh.dataset.names !== names) { // other nodes, or none
     fleet.replaceChildren(...[...fresh.childNodes].map(n => document.importNode(n, true)));
     begin();
     return;

@@ -1,11 +1,15 @@
-// Shows a session's log as it grows.
+// Shows a session's log as it grows. A page that is not seen rests: a browser opens few
+// connections to a server.
 const box = document.getElementById("log");
 const most = 400_000; // characters that are kept, the last ones
 
-async function read() {
-  const answer = await fetch(new URL(box.dataset.log, location.origin), {cache: "no-store"});
-  if (!answer.ok || !answer.body) return;
+// read shows the log from its beginning, to its end if there is one.
+async function read(signal) {
+  const answer = await fetch(new URL(box.dataset.log, location.origin), {cache: "no-store", signal});
+  if (answer.status === 429 || answer.status >= 500) throw new Error("the server answers " + answer.status);
+  if (!answer.ok || !answer.body) return; // there is no log
   box.hidden = false;
+  box.textContent = "";
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {
     const {done, value} = await reader.read();
@@ -17,16 +21,37 @@ async function read() {
   }
 }
 
-// again reads from the beginning when the connection broke.
-async function again() {
-  for (let pause = 1000; ; pause = Math.min(2 * pause, 30_000)) {
+// seen waits until the page is.
+function seen() {
+  return new Promise(done => {
+    const look = () => {
+      if (document.hidden) return;
+      document.removeEventListener("visibilitychange", look);
+      done();
+    };
+    document.addEventListener("visibilitychange", look);
+    look();
+  });
+}
+
+// follow reads again from the beginning when the connection broke, and when the page is
+// seen again.
+async function follow() {
+  for (let pause = 1000; ; ) {
+    await seen();
+    const end = new AbortController();
+    const rest = () => { if (document.hidden) end.abort(); };
+    document.addEventListener("visibilitychange", rest);
     try {
-      box.textContent = "";
-      return await read();
+      return await read(end.signal);
     } catch {
+      if (end.signal.aborted) continue;
       await new Promise(done => setTimeout(done, pause));
+      pause = Math.min(2 * pause, 30_000);
+    } finally {
+      document.removeEventListener("visibilitychange", rest);
     }
   }
 }
 
-if (box) again();
+if (box) follow();

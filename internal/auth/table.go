@@ -26,6 +26,7 @@ var Table = []Rule{
 	{Methods: get, Path: "/nodes/**", Right: Read},
 	{Methods: get, Path: "/sessions/**", Right: Read},
 	{Methods: get, Path: "/configurations", Right: Read},
+	{Methods: get, Path: "/tenants", Right: Read},
 	{Methods: get, Path: "/assets/**", Right: Read},
 
 	{Methods: get, Path: "/apis/bos/**", Right: Read, Jobs: agents},

@@ -14,6 +14,7 @@ import (
 // Session is what the boot service says of a session.
 type Session struct {
 	Name         string `json:"name"`
+	Tenant       string `json:"tenant"` // empty: the site's
 	Operation    string `json:"operation"`
 	TemplateName string `json:"template_name"`
 	Limit        string `json:"limit"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/bos"
 	v1 "github.com/drover-hpc/drover/internal/bos/v1"
 	"github.com/drover-hpc/drover/internal/cfs"
@@ -12,11 +13,12 @@ import (
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/progress"
 	"github.com/drover-hpc/drover/internal/roster"
+	"github.com/drover-hpc/drover/internal/tapms"
 	"github.com/drover-hpc/drover/internal/web"
 )
 
 // shownTables are those whose changes concern what pages show.
-var shownTables = append([]string{bos.SessionsTable, v1.SessionsTable, cfs.SessionsTable, cfs.ConfigurationsTable}, rosterTables...)
+var shownTables = append([]string{bos.SessionsTable, v1.SessionsTable, cfs.SessionsTable, cfs.ConfigurationsTable, tapms.Table}, rosterTables...)
 
 // shownEvents is where pages are told of changes.
 const shownEvents = nativePrefix + "/v1/events"
@@ -28,13 +30,20 @@ func (s *Server) registerPages() {
 	all, nodes, services := s.client("Drover", "", ""), s.rosterServices(), s.nodeServices()
 	web.Register(s.mux, web.Sources{
 		Results: cfs.NewClient(s.client("CFS", cfsPrefix, "")),
-		Gateway: progress.Gateway{
-			Get: func(ctx context.Context, path string, out any) error {
-				_, err := all.Do(ctx, http.MethodGet, path, nil, nil, out)
-				return err
-			},
-			Missing: func(err error) bool { return httpapi.IsStatus(err, http.StatusNotFound) },
+		Gateway: func(tenant string) progress.Gateway {
+			as := *all
+			if tenant != "" {
+				as.Header = http.Header{auth.TenantHeader: {tenant}}
+			}
+			return progress.Gateway{
+				Get: func(ctx context.Context, path string, out any) error {
+					_, err := as.Do(ctx, http.MethodGet, path, nil, nil, out)
+					return err
+				},
+				Missing: func(err error) bool { return httpapi.IsStatus(err, http.StatusNotFound) },
+			}
 		},
+		Tenants: s.platform.tapms.List,
 		Look: func(ctx context.Context) (*roster.Answer, error) {
 			return roster.Look(ctx, nodes, roster.Selection{}, s.now)
 		},

@@ -39,7 +39,7 @@ type bootTrouble struct {
 const linked = 64
 
 func (h handler) boot(r *http.Request) (framed, error) {
-	session := h.of.Gateway.Find(r.Context(), r.PathValue("name"))
+	session := h.of.Gateway(r.URL.Query().Get("tenant")).Find(r.Context(), r.PathValue("name"))
 	s, err := session.Snapshot(r.Context())
 	if err != nil {
 		return nil, err

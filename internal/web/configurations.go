@@ -45,7 +45,7 @@ func (h handler) configurations(r *http.Request) (framed, error) {
 			AfterID string `json:"after_id"`
 		}
 	}
-	if err := h.of.Gateway.Get(r.Context(), "/apis/cfs/v3/configurations?"+q.Encode(), &page); err != nil {
+	if err := h.of.Gateway("").Get(r.Context(), "/apis/cfs/v3/configurations?"+q.Encode(), &page); err != nil {
 		return nil, err
 	}
 	if page.Next != nil {

@@ -13,4 +13,5 @@
 //	/sessions/bos/NAME   boot.go: how far a boot session is
 //	/?label=SESSION      views.go, tasks.go: what a CFS session did, where the link of its record leads
 //	/configurations      configurations.go: layers, and whose they are
+//	/tenants             tenants.go: their nodes and sessions
 package web

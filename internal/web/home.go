@@ -98,33 +98,42 @@ func (s *snapshot) counts() (list []standCount) {
 	return list
 }
 
-// boots adds the boot sessions that are not over. Where their nodes are is known already.
-func (v *homeView) boots(ctx context.Context, h handler) {
-	var list []progress.Session
+// under are the boot sessions that are not over, the latest first.
+func (h handler) under(ctx context.Context) (list []progress.Session, _ error) {
 	for _, status := range []string{"running", "pending"} {
 		var some []progress.Session
-		if err := h.of.Gateway.Get(ctx, "/apis/bos/v2/sessions?status="+status, &some); err != nil {
-			v.Unknown = append(v.Unknown, "BOS: "+err.Error())
-			return
+		if err := h.of.Gateway("").Get(ctx, "/apis/bos/v2/sessions?status="+status, &some); err != nil {
+			return nil, err
 		}
 		list = append(list, some...)
 	}
 	slices.SortFunc(list, latest)
+	return list, nil
+}
+
+// boots adds the boot sessions that are not over. Where their nodes are is known already.
+func (v *homeView) boots(ctx context.Context, h handler) {
+	list, err := h.under(ctx)
+	if err != nil {
+		v.Unknown = append(v.Unknown, "BOS: "+err.Error())
+		return
+	}
+	tenants := h.tenancy.known(ctx).sessions(list)
 	list = list[:min(len(list), sessionsTold)]
 	of := map[string]*progress.Snapshot{}
 	for i := range list {
-		of[list[i].Name] = &progress.Snapshot{Session: list[i]}
+		of[list[i].Tenant+"/"+list[i].Name] = &progress.Snapshot{Session: list[i]}
 	}
 	for i := range v.Fleet.Nodes {
 		n := &v.Fleet.Nodes[i]
-		if s := of[n.Session]; s != nil {
+		if s := of[tenants.of(n.Xname, n.Session)+"/"+n.Session]; s != nil {
 			c := progress.Component{ID: n.Xname, Error: n.Error, Session: n.Session}
 			c.Status.Status = n.Status
 			s.Components = append(s.Components, c)
 		}
 	}
 	for i := range list {
-		t := progress.Count(of[list[i].Name])
+		t := progress.Count(of[list[i].Tenant+"/"+list[i].Name])
 		v.Boots = append(v.Boots, bootLine{list[i], t, barOf(t)})
 	}
 }
@@ -144,7 +153,7 @@ func (v *homeView) runs(ctx context.Context, h handler) {
 	for _, stage := range []cfs.Stage{cfs.StageRunning, cfs.StagePending} {
 		var page struct{ Sessions []cfs.Session }
 		q := url.Values{"status": {string(stage)}, "limit": {"20"}}
-		if err := h.of.Gateway.Get(ctx, "/apis/cfs/v3/sessions?"+q.Encode(), &page); err != nil {
+		if err := h.of.Gateway("").Get(ctx, "/apis/cfs/v3/sessions?"+q.Encode(), &page); err != nil {
 			v.Unknown = append(v.Unknown, "CFS: "+err.Error())
 			return
 		}

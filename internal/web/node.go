@@ -19,6 +19,8 @@ type nodeView struct {
 	explain.Report
 	Situation []explain.Said
 	Session   string // of BOS
+	Tenant    string // that owns it
+	SessionOf string // tenant of the session
 	Story     []step
 	Earlier   int // steps that are not told
 }
@@ -56,6 +58,8 @@ func (h handler) node(r *http.Request) (framed, error) {
 	if facts.Component != nil {
 		v.Session = facts.Component.Session
 	}
+	of := h.sessionTenants(r.Context())
+	v.Tenant, v.SessionOf = of.owner[name], of.of(name, v.Session)
 	list := facts.Journal
 	v.Earlier = max(0, len(list)-stepsTold)
 	v.Story = story(list[v.Earlier:])
@@ -96,7 +100,7 @@ func (h handler) console(r *http.Request) (framed, error) {
 		return nil, err
 	}
 	var out struct{ Lines []string }
-	err = h.of.Gateway.Get(r.Context(), "/apis/drover"+gather.ConsolePath(name, consoleLines), &out)
+	err = h.of.Gateway("").Get(r.Context(), "/apis/drover"+gather.ConsolePath(name, consoleLines), &out)
 	return &consoleView{frame: frame{Section: "nodes", Every: consoleEvery}, Node: name, Lines: out.Lines}, err
 }
 

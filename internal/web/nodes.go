@@ -20,20 +20,24 @@ type nodesView struct {
 	Lines   []nodeLine
 	Count   int
 	Silence []string
+	Tenant  string   // whose nodes; "" all
+	Names   []string // of the tenants
 }
 
 // nodeLine is nodes that stand alike.
 type nodeLine struct {
 	overview.Cells
-	Class  string
-	Folded string
-	Count  int
-	Nodes  []string // links, if they are few
+	Class     string
+	Folded    string
+	Count     int
+	Nodes     []string // links, if they are few
+	Tenant    string   // that owns them
+	SessionOf string   // tenant of their session
 }
 
 func (h handler) nodes(r *http.Request) (framed, error) {
 	q := r.URL.Query()
-	v := &nodesView{frame: h.live("nodes"), Stand: overview.Stand(q.Get("stand")), Filter: q.Get("filter"), Stands: overview.Stands}
+	v := &nodesView{frame: h.live("nodes"), Stand: overview.Stand(q.Get("stand")), Filter: q.Get("filter"), Stands: overview.Stands, Tenant: q.Get("tenant")}
 	if v.Stand != "" && !slices.Contains(overview.Stands, v.Stand) {
 		return nil, fault.New(fault.Invalid, "stand: expected one of %v, got %q", overview.Stands, v.Stand)
 	}
@@ -49,15 +53,19 @@ func (h handler) nodes(r *http.Request) (framed, error) {
 	if err != nil {
 		return nil, err
 	}
+	of := h.sessionTenants(r.Context())
+	for i := range of.list {
+		v.Names = append(v.Names, of.list[i].Metadata.Name)
+	}
 	some := *s.Answer
 	some.Nodes = []roster.Node{}
 	for _, n := range overview.Keep(s.Nodes, filters) {
-		if v.Stand == "" || overview.StandOf(&n) == v.Stand {
+		if (v.Stand == "" || overview.StandOf(&n) == v.Stand) && (v.Tenant == "" || of.owner[n.Xname] == v.Tenant) {
 			some.Nodes = append(some.Nodes, n)
 		}
 	}
 	v.At, v.Count, v.Silence = s.Time, len(some.Nodes), overview.Silence(s.Answer)
-	v.lines(&some, xname.NewAmong(s.layout.asked))
+	v.lines(&some, xname.NewAmong(s.layout.asked), of)
 	return v, nil
 }
 
@@ -69,18 +77,20 @@ func parseFilter(text string) (overview.Filter, error) {
 	return overview.ParseFilter("xname=" + xname.Canonical(text))
 }
 
-func (v *nodesView) lines(a *roster.Answer, among *xname.Among) {
+func (v *nodesView) lines(a *roster.Answer, among *xname.Among, of sessionTenants) {
 	class := make(map[string]string, len(a.Nodes))
 	for i := range a.Nodes {
 		class[a.Nodes[i].Xname] = string(codes[overview.StandOf(&a.Nodes[i])])
 	}
 	for _, g := range overview.Fold(a, "") {
 		for _, l := range g.Lines {
-			line := nodeLine{Cells: l.Cells, Class: class[l.Names[0]], Folded: among.Fold(l.Names), Count: len(l.Names)}
-			if len(l.Names) <= linked {
-				line.Nodes = l.Names
+			for _, names := range of.apart(l.Names) {
+				line := nodeLine{Cells: l.Cells, Class: class[names[0]], Folded: among.Fold(names), Count: len(names), Tenant: of.owner[names[0]], SessionOf: of.of(names[0], l.Cells.Session)}
+				if len(names) <= linked {
+					line.Nodes = names
+				}
+				v.Lines = append(v.Lines, line)
 			}
-			v.Lines = append(v.Lines, line)
 		}
 	}
 }

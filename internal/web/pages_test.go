@@ -22,14 +22,17 @@ var noon = time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC)
 
 // everyPage is a path of each.
 var everyPage = []string{"/", "/nodes", "/nodes?stand=failed", "/nodes/x1000c0s0b0n0", "/nodes/x1000c0s0b0n0/console", "/sessions", "/sessions/bos/b1",
-	"/configurations", "/?label=s1", "/?label=s1&host=h0001", "/hosts?name=x1"}
+	"/configurations", "/tenants", "/?label=s1", "/?label=s1&host=h0001", "/hosts?name=x1"}
 
-// gatewayOf answers with the text at a path, without its query; of what there is not in
+// gatewayOf answers with the text at a path, with its query or without; of what there is not in
 // at all it is an empty list, or nothing.
 func gatewayOf(at map[string]string) progress.Gateway {
 	return progress.Gateway{Missing: func(err error) bool { return fault.KindOf(err) == fault.NotFound }, Get: func(_ context.Context, path string, out any) error {
-		path, _, _ = strings.Cut(path, "?")
 		text, known := at[path]
+		if !known {
+			path, _, _ = strings.Cut(path, "?")
+			text, known = at[path]
+		}
 		if !known {
 			return fault.New(fault.NotFound, "nothing at %s", path)
 		}
@@ -43,10 +46,11 @@ func gatewayOf(at map[string]string) progress.Gateway {
 // fleetSite has eleven nodes in two cabinets, a boot session of three and one of CFS.
 func fleetSite() *site {
 	s := &site{hosts: 2, stage: cfs.StageRunning, at: map[string]string{
-		"/apis/bos/v2/sessions":           `[{"name": "b1", "operation": "reboot", "template_name": "compute", "limit": "x1000c0s0b0n0,x1000c0s1b0n0,x1000c0s2b0n0", "status": {"status": "running", "start_time": "2030-01-02T11:58:30"}}]`,
-		"/apis/bos/v1/session":            `["old-1"]`,
-		"/apis/bos/v2/sessions/b1":        `{"name": "b1", "operation": "reboot", "template_name": "compute", "limit": "x1000c0s0b0n0,x1000c0s1b0n0,x1000c0s2b0n0", "status": {"status": "running", "start_time": "2030-01-02T11:58:30"}}`,
-		"/apis/bos/v2/sessions/b1/status": `{"managed_components_count": 3, "left_out": [{"name": "x1000c9s0b0n0", "reason": "it is locked"}], "left_out_count": 1}`,
+		"/apis/bos/v2/sessions":                `[{"name": "b1", "operation": "reboot", "template_name": "compute", "limit": "x1000c0s0b0n0,x1000c0s1b0n0,x1000c0s2b0n0", "status": {"status": "running", "start_time": "2030-01-02T11:58:30"}}]`,
+		"/apis/bos/v2/sessions?status=pending": `[]`,
+		"/apis/bos/v1/session":                 `["old-1"]`,
+		"/apis/bos/v2/sessions/b1":             `{"name": "b1", "operation": "reboot", "template_name": "compute", "limit": "x1000c0s0b0n0,x1000c0s1b0n0,x1000c0s2b0n0", "status": {"status": "running", "start_time": "2030-01-02T11:58:30"}}`,
+		"/apis/bos/v2/sessions/b1/status":      `{"managed_components_count": 3, "left_out": [{"name": "x1000c9s0b0n0", "reason": "it is locked"}], "left_out_count": 1}`,
 		"/apis/bos/v2/components": `[{"id": "x1000c0s0b0n0", "error": "no power", "status": {"status": "failed"}}, {"id": "x1000c0s1b0n0", "status": {"status": "power_on_called"}},
 			{"id": "x1000c0s2b0n0", "status": {"status": "stable"}}]`,
 		"/apis/cfs/v3/sessions":                       `{"sessions": [{"name": "c1", "configuration": {"name": "site"}, "ansible": {"limit": "x1000c0s2b0n0,x1001c0s0b0n0"}, "status": {"session": {"status": "running"}}}]}`,

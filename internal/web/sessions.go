@@ -22,6 +22,7 @@ type sessionsView struct {
 	After      string // where the list of runs goes on; "" at its end
 	From       string // after which it begins
 	Unknown    string // why boot sessions are not known
+	Tenanted   bool   // some boots are tenants'
 }
 
 // foldedLimit is a session's limit, folded if it is a list of nodes.
@@ -40,18 +41,19 @@ func (h handler) sessions(r *http.Request) (framed, error) {
 	q := r.URL.Query()
 	v := &sessionsView{frame: h.live("sessions"), Page: max(1, number(q.Get("page"))), From: q.Get("after")}
 	var boots []progress.Session
-	if err := h.of.Gateway.Get(r.Context(), "/apis/bos/v2/sessions", &boots); err != nil {
+	if err := h.of.Gateway("").Get(r.Context(), "/apis/bos/v2/sessions", &boots); err != nil {
 		v.Unknown = "BOS: " + err.Error()
 	}
 	slices.SortFunc(boots, latest)
 	from := min((v.Page-1)*bootRows, len(boots))
 	last := min(from+bootRows, len(boots))
 	v.BootsCount, v.Boots = len(boots), boots[from:last]
+	v.Tenanted = slices.ContainsFunc(v.Boots, func(s progress.Session) bool { return s.Tenant != "" })
 	if last < len(boots) {
 		v.Next = v.Page + 1
 	}
 	var first []string
-	if err := h.of.Gateway.Get(r.Context(), "/apis/bos/v1/session", &first); err != nil && v.Unknown == "" {
+	if err := h.of.Gateway("").Get(r.Context(), "/apis/bos/v1/session", &first); err != nil && v.Unknown == "" {
 		v.Unknown = "BOS v1: " + err.Error()
 	}
 	v.First, v.FirstCount = first[:min(len(first), bootRows)], len(first)

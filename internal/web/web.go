@@ -17,13 +17,14 @@ import (
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/progress"
 	"github.com/drover-hpc/drover/internal/roster"
+	"github.com/drover-hpc/drover/internal/tapms"
 )
 
 //go:embed pages/*.html assets/*
 var files embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"time": shownTime, "clock": shownClock, "query": query, "state": State, "counts": counts, "node": nodeLink, "boot": bootLink, "limit": foldedLimit,
+	"time": shownTime, "clock": shownClock, "query": query, "state": State, "counts": counts, "node": nodeLink, "boot": bootLink, "tenantNodes": tenantNodes, "limit": foldedLimit,
 }).ParseFS(files, "pages/*.html"))
 
 // Results is what CFS keeps of its sessions; cfs.Client is one.
@@ -39,8 +40,10 @@ type Results interface {
 // Sources are what the pages are made of.
 type Sources struct {
 	Results Results
-	// Gateway is where all services are asked.
-	Gateway progress.Gateway
+	// Gateway is where all services are asked, for a tenant; "" is none.
+	Gateway func(tenant string) progress.Gateway
+	// Tenants are those that TAPMS knows.
+	Tenants func(ctx context.Context) ([]tapms.Tenant, error)
 	// Look says where all nodes stand.
 	Look func(ctx context.Context) (*roster.Answer, error)
 	// Facts gathers what is known of a node.
@@ -52,7 +55,7 @@ type Sources struct {
 
 // Register adds the pages and what they need to mux.
 func Register(mux *http.ServeMux, s Sources) {
-	h := handler{of: s, fleet: newFleet(s.Look, s.Gateway)}
+	h := handler{of: s, fleet: newFleet(s.Look, s.Gateway("")), tenancy: &tenancy{list: s.Tenants, now: s.Now}}
 	mux.HandleFunc("GET /{$}", h.root)
 	mux.HandleFunc("GET /hosts", h.root)
 	mux.HandleFunc("GET /nodes", h.page("nodes.html", h.nodes))
@@ -60,6 +63,7 @@ func Register(mux *http.ServeMux, s Sources) {
 	mux.HandleFunc("GET /nodes/{node}/console", h.page("console.html", h.console))
 	mux.HandleFunc("GET /sessions", h.page("sessions.html", h.sessions))
 	mux.HandleFunc("GET /sessions/bos/{name}", h.page("boot.html", h.boot))
+	mux.HandleFunc("GET /tenants", h.page("tenants.html", h.tenants))
 	mux.HandleFunc("GET /configurations", h.page("configurations.html", h.configurations))
 	assets, err := fs.Sub(files, "assets")
 	if err != nil {
@@ -79,8 +83,9 @@ func fresh(next http.Handler) http.Handler {
 }
 
 type handler struct {
-	of    Sources
-	fleet *fleet
+	of      Sources
+	fleet   *fleet
+	tenancy *tenancy
 }
 
 // Rows of a page.
@@ -96,6 +101,7 @@ type frame struct {
 	Section string    // of the navigation
 	Events  string    // path of the events after which the page may be another; empty: it stays
 	Every   int       // seconds after which it may be another though nothing was told
+	Tenants bool      // there are some
 }
 
 func (f *frame) framed() *frame { return f }
@@ -112,7 +118,7 @@ func (h handler) live(section string) frame {
 func (h handler) page(name string, view func(*http.Request) (framed, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := view(r)
-		h.answer(w, name, v, err)
+		h.answer(w, r, name, v, err)
 	}
 }
 
@@ -122,16 +128,16 @@ func (h handler) root(w http.ResponseWriter, r *http.Request) {
 	switch label, name := q.Get("label"), q.Get("name"); {
 	case label != "" && (q.Has("host") || q.Has("status")):
 		v, err := h.results(r.Context(), label, q)
-		h.answer(w, "results.html", v, err)
+		h.answer(w, r, "results.html", v, err)
 	case label != "":
 		v, err := h.session(r.Context(), label, q)
-		h.answer(w, "session.html", v, err)
+		h.answer(w, r, "session.html", v, err)
 	case name != "":
 		v, err := h.host(r.Context(), name)
-		h.answer(w, "host.html", v, err)
+		h.answer(w, r, "host.html", v, err)
 	default:
 		v, err := h.home(r)
-		h.answer(w, "home.html", v, err)
+		h.answer(w, r, "home.html", v, err)
 	}
 }
 
@@ -142,15 +148,17 @@ type problemView struct {
 }
 
 // answer writes the view, or what is wrong.
-func (h handler) answer(w http.ResponseWriter, page string, v framed, err error) {
+func (h handler) answer(w http.ResponseWriter, r *http.Request, page string, v framed, err error) {
 	status := http.StatusOK
 	if err != nil {
 		p := problem(err)
 		status, page, v = p.Status, "problem.html", &problemView{Problem: p}
 	}
-	if f := v.framed(); f.At.IsZero() {
+	f := v.framed()
+	if f.At.IsZero() {
 		f.At = h.of.Now()
 	}
+	f.Tenants = h.tenancy.known(r.Context()).any()
 	write(w, status, page, v)
 }
 
@@ -209,4 +217,17 @@ func query(words ...any) string {
 
 func nodeLink(name string) string { return "/nodes/" + url.PathEscape(name) }
 
-func bootLink(name string) string { return "/sessions/bos/" + url.PathEscape(name) }
+// bootLink leads to a boot session of a tenant, or to one that has none.
+func bootLink(name, tenant string) string {
+	return "/sessions/bos/" + url.PathEscape(name) + ofTenant(tenant)
+}
+
+// ofTenant is the query that names a tenant; empty for none.
+func ofTenant(tenant string) string {
+	if tenant == "" {
+		return ""
+	}
+	return "?" + url.Values{"tenant": {tenant}}.Encode()
+}
+
+func tenantNodes(tenant string) string { return "/nodes" + ofTenant(tenant) }

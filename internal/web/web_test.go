@@ -14,7 +14,9 @@ import (
 	"github.com/drover-hpc/drover/internal/explain"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/job"
+	"github.com/drover-hpc/drover/internal/progress"
 	"github.com/drover-hpc/drover/internal/roster"
+	"github.com/drover-hpc/drover/internal/tapms"
 )
 
 // site has a session "s1" with as many hosts as the test says.
@@ -26,6 +28,18 @@ type site struct {
 	facts  func(node string) *explain.Facts
 	stage  cfs.Stage
 	passed map[string]any // of the last call
+	// tenants are those that TAPMS knows. What a tenant is told is at its name and the path.
+	tenants   []tapms.Tenant
+	noTenants error
+}
+
+func (s *site) gateway(tenant string) progress.Gateway {
+	g := gatewayOf(s.at)
+	if tenant != "" {
+		get := g.Get
+		g.Get = func(ctx context.Context, path string, out any) error { return get(ctx, tenant+path, out) }
+	}
+	return g
 }
 
 func (s *site) session() cfs.Session {
@@ -71,7 +85,7 @@ func (s *site) Results(_ context.Context, _ string, f cfs.ResultFilter, after in
 
 // sources are those of a site whose other services are at paths of the gateway.
 func sources(s *site) Sources {
-	return Sources{Results: s, Gateway: gatewayOf(s.at), Events: "/apis/drover/v1/events", Now: func() time.Time { return noon },
+	return Sources{Results: s, Gateway: s.gateway, Tenants: func(context.Context) ([]tapms.Tenant, error) { return s.tenants, s.noTenants }, Events: "/apis/drover/v1/events", Now: func() time.Time { return noon },
 		Look: func(context.Context) (*roster.Answer, error) {
 			return &roster.Answer{Time: noon, Nodes: s.nodes, Silent: s.silent}, nil
 		},

@@ -32,6 +32,7 @@ type site struct {
 	objects map[string]string
 	tenants map[string][]string
 	archs   map[string]string
+	images  []Image
 	imsErr  error
 }
 
@@ -81,6 +82,18 @@ func (s *site) Arch(_ context.Context, id string) (string, error) {
 		return "", fault.New(fault.NotFound, "no image %s", id)
 	}
 	return a, nil
+}
+
+func (s *site) Find(_ context.Context, image string) (found []Image, err error) {
+	for _, one := range s.images {
+		if one.ID == image || one.Name == image {
+			found = append(found, one)
+		}
+	}
+	if arch, known := s.archs[image]; known {
+		found = append(found, Image{ID: image, Name: image, Path: "s3://boot-images/" + image + "/manifest.json", Arch: arch})
+	}
+	return found, s.imsErr
 }
 
 func (s *site) Project(context.Context, string) error { return nil }

@@ -110,6 +110,8 @@ type Images interface {
 	bootset.Images
 	// Project marks an image as wanted by SBPS.
 	Project(ctx context.Context, imageID string) error
+	// Find are the images with the ID or the name; none is no error.
+	Find(ctx context.Context, image string) ([]Image, error)
 }
 
 // Objects is S3.

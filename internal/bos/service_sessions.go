@@ -19,6 +19,10 @@ type NewSession struct {
 	Limit           string
 	Stage           bool
 	IncludeDisabled bool
+
+	// Image and Configuration, if not empty, take the place of the template's. Image is an
+	// ID or a name of IMS; with one TemplateName may be empty.
+	Image, Configuration string
 }
 
 // CheckSession tells which session n would start, or why none. It starts nothing.
@@ -30,16 +34,16 @@ func (s *Service) CheckSession(ctx context.Context, n NewSession) (Session, erro
 	if err != nil {
 		return Session{}, err
 	}
+	if err := n.check(); err != nil {
+		return Session{}, err
+	}
 	if n.Limit == "" && o.SessionLimitRequired {
 		return Session{}, invalid("session_limit_required option is set, but this session has no limit specified")
 	}
 	if o.RejectNIDs && bootset.LimitHasNIDs(n.Limit) {
 		return Session{}, invalid("reject_nids: session limit appears to contain NIDs: %s", n.Limit)
 	}
-	t, err := s.Template(ctx, n.TemplateName, n.Tenant)
-	if fault.Is(err, fault.NotFound) {
-		return Session{}, invalid("Session Template Name invalid: %s", n.TemplateName)
-	}
+	t, derived, err := s.templateOf(ctx, &n)
 	if err != nil {
 		return Session{}, err
 	}
@@ -53,9 +57,26 @@ func (s *Service) CheckSession(ctx context.Context, n NewSession) (Session, erro
 	} else if !fault.Is(err, fault.NotFound) {
 		return Session{}, err
 	}
-	return Session{Name: n.Name, Tenant: n.Tenant, Operation: n.Operation, TemplateName: n.TemplateName,
+	session := Session{Name: n.Name, Tenant: n.Tenant, Operation: n.Operation, TemplateName: t.Name,
 		Limit: n.Limit, Stage: n.Stage, IncludeDisabled: n.IncludeDisabled,
-		Status: SessionStatus{Status: SessionPending, StartTime: s.Now()}}, nil
+		Status: SessionStatus{Status: SessionPending, StartTime: s.Now()}}
+	if derived {
+		session.Derived = &t
+	}
+	return session, nil
+}
+
+// check holds what Drover's own interface takes to what BOS takes.
+func (n *NewSession) check() error {
+	switch {
+	case n.Name != "" && !validName(n.Name):
+		return invalid("name '%.*s': expected a name of up to %d characters, %s", maxName, n.Name, maxName, meansName)
+	case len(n.Limit) > bootset.MaxLimit:
+		return invalid("limit: expected up to %d bytes, not %d", bootset.MaxLimit, len(n.Limit))
+	case len(n.Configuration) > maxConfigurationName:
+		return invalid("configuration: expected a name of up to %d bytes, not %d", maxConfigurationName, len(n.Configuration))
+	}
+	return nil
 }
 
 // CreateSession checks what is asked for and starts it.
@@ -67,12 +88,23 @@ func (s *Service) CreateSession(ctx context.Context, n NewSession) (Session, err
 	return session, s.StartSession(ctx, session)
 }
 
-// StartSession starts a session that CheckSession returned. It asks nothing but the
-// database.
+// StartSession starts a session that CheckSession returned, and keeps the template that was
+// derived for it. It asks nothing but the database.
 func (s *Service) StartSession(ctx context.Context, session Session) error {
-	if err := s.sessions.Insert(ctx, session); fault.Is(err, fault.Conflict) {
+	template := session.Derived
+	session.Derived = nil
+	err := s.InTx(ctx, func(ctx context.Context) error {
+		if template != nil {
+			if err := s.templates.Put(ctx, *template); err != nil {
+				return err
+			}
+		}
+		return s.sessions.Insert(ctx, session)
+	})
+	if fault.Is(err, fault.Conflict) {
 		return sessionExists(NewSession{Name: session.Name, Tenant: session.Tenant})
-	} else if err != nil {
+	}
+	if err != nil {
 		return err
 	}
 	audit.Tell(ctx, audit.About{Session: session.Name, What: string(session.Operation) + " by template " + session.TemplateName + limited(session.Limit)})

@@ -55,6 +55,8 @@ type Session struct {
 	CancelledAt time.Time `json:"cancelled_at,omitzero"`
 	// Saved is the extended status as it was at the end.
 	Saved *ExtendedStatus `json:"saved,omitempty"`
+	// Derived is the template that is kept when the session starts, of one that was checked.
+	Derived *Template `json:"-"`
 }
 
 // SessionNodes are the nodes of a session, apart from it: they are as many as

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/bos/plan"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/xname"
 )
@@ -32,13 +33,13 @@ var errDryWait = usageError("With --dry-run nothing is started that --wait could
 // bootWish is what is asked of one of them.
 type bootWish struct {
 	question    string
-	session     bos.SessionCreate
+	session     plan.Wish
 	yes, dryRun bool
 	waiting
 }
 
 func (a *app) bootVerb(name, question string, operation bos.Operation, short, long string) *cobra.Command {
-	g, wish := new(globals), &bootWish{question: question, session: bos.SessionCreate{Operation: operation}}
+	g, wish := new(globals), &bootWish{question: question, session: plan.Wish{Operation: operation}}
 	cmd := a.verbWith(g, name+" NODES...", short, atLeast("NODES"), func(cmd *cobra.Command, g *globals, args []string) error {
 		if wish.dryRun && wish.wait {
 			return errDryWait
@@ -49,7 +50,7 @@ func (a *app) bootVerb(name, question string, operation bos.Operation, short, lo
 		}
 		return s.boot(cmd.Context(), wish, args)
 	})
-	cmd.Long = long + "\n\n" + "Without --template it is the one by which all the nodes were booted last, or else the only one that there is. " +
+	cmd.Long = long + aboutOtherImages(operation) + "\n\n" + "Without --template it is the one by which all the nodes were booted last, or else the only one that there is. " +
 		"Nodes that the template's boot sets do not name are left out, and so are locked and disabled ones: `drover watch` tells which.\n\n" + aboutNodes +
 		"\n\nWith --dry-run it tells what would be done to which nodes and why others are left out, and starts nothing: `drover apply` does that, if nothing has changed by then." +
 		"\n\nAt a terminal it asks first. " + aboutWaiting + " The exit code is that of `drover watch` then."
@@ -58,6 +59,14 @@ func (a *app) bootVerb(name, question string, operation bos.Operation, short, lo
 	f.StringVar(&wish.session.Name, "name", "", "`NAME` of the session; a UUID if not set")
 	f.BoolVarP(&wish.yes, "yes", "y", false, "do not ask")
 	f.BoolVar(&wish.dryRun, "dry-run", false, "tell what would be done, and do nothing")
+	if operation != bos.OperationShutdown {
+		f.StringVar(&wish.session.Image, "image", "", "`NAME` or ID of an image of IMS, in place of the template's")
+		f.StringVar(&wish.session.Configuration, "desired-config", "", "`NAME` of a configuration, in place of the template's")
+		_ = cmd.RegisterFlagCompletionFunc("image", func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+			return a.offered(cmd.Context(), g, "/apis/ims/v3/images", false, begun), cobra.ShellCompDirectiveNoFileComp
+		}) // fails for options that there are not
+		_ = cmd.RegisterFlagCompletionFunc("desired-config", a.completeList(g, configurationsPath)) // as above
+	}
 	wish.flags(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("template", a.completeList(g, templatesPath)) // fails for options that there are not
 	return cmd
@@ -69,18 +78,53 @@ func (s *session) boot(ctx context.Context, wish *bootWish, args []string) error
 	if err != nil {
 		return err
 	}
-	if wish.session.TemplateName == "" {
-		if wish.session.TemplateName, err = s.templateOf(ctx, nodes); err != nil {
+	w := &wish.session
+	if w.TemplateName == "" {
+		if w.TemplateName, err = s.templateOf(ctx, nodes, w.Image); err != nil {
 			return err
 		}
 	}
-	if wish.dryRun {
-		return s.planBoot(ctx, wish.session, nodes)
+	if w.Configuration != "" {
+		if err := s.get(ctx, configurationsPath+"/"+httpapi.Segment(w.Configuration), nil); err != nil {
+			return err // BOS takes names that there are not
+		}
 	}
-	if !wish.yes && s.app.attended() && !s.app.confirm(fmt.Sprintf("%s %s by template %s?", wish.question, manyNodes(nodes), wish.session.TemplateName)) {
+	w.Limit = strings.Join(nodes, ",")
+	if wish.dryRun {
+		return s.planBoot(ctx, w)
+	}
+	if !wish.yes && s.app.attended() && !s.app.confirm(fmt.Sprintf("%s %s %s?", wish.question, manyNodes(nodes), by(w.TemplateName, w.Image, w.Configuration))) {
 		return abort
 	}
-	return s.startBoot(ctx, wish.session, nodes, &wish.waiting, nil)
+	return s.startBoot(ctx, w, nodes, &wish.waiting, nil)
+}
+
+// by tells by what nodes are booted.
+func by(template, image, configuration string) string {
+	var with []string
+	if image != "" {
+		with = append(with, "image "+image)
+	}
+	if configuration != "" {
+		with = append(with, "configuration "+configuration)
+	}
+	words := strings.Join(with, " and ")
+	switch {
+	case template == "":
+		return "with " + words
+	case words != "":
+		words = " with " + words
+	}
+	return "by template " + template + words
+}
+
+// aboutOtherImages is what the help says of options that a shutdown has not.
+func aboutOtherImages(operation bos.Operation) string {
+	if operation == bos.OperationShutdown {
+		return ""
+	}
+	return "\n\nWith --image or --desired-config they take the place of what the template says: the session's template is then a copy, named after it, that is kept with the others. " +
+		"Nodes that cannot boot the image are left out. Where there is no template at all, --image suffices: the image's own kernel parameters hold then."
 }
 
 // What the help of several verbs says.
@@ -91,24 +135,35 @@ const (
 
 // startBoot starts the session, tells of it and follows it if that is wished. Of a retry
 // told is filled.
-func (s *session) startBoot(ctx context.Context, wish bos.SessionCreate, nodes []string, w *waiting, told *retried) error {
-	limit := strings.Join(nodes, ",")
-	wish.Limit = &limit
-	var record bos.SessionRecord
-	if err := s.call(ctx, http.MethodPost, bootSessionsPath, wish, &record); err != nil {
+func (s *session) startBoot(ctx context.Context, wish *plan.Wish, nodes []string, w *waiting, told *retried) error {
+	record, err := s.createBoot(ctx, wish)
+	if err != nil {
 		return err
 	}
 	return s.begun(ctx, w, told.with(record),
-		begunText(record.Name, wish.Operation, nodes, wish.TemplateName), nextText(record.Name),
+		begunText(record.Name, wish.Operation, nodes, by(wish.TemplateName, wish.Image, wish.Configuration)), nextText(record.Name),
 		func(ctx context.Context) (any, error) {
 			end, err := s.follow(ctx, record.Name, false)
 			return told.endedAs(end), err
 		})
 }
 
+// createBoot starts the session. BOS itself takes neither an image nor a configuration.
+func (s *session) createBoot(ctx context.Context, w *plan.Wish) (record bos.SessionRecord, err error) {
+	if w.Image == "" && w.Configuration == "" {
+		plain := bos.SessionCreate{Name: w.Name, Operation: w.Operation, TemplateName: w.TemplateName, Limit: &w.Limit, IncludeDisabled: w.IncludeDisabled}
+		return record, s.call(ctx, http.MethodPost, bootSessionsPath, plain, &record)
+	}
+	var started plan.Applied
+	if err := s.call(ctx, http.MethodPost, startSessionPath, w, &started); err != nil {
+		return record, err
+	}
+	return record, s.get(ctx, bootSessionsPath+"/"+httpapi.Segment(started.Session), &record)
+}
+
 // begunText tells of a session that was started, nextText what can be done with it.
-func begunText(name string, operation bos.Operation, nodes []string, template string) string {
-	return fmt.Sprintf("session %s: %s of %s by template %s\n", name, operation, manyNodes(nodes), template)
+func begunText(name string, operation bos.Operation, nodes []string, by string) string {
+	return fmt.Sprintf("session %s: %s of %s %s\n", name, operation, manyNodes(nodes), by)
 }
 
 func nextText(name string) string {
@@ -116,8 +171,9 @@ func nextText(name string) string {
 }
 
 // templateOf is the session template that is meant where none is named: that of the
-// last sessions of all the nodes, or else the only one.
-func (s *session) templateOf(ctx context.Context, nodes []string) (string, error) {
+// last sessions of all the nodes, or else the only one. There has to be none for who names
+// an image.
+func (s *session) templateOf(ctx context.Context, nodes []string, image string) (string, error) {
 	last, err := s.lastTemplates(ctx, nodes)
 	if err != nil {
 		return "", err
@@ -129,10 +185,12 @@ func (s *session) templateOf(ctx context.Context, nodes []string) (string, error
 	if err := s.get(ctx, templatesPath, &all); err != nil {
 		return "", err
 	}
-	switch len(all) {
-	case 0:
+	switch {
+	case len(all) == 0 && image != "":
+		return "", nil
+	case len(all) == 0:
 		return "", failed("there is no session template: `drover bos v2 sessiontemplates create` makes one")
-	case 1:
+	case len(all) == 1:
 		return all[0].Name, nil
 	}
 	var parts []string

@@ -17,14 +17,13 @@ import (
 )
 
 const (
-	planSessionPath = "/apis/drover/v1/sessions?dry_run=true"
-	plansPath       = "/apis/drover/v1/plans/"
+	startSessionPath = "/apis/drover/v1/sessions"
+	planSessionPath  = startSessionPath + "?dry_run=true"
+	plansPath        = "/apis/drover/v1/plans/"
 )
 
 // planBoot shows what the session would do.
-func (s *session) planBoot(ctx context.Context, wish bos.SessionCreate, nodes []string) error {
-	limit := strings.Join(nodes, ",")
-	wish.Limit = &limit
+func (s *session) planBoot(ctx context.Context, wish *plan.Wish) error {
 	var p plan.Plan
 	if err := s.call(ctx, http.MethodPost, planSessionPath, wish, &p); err != nil {
 		return err
@@ -53,7 +52,7 @@ func (a *app) apply() *cobra.Command {
 		if err := s.call(cmd.Context(), http.MethodPost, plansPath+httpapi.Segment(args[0])+"/apply", nil, &done); err != nil {
 			return err
 		}
-		return s.begun(cmd.Context(), &w, done, begunText(done.Session, done.Plan.Operation, nodesOf(&done.Plan), done.Plan.TemplateName), nextText(done.Session),
+		return s.begun(cmd.Context(), &w, done, begunText(done.Session, done.Plan.Operation, nodesOf(&done.Plan), byPlan(&done.Plan)), nextText(done.Session),
 			func(ctx context.Context) (any, error) { return s.follow(ctx, done.Session, false) })
 	})
 	cmd.Long = "Start the session of a plan, which `drover boot`, `reboot` or `off` with --dry-run made.\n\n" +
@@ -70,7 +69,7 @@ func planText(p *plan.Plan) string {
 	if p.Stage {
 		what = "staging of a " + what
 	}
-	fmt.Fprintf(&b, "plan %s: %s of %s by template %s, as of %s\n", p.ID, what, nodeCount(p.Nodes), p.TemplateName, p.At.Local().Format(time.TimeOnly))
+	fmt.Fprintf(&b, "plan %s: %s of %s %s, as of %s\n", p.ID, what, nodeCount(p.Nodes), byPlan(p), p.At.Local().Format(time.TimeOnly))
 	for i := range p.Groups {
 		groupText(&b, &p.Groups[i])
 	}
@@ -95,6 +94,8 @@ func planText(p *plan.Plan) string {
 	}
 	return b.String()
 }
+
+func byPlan(p *plan.Plan) string { return by(p.TemplateName, p.Image, p.Configuration) }
 
 func nodeCount(n int) string {
 	if n == 1 {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/bos/plan"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/progress"
 	"github.com/drover-hpc/drover/internal/xname"
@@ -110,7 +111,7 @@ func (r *retrier) retry(ctx context.Context) error {
 // boot retries a session of BOS v2.
 func (r *retrier) boot(ctx context.Context, snapshot *progress.Snapshot) error {
 	t := progress.Count(snapshot)
-	wish := bos.SessionCreate{Name: r.called, Operation: bos.Operation(t.Session.Operation), TemplateName: t.Session.TemplateName, IncludeDisabled: t.Session.IncludeDisabled}
+	wish := plan.Wish{Name: r.called, Operation: bos.Operation(t.Session.Operation), TemplateName: t.Session.TemplateName, IncludeDisabled: t.Session.IncludeDisabled}
 	switch {
 	case !t.Complete():
 		return r.unfinished(t.Session.Status.Status)
@@ -124,7 +125,8 @@ func (r *retrier) boot(ctx context.Context, snapshot *progress.Snapshot) error {
 	if over, err := r.begins(told, fmt.Sprintf("%s %s by template %s", operationWords[wish.Operation], manyNodes(told.Nodes), wish.TemplateName)); over || err != nil {
 		return err
 	}
-	return r.startBoot(ctx, wish, told.Nodes, &r.waiting, told)
+	wish.Limit = strings.Join(told.Nodes, ",")
+	return r.startBoot(ctx, &wish, told.Nodes, &r.waiting, told)
 }
 
 // operationWords are how it is asked whether to do an operation.

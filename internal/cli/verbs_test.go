@@ -3,6 +3,7 @@ package cli
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -62,6 +63,37 @@ func TestBootVerbsStartSessions(t *testing.T) {
 		code, out, stderr := b.run(typed(line)...)
 		if call := "POST /apis/bos/v2/sessions " + want.body; code != 0 || b.calls[len(b.calls)-1] != call || !strings.HasPrefix(out, want.out) {
 			t.Errorf("%s: exit %d %s\n%s%q", line, code, stderr, out, b.calls[len(b.calls)-1])
+		}
+	}
+}
+
+func TestBootVerbsTakeOtherImages(t *testing.T) {
+	const started = `{"session": "new", "plan": {}}`
+	for line, want := range map[string]struct{ call, out string }{
+		"drover boot x1c0s[0-1]b0n0 --image compute-9 --desired-config site": {
+			`POST /apis/drover/v1/sessions {"operation":"boot","template_name":"compute","image":"compute-9","configuration":"site","limit":"x1c0s0b0n0,x1c0s1b0n0"}`,
+			"session new: boot of 2 nodes (x1c0s[0-1]b0n0) by template compute with image compute-9 and configuration site\n"},
+		"drover reboot x1c0s2b0n0 --desired-config site": {
+			`POST /apis/drover/v1/sessions {"operation":"reboot","template_name":"uan","configuration":"site","limit":"x1c0s2b0n0"}`,
+			"session new: reboot of 1 node (x1c0s2b0n0) by template uan with configuration site\n"},
+	} {
+		b := newBench(t)
+		b.answer = fleet(map[string]string{"POST": started, "/apis/bos/v2/sessions/new": `{"name": "new"}`})
+		code, out, stderr := b.run(typed(line)...)
+		if code != 0 || !slices.Contains(b.calls, want.call) || !strings.HasPrefix(out, want.out) {
+			t.Errorf("%s: exit %d %s%s\n%q", line, code, out, stderr, b.calls)
+		}
+	}
+	b := newBench(t)
+	b.answer = fleet(map[string]string{"/apis/bos/v2/sessiontemplates": `[]`, "POST": started, "/apis/bos/v2/sessions/new": `{"name": "new"}`})
+	if code, out, stderr := b.run("drover", "boot", "x1c0s3b0n0", "--image", "compute-9"); code != 0 || !strings.HasPrefix(out, "session new: boot of 1 node (x1c0s3b0n0) with image compute-9\n") {
+		t.Errorf("no template: exit %d %s%s", code, out, stderr)
+	}
+	for _, line := range []string{"drover boot x1c0s0b0n0 --desired-config none", "drover off x1c0s0b0n0 --image compute-9", "drover boot x1c0s[0-2]b0n0 --image compute-9"} {
+		b := newBench(t)
+		b.answer = fleet(nil)
+		if code, out, _ := b.run(typed(line)...); code == 0 || strings.Contains(strings.Join(b.calls, " "), "POST") {
+			t.Errorf("%s: exit %d %s%q", line, code, out, b.calls)
 		}
 	}
 }

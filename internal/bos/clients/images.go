@@ -23,6 +23,21 @@ func (i images) Project(ctx context.Context, id string) error {
 	return i.ims.SetImageMetadata(ctx, id, "sbps-project", "true")
 }
 
+func (i images) Find(ctx context.Context, image string) (found []bos.Image, err error) {
+	all, err := i.ims.Images(ctx)
+	for _, one := range all {
+		if one.ID != image && one.Name != image {
+			continue
+		}
+		b := bos.Image{ID: one.ID, Name: one.Name, Arch: one.Arch}
+		if one.Link != nil {
+			b.Path, b.ETag = one.Link.Path, one.Link.ETag
+		}
+		found = append(found, b)
+	}
+	return found, err
+}
+
 type objects struct{ *s3.Client }
 
 // Objects reads from S3.

@@ -215,6 +215,56 @@ func TestOthersWriteWhileAPlanIsApplied(t *testing.T) {
 	}
 }
 
+func TestAPlanOfAnotherImageBootsThat(t *testing.T) {
+	w := newWorld(t, 2)
+	w.with(func() {
+		w.archs["image2"] = "x86_64"
+		for url, body := range w.objects {
+			w.objects[strings.ReplaceAll(url, "image1", "image2")] = strings.ReplaceAll(body, "image1", "image2")
+		}
+	})
+	p := w.planner()
+	made, err := p.Make(t.Context(), bos.NewSession{Operation: bos.OperationBoot, TemplateName: "t", Image: "image2", Configuration: "other", Limit: nodeName(0)})
+	must(t, err)
+	const kernel = "s3://boot-images/image2/kernel"
+	if then := made.Groups[0].Then; made.Nodes != 1 || then.Kernel != kernel || then.Configuration != "other" || !strings.Contains(then.KernelParameters, "quiet") {
+		t.Errorf("%+v", made)
+	}
+	templates := func() int {
+		all, err := w.service.Templates(t.Context(), "")
+		must(t, err)
+		return len(all)
+	}
+	if n := templates(); n != 1 {
+		t.Errorf("%d templates after a plan", n)
+	}
+	done, err := p.Apply(t.Context(), made.ID, "")
+	must(t, err)
+	successful(t, w.finish(done.Session), 1)
+	if c := w.component(nodeName(0)); c.ActualState.BootArtifacts.Kernel != kernel || c.DesiredState.Configuration != "other" {
+		t.Errorf("%+v", c)
+	}
+	if n := templates(); n != 2 {
+		t.Errorf("%d templates after the session", n)
+	}
+	made, err = p.Make(t.Context(), bos.NewSession{Operation: bos.OperationBoot, TemplateName: "t", Image: "image2", Limit: nodeName(1)})
+	must(t, err)
+	template, err := w.service.Template(t.Context(), "t", "")
+	must(t, err)
+	template.BootSets[0].KernelParameters = new("loud")
+	_, err = w.service.PutTemplate(t.Context(), template)
+	must(t, err)
+	if _, err := p.Apply(t.Context(), made.ID, ""); !fault.Is(err, fault.Conflict) {
+		t.Errorf("of a template that has changed: %v", err)
+	}
+	started, err := p.Start(t.Context(), bos.NewSession{Operation: bos.OperationBoot, TemplateName: "t", Image: "image2", Limit: nodeName(1)})
+	must(t, err)
+	successful(t, w.finish(started.Session), 1)
+	if c := w.component(nodeName(1)); started.Plan.Nodes != 1 || !strings.Contains(c.ActualState.BootArtifacts.KernelParameters, "loud") {
+		t.Errorf("%+v %+v", started, c)
+	}
+}
+
 func TestPlansTellHowLongBootsTook(t *testing.T) {
 	w := newWorld(t, 2)
 	p := w.planner()

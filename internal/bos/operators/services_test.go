@@ -289,6 +289,13 @@ func (w imsWorld) Arch(_ context.Context, id string) (string, error) {
 	return "", fault.New(fault.NotFound, "no image %s", id)
 }
 
+func (w imsWorld) Find(_ context.Context, image string) (found []bos.Image, err error) {
+	if arch, known := w.archs[image]; known {
+		found = append(found, bos.Image{ID: image, Name: image, Path: "s3://boot-images/" + image + "/manifest.json", Arch: arch})
+	}
+	return found, nil
+}
+
 func (w imsWorld) Project(_ context.Context, id string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -3,18 +3,41 @@ package plan
 import (
 	"context"
 	"net/http"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/drover-hpc/drover/internal/bos"
-	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
-type makeInput struct {
+// Wish is a session that is asked for.
+type Wish struct {
+	Name            string        `json:"name,omitempty" doc:"Name of the session; a UUID if not given"`
+	Operation       bos.Operation `json:"operation" enum:"boot,reboot,shutdown" doc:"What to do, as in BOS"`
+	TemplateName    string        `json:"template_name,omitempty" doc:"Name of the session template. Without it an image and a limit are needed, and the image's own kernel parameters hold"`
+	Image           string        `json:"image,omitempty" doc:"ID or name of an image of IMS that takes the place of the template's. Nodes of another architecture are left out"`
+	Configuration   string        `json:"configuration,omitempty" doc:"Name of a configuration of CFS that takes the place of the template's"`
+	Limit           string        `json:"limit,omitempty" doc:"Nodes, groups and roles to which the session is limited, as in BOS; xnames if no template is named"`
+	Stage           bool          `json:"stage,omitempty" doc:"Only note what to do; applystaged starts it"`
+	IncludeDisabled bool          `json:"include_disabled,omitempty" doc:"Include nodes that are disabled in HSM"`
+}
+
+type wishInput struct {
 	bos.TenantHeader
-	DryRun bool `query:"dry_run" doc:"Has to be true: what the session would do is told, and nothing is done"`
-	Body   bos.SessionCreate
+	DryRun bool `query:"dry_run" doc:"Tell what the session would do, and do nothing"`
+	Body   Wish
+}
+
+func (in *wishInput) session() bos.NewSession {
+	b := &in.Body
+	return bos.NewSession{Name: b.Name, Tenant: in.Tenant, Operation: b.Operation, TemplateName: b.TemplateName, Image: b.Image, Configuration: b.Configuration,
+		Limit: b.Limit, Stage: b.Stage, IncludeDisabled: b.IncludeDisabled}
+}
+
+type wishOutput struct {
+	Status int
+	Body   any // a Plan or, with status 201, an Applied
 }
 
 type planInput struct {
@@ -31,17 +54,11 @@ func Register(api huma.API, p *Planner) {
 	op := func(id, method, path, summary string, status int) huma.Operation {
 		return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, DefaultStatus: status, Tags: []string{"sessions", "plans"}}
 	}
-	httpapi.Handle(api, op("plan-session", http.MethodPost, "/v1/sessions", "What a session of BOS would do, node by node, without doing it", http.StatusOK),
-		func(ctx context.Context, in *makeInput) (*planOutput, error) {
-			if !in.DryRun {
-				return nil, fault.New(fault.Invalid, "query.dry_run: expected true, for a plan; POST /apis/bos/v2/sessions starts a session")
-			}
-			plan, err := p.Make(ctx, in.wish())
-			if err != nil {
-				return nil, err
-			}
-			return &planOutput{*plan}, nil
-		})
+	start := op("start-session", http.MethodPost, "/v1/sessions", "Start a session of BOS, or tell node by node what it would do", http.StatusCreated)
+	start.Responses = map[string]*huma.Response{
+		"200": answer[Plan](api, "With dry_run: what the session would do"),
+		"201": answer[Applied](api, "The session that was started, and what it is going to do")}
+	httpapi.Handle(api, start, p.wished)
 	httpapi.Handle(api, op("get-plan", http.MethodGet, "/v1/plans/{id}", "A plan that was made before", 0),
 		func(ctx context.Context, in *planInput) (*planOutput, error) {
 			plan, err := p.Plan(ctx, in.ID, in.Tenant)
@@ -54,11 +71,16 @@ func Register(api huma.API, p *Planner) {
 		})
 }
 
-func (in *makeInput) wish() bos.NewSession {
-	b := &in.Body
-	n := bos.NewSession{Name: b.Name, Tenant: in.Tenant, Operation: b.Operation, TemplateName: b.TemplateName, Stage: b.Stage, IncludeDisabled: b.IncludeDisabled}
-	if b.Limit != nil {
-		n.Limit = *b.Limit
+func answer[T any](api huma.API, what string) *huma.Response {
+	return &huma.Response{Description: what, Content: map[string]*huma.MediaType{
+		"application/json": {Schema: api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")}}}
+}
+
+func (p *Planner) wished(ctx context.Context, in *wishInput) (*wishOutput, error) {
+	if in.DryRun {
+		plan, err := p.Make(ctx, in.session())
+		return &wishOutput{http.StatusOK, plan}, err
 	}
-	return n
+	started, err := p.Start(ctx, in.session())
+	return &wishOutput{http.StatusCreated, started}, err
 }

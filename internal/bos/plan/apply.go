@@ -64,6 +64,21 @@ func (p *Planner) Plan(ctx context.Context, id, tenant string) (Plan, error) {
 	return plan, err
 }
 
+// Start starts the session, and tells what it is going to do as of now.
+func (p *Planner) Start(ctx context.Context, n bos.NewSession) (Applied, error) {
+	plan, session, err := p.draft(ctx, n)
+	if err != nil {
+		return Applied{}, err
+	}
+	return Applied{Session: session.Name, Plan: *plan}, p.Sessions.StartSession(ctx, session)
+}
+
+// wish is what the plan was made of.
+func (p *Plan) wish() bos.NewSession {
+	return bos.NewSession{Name: p.Name, Tenant: p.Tenant, Operation: p.Operation, TemplateName: p.TemplateName, Image: p.Image, Configuration: p.Configuration,
+		Limit: p.Limit, Stage: p.Stage, IncludeDisabled: p.IncludeDisabled}
+}
+
 // Applied is the session of a plan.
 type Applied struct {
 	Session string `json:"session" doc:"Name of the session that was started"`
@@ -80,9 +95,7 @@ func (p *Planner) Apply(ctx context.Context, id, tenant string) (Applied, error)
 	if plan.Nodes == 0 {
 		return Applied{}, fault.New(fault.Conflict, "plan '%s' has no nodes: there is nothing to start", id)
 	}
-	wish := bos.NewSession{Name: plan.Name, Tenant: plan.Tenant, Operation: plan.Operation, TemplateName: plan.TemplateName, Limit: plan.Limit,
-		Stage: plan.Stage, IncludeDisabled: plan.IncludeDisabled}
-	again, session, err := p.draft(ctx, wish)
+	again, session, err := p.draft(ctx, plan.wish())
 	if err != nil {
 		return Applied{}, err
 	}

@@ -14,6 +14,8 @@ type Plan struct {
 	Name            string        `json:"name,omitempty" doc:"Name of the session, if one was given"`
 	Operation       bos.Operation `json:"operation" enum:"boot,reboot,shutdown"`
 	TemplateName    string        `json:"template_name"`
+	Image           string        `json:"image,omitempty" doc:"ID or name of the image that was asked for in place of the template's"`
+	Configuration   string        `json:"configuration,omitempty" doc:"Configuration that was asked for in place of the template's"`
 	Limit           string        `json:"limit"`
 	Stage           bool          `json:"stage" doc:"It would only be noted: applystaged does it"`
 	IncludeDisabled bool          `json:"include_disabled"`

@@ -88,13 +88,13 @@ func (p *Planner) foresee(ctx context.Context, n bos.NewSession, session *bos.Se
 	if err != nil {
 		return nil, err
 	}
-	selector := selection.Selector{Templates: p.Sessions, Inventory: selection.NewInventory(p.Inventory), Objects: p.Objects, Options: options, Log: slog.New(slog.DiscardHandler)}
+	selector := selection.Selector{Templates: templates{p.Sessions, session.Derived}, Inventory: selection.NewInventory(p.Inventory), Objects: p.Objects, Options: options, Log: slog.New(slog.DiscardHandler)}
 	selected, err := selector.Select(ctx, session)
 	if err != nil {
 		return nil, err
 	}
-	out := &Plan{Tenant: n.Tenant, At: p.Now(), Name: n.Name, Operation: n.Operation, TemplateName: n.TemplateName, Limit: n.Limit, Stage: n.Stage,
-		IncludeDisabled: n.IncludeDisabled, Groups: []Group{}}
+	out := &Plan{Tenant: n.Tenant, At: p.Now(), Name: n.Name, Operation: n.Operation, TemplateName: n.TemplateName, Image: n.Image, Configuration: n.Configuration,
+		Limit: n.Limit, Stage: n.Stage, IncludeDisabled: n.IncludeDisabled, Groups: []Group{}}
 	if len(selected.Targets) == 0 {
 		out.leaveOut(selected.LeftOut)
 		return out, nil
@@ -115,6 +115,19 @@ func (p *Planner) foresee(ctx context.Context, n bos.NewSession, session *bos.Se
 	}
 	out.leaveOut(left)
 	return out, p.bootTimes(ctx, out)
+}
+
+// templates are those of BOS, and the one that would be kept with the session.
+type templates struct {
+	selection.Templates
+	derived *bos.Template
+}
+
+func (t templates) Template(ctx context.Context, name, tenant string) (bos.Template, error) {
+	if t.derived != nil && t.derived.Name == name {
+		return *t.derived, nil
+	}
+	return t.Templates.Template(ctx, name, tenant)
 }
 
 // leaveOut tells who is left out, by name; of very many, how many.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/fault"
-	"github.com/drover-hpc/drover/internal/store"
 )
 
 // Boots are how long the last boots of an image took, from the power-on to the node's
@@ -47,7 +46,7 @@ func (s *Service) NoteBoots(ctx context.Context, session *Session) error {
 	if session.Operation == OperationShutdown {
 		return nil
 	}
-	nodes, err := s.components.List(ctx, store.Query{Where: []store.Match{store.Is("owner", session.key())}, Limit: sampledBoots})
+	nodes, err := s.Owned(ctx, session, "", sampledBoots)
 	if err != nil {
 		return err
 	}

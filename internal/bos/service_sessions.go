@@ -355,6 +355,12 @@ func (s *Service) Disown(ctx context.Context, name, tenant string, mine map[stri
 	return nil
 }
 
+// Owned lists nodes that are the session's now: those after the ID, in order, at most so
+// many.
+func (s *Service) Owned(ctx context.Context, session *Session, after string, limit int) ([]Component, error) {
+	return s.components.List(ctx, store.Query{Where: []store.Match{store.Is("owner", session.key())}, After: after, Limit: limit})
+}
+
 // Active counts the nodes that a running session still has to deal with:
 // those of its own that are enabled, and those that have it staged.
 func (s *Service) Active(ctx context.Context, session *Session) (int, error) {

@@ -53,6 +53,8 @@ type Session struct {
 	RetryAt time.Time `json:"retry_at,omitzero"`
 	// CancelledAt is when somebody cancelled it. Never served: Status.Error says so.
 	CancelledAt time.Time `json:"cancelled_at,omitzero"`
+	// Traced: it was told to the collector of traces, if there is one. Never served.
+	Traced bool `json:"traced,omitempty"`
 	// Saved is the extended status as it was at the end.
 	Saved *ExtendedStatus `json:"saved,omitempty"`
 	// Derived is the template that is kept when the session starts, of one that was checked.

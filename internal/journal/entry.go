@@ -3,6 +3,7 @@ package journal
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,6 +49,10 @@ func sortLines(lines []line) {
 func entryKey(node string, at time.Time, seq uint32) string {
 	return fmt.Sprintf("%s/%016x%08x", node, at.UnixNano(), seq)
 }
+
+// Before is a key before those of the node's entries of the time and later: with
+// it as the last key already known, List returns them.
+func Before(node string, at time.Time) string { return entryKey(node, at.Add(-1), math.MaxUint32) }
 
 // placeOf is the time and the order of arrival that the key of a node's entry
 // says; ok is false if it is no such key.

@@ -321,3 +321,18 @@ func TestWrittenEntriesAreCounted(t *testing.T) {
 		}
 	})
 }
+
+func TestEntriesFromATimeOn(t *testing.T) {
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), nil)
+	must(t, err)
+	t.Cleanup(func() { db.Close() })
+	at := time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)
+	j := journal.New(db, func() time.Time { return at })
+	for _, e := range []journal.Entry{{Time: at.Add(-1), Text: "before"}, {Time: at, Text: "then"}, {Time: at.Add(1), Text: "after"}} {
+		e.Node = "x1000c0s0b0n0"
+		must(t, j.Append(t.Context(), e))
+	}
+	if got := texts(t, j, "x1000c0s0b0n0", journal.Before("x1000c0s0b0n0", at)); !slices.Equal(got, []string{"then", "after"}) {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,4 @@
+package traces
+
+// MaxQueue is maxQueue.
+const MaxQueue = maxQueue

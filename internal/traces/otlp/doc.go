@@ -1,0 +1,2 @@
+// Package otlp sends spans to a collector: OTLP over HTTP, as protobuf.
+package otlp

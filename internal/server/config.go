@@ -74,6 +74,8 @@ type Config struct {
 
 	Kafka Kafka `mapstructure:",squash"`
 
+	Traces Traces `mapstructure:",squash"`
+
 	Executor   string     `mapstructure:"executor"`
 	Kubernetes Kubernetes `mapstructure:",squash"`
 
@@ -154,6 +156,7 @@ func declare(cmd *cobra.Command) {
 	f.StringSlice("s3-operator-buckets", imageBuckets, "buckets of the object store whose objects operators may read and write; '*': of all")
 	declareSTS(f)
 	declareKafka(f)
+	declareTraces(f)
 	declareKubernetes(f)
 	f.Int("ssh-port", 22, "`PORT` at which nodes accept SSH (with --simulate: the fleet's)")
 	f.String("ansible-config-dir", "", "`DIR` with further Ansible configurations, NAME/ansible.cfg each")
@@ -244,7 +247,7 @@ func (c *Config) check() error {
 			return err
 		}
 	}
-	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkDebug, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkAccount, c.checkDoors, c.checkSTS, c.Limits.check, c.Kafka.check,
+	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkDebug, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkAccount, c.checkDoors, c.checkSTS, c.Limits.check, c.Kafka.check, c.checkTraces,
 		func() error { return c.Kubernetes.check(c) }, func() error { return c.Cage.check(c) }, c.checkValues} {
 		if err := check(); err != nil {
 			return err

@@ -119,6 +119,8 @@ func TestRefusedConfigurationsNameTheKey(t *testing.T) {
 		"with advertise":                        {"--listen", ":8080"},
 		"no bss-url":                            {"--virtual", "1", "--bss-url", "http://bss.example.org"},
 		"boot-retry":                            {"--boot-retry", "0s"},
+		"traces-endpoint: ":                     {"--traces-endpoint", "collector:4318"},
+		"traces-nodes: ":                        {"--traces-nodes", "0"},
 		"journal-keep: ":                        {"--journal-keep", "-1s"},
 		"journal-size: ":                        {"--journal-size", "-1"},
 		"audit-keep: ":                          {"--audit-keep", "-1s"},

@@ -230,7 +230,7 @@ var write = flag.Bool("write", false, "write the figures into docs/operations.md
 // The figures of the docs are those of the code.
 func TestFiguresAreDocumented(t *testing.T) {
 	c := testConfig(t)
-	c.NodeListen = "127.0.0.1:0"
+	c.NodeListen, c.Traces = "127.0.0.1:0", Traces{Endpoint: "http://127.0.0.1:9", Nodes: 1}
 	root, err := filepath.Abs("../..")
 	must(t, err)
 	s, err := Start(t.Context(), c, Options{})

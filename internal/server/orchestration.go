@@ -132,6 +132,7 @@ func (s *Server) startBOS(ctx context.Context) error {
 	s.measureWork(ops)
 	ops.Start(context.WithoutCancel(ctx))
 	s.onStop(ops.Stop)
+	s.startTraces(ctx, service)
 	return s.startBOS1(ctx, api, service)
 }
 

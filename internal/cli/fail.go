@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/drover-hpc/drover/internal/cli/derive"
-	"github.com/drover-hpc/drover/internal/cli/pick"
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/xname/pick"
 )
 
 // failure is an error that has its own code and is printed after "Error: ".

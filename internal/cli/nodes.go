@@ -7,12 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/drover-hpc/drover/internal/cli/derive"
-	"github.com/drover-hpc/drover/internal/cli/pick"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/xname"
+	"github.com/drover-hpc/drover/internal/xname/pick"
 )
 
 // allowUnknown is the option that sends names which HSM does not know.
@@ -80,26 +78,11 @@ func (s *session) doubt(in *derive.Input, option string, i *pick.Inventory, unkn
 	case silence != nil:
 		fmt.Fprintf(s.app.Stderr, "Warning: the names of --%s are not checked, HSM gives no answer: %v\n", option, silence)
 	case s.app.name == "cray" || allowed:
-		fmt.Fprintf(s.app.Stderr, "Warning: --%s: %s\n", option, notKnown(i, unknown))
+		fmt.Fprintf(s.app.Stderr, "Warning: --%s: %s\n", option, i.NotKnown(unknown))
 	default:
-		return usageError("Invalid value for '--%s': %s. (--%s sends it all the same)", option, notKnown(i, unknown), allowUnknown)
+		return usageError("Invalid value for '--%s': %s. (--%s sends it all the same)", option, i.NotKnown(unknown), allowUnknown)
 	}
 	return nil
-}
-
-// notKnown says which names are unknown, and what may have been meant.
-func notKnown(i *pick.Inventory, unknown []string) string {
-	text := "HSM does not know " + xname.Fold(unknown)
-	var near []string
-	for _, n := range unknown[:min(len(unknown), 3)] {
-		if m := i.Nearest(n); m != "" && !slices.Contains(near, m) {
-			near = append(near, m)
-		}
-	}
-	if len(near) > 0 {
-		text += "; nearest is " + strings.Join(near, ", ")
-	}
-	return text
 }
 
 // inventoryPatience is how long a command that only wants to check names waits
@@ -108,29 +91,9 @@ const inventoryPatience = 10 * time.Second
 
 // inventory asks HSM what names may stand for.
 func (s *session) inventory(ctx context.Context) (*pick.Inventory, error) {
-	type members struct {
-		Label, Name string
-		Members     struct{ IDs []string }
-	}
-	var nodes struct{ Components []pick.Node }
-	var groups, partitions []members
 	ctx, cancel := context.WithTimeout(ctx, inventoryPatience)
 	defer cancel()
-	var g errgroup.Group
-	g.Go(func() error { return s.get(ctx, hsmComponents+"?type=Node", &nodes) })
-	g.Go(func() error { return s.get(ctx, "/apis/smd/hsm/v2/groups", &groups) })
-	g.Go(func() error { return s.get(ctx, "/apis/smd/hsm/v2/partitions", &partitions) })
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	byName := func(list []members) map[string][]string {
-		out := map[string][]string{}
-		for _, m := range list {
-			out[m.Label+m.Name] = m.Members.IDs // a group has a label, a partition a name
-		}
-		return out
-	}
-	return pick.New(nodes.Components, byName(groups), byName(partitions)), nil
+	return pick.Gather(ctx, s.get)
 }
 
 // nodeNames are the nodes that an argument NODE means. The name of one node is
@@ -150,7 +113,7 @@ func (s *session) nodeNames(ctx context.Context, arg string) ([]string, error) {
 	case silence != nil && slices.ContainsFunc(p.Names, func(n string) bool { return !xname.IsNode(n) }):
 		return nil, failed("what '%s' stands for only HSM can tell, which gives no answer: %v", arg, silence)
 	case len(p.Unknown) > 0:
-		return nil, usageError("Invalid value for 'NODE': %s.", notKnown(inventory, p.Unknown))
+		return nil, usageError("Invalid value for 'NODE': %s.", inventory.NotKnown(p.Unknown))
 	case len(p.Names) == 0:
 		return nil, usageError("Invalid value for 'NODE': '%s' names no node.", arg)
 	}
@@ -175,7 +138,7 @@ func (s *session) mustKnow(ctx context.Context, node string) error {
 		return nil //nolint:nilerr // explain says what is known without HSM
 	}
 	if p, err := inventory.List(node); err == nil && len(p.Unknown) > 0 {
-		return usageError("Invalid value for 'NODE': %s.", notKnown(inventory, p.Unknown))
+		return usageError("Invalid value for 'NODE': %s.", inventory.NotKnown(p.Unknown))
 	}
 	return nil
 }

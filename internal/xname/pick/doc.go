@@ -2,5 +2,5 @@
 //
 //	"x1000c0,nid[1-4],!gpu" + Inventory (what HSM knows) ─► names of nodes, and what is unknown
 //
-// It is pure: package cli asks HSM.
+// It is pure but for Gather, which asks HSM by way of a function.
 package pick

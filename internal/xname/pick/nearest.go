@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // Nearest is what the user may have meant by an unknown name: the node or word
@@ -13,6 +15,21 @@ func (i *Inventory) Nearest(name string) string {
 		return ""
 	}
 	return Nearest(name, slices.Concat(i.ids, slices.Collect(maps.Keys(i.words))))
+}
+
+// NotKnown says which names are unknown, and what may have been meant.
+func (i *Inventory) NotKnown(unknown []string) string {
+	text := "HSM does not know " + xname.Fold(unknown)
+	var near []string
+	for _, n := range unknown[:min(len(unknown), 3)] {
+		if m := i.Nearest(n); m != "" && !slices.Contains(near, m) {
+			near = append(near, m)
+		}
+	}
+	if len(near) > 0 {
+		text += "; nearest is " + strings.Join(near, ", ")
+	}
+	return text
 }
 
 // Nearest is the candidate that differs from the name least, empty if none is

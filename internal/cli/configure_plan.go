@@ -59,7 +59,7 @@ func (s *session) showConfigure(groups []*configurePlan) error {
 	for _, g := range groups {
 		fmt.Fprintf(&b, "%s: configuration %s\n", manyNodes(g.Nodes), g.Configuration)
 		for i := range g.Layers {
-			fmt.Fprintf(&b, "  layer  %s\n", layerText(&g.Layers[i]))
+			fmt.Fprintf(&b, "  layer  %s\n", g.Layers[i].Words())
 		}
 	}
 	return s.tell(b.String())

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/drover-hpc/drover/internal/bos/plan"
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/cli/derive"
 	"github.com/drover-hpc/drover/internal/httpapi"
@@ -49,35 +50,35 @@ func foretellConfiguration(in *derive.Input, r *derive.Request) (text string, as
 	if err != nil {
 		return "", false, err
 	}
-	var plan cfs.ConfigurationPlan
-	if err := json.Unmarshal(answer, &plan); err != nil || len(plan.Components) == 0 {
+	var p cfs.ConfigurationPlan
+	if err := json.Unmarshal(answer, &p); err != nil || len(p.Components) == 0 {
 		return "", false, err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "configuration %s is that of %s\n", plan.Name, manyNodes(plan.Components))
-	for _, l := range plan.Layers {
-		fmt.Fprintf(&b, "  layer  %s %s: %s\n", layerName(l.Name, l.CloneURL), l.Playbook, layerChange(&l))
+	fmt.Fprintf(&b, "configuration %s is that of %s\n", p.Name, manyNodes(p.Components))
+	for _, l := range p.Layers {
+		fmt.Fprintf(&b, "  layer  %s %s: %s\n", plan.LayerName(l.Name, l.CloneURL), l.Playbook, layerChange(&l))
 	}
 	switch {
-	case len(plan.Reconfigure) == 0:
+	case len(p.Reconfigure) == 0:
 		b.WriteString("CFS runs nothing on them because of this\n")
 	default:
-		fmt.Fprintf(&b, "CFS configures %s by itself because of this\n", manyNodes(plan.Reconfigure))
+		fmt.Fprintf(&b, "CFS configures %s by itself because of this\n", manyNodes(p.Reconfigure))
 	}
-	if len(plan.Disabled) > 0 {
-		fmt.Fprintf(&b, "not enabled in CFS, and so let be: %s\n", xname.Fold(plan.Disabled))
+	if len(p.Disabled) > 0 {
+		fmt.Fprintf(&b, "not enabled in CFS, and so let be: %s\n", xname.Fold(p.Disabled))
 	}
-	return b.String(), len(plan.Reconfigure) > 0, nil
+	return b.String(), len(p.Reconfigure) > 0, nil
 }
 
 func layerChange(l *cfs.LayerChange) string {
 	switch {
 	case l.From == "":
-		return "new, at " + short(l.To)
+		return "new, at " + plan.Short(l.To)
 	case l.To == "":
 		return "goes"
 	case l.From == l.To:
-		return "stays at " + short(l.To)
+		return "stays at " + plan.Short(l.To)
 	}
-	return short(l.From) + " -> " + short(l.To)
+	return plan.Short(l.From) + " -> " + plan.Short(l.To)
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/bos/plan"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/xname"
@@ -73,19 +71,14 @@ func planText(p *plan.Plan) string {
 	for i := range p.Groups {
 		groupText(&b, &p.Groups[i])
 	}
-	for _, l := range leftOutLines(p.LeftOut) {
-		b.WriteString(l)
+	for _, r := range plan.Reasons(p.LeftOut) {
+		fmt.Fprintf(&b, "left out %s: %s\n", xname.Fold(r.Names), r.Why)
 	}
 	if more := p.LeftOutCount - len(p.LeftOut); more > 0 {
 		fmt.Fprintf(&b, "and %d more are left out\n", more)
 	}
 	for _, t := range p.Boots {
-		if t.Count == 0 {
-			fmt.Fprintf(&b, "how long a boot of %s takes is not known: no history\n", t.Image)
-			continue
-		}
-		fmt.Fprintf(&b, "a boot of %s takes %s from the power-on to the node's report (median of the last %d)\n", t.Image,
-			time.Duration(t.Median*float64(time.Second)).Round(100*time.Millisecond), t.Count)
+		b.WriteString(t.Words() + "\n")
 	}
 	if p.Nodes == 0 {
 		b.WriteString("There is nothing to do.\n")
@@ -117,51 +110,23 @@ func groupText(b *strings.Builder, g *plan.Group) {
 	line := func(label, format string, args ...any) {
 		fmt.Fprintf(b, "    %-12s"+format+"\n", append([]any{label}, args...)...)
 	}
-	line("now", "%s", state(g.Now.Power, g.Now.Status, g.Now.Image, strings.TrimSpace(g.Now.Configuration+" "+g.Now.ConfigStatus)))
-	then := "off"
-	if g.Then.Kernel != "" {
-		then = state("", "", g.Then.Image, g.Then.Configuration)
-	}
-	line("then", "%s", then)
+	line("now", "%s", g.Now.Words())
+	line("then", "%s", g.Then.Words())
 	if len(g.ParametersAdded)+len(g.ParametersRemoved) > 0 {
 		line("parameters", "%s", strings.Join(append(signed("+", g.ParametersAdded), signed("-", g.ParametersRemoved)...), " "))
 	}
 	for _, c := range g.Layers {
-		line("layer", "%s", layerText(&c))
+		line("layer", "%s", c.Words())
 	}
 	if g.TakenFrom != "" {
 		line("taken from", "session %s, which drives them now", g.TakenFrom)
 	}
-	does := make([]string, len(g.Actions))
-	for i, a := range g.Actions {
-		does[i] = string(a)
-	}
-	if len(does) == 0 && g.Waits == "" {
-		does = []string{"nothing: they are where they should be"}
-	}
-	if len(does) > 0 {
-		line("does", "%s", strings.Join(does, ", "))
+	if does := g.Does(); does != "" {
+		line("does", "%s", does)
 	}
 	if g.Waits != "" {
 		line("waits", "%s", g.Waits)
 	}
-}
-
-// state joins the words that there are.
-func state(power, status, image, configuration string) string {
-	var parts []string
-	for _, p := range []string{power, status} {
-		if p != "" {
-			parts = append(parts, p)
-		}
-	}
-	if image != "" {
-		parts = append(parts, "image "+image)
-	}
-	if configuration != "" {
-		parts = append(parts, "configuration "+configuration)
-	}
-	return strings.Join(parts, ", ")
 }
 
 func signed(sign string, words []string) []string {
@@ -170,45 +135,4 @@ func signed(sign string, words []string) []string {
 		out[i] = sign + w
 	}
 	return out
-}
-
-// layerName is a layer's name or else its repository's.
-func layerName(name, repository string) string {
-	return cmp.Or(name, strings.TrimSuffix(repository[strings.LastIndexByte(repository, '/')+1:], ".git"))
-}
-
-// layerText tells what becomes of a layer.
-func layerText(c *plan.Change) string {
-	name := layerName(c.Name, c.Repository)
-	if c.Playbook != "" {
-		name += " " + c.Playbook
-	}
-	switch {
-	case !c.Runs:
-		return name + ": stays at " + short(c.To)
-	case c.From == "":
-		return name + ": runs at " + short(c.To)
-	case c.From == c.To:
-		return name + ": runs again at " + short(c.To)
-	}
-	return name + ": " + short(c.From) + " -> " + short(c.To)
-}
-
-// short is how a commit is told to people.
-func short(commit string) string { return commit[:min(len(commit), 10)] }
-
-// leftOutLines tell those that are left out, together that are for the same reason.
-func leftOutLines(list []bos.LeftOut) (lines []string) {
-	byReason := map[string][]string{}
-	var order []string
-	for _, l := range list {
-		if byReason[l.Reason] == nil {
-			order = append(order, l.Reason)
-		}
-		byReason[l.Reason] = append(byReason[l.Reason], l.Name)
-	}
-	for _, why := range order {
-		lines = append(lines, fmt.Sprintf("left out %s: %s\n", xname.Fold(byReason[why]), why))
-	}
-	return lines
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,9 +70,39 @@ func TestSessionsDoWhatTheirPlansSay(t *testing.T) {
 			}
 			w.driven = map[string][]string{}
 		})
-		if _, err := p.Apply(t.Context(), made.ID, ""); !fault.Is(err, fault.NotFound) {
+		if _, err := p.Apply(t.Context(), made.ID, ""); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), session.Session) {
 			t.Errorf("applied again: %v", err)
 		}
+		if kept, err := p.Plan(t.Context(), made.ID, ""); err != nil || kept.Session != session.Session {
+			t.Errorf("the plan has session %q, %v", kept.Session, err)
+		}
+	}
+}
+
+// However many ask for it at the same moment, a plan becomes one session.
+func TestAPlanIsAppliedOnce(t *testing.T) {
+	w := newWorld(t, 2)
+	p := w.planner()
+	made, err := p.Make(t.Context(), bos.NewSession{Operation: bos.OperationBoot, TemplateName: "t"})
+	must(t, err)
+	errs := make([]error, 8)
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() { _, errs[i] = p.Apply(t.Context(), made.ID, "") })
+	}
+	all.Wait()
+	done := 0
+	for _, err := range errs {
+		if err == nil {
+			done++
+		} else if !fault.Is(err, fault.Conflict) {
+			t.Error(err)
+		}
+	}
+	sessions, err := w.service.Sessions(t.Context(), "", bos.SessionFilter{})
+	must(t, err)
+	if done != 1 || len(sessions) != 1 {
+		t.Errorf("%d applied, %d sessions", done, len(sessions))
 	}
 }
 

@@ -59,7 +59,7 @@ func (p *Planner) prune(ctx context.Context, tenant string) error {
 func (p *Planner) Plan(ctx context.Context, id, tenant string) (Plan, error) {
 	plan, err := p.plans.Get(ctx, key(tenant, id))
 	if fault.Is(err, fault.NotFound) || err == nil && p.Now().Sub(plan.At) > keptFor {
-		return Plan{}, fault.New(fault.NotFound, "there is no plan '%s': the last %d are kept, for a day at most, until they are applied", id, keptPlans)
+		return Plan{}, fault.New(fault.NotFound, "there is no plan '%s': the last %d are kept, for a day at most", id, keptPlans)
 	}
 	return plan, err
 }
@@ -92,6 +92,9 @@ func (p *Planner) Apply(ctx context.Context, id, tenant string) (Applied, error)
 	if err != nil {
 		return Applied{}, err
 	}
+	if plan.Session != "" {
+		return Applied{}, plan.used()
+	}
 	if plan.Nodes == 0 {
 		return Applied{}, fault.New(fault.Conflict, "plan '%s' has no nodes: there is nothing to start", id)
 	}
@@ -107,14 +110,23 @@ func (p *Planner) Apply(ctx context.Context, id, tenant string) (Applied, error)
 		return Applied{}, fault.New(fault.Conflict, "what plan '%s' says does not hold any more (%s%s): make a new one", id, strings.Join(changed, "; "), more)
 	}
 	err = p.DB.InTx(ctx, func(ctx context.Context) error {
-		gone, err := p.plans.Delete(ctx, key(tenant, id))
-		if err == nil && len(gone) == 0 {
-			err = fault.New(fault.Conflict, "plan '%s' has just been applied by somebody else", id)
-		}
+		_, err := p.plans.UpdateOne(ctx, key(tenant, id), func(kept *Plan) error {
+			if kept.Session != "" {
+				return kept.used()
+			}
+			kept.Session = session.Name
+			return nil
+		})
 		if err == nil {
 			err = p.Sessions.StartSession(ctx, session)
 		}
 		return err
 	})
 	return Applied{Session: session.Name, Plan: plan}, err
+}
+
+// used says that the plan was applied before. Its session is named, so that who asks twice
+// finds it.
+func (p *Plan) used() error {
+	return fault.New(fault.Conflict, "plan '%s' has been applied: its session is '%s'", p.ID, p.Session)
 }

@@ -10,6 +10,7 @@ import (
 type Plan struct {
 	ID              string        `json:"id" doc:"Under which it can be applied for a day"`
 	Tenant          string        `json:"tenant,omitempty" doc:"Tenant that the session would belong to"`
+	Session         string        `json:"session,omitempty" doc:"Session that was started of it; empty until it is applied"`
 	At              time.Time     `json:"at" doc:"As of when it holds"`
 	Name            string        `json:"name,omitempty" doc:"Name of the session, if one was given"`
 	Operation       bos.Operation `json:"operation" enum:"boot,reboot,shutdown"`

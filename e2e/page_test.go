@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
+
 	"github.com/drover-hpc/drover/internal/web/browsertest"
 )
 
@@ -30,7 +32,7 @@ func TestPagesOfAFleetInABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Login("ann", token)
-	b.Until(`document.querySelectorAll("#fleet a").length === 1000 && document.getElementById("count-o").innerText.trim() === "1000 off"`)
+	b.Until(`document.querySelectorAll(".chassis a").length === 1000 && document.getElementById("count-o").innerText.trim() === "1000 off"`)
 	session := c.session("one", "boot", "--limit", strings.Join(c.nodes[:8], ","))
 	b.Until(fmt.Sprintf(`document.querySelector('a[href="/sessions/bos/%s"]') !== null`, session))
 	b.Until(`document.getElementById("count-f")?.innerText.trim() === "3 failed"`)
@@ -71,4 +73,42 @@ func TestPagesOfAFleetInABrowser(t *testing.T) {
 	b.Go("/?label=" + name)
 	b.Until(`document.getElementById("log").textContent.includes("PLAY [all]")`)
 	b.Clean("the log of " + name)
+	bootsByThePages(t, b)
+}
+
+// bootsByThePages has nodes restarted with the keyboard alone: a plan, the question, and the
+// session to its end.
+func bootsByThePages(t *testing.T, b *browsertest.Tab) {
+	t.Helper()
+	press := func(selector string) {
+		t.Helper()
+		b.Until(fmt.Sprintf("document.querySelector(%q) !== null", selector))
+		b.Eval(fmt.Sprintf("document.querySelector(%q).focus(); document.activeElement.textContent", selector), nil)
+		b.Press(kb.Enter)
+	}
+	b.Go("/nodes?filter=x1000c0s3b0n0")
+	press(`a.button[href^="/plans/new"]`)
+	b.Until(`document.getElementById("nodes")?.value === "x1000c0s3b0n0" && document.getElementById("template").value === "/one"`)
+	b.Eval(`document.getElementById("nodes").value = "x1000c0s[3-6]b0n0"; document.querySelector('input[value="reboot"]').focus(); true`, nil)
+	b.Press(" ")
+	b.Shoot("e2e-wish")
+	press("button.deed")
+	b.Until(`document.querySelector("h1").textContent === "Reboot 4 nodes?"`)
+	for _, scheme := range []string{"light", "dark"} {
+		b.Scheme(scheme)
+		b.Shoot("e2e-plan-" + scheme)
+	}
+	b.Named("a plan")
+	text := b.Text("main")
+	for _, want := range []string{"shutdown, power on", "configuration site configured", "x1000c0s6b0n0"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page of the plan lacks %q:\n%s", want, text)
+		}
+	}
+	press("button.go")
+	b.Until(`location.pathname.startsWith("/sessions/bos/") && document.querySelector("h1 .state").textContent === "complete"`)
+	if outcome := b.Text("#outcome"); !strings.HasSuffix(outcome, ": all 4 nodes succeeded") {
+		t.Errorf("the session ended with %q", outcome)
+	}
+	b.Clean("a plan and its session")
 }

@@ -26,6 +26,12 @@ var Table = []Rule{
 	{Methods: get, Path: "/nodes/**", Right: Read},
 	{Methods: get, Path: "/sessions/**", Right: Read},
 	{Methods: get, Path: "/configurations", Right: Read},
+	{Methods: get, Path: "/plans/**", Right: Read},
+	// Forms of pages. They do nothing by themselves: each asks a service with what the browser
+	// showed, by its rule, which lets it or not, and records that.
+	{Methods: post, Path: "/plans", Right: Read},
+	{Methods: post, Path: "/plans/{id}/apply", Right: Read},
+	{Methods: post, Path: "/sessions/bos/{name}/cancel", Right: Read},
 	{Methods: get, Path: "/tenants", Right: Read},
 	{Methods: get, Path: "/assets/**", Right: Read},
 

@@ -80,6 +80,9 @@ const (
 	failed = "failed"
 )
 
+// Failed is the kind of failure of nodes that did not get where they should be.
+const Failed = failed
+
 // Failure is something that went wrong and the nodes that it befell.
 type Failure struct {
 	// Kind is failed, forced off, left out or waiting.

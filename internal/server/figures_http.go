@@ -41,7 +41,7 @@ var partPrefixes = []struct {
 }{
 	{bosPrefix, partBOS}, {cfsPrefix, partCFS}, {hsmPrefix, partHSM}, {bssPrefix, partBSS}, {pcsPrefix, partPCS}, {imsPrefix, partIMS},
 	{"/apis/capmc", partCAPMC}, {"/apis/drover", partNative}, {tapmsPrefix, partTAPMS}, {"/vcs", partVCS}, {"/nodes", partPage}, {"/sessions", partPage},
-	{"/configurations", partPage}, {"/tenants", partPage}, {"/hosts", partPage}, {"/assets", partPage},
+	{"/configurations", partPage}, {"/tenants", partPage}, {"/plans", partPage}, {"/hosts", partPage}, {"/assets", partPage},
 }
 
 // serviceOf is the part of the server that a path leads to.

@@ -39,7 +39,8 @@ func expected(rule *auth.Rule, role auth.Role, itself, nodesDoor bool) int {
 
 // unlisted are operations that no service's document has, and other paths of those
 // that are there.
-var unlisted = []string{"GET /", "GET /metrics", "GET /hosts", "GET /assets/a.css", "GET /nodes", "GET /nodes/x1000c0s0b0n0", "GET /nodes/x1000c0s0b0n0/console", "GET /sessions", "GET /sessions/bos/a", "GET /configurations", "GET /tenants", "GET /apis/drover/v1/events", "PUT /apis/sts/token", "GET /vcs/cray/a.git/info/refs", "POST /vcs/cray/a.git/git-receive-pack",
+var unlisted = []string{"GET /", "GET /metrics", "GET /hosts", "GET /assets/a.css", "GET /nodes", "GET /nodes/x1000c0s0b0n0", "GET /nodes/x1000c0s0b0n0/console", "GET /sessions", "GET /sessions/bos/a", "GET /configurations", "GET /tenants", "GET /plans/new", "GET /plans/a", "POST /plans", "POST /plans/a/apply", "GET /sessions/bos/a/cancel", "POST /sessions/bos/a/cancel",
+	"GET /apis/drover/v1/events", "PUT /apis/sts/token", "GET /vcs/cray/a.git/info/refs", "POST /vcs/cray/a.git/git-receive-pack",
 	"GET /apis/drover/v1/sessions/x/events", "PATCH /apis/drover/v1/sim/nodes/x", "POST /apis/power-control/transitions", "PATCH /power-cap", "POST /v1/transitions", "GET /readiness",
 	"GET /hsm/v2/State/Components", "PATCH /hsm/v2/State/Components/x0/StateData", "DELETE /hsm/v2/groups/x0", "GET /boot/v1/bootscript", "GET /boot/v1/bootparameters"}
 

@@ -24,8 +24,9 @@ var shownTables = append([]string{bos.SessionsTable, v1.SessionsTable, cfs.Sessi
 const shownEvents = nativePrefix + "/v1/events"
 
 // registerPages adds what browsers show. They ask the services as any client does, within
-// the process; whoever reads a page was let in to read all of it.
-func (s *Server) registerPages() {
+// the process; whoever reads a page was let in to read all of it. What they do they ask of
+// front, as who sent the form.
+func (s *Server) registerPages(front http.Handler) {
 	s.mux.HandleFunc("GET "+shownEvents, changeEvents(s.hub, s.stopping, shownTables...))
 	all, nodes, services := s.client("Drover", "", ""), s.rosterServices(), s.nodeServices()
 	web.Register(s.mux, web.Sources{
@@ -44,6 +45,11 @@ func (s *Server) registerPages() {
 			}
 		},
 		Tenants: s.platform.tapms.List,
+		Do:      asCaller(front),
+		May: func(ctx context.Context, method, path string) bool {
+			r, err := http.NewRequestWithContext(ctx, method, path, nil)
+			return err == nil && s.rules.May(r) == nil
+		},
 		Look: func(ctx context.Context) (*roster.Answer, error) {
 			return roster.Look(ctx, nodes, roster.Selection{}, s.now)
 		},
@@ -53,4 +59,28 @@ func (s *Server) registerPages() {
 			return gather.Facts(ctx, services, node, s.now)
 		},
 		Events: shownEvents, Now: s.now})
+}
+
+// shown are the headers by which it is known who makes a request, and which one it is.
+var shown = []string{"Authorization", certificateHeader, requestID}
+
+// asCaller asks front, where all that comes from outside is looked at, with what r showed:
+// by its rules that is allowed or refused, and recorded, as if who made r had asked.
+func asCaller(front http.Handler) func(r *http.Request, tenant, method, path string, in, out any) error {
+	transport := httpapi.Local(front)
+	return func(r *http.Request, tenant, method, path string, in, out any) error {
+		c := httpapi.NewClient("Drover", "http://drover", transport)
+		c.HTTP.Timeout, c.Retries = 0, 0
+		c.Header = http.Header{"X-Forwarded-For": {httpapi.CallerOf(r).IP}}
+		for _, name := range shown {
+			if values := r.Header.Values(name); values != nil {
+				c.Header[name] = values
+			}
+		}
+		if tenant != "" {
+			c.Header.Set(auth.TenantHeader, tenant)
+		}
+		_, err := c.Do(r.Context(), method, path, nil, in, out)
+		return err
+	}
 }

@@ -240,7 +240,9 @@ func (s *Server) serve(context.Context) error {
 	s.mux.HandleFunc("GET /readyz", s.readyz)
 	s.mux.HandleFunc("GET /apis/drover/v1/sessions/{name}/events", changeEvents(s.hub, s.stopping, watched...))
 	s.mux.HandleFunc("GET /apis/drover/v1/nodes/events", changeEvents(s.hub, s.stopping, rosterTables...))
-	s.registerPages()
+	bodies := newBodies(s.config.Limits.bulkBody(), s.mux)
+	front := httpapi.DotNames(s.gate(bodies))
+	s.registerPages(front)
 	native := s.api(nativePrefix, "Drover")
 	registerNative(native, s.journal)
 	bos.RegisterNative(native, s.bos)
@@ -257,8 +259,7 @@ func (s *Server) serve(context.Context) error {
 		return err
 	}
 	audit.Register(native, s.audit)
-	bodies := newBodies(s.config.Limits.bulkBody(), s.mux)
-	s.door.open(httpapi.DotNames(s.gate(bodies)))
+	s.door.open(front)
 	s.listen()
 	s.measureDoors(s.crowd.gate, bodies.sentAway.Load)
 	s.onStop(func() {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/progress"
 	"github.com/drover-hpc/drover/internal/xname"
 )
@@ -20,6 +21,7 @@ type bootView struct {
 	Late     []bootTrouble
 	First    bool
 	Limit    string // folded, if it is a list of nodes
+	Retry    string // where a plan of those that failed is made; "" if none did
 }
 
 // bootRow is a phase.
@@ -61,10 +63,28 @@ func (h handler) boot(r *http.Request) (framed, error) {
 	for _, f := range t.Failures {
 		v.Troubles = append(v.Troubles, troubleOf(f.Kind, f.Error, f.Nodes, f.Count))
 	}
+	if t.Complete() && !s.First {
+		v.Retry = retryLink(t)
+	}
 	for _, l := range t.Late {
 		v.Late = append(v.Late, troubleOf("still "+l.Phase, "", l.Nodes, len(l.Nodes)))
 	}
 	return v, nil
+}
+
+// retryLink leads to the form for the same with the nodes that failed.
+func retryLink(t *progress.Tally) string {
+	var nodes []string
+	for _, f := range t.Failures {
+		if f.Kind == progress.Failed {
+			nodes = append(nodes, f.Nodes...)
+		}
+	}
+	folded := xname.Fold(nodes)
+	if len(nodes) == 0 || len(folded) > longestLink {
+		return ""
+	}
+	return sent{Nodes: folded, Operation: bos.Operation(t.Session.Operation), Template: templateValue(t.Session.Tenant, t.Session.TemplateName)}.Link()
 }
 
 func troubleOf(kind, why string, nodes []string, count int) bootTrouble {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,7 +34,7 @@ func newStage(t *testing.T, nodes int) *stage {
 	for i := range nodes {
 		s.nodes = append(s.nodes, roster.Node{Xname: fmt.Sprintf("x%dc%ds%db0n0", 1000+i/64, i/8%8, i%8), Power: "on", State: "Ready", Status: "stable", Configuration: "site", ConfigStatus: "configured"})
 	}
-	of := fleetSite()
+	of := deedSite()
 	src := sources(of)
 	src.Look = func(context.Context) (*roster.Answer, error) {
 		s.mu.Lock()
@@ -117,7 +118,7 @@ func TestBrowserPatchesWhatChangedAndKeepsTheFocus(t *testing.T) {
 	b := browsertest.Open(t, s.URL)
 	b.Go("/")
 	settle(b)
-	b.Eval(`window.before = [...document.querySelectorAll("#fleet a")]; before[0].focus(); true`, nil)
+	b.Eval(`window.before = [...document.querySelectorAll(".chassis a")]; before[0].focus(); true`, nil)
 	for _, key := range []string{kb.ArrowRight, kb.ArrowDown} {
 		b.Press(key)
 	}
@@ -135,8 +136,8 @@ func TestBrowserPatchesWhatChangedAndKeepsTheFocus(t *testing.T) {
 		`document.activeElement.className`:                                                                                     "f",
 		`getComputedStyle(document.activeElement, "::before").content`:                                                         `"✕"`,
 		`document.querySelector("#troubles td a").getAttribute("href")`:                                                        "/nodes/" + at,
-		`String([...document.querySelectorAll("#fleet a")].every((a, i) => a === before[i]))`:                                  "true",
-		`String(document.querySelectorAll('#fleet a[tabindex="0"]').length)`:                                                   "1",
+		`String([...document.querySelectorAll(".chassis a")].every((a, i) => a === before[i]))`:                                "true",
+		`String(document.querySelectorAll('.chassis a[tabindex="0"]').length)`:                                                 "1",
 		`document.querySelector('a[href="/nodes/x1002c0s1b0n0"]').getAttribute("aria-label")`:                                  "x1002c0s1b0n0 moving",
 		`String(performance.getEntriesByType("resource").filter(e => e.name.includes("names=")).pop().decodedBodySize < 8000)`: "true",
 	} {
@@ -187,14 +188,14 @@ func TestBrowserTakesNodesThatComeAndGo(t *testing.T) {
 	b.Go("/")
 	settle(b)
 	s.change(func([]roster.Node) { s.nodes = s.nodes[5:] })
-	b.Until(`document.querySelectorAll("#fleet a").length === 5 && document.querySelector("#counts").innerText.trim() === "5 stable"`)
+	b.Until(`document.querySelectorAll(".chassis a").length === 5 && document.querySelector("#counts").innerText.trim() === "5 stable"`)
 	five := s.nodes
 	s.change(func([]roster.Node) { s.nodes = nil })
-	b.Until(`document.querySelectorAll("#fleet a").length === 0 && document.querySelector("#counts").innerText.trim() === "No nodes."`)
+	b.Until(`document.querySelectorAll(".chassis a").length === 0 && document.querySelector("#counts").innerText.trim() === "No nodes."`)
 	s.change(func([]roster.Node) { s.nodes = five })
-	b.Until(`document.querySelectorAll("#fleet a").length === 5 && document.querySelector("#counts").innerText.trim() === "5 stable"`)
+	b.Until(`document.querySelectorAll(".chassis a").length === 5 && document.querySelector("#counts").innerText.trim() === "5 stable"`)
 	s.change(func(nodes []roster.Node) { nodes[4].Status = "failed" })
-	b.Until(`document.querySelectorAll("#fleet a")[4].className === "f"`)
+	b.Until(`document.querySelectorAll(".chassis a")[4].className === "f"`)
 	b.Clean("/")
 }
 
@@ -263,7 +264,7 @@ func TestBrowserFindsAllPagesNamed(t *testing.T) {
 	b := browsertest.Open(t, s.URL)
 	for _, scheme := range []string{"light", "dark"} {
 		b.Scheme(scheme)
-		for i, path := range everyPage {
+		for i, path := range append(slices.Clone(everyPage), "/plans/new?nodes=x1000c0s1b0n0", "/plans/p1", "/sessions/bos/b1/cancel") {
 			b.Go(path)
 			if n := b.Named(path); n < 5 {
 				t.Errorf("%s: %d things to operate", path, n)
@@ -301,9 +302,9 @@ func TestBrowserWithTenThousandNodes(t *testing.T) {
 			}
 		})
 		want := []string{"f", "c", "s"}[i]
-		b.Until(fmt.Sprintf(`document.querySelector("#fleet a").className === %q`, want))
+		b.Until(fmt.Sprintf(`document.querySelector(".chassis a").className === %q`, want))
 		var n int
-		if b.Eval(fmt.Sprintf(`document.querySelectorAll("#fleet a.%s").length`, want), &n); n != changed && n != 10_000 {
+		if b.Eval(fmt.Sprintf(`document.querySelectorAll(".chassis a.%s").length`, want), &n); n != changed && n != 10_000 {
 			t.Errorf("%d nodes changed, want %d", n, changed)
 		}
 		took := 1000 * (b.Metric("TaskDuration") - before)

@@ -5,7 +5,9 @@
 //	                                                              ▲             │
 //	        the same page again, patched into what is shown ──────┘◄─ events ───┘
 //
-// The pages change nothing: where something can be done they show the command.
+// What pages do they ask of the services in the name of who sent a form, with the same
+// check and record as if they had asked themselves; nodes are driven by plans alone, which
+// are shown first. Nothing is done by GET.
 //
 //	/                    fleet.go, home.go: the fleet as racks, troubles, sessions that run
 //	/nodes, /nodes/NODE  nodes.go, node.go: lines of nodes that stand alike; what is known of one
@@ -14,4 +16,7 @@
 //	/?label=SESSION      views.go, tasks.go: what a CFS session did, where the link of its record leads
 //	/configurations      configurations.go: layers, and whose they are
 //	/tenants             tenants.go: their nodes and sessions
+//	/plans/new           wish.go: the form that asks what shall be done with nodes
+//	/plans/ID            plan.go: what a session would do, and the button that starts it
+//	/sessions/bos/NAME/cancel  cancel.go: whether a session shall be cancelled
 package web

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"html/template"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,7 +163,7 @@ func (s *snapshot) Racks() template.HTML {
 	for i := range s.layout.racks {
 		r := &s.layout.racks[i]
 		name := template.HTMLEscapeString(r.name)
-		fmt.Fprintf(&b, `<section class=rack aria-label="%s"><h3>%s <span class=wrong>%s</span></h3>`, name, name, s.wrongIn(i))
+		fmt.Fprintf(&b, `<section class=rack aria-label="%s"><h3>%s <span class=wrong>%s</span></h3>`, name, rackLink(r.name), s.wrongIn(i))
 		for k := range r.chassis {
 			c := &r.chassis[k]
 			fmt.Fprintf(&b, `<div class=chassis role=group aria-label="%s"><b>%s</b>`, template.HTMLEscapeString(c.name), template.HTMLEscapeString(c.short))
@@ -179,6 +180,15 @@ func (s *snapshot) Racks() template.HTML {
 		b.WriteString(`</section>`)
 	}
 	return template.HTML(b.String()) //nolint:gosec // names are escaped
+}
+
+// rackLink is the name of a rack, which leads to its nodes.
+func rackLink(name string) string {
+	shown := template.HTMLEscapeString(name)
+	if name == elsewhere {
+		return shown
+	}
+	return `<a href="/nodes?` + url.Values{"filter": {"rack=" + name}}.Encode() + `">` + shown + `</a>`
 }
 
 func (s *snapshot) link(b *strings.Builder, name string, stand overview.Stand) {

@@ -46,6 +46,7 @@ type trouble struct {
 	Error, Folded string
 	Count         int
 	Node          string // the only one
+	Wish          string // where it is asked what shall be done with them
 }
 
 // bootLine is a boot session that is not over.
@@ -73,7 +74,7 @@ func (h handler) home(r *http.Request) (framed, error) {
 	troubles := overview.Troubles(s.Answer)
 	v.Others = max(len(troubles)-troublesTold, 0)
 	for _, t := range troubles[:len(troubles)-v.Others] {
-		one := trouble{Error: t.Error, Folded: among.Fold(t.Names), Count: len(t.Names)}
+		one := trouble{Error: t.Error, Folded: among.Fold(t.Names), Count: len(t.Names), Wish: wishLink(t.Names)}
 		if one.Count == 1 {
 			one.Node = t.Names[0]
 		}

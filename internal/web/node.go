@@ -21,6 +21,7 @@ type nodeView struct {
 	Session   string // of BOS
 	Tenant    string // that owns it
 	SessionOf string // tenant of the session
+	Wish      string // where it is asked what shall be done with it
 	Story     []step
 	Earlier   int // steps that are not told
 }
@@ -59,7 +60,7 @@ func (h handler) node(r *http.Request) (framed, error) {
 		v.Session = facts.Component.Session
 	}
 	of := h.sessionTenants(r.Context())
-	v.Tenant, v.SessionOf = of.owner[name], of.of(name, v.Session)
+	v.Wish, v.Tenant, v.SessionOf = wishLink([]string{name}), of.owner[name], of.of(name, v.Session)
 	list := facts.Journal
 	v.Earlier = max(0, len(list)-stepsTold)
 	v.Story = story(list[v.Earlier:])

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -22,6 +23,7 @@ type nodesView struct {
 	Silence []string
 	Tenant  string   // whose nodes; "" all
 	Names   []string // of the tenants
+	Wish    string   // where it is asked what shall be done with them
 }
 
 // nodeLine is nodes that stand alike.
@@ -33,16 +35,43 @@ type nodeLine struct {
 	Nodes     []string // links, if they are few
 	Tenant    string   // that owns them
 	SessionOf string   // tenant of their session
+	Wish      string   // where it is asked what shall be done with them
 }
 
 func (h handler) nodes(r *http.Request) (framed, error) {
+	some, err := h.selected(r)
+	if err != nil {
+		return nil, err
+	}
 	q := r.URL.Query()
-	v := &nodesView{frame: h.live("nodes"), Stand: overview.Stand(q.Get("stand")), Filter: q.Get("filter"), Stands: overview.Stands, Tenant: q.Get("tenant")}
-	if v.Stand != "" && !slices.Contains(overview.Stands, v.Stand) {
-		return nil, fault.New(fault.Invalid, "stand: expected one of %v, got %q", overview.Stands, v.Stand)
+	v := &nodesView{frame: h.live("nodes"), Stand: overview.Stand(q.Get("stand")), Filter: q.Get("filter"), Stands: overview.Stands, Tenant: q.Get("tenant"),
+		Count: len(some.Nodes), Silence: overview.Silence(some.Answer), Wish: "/plans/new?" + url.Values{"filter": {q.Get("filter")}, "stand": {q.Get("stand")}, "tenant": {q.Get("tenant")}}.Encode()}
+	v.At = some.Time
+	for i := range some.of.list {
+		v.Names = append(v.Names, some.of.list[i].Metadata.Name)
+	}
+	v.lines(some)
+	return v, nil
+}
+
+// selection are some of the nodes.
+type selection struct {
+	*roster.Answer
+	among *xname.Among
+	of    sessionTenants
+}
+
+func (s *selection) names() []string { return overview.Names(s.Answer) }
+
+// selected are the nodes that the query of the request names.
+func (h handler) selected(r *http.Request) (*selection, error) {
+	q := r.URL.Query()
+	stand, tenant := overview.Stand(q.Get("stand")), q.Get("tenant")
+	if stand != "" && !slices.Contains(overview.Stands, stand) {
+		return nil, fault.New(fault.Invalid, "stand: expected one of %v, got %q", overview.Stands, stand)
 	}
 	var filters []overview.Filter
-	for text := range strings.FieldsSeq(v.Filter) {
+	for text := range strings.FieldsSeq(q.Get("filter")) {
 		f, err := parseFilter(text)
 		if err != nil {
 			return nil, fault.New(fault.Invalid, "filter: %w", err)
@@ -53,20 +82,15 @@ func (h handler) nodes(r *http.Request) (framed, error) {
 	if err != nil {
 		return nil, err
 	}
-	of := h.sessionTenants(r.Context())
-	for i := range of.list {
-		v.Names = append(v.Names, of.list[i].Metadata.Name)
-	}
 	some := *s.Answer
+	out := &selection{&some, xname.NewAmong(s.layout.asked), h.sessionTenants(r.Context())}
 	some.Nodes = []roster.Node{}
 	for _, n := range overview.Keep(s.Nodes, filters) {
-		if (v.Stand == "" || overview.StandOf(&n) == v.Stand) && (v.Tenant == "" || of.owner[n.Xname] == v.Tenant) {
+		if (stand == "" || overview.StandOf(&n) == stand) && (tenant == "" || out.of.owner[n.Xname] == tenant) {
 			some.Nodes = append(some.Nodes, n)
 		}
 	}
-	v.At, v.Count, v.Silence = s.Time, len(some.Nodes), overview.Silence(s.Answer)
-	v.lines(&some, xname.NewAmong(s.layout.asked), of)
-	return v, nil
+	return out, nil
 }
 
 // parseFilter reads FIELD=VALUE, or the name of a node.
@@ -77,15 +101,16 @@ func parseFilter(text string) (overview.Filter, error) {
 	return overview.ParseFilter("xname=" + xname.Canonical(text))
 }
 
-func (v *nodesView) lines(a *roster.Answer, among *xname.Among, of sessionTenants) {
-	class := make(map[string]string, len(a.Nodes))
-	for i := range a.Nodes {
-		class[a.Nodes[i].Xname] = string(codes[overview.StandOf(&a.Nodes[i])])
+func (v *nodesView) lines(some *selection) {
+	class := make(map[string]string, len(some.Nodes))
+	for i := range some.Nodes {
+		class[some.Nodes[i].Xname] = string(codes[overview.StandOf(&some.Nodes[i])])
 	}
-	for _, g := range overview.Fold(a, "") {
+	for _, g := range overview.Fold(some.Answer, "") {
 		for _, l := range g.Lines {
-			for _, names := range of.apart(l.Names) {
-				line := nodeLine{Cells: l.Cells, Class: class[names[0]], Folded: among.Fold(names), Count: len(names), Tenant: of.owner[names[0]], SessionOf: of.of(names[0], l.Cells.Session)}
+			for _, names := range some.of.apart(l.Names) {
+				line := nodeLine{Cells: l.Cells, Class: class[names[0]], Folded: some.among.Fold(names), Count: len(names), Wish: wishLink(names),
+					Tenant: some.of.owner[names[0]], SessionOf: some.of.of(names[0], l.Cells.Session)}
 				if len(names) <= linked {
 					line.Nodes = names
 				}

@@ -24,7 +24,8 @@ import (
 var files embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"time": shownTime, "clock": shownClock, "query": query, "state": State, "counts": counts, "node": nodeLink, "boot": bootLink, "tenantNodes": tenantNodes, "limit": foldedLimit,
+	"time": shownTime, "clock": shownClock, "query": query, "state": State, "counts": counts, "node": nodeLink, "boot": bootLink, "tenantNodes": tenantNodes,
+	"apply": applyLink, "cancel": cancelLink, "many": manyNodes, "limit": foldedLimit,
 }).ParseFS(files, "pages/*.html"))
 
 // Results is what CFS keeps of its sessions; cfs.Client is one.
@@ -46,6 +47,11 @@ type Sources struct {
 	Tenants func(ctx context.Context) ([]tapms.Tenant, error)
 	// Look says where all nodes stand.
 	Look func(ctx context.Context) (*roster.Answer, error)
+	// Do asks a service in the name of who made r: what they may not is refused, and what is
+	// done is recorded, as if they had asked themselves.
+	Do func(r *http.Request, tenant, method, path string, in, out any) error
+	// May tells whether who makes the request of ctx may make another one.
+	May func(ctx context.Context, method, path string) bool
 	// Facts gathers what is known of a node.
 	Facts func(ctx context.Context, node string) (*explain.Facts, error)
 	// Events is the path of a stream of events, one whenever what pages show may have changed.
@@ -64,6 +70,12 @@ func Register(mux *http.ServeMux, s Sources) {
 	mux.HandleFunc("GET /sessions", h.page("sessions.html", h.sessions))
 	mux.HandleFunc("GET /sessions/bos/{name}", h.page("boot.html", h.boot))
 	mux.HandleFunc("GET /tenants", h.page("tenants.html", h.tenants))
+	mux.HandleFunc("GET /sessions/bos/{name}/cancel", h.page("cancel.html", h.cancelling))
+	mux.HandleFunc("POST /sessions/bos/{name}/cancel", h.cancel)
+	mux.HandleFunc("GET /plans/new", h.page("wish.html", h.wish))
+	mux.HandleFunc("POST /plans", h.makePlan)
+	mux.HandleFunc("GET /plans/{id}", h.page("plan.html", h.plan))
+	mux.HandleFunc("POST /plans/{id}/apply", h.apply)
 	mux.HandleFunc("GET /configurations", h.page("configurations.html", h.configurations))
 	assets, err := fs.Sub(files, "assets")
 	if err != nil {
@@ -102,6 +114,7 @@ type frame struct {
 	Events  string    // path of the events after which the page may be another; empty: it stays
 	Every   int       // seconds after which it may be another though nothing was told
 	Tenants bool      // there are some
+	Deeds   bool      // who reads it may have something done
 }
 
 func (f *frame) framed() *frame { return f }
@@ -151,19 +164,25 @@ type problemView struct {
 func (h handler) answer(w http.ResponseWriter, r *http.Request, page string, v framed, err error) {
 	status := http.StatusOK
 	if err != nil {
-		p := problem(err)
+		p := problemOf(err)
 		status, page, v = p.Status, "problem.html", &problemView{Problem: p}
 	}
+	h.show(w, r, status, page, v)
+}
+
+// show writes the view with what all pages have.
+func (h handler) show(w http.ResponseWriter, r *http.Request, status int, page string, v framed) {
 	f := v.framed()
 	if f.At.IsZero() {
 		f.At = h.of.Now()
 	}
 	f.Tenants = h.tenancy.known(r.Context()).any()
+	f.Deeds = h.of.May(r.Context(), http.MethodPost, makePath)
 	write(w, status, page, v)
 }
 
-// problem is what the service answered, in its words, or what else is wrong.
-func problem(err error) *httpapi.Problem {
+// problemOf is what the service answered, in its words, or what else is wrong.
+func problemOf(err error) *httpapi.Problem {
 	var answer *httpapi.StatusError
 	if errors.As(err, &answer) {
 		return &httpapi.Problem{Status: answer.Status, Title: answer.Title, Detail: answer.Detail}

@@ -31,6 +31,12 @@ type site struct {
 	// tenants are those that TAPMS knows. What a tenant is told is at its name and the path.
 	tenants   []tapms.Tenant
 	noTenants error
+	// done is what was asked in somebody's name, answers what that is answered with unless it
+	// is refused; may tells whether buttons are shown.
+	done    []asked
+	answers map[string]string
+	refuses error
+	may     bool
 }
 
 func (s *site) gateway(tenant string) progress.Gateway {
@@ -85,7 +91,7 @@ func (s *site) Results(_ context.Context, _ string, f cfs.ResultFilter, after in
 
 // sources are those of a site whose other services are at paths of the gateway.
 func sources(s *site) Sources {
-	return Sources{Results: s, Gateway: s.gateway, Tenants: func(context.Context) ([]tapms.Tenant, error) { return s.tenants, s.noTenants }, Events: "/apis/drover/v1/events", Now: func() time.Time { return noon },
+	return Sources{Results: s, Gateway: s.gateway, Do: s.do, May: s.allows, Tenants: func(context.Context) ([]tapms.Tenant, error) { return s.tenants, s.noTenants }, Events: "/apis/drover/v1/events", Now: func() time.Time { return noon },
 		Look: func(context.Context) (*roster.Answer, error) {
 			return &roster.Answer{Time: noon, Nodes: s.nodes, Silent: s.silent}, nil
 		},

@@ -8,7 +8,7 @@ const words = {f: "failed", m: "moving", c: "configuring", s: "stable", o: "off"
 let links, codes, names, rows, rowOf;
 
 function begin() {
-  links = [...fleet.querySelectorAll("a")];
+  links = [...fleet.querySelectorAll(".chassis a")];
   codes = fleet.dataset.codes;
   names = fleet.dataset.names;
   rows = null;
@@ -48,11 +48,13 @@ function point(link) {
   pointed.textContent = link ? link.getAttribute("aria-label") : hint;
 }
 
-fleet.addEventListener("mouseover", e => point(e.target.closest("a")));
+fleet.addEventListener("mouseover", e => point(e.target.closest(".chassis a")));
 fleet.addEventListener("focusin", e => {
-  point(e.target.closest("a"));
+  const link = e.target.closest(".chassis a");
+  point(link);
+  if (!link) return; // the name of a rack
   for (const a of fleet.querySelectorAll('a[tabindex="0"]')) a.tabIndex = -1;
-  e.target.tabIndex = 0;
+  link.tabIndex = 0;
 });
 
 // go is where a key leads from a link: beside it, or to the same place of the chassis
@@ -80,7 +82,7 @@ function inRow(link, step) {
 }
 
 fleet.addEventListener("keydown", e => {
-  const link = e.target.closest("a");
+  const link = e.target.closest(".chassis a");
   const next = link && !e.ctrlKey && !e.altKey && !e.metaKey && go(link, e.key);
   if (!next) return;
   e.preventDefault();

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/httpapi"
 )
 
@@ -26,6 +27,7 @@ func RegisterNative(api huma.API, s *Service) {
 			if !in.DryRun {
 				return nil, errNotDry
 			}
+			audit.Tell(ctx, audit.About{What: "plan of a change of configuration " + in.ID + ", which changes nothing"})
 			if in.Body == nil {
 				plan, err := s.PlanBranches(ctx, in.ID, in.Tenant)
 				return &planOutput{plan}, err

@@ -55,6 +55,8 @@ type Component struct {
 		Phase      string `json:"phase"`
 		Status     string `json:"status"`
 		PhaseSince string `json:"phase_since"`
+		// Since, if it is set, stands for PhaseSince.
+		Since time.Time `json:"-"`
 	} `json:"status"`
 	Enabled   bool   `json:"enabled"`
 	Error     string `json:"error"`
@@ -155,7 +157,9 @@ func (j *joining) component(c *Component, images ims.Names) {
 	n.Configuration = c.DesiredState.Configuration
 	n.Image = images.Of(c.ActualState.BootArtifacts.Kernel)
 	n.DesiredImage = images.Of(c.DesiredState.BootArtifacts.Kernel)
-	if t, err := time.Parse("2006-01-02T15:04:05", c.Status.PhaseSince); err == nil {
+	if !c.Status.Since.IsZero() {
+		n.Since = &c.Status.Since
+	} else if t, err := time.Parse("2006-01-02T15:04:05", c.Status.PhaseSince); err == nil {
 		n.Since = &t
 	}
 }

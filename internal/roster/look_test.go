@@ -45,7 +45,7 @@ func (s *site) look(t *testing.T, sel Selection) (*Answer, error) {
 	c := func(name string) *httpapi.Client {
 		return httpapi.NewClient(name, "http://site/"+strings.ToLower(name), httpapi.Local(s))
 	}
-	return Look(t.Context(), Services{HSM: c("HSM"), PCS: c("PCS"), BOS: c("BOS"), CFS: c("CFS"), IMS: c("IMS")}, sel, func() time.Time { return time.Unix(0, 0) })
+	return Look(t.Context(), Services{HSM: HSMAt(c("HSM")), PCS: PCSAt(c("PCS")), BOS: BOSAt(c("BOS")), CFS: CFSAt(c("CFS")), IMS: IMSAt(c("IMS"))}, sel, func() time.Time { return time.Unix(0, 0) })
 }
 
 func told(a *Answer) string {

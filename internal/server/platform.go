@@ -70,6 +70,9 @@ type platform struct {
 	addresses bos.Addresses
 	// boot knows nodes by the tokens of their boots; nil with an external BSS.
 	boot *bss.Service
+	// hardware and power are the services of this process; nil: they are elsewhere.
+	hardware *hsm.Service
+	power    *pcs.Service
 	// repositories are those that this server keeps.
 	repositories *vcs.Service
 }
@@ -130,6 +133,7 @@ func (s *Server) startHardware(ctx context.Context) error {
 	}
 	p.consoles = consoles{inventory: p.hsm, credentials: hardware, bmcs: bmcs}
 	if c.HSM == "" {
+		p.hardware = hardware
 		hsm.Register(s.api(hsmPrefix, "HSM"), hardware)
 		s.measureHSM(hardware)
 		hardware.Start(ctx)
@@ -138,6 +142,7 @@ func (s *Server) startHardware(ctx context.Context) error {
 	if c.PCS == "" {
 		power := pcs.NewService(pcs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Inventory: p.hsm, Credentials: hardware,
 			BMC: bmcs, State: p.hsm, Locks: p.hsm, Roles: p.hsm, WakeOn: []string{hsm.ComponentEndpointsTable}, PollEvery: c.PollPower, KeepSize: c.TransitionsSize << 20, Now: s.now})
+		p.power = power
 		pcs.Register(s.api(pcsPrefix, "PCS"), power)
 		s.measurePCS(power)
 		if err := power.Start(ctx); err != nil {

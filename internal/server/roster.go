@@ -60,10 +60,3 @@ func registerRoster(api huma.API, services roster.Services, now func() time.Time
 		return &nodesOutput{Body: *answer}, nil
 	})
 }
-
-// rosterServices are those that know of nodes, embedded or not.
-func (s *Server) rosterServices() roster.Services {
-	c := &s.config
-	return roster.Services{HSM: s.client("HSM", hsmPrefix, c.HSM), PCS: s.client("PCS", pcsPrefix, c.PCS),
-		BOS: s.client("BOS", bosPrefix, ""), CFS: s.client("CFS", cfsPrefix, ""), IMS: s.client("IMS", imsPrefix, c.IMS)}
-}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -54,8 +55,8 @@ func (l Layers) Wanted(ctx context.Context, configuration string) (out []plan.La
 		return nil, fault.New(fault.NotFound, "CFS has no configuration '%s'", configuration)
 	}
 	var sources map[string]string
-	if err == nil && slices.ContainsFunc(found.Layers, func(l layer) bool { return l.Source != "" }) {
-		sources, err = l.sources(ctx)
+	if err == nil {
+		sources, err = l.repositories(ctx, found.Layers)
 	}
 	var options struct {
 		Playbook string `json:"default_playbook"`
@@ -69,20 +70,22 @@ func (l Layers) Wanted(ctx context.Context, configuration string) (out []plan.La
 	return out, err
 }
 
-// sources are the repositories by the names of sources.
-func (l Layers) sources(ctx context.Context) (map[string]string, error) {
-	var found struct {
-		Sources []struct {
-			Name     string `json:"name"`
+// repositories are those of the sources that layers name, by the sources' names.
+func (l Layers) repositories(ctx context.Context, layers []layer) (map[string]string, error) {
+	out := map[string]string{}
+	for _, one := range layers {
+		if _, known := out[one.Source]; known || one.Source == "" {
+			continue
+		}
+		var source struct {
 			CloneURL string `json:"clone_url"`
 		}
+		if err := l.Get(ctx, "/v3/sources/"+httpapi.Segment(one.Source), nil, &source); err != nil {
+			return nil, fmt.Errorf("source '%s' of layer '%s': %w", one.Source, one.Name, err)
+		}
+		out[one.Source] = source.CloneURL
 	}
-	err := l.Get(ctx, "/v3/sources", nil, &found)
-	out := make(map[string]string, len(found.Sources))
-	for _, s := range found.Sources {
-		out[s.Name] = s.CloneURL
-	}
-	return out, err
+	return out, nil
 }
 
 // Ran implements plan.Layers.

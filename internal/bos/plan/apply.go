@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
@@ -21,6 +22,7 @@ const (
 
 // Make works out what the session would do, and keeps that as a plan.
 func (p *Planner) Make(ctx context.Context, n bos.NewSession) (*Plan, error) {
+	audit.Tell(ctx, audit.About{What: "plan of a " + string(n.Operation) + ", which changes nothing"})
 	plan, _, err := p.draft(ctx, n)
 	if err != nil {
 		return nil, err

@@ -81,6 +81,24 @@ type Selection struct {
 
 // SelectComponents lists the components that a caller asks for.
 func (s *Service) SelectComponents(ctx context.Context, sel Selection) ([]Component, error) {
+	q, err := s.query(ctx, sel)
+	if err != nil {
+		return nil, err
+	}
+	return s.components.List(ctx, q)
+}
+
+// VisitComponents shows the components to who must not change or keep any of them, but for
+// its texts: that is cheaper than a list.
+func (s *Service) VisitComponents(ctx context.Context, sel Selection, visit func(*Component)) error {
+	q, err := s.query(ctx, sel)
+	if err != nil {
+		return err
+	}
+	return s.components.Visit(ctx, q, visit)
+}
+
+func (s *Service) query(ctx context.Context, sel Selection) (store.Query, error) {
 	q := store.Query{Keys: sel.IDs, After: sel.After, Limit: sel.PageSize}
 	match := func(column string, values ...string) {
 		q.Where = append(q.Where, store.Match{Column: column, In: values})
@@ -101,11 +119,8 @@ func (s *Service) SelectComponents(ctx context.Context, sel Selection) ([]Compon
 		match("status", sel.Statuses...)
 	}
 	owned, err := s.owned(ctx, sel.Tenant)
-	if err != nil {
-		return nil, err
-	}
 	q.Keys = owned.restrict(q.Keys)
-	return s.components.List(ctx, q)
+	return q, err
 }
 
 // Component returns one component.

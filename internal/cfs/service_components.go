@@ -41,6 +41,12 @@ func (s *Service) Components(ctx context.Context, f ComponentFilter, d Component
 	return out, more, nil
 }
 
+// VisitComponents shows the components with the ids (nil: all), without details, to who must
+// not change or keep any of them, but for its texts.
+func (s *Service) VisitComponents(ctx context.Context, ids []string, visit func(*Component)) error {
+	return s.components.Visit(ctx, store.Query{Keys: ids}, func(r *record) { visit(&r.Component) })
+}
+
 // Component returns one component.
 func (s *Service) Component(ctx context.Context, id string, d ComponentDetails) (Component, error) {
 	r, err := s.components.Get(ctx, id)

@@ -33,6 +33,12 @@ func (s *Service) Components(ctx context.Context, p Parameters, descend bool, v 
 	return selected, nil
 }
 
+// VisitNodes shows the nodes with the names (nil: all) to who must not change or keep any of
+// them, but for its texts: that is cheaper than a list.
+func (s *Service) VisitNodes(ctx context.Context, names []string, visit func(*Component)) error {
+	return s.components.Visit(ctx, store.Query{Keys: names, Where: []store.Match{store.Is("type", string(xname.Node))}}, visit)
+}
+
 // selected is never nil.
 func (s *Service) selected(ctx context.Context, f *filter) ([]Component, error) {
 	all, err := s.components.List(ctx, f.query)

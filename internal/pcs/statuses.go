@@ -16,6 +16,12 @@ const (
 	saysNoPower = "Component can not have power state and managment state data"
 )
 
+// VisitStatuses shows what is known of all components' power to who must not change or keep
+// any of it, but for its texts.
+func (s *Service) VisitStatuses(ctx context.Context, visit func(*PowerStatus)) error {
+	return s.statuses.Visit(ctx, store.Query{}, visit)
+}
+
 // PowerStatuses returns what is known of the selected components' power.
 // Malformed names are a fault.Invalid; for a name that has no power status
 // there is an entry that says why.

@@ -24,6 +24,7 @@ type Reports struct {
 // Hardware is a component of the Hardware State Manager.
 type Hardware struct {
 	ID      string `json:"ID"`
+	Type    string `json:"Type"`
 	State   string `json:"State"`
 	Flag    string `json:"Flag"`
 	Enabled *bool  `json:"Enabled"`
@@ -87,12 +88,23 @@ type Image struct {
 // Join puts together what the services say of each node that HSM or BOS knows, in the
 // order of the names. Only those of among are told of; nil is all.
 func Join(r *Reports, among map[string]bool) []Node {
-	j := joining{at: make(map[string]int, max(len(r.Hardware), len(r.Components))), among: among}
-	j.nodes = make([]Node, 0, len(r.Hardware))
+	j := joining{among: among, nodes: make([]Node, 0, max(len(r.Hardware), len(r.Components)))}
 	for i := range r.Hardware {
-		if h := &r.Hardware[i]; xname.IsNode(h.ID) {
+		h := &r.Hardware[i]
+		if (h.Type == string(xname.Node) || h.Type == "" && xname.IsNode(h.ID)) && j.wanted(h.ID) {
+			j.nodes = append(j.nodes, Node{Xname: h.ID})
 			j.hardware(h)
 		}
+	}
+	j.arrange()
+	found := len(j.nodes)
+	for i := range r.Components {
+		if c := &r.Components[i]; j.known(c.ID) == nil && j.wanted(c.ID) {
+			j.nodes = append(j.nodes, Node{Xname: c.ID})
+		}
+	}
+	if len(j.nodes) > found {
+		j.arrange()
 	}
 	images := imagesOf(r.Images)
 	for i := range r.Components {
@@ -110,45 +122,44 @@ func Join(r *Reports, among map[string]bool) []Node {
 			n.Power, n.Management, n.Error = p.PowerState, p.ManagementState, cmp.Or(n.Error, p.Error)
 		}
 	}
-	slices.SortFunc(j.nodes, func(a, b Node) int { return strings.Compare(a.Xname, b.Xname) })
 	return j.nodes
 }
 
+// joining are the nodes that are put together, in the order of their names once arranged.
 type joining struct {
 	nodes []Node
-	at    map[string]int // by name
+	next  int // the node that is likely to be asked for next: services tell in order, too
 	among map[string]bool
 }
 
-// known is the node of that name, nil if there is none.
+func (j *joining) wanted(name string) bool { return j.among == nil || j.among[name] }
+
+func (j *joining) arrange() {
+	slices.SortFunc(j.nodes, func(a, b Node) int { return strings.Compare(a.Xname, b.Xname) })
+}
+
+// known is the node of that name, nil if there is none. The nodes have to be arranged.
 func (j *joining) known(name string) *Node {
-	if i, ok := j.at[name]; ok {
-		return &j.nodes[i]
+	if j.next >= len(j.nodes) || j.nodes[j.next].Xname != name {
+		at, is := slices.BinarySearchFunc(j.nodes, name, func(n Node, name string) int { return strings.Compare(n.Xname, name) })
+		if !is {
+			return nil
+		}
+		j.next = at
 	}
-	return nil
+	j.next++
+	return &j.nodes[j.next-1]
 }
 
-// named is the node of that name, which is added if it is one of those asked for.
-func (j *joining) named(name string) *Node {
-	if n := j.known(name); n != nil || j.among != nil && !j.among[name] {
-		return n
-	}
-	j.at[name] = len(j.nodes)
-	j.nodes = append(j.nodes, Node{Xname: name})
-	return &j.nodes[len(j.nodes)-1]
-}
-
+// hardware is of the node that was added last.
 func (j *joining) hardware(h *Hardware) {
-	n := j.named(h.ID)
-	if n == nil {
-		return
-	}
+	n := &j.nodes[len(j.nodes)-1]
 	n.State, n.Flag, n.Role, n.SubRole, n.NID, n.Locked = h.State, h.Flag, h.Role, h.SubRole, h.NID, h.Locked
 	n.Disabled = h.Enabled != nil && !*h.Enabled
 }
 
 func (j *joining) component(c *Component, images ims.Names) {
-	n := j.named(c.ID)
+	n := j.known(c.ID)
 	if n == nil {
 		return
 	}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/bos"
@@ -29,77 +28,60 @@ func (s *Server) rosterServices() roster.Services {
 }
 
 func hardwareStates(s *hsm.Service) roster.Ask[roster.Hardware] {
-	return func(ctx context.Context, sel roster.Selection) ([]roster.Hardware, error) {
-		q := hsm.Parameters{"type": {"Node"}}
-		if few := sel.Few(); few != nil {
-			if len(few) == 0 {
-				return nil, nil
+	return func(ctx context.Context, sel roster.Selection) (out []roster.Hardware, err error) {
+		err = s.VisitNodes(ctx, sel.Few(), func(h *hsm.Component) {
+			one := roster.Hardware{ID: h.ID, Type: h.Type, State: h.State, Flag: h.Flag, Role: h.Role, SubRole: h.SubRole, Locked: h.Locked}
+			if h.Enabled != nil {
+				one.Enabled = new(*h.Enabled)
 			}
-			q = hsm.Parameters{"id": few}
-		}
-		found, err := s.Components(ctx, q, false, nil)
-		out := make([]roster.Hardware, len(found))
-		for i := range found {
-			h := &found[i]
-			out[i] = roster.Hardware{ID: h.ID, State: h.State, Flag: h.Flag, Enabled: h.Enabled, Role: h.Role, SubRole: h.SubRole, NID: h.NID, Locked: h.Locked}
-		}
+			if h.NID != nil {
+				one.NID = new(*h.NID)
+			}
+			out = append(out, one)
+		})
 		return out, err
 	}
 }
 
 func powerStates(s *pcs.Service) roster.Ask[roster.Power] {
-	return func(ctx context.Context, sel roster.Selection) ([]roster.Power, error) {
-		few := sel.Few()
-		if few != nil && len(few) == 0 {
-			return nil, nil
+	return func(ctx context.Context, sel roster.Selection) (out []roster.Power, err error) {
+		add := func(p *pcs.PowerStatus) {
+			out = append(out, roster.Power{Xname: p.Xname, PowerState: string(p.PowerState), ManagementState: string(p.ManagementState), Error: p.Error})
 		}
-		found, err := s.PowerStatuses(ctx, pcs.Filter{Xnames: few})
-		out := make([]roster.Power, len(found))
-		for i := range found {
-			p := &found[i]
-			out[i] = roster.Power{Xname: p.Xname, PowerState: string(p.PowerState), ManagementState: string(p.ManagementState), Error: p.Error}
+		few := sel.Few()
+		switch {
+		case few == nil:
+			return out, s.VisitStatuses(ctx, add)
+		case len(few) > 0:
+			var found []pcs.PowerStatus // which tells of those that PCS does not know, too
+			found, err = s.PowerStatuses(ctx, pcs.Filter{Xnames: few})
+			for i := range found {
+				add(&found[i])
+			}
 		}
 		return out, err
 	}
 }
 
 func bootStates(s *bos.Service) roster.Ask[roster.Component] {
-	return func(ctx context.Context, sel roster.Selection) ([]roster.Component, error) {
-		found, err := s.SelectComponents(ctx, bos.Selection{IDs: sel.Few(), Tenant: sel.Tenant})
-		out := make([]roster.Component, len(found))
-		for i := range found {
-			c, r := &found[i], &out[i]
-			r.ID, r.Enabled, r.Error, r.Session, r.V1Session = c.ID, c.Enabled, c.Troubles.Newest(), c.Session, c.Engine.Agent
+	return func(ctx context.Context, sel roster.Selection) (out []roster.Component, err error) {
+		err = s.VisitComponents(ctx, bos.Selection{IDs: sel.Few(), Tenant: sel.Tenant}, func(c *bos.Component) {
+			r := roster.Component{ID: c.ID, Enabled: c.Enabled, Error: c.Troubles.Newest(), Session: c.Session, V1Session: c.Engine.Agent}
 			r.ActualState.BootArtifacts.Kernel = c.ActualState.BootArtifacts.Kernel
 			r.DesiredState.BootArtifacts.Kernel, r.DesiredState.Configuration = c.DesiredState.BootArtifacts.Kernel, c.DesiredState.Configuration
 			r.Status.Phase, r.Status.Status = string(c.Status.Phase), c.Computed()
 			r.Status.Since = c.Engine.PhaseSince.UTC().Truncate(time.Second)
-		}
+			out = append(out, r)
+		})
 		return out, err
 	}
 }
 
-// configPage is how many components of CFS are asked for at a time.
-const configPage = 5000
-
 func configStates(s *cfs.Service) roster.Ask[roster.Config] {
 	return func(ctx context.Context, sel roster.Selection) (out []roster.Config, err error) {
-		few := sel.Few()
-		if few != nil && len(few) == 0 {
-			return nil, nil
-		}
-		page := cfs.Page{Limit: configPage}
-		for more := true; more; {
-			var found []cfs.Component
-			if found, more, err = s.Components(ctx, cfs.ComponentFilter{IDs: strings.Join(few, ",")}, cfs.ComponentDetails{}, page); err != nil {
-				return nil, err
-			}
-			for i := range found {
-				c := &found[i]
-				out = append(out, roster.Config{ID: c.ID, DesiredConfig: c.DesiredConfig, Status: string(c.Status)})
-				page.AfterID = c.ID
-			}
-		}
-		return out, nil
+		err = s.VisitComponents(ctx, sel.Few(), func(c *cfs.Component) {
+			out = append(out, roster.Config{ID: c.ID, DesiredConfig: c.DesiredConfig, Status: string(c.Status)})
+		})
+		return out, err
 	}
 }

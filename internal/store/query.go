@@ -68,21 +68,27 @@ func (t *Table[T]) Count(ctx context.Context, q Query) (int, error) {
 	return n, rows.Err()
 }
 
-// CountBy counts the selected documents by what of says of each, which must not change
-// or keep any of it. Of a held table nothing is read or copied for it.
-func (t *Table[T]) CountBy(ctx context.Context, q Query, of func(doc *T) string) (map[string]int, error) {
-	counts := map[string]int{}
+// Visit shows the selected documents one after the other, in key order, to who must not change
+// or keep any of them, but for its texts. Of a held table nothing is read or copied for it.
+func (t *Table[T]) Visit(ctx context.Context, q Query, visit func(doc *T)) error {
 	if t.held != nil {
 		found, err := t.held.find(ctx, q)
 		for _, k := range found {
-			counts[of(&k.doc)]++
+			visit(&k.doc)
 		}
-		return counts, err
+		return err
 	}
 	docs, err := t.query(ctx, q, "")
 	for i := range docs {
-		counts[of(&docs[i])]++
+		visit(&docs[i])
 	}
+	return err
+}
+
+// CountBy counts the selected documents by what of says of each, as Visit shows them.
+func (t *Table[T]) CountBy(ctx context.Context, q Query, of func(doc *T) string) (map[string]int, error) {
+	counts := map[string]int{}
+	err := t.Visit(ctx, q, func(doc *T) { counts[of(doc)]++ })
 	return counts, err
 }
 

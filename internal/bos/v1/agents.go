@@ -3,6 +3,7 @@ package v1
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -110,7 +111,11 @@ func (a *Agents) look(ctx context.Context, s *Session) error {
 		if err != nil {
 			return fmt.Errorf("start the agent: %w", err)
 		}
-		return a.service.Launch(ctx, s.ID)
+		if err := a.service.Launch(ctx, s.ID); err != nil {
+			return err
+		}
+		slog.Info("session begins", "interface", "v1", "session", s.ID, "operation", s.Operation, "template", s.Template.Name, "limit", s.Limit)
+		return nil
 	}
 	state := a.executor.State(s.Job())
 	if !state.Over() {

@@ -3,6 +3,7 @@ package v1
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"github.com/drover-hpc/drover/internal/bos"
@@ -27,12 +28,15 @@ func (s *Service) CreateStatus(ctx context.Context, id string, bootSets []string
 // TellTimes notes when the session began or ended. With its end, its nodes are
 // let go.
 func (s *Service) TellTimes(ctx context.Context, id string, times Times) (session Session, err error) {
+	ends := false
 	err = s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
 		session, err = s.change(ctx, id, func(session *Session) error {
 			if session.NoStatus {
 				return fault.New(fault.NotFound, "session '%s' has no status", id)
 			}
+			was := session.Over()
 			session.tell(times)
+			ends = !was && session.Over()
 			return nil
 		})
 		if err != nil || !session.Over() {
@@ -40,6 +44,9 @@ func (s *Service) TellTimes(ctx context.Context, id string, times Times) (sessio
 		}
 		return s.letGo(ctx, id, ended)
 	})
+	if err == nil && ends {
+		slog.Info("session is complete", "interface", "v1", "session", id, "operation", session.Operation)
+	}
 	return session, err
 }
 
@@ -224,9 +231,10 @@ func (s *Service) DeleteBootSet(ctx context.Context, session, name string) error
 // finish has failed, for the reason that the message says.
 func (s *Service) Abandon(ctx context.Context, id, message string) error {
 	at := bos.Stamp(s.cfg.Now())
-	return s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
+	ends := false
+	err := s.cfg.DB.InTx(ctx, func(ctx context.Context) error {
 		session, sets, err := s.Session(ctx, id)
-		if err != nil || session.Over() {
+		if ends = err == nil && !session.Over(); !ends {
 			return err
 		}
 		have := map[string]bool{}
@@ -261,4 +269,8 @@ func (s *Service) Abandon(ctx context.Context, id, message string) error {
 		}
 		return s.letGo(ctx, id, ended)
 	})
+	if err == nil && ends {
+		slog.Warn("session is complete", "interface", "v1", "session", id, "error", message)
+	}
+	return err
 }

@@ -40,6 +40,10 @@ func TestTheLogTellsHowTransitionsEnd(t *testing.T) {
 	w.eventually("the line", func() bool {
 		return log.has(`level=INFO msg="transition is complete" transition=` + id + ` operation=On components=3 failed=1 took=`)
 	})
+	w.eventually("the figures", func() bool {
+		running, err := w.service.TransitionsRunning()
+		return err == nil && running == 0 && w.service.TransitionsCompleted() == 1 && w.service.TransitionsAborted() == 0
+	})
 	if log.has("transition begins") {
 		t.Error("that it begins is for who debugs")
 	}

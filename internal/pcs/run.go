@@ -90,9 +90,11 @@ func (r *run) execute(ctx context.Context) {
 	switch {
 	case ctx.Err() == nil:
 		r.setStatus(TransitionCompleted)
+		r.s.completed.Add(1)
 		r.told("transition is complete")
 	case errors.Is(context.Cause(ctx), errAborted):
 		r.abandon()
+		r.s.aborted.Add(1)
 		r.told("transition was aborted")
 	}
 	stopSaver()

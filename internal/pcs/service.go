@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/events"
@@ -96,6 +97,8 @@ type Service struct {
 	roles    Roles
 	capOrder sync.Mutex // held while a power cap task gets its turns
 	turns    turns
+
+	completed, aborted atomic.Int64 // transitions
 
 	mu      sync.Mutex
 	ctx     context.Context // of the runs; nil unless started

@@ -93,15 +93,3 @@ func (s *Service) withMissing(ctx context.Context, rows []PowerStatus, names []s
 	}
 	return rows, nil
 }
-
-// NodesByPower counts nodes by their power state.
-func (s *Service) NodesByPower(ctx context.Context) (map[string]int, error) {
-	counts, err := s.statuses.CountBy(ctx, store.Query{}, func(p *PowerStatus) string {
-		if !xname.IsNode(p.Xname) {
-			return ""
-		}
-		return string(p.PowerState)
-	})
-	delete(counts, "")
-	return counts, err
-}

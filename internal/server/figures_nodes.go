@@ -43,6 +43,9 @@ func (s *Server) measureHSM(service *hsm.Service) {
 func (s *Server) measurePCS(service *pcs.Service) {
 	s.standing("drover_pcs_nodes", "Nodes by power state, as PCS saw it last.", "power",
 		[]string{string(pcs.PowerOn), string(pcs.PowerOff), string(pcs.PowerUndefined)}, service.NodesByPower)
+	s.metrics.Gauge("drover_pcs_transitions_running", "Transitions of PCS that are being carried out.", service.TransitionsRunning)
+	s.metrics.Counter("drover_pcs_transitions_completed_total", "Transitions of PCS that were carried out to their end, whatever became of each component.", service.TransitionsCompleted)
+	s.metrics.Counter("drover_pcs_transitions_aborted_total", "Transitions of PCS that somebody aborted.", service.TransitionsAborted)
 }
 
 func (s *Server) measureBOS(service *bos.Service) {

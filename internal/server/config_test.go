@@ -120,6 +120,8 @@ func TestRefusedConfigurationsNameTheKey(t *testing.T) {
 		"no bss-url":                            {"--virtual", "1", "--bss-url", "http://bss.example.org"},
 		"boot-retry":                            {"--boot-retry", "0s"},
 		"traces-endpoint: ":                     {"--traces-endpoint", "collector:4318"},
+		"traces-headers-file: open":             {"--traces-endpoint", "http://c", "--traces-headers-file", file + ".missing"},
+		"traces-endpoint is needed":             {"--traces-headers-file", file},
 		"traces-nodes: ":                        {"--traces-nodes", "0"},
 		"journal-keep: ":                        {"--journal-keep", "-1s"},
 		"journal-size: ":                        {"--journal-size", "-1"},

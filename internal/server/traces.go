@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/spf13/pflag"
 
@@ -16,11 +17,13 @@ import (
 // Traces is who is told of boot sessions that ended, if anybody.
 type Traces struct {
 	Endpoint string `mapstructure:"traces-endpoint"`
+	Headers  string `mapstructure:"traces-headers-file"`
 	Nodes    int    `mapstructure:"traces-nodes"`
 }
 
 func declareTraces(f *pflag.FlagSet) {
 	f.String("traces-endpoint", "", "`URL` of an OpenTelemetry collector, of Jaeger or Tempo (OTLP over HTTP), such as http://collector.example.org:4318: each boot session is told to it as a trace when it ends (default: to nobody)")
+	f.String("traces-headers-file", "", "`FILE` with headers that the collector asks for, NAME: VALUE in each line, such as Authorization or X-Scope-OrgID; it is read for each request")
 	f.Int("traces-nodes", 100, "nodes that the trace of a session shows at most: the slowest, some of those that failed, and some others")
 }
 
@@ -31,6 +34,17 @@ func (c *Config) checkTraces() (err error) {
 	t := &c.Traces
 	if t.Endpoint, err = baseURL("traces-endpoint", t.Endpoint, "http://collector.example.org:4318"); err != nil {
 		return err
+	}
+	if t.Headers, err = absolute(t.Headers); err != nil {
+		return fault.New(fault.Invalid, "traces-headers-file: %w", err)
+	}
+	if t.Headers != "" {
+		if _, err := otlp.Headers(t.Headers); err != nil {
+			return fault.New(fault.Invalid, "traces-headers-file: %w", err)
+		}
+	}
+	if t.Headers != "" && t.Endpoint == "" {
+		return fault.New(fault.Invalid, "traces-headers-file: traces-endpoint is needed with it")
 	}
 	if t.Nodes < 1 || t.Nodes > mostTraced {
 		return fault.New(fault.Invalid, "traces-nodes: expected 1 to %d, got %d", mostTraced, t.Nodes)
@@ -44,8 +58,11 @@ func (s *Server) startTraces(ctx context.Context, service *bos.Service) {
 	if c.Endpoint == "" {
 		return
 	}
-	exporter := traces.New(traces.Config{Sessions: service, Journal: s.journal, Hub: s.hub, Nodes: c.Nodes, Settle: traces.Settle, Pause: traces.Pause, Now: s.now,
-		Sender: &otlp.Client{URL: otlp.At(c.Endpoint), Transport: certs.Transport(s.config.TLS.trust), Version: Version}})
+	collector := &otlp.Client{URL: otlp.At(c.Endpoint), Transport: certs.Transport(s.config.TLS.trust), Version: Version}
+	if c.Headers != "" {
+		collector.Headers = func() (http.Header, error) { return otlp.Headers(c.Headers) }
+	}
+	exporter := traces.New(traces.Config{Sessions: service, Journal: s.journal, Hub: s.hub, Nodes: c.Nodes, Settle: traces.Settle, Pause: traces.Pause, Now: s.now, Sender: collector})
 	s.metrics.Counters("drover_traces_total", "Sessions that ended and were to be told to the collector of traces, by outcome: sent, refused by it, or lost because it was away for too long.", []string{"outcome"}, func(show metrics.Show) {
 		n := exporter.Counted()
 		show(float64(n.Sent), "sent")

@@ -37,6 +37,8 @@ const (
 type Client struct {
 	// URL is where spans go; see At.
 	URL string
+	// Headers are sent besides, of each request anew; nil is none.
+	Headers func() (http.Header, error)
 	// Transport carries requests; Version is that of the program.
 	Transport http.RoundTripper
 	Version   string
@@ -55,10 +57,15 @@ func (c *Client) Send(ctx context.Context, spans []traces.Span) error {
 	if err != nil {
 		return err
 	}
+	if c.Headers != nil {
+		if r.Header, err = c.Headers(); err != nil {
+			return fmt.Errorf("headers for the collector: %w", err)
+		}
+	}
 	r.Header.Set("Content-Type", "application/x-protobuf")
 	r.Header.Set("Content-Encoding", "gzip")
 	r.Header.Set("User-Agent", "drover/"+c.Version)
-	resp, err := (&http.Client{Transport: c.Transport}).Do(r)
+	resp, err := (&http.Client{Transport: c.Transport, CheckRedirect: stay}).Do(r)
 	if err != nil {
 		return err
 	}
@@ -69,6 +76,9 @@ func (c *Client) Send(ctx context.Context, spans []traces.Span) error {
 	}
 	return judge(resp.StatusCode, answer)
 }
+
+// stay follows nobody: what a request carries is for the collector that was named.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 func packed(m proto.Message) ([]byte, error) {
 	data, err := proto.Marshal(m)

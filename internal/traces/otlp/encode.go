@@ -25,7 +25,8 @@ func (c *Client) request(spans []traces.Span) *service.ExportTraceServiceRequest
 
 func encode(s *traces.Span) *trace.Span {
 	out := &trace.Span{TraceId: s.Trace[:], SpanId: s.ID[:], Name: s.Name, Kind: trace.Span_SPAN_KIND_INTERNAL,
-		StartTimeUnixNano: nanos(s.Start), EndTimeUnixNano: nanos(s.End), Attributes: attributes(s.Attributes)}
+		StartTimeUnixNano: nanos(s.Start), Attributes: attributes(s.Attributes)}
+	out.EndTimeUnixNano = max(nanos(s.End), out.StartTimeUnixNano+1) // Jaeger warns of spans that take no time
 	if s.Parent != (traces.SpanID{}) {
 		out.ParentSpanId = s.Parent[:]
 	}

@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X github.com/drover-hpc/drover/internal/server.Version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka test-keycloak test-objectstore test-browser test-kubernetes figures-check helm-check replicas-check upgrade-check container container-check packages packages-check dhcp-check cross clean
+.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka test-keycloak test-objectstore test-browser test-kubernetes traces-check figures-check helm-check replicas-check upgrade-check container container-check packages packages-check dhcp-check cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -115,6 +115,10 @@ test-kafka: ## session events through a real Apache Kafka of Maven Central: the 
 test-keycloak: ## tokens of a real Keycloak of Maven Central: whom they let in, and which do not count
 	@home=$$(scripts/need.sh keycloak | tail -1) && test -d "$$home" || { echo "skipped: Keycloak could not be had from Maven Central, see above"; exit 0; }; \
 	KEYCLOAK_HOME="$$home" $(GO) test -v -count=1 -timeout 15m -run Keycloak ./internal/server
+
+traces-check: ## a real Jaeger shows the traces of boots, of sessions too that ended while it was away and the server killed
+	@jaeger=$$(scripts/need.sh jaeger | tail -1) && test -x "$$jaeger" || { echo "skipped: Jaeger could not be built, see above"; exit 0; }; \
+	JAEGER="$$jaeger" $(GO) test -v -count=1 -timeout 15m -run TraceAtJaeger ./e2e
 
 test-objectstore: ## credentials that a real Ceph makes: what they are for, and that its own keys are kept
 	scripts/need.sh git ceph

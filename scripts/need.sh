@@ -1,12 +1,12 @@
 #!/bin/sh
-# Installs what is missing, on Debian and its kin: need.sh git git-lfs ansible ssh sshd postgres cc qemu qemu-user image venv redfish nginx chromium containerd packages dhcp kubernetes
+# Installs what is missing, on Debian and its kin: need.sh git git-lfs ansible ssh sshd postgres cc qemu qemu-user image venv redfish nginx chromium containerd packages dhcp kubernetes jaeger
 # An Ansible beside the system's goes to the user's cache; the directory of its
 # programs is the last line of output: need.sh ansible-new (what Debian 13 has),
 # ansible-2.16 (in an environment), ansible-newest (of PyPI, in a Debian 13 root);
 # likewise boto3, aws and s3cmd: need.sh s3-clients, and what checks a Redfish
 # service: need.sh redfish; kiwi-ng: need.sh kiwi; ARA with an Ansible: need.sh ara;
 # the jars of Apache Kafka, by Maven: need.sh kafka; Keycloak: need.sh keycloak; and the programs of
-# Kubernetes, which are built: need.sh kubernetes
+# Kubernetes, which are built: need.sh kubernetes; so is Jaeger: need.sh jaeger
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 others=""
@@ -17,6 +17,7 @@ ara=""
 kafka=""
 keycloak=""
 kubernetes=""
+jaeger=""
 
 missing=""
 want() { # want PACKAGE TEST...
@@ -55,6 +56,7 @@ for need in "$@"; do
 	kafka) want default-jre-headless command -v java; want maven command -v mvn; kafka=yes ;;
 	ceph) want ceph-mon command -v ceph-mon; want ceph-osd command -v ceph-osd; want radosgw command -v radosgw ;;
 	keycloak) want default-jre-headless command -v java; want maven command -v mvn; want unzip command -v unzip; keycloak=yes ;;
+	jaeger) jaeger=yes ;;
 	kubernetes)
 		want containerd command -v containerd; want runc command -v runc; want etcd-server command -v etcd
 		want containernetworking-plugins test -x /usr/lib/cni/bridge
@@ -97,3 +99,4 @@ done
 [ -z "$kafka" ] || "$here/kafka.sh"
 [ -z "$keycloak" ] || "$here/keycloak.sh"
 [ -z "$kubernetes" ] || "$here/kubernetes.sh"
+[ -z "$jaeger" ] || "$here/jaeger.sh"

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/audit"
 	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/bos"
 )
@@ -288,4 +289,22 @@ func TestAPlanThatDoesNotHoldIsShownWithWhatChanged(t *testing.T) {
 		t.Errorf("%d\n%s", status, text)
 	}
 	p.sessions(0, "a plan that does not hold")
+}
+
+// Where nobody is asked who they are, a form is recorded once, as what it stands for.
+func TestFormsOfAnybodyAreRecorded(t *testing.T) {
+	c := testConfig(t)
+	c.Auth = authNone
+	s, err := Start(t.Context(), c, Options{})
+	must(t, err)
+	defer s.Stop()
+	ask := func(_, method, path, body string) (int, string) { return askOver(t, s, method, path, body) }
+	if _, text := ask("", "GET", "/plans/new", ""); !strings.Contains(text, `<form class="wish"`) {
+		t.Errorf("anybody sees\n%s", text)
+	}
+	status, text, _ := form(t, s, "", "/sessions/bos/none/cancel", nil)
+	list := records(t, ask, "", "?session=none")
+	if status != http.StatusNotFound || len(list) != 1 || list[0].Path != "/apis/drover/v1/sessions/none/cancel" || list[0].Outcome != audit.Invalid {
+		t.Errorf("%d %+v\n%s", status, list, text)
+	}
 }

@@ -72,7 +72,8 @@ func (h handler) boot(r *http.Request) (framed, error) {
 	return v, nil
 }
 
-// retryLink leads to the form for the same with the nodes that failed.
+// retryLink leads to the form for the same with the nodes that failed; "" if there are none,
+// or if not all are known by name.
 func retryLink(t *progress.Tally) string {
 	var nodes []string
 	for _, f := range t.Failures {
@@ -81,7 +82,7 @@ func retryLink(t *progress.Tally) string {
 		}
 	}
 	folded := xname.Fold(nodes)
-	if len(nodes) == 0 || len(folded) > longestLink {
+	if len(nodes) == 0 || len(nodes) < t.Failed || len(folded) > longestLink {
 		return ""
 	}
 	return sent{Nodes: folded, Operation: bos.Operation(t.Session.Operation), Template: templateValue(t.Session.Tenant, t.Session.TemplateName)}.Link()

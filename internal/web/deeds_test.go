@@ -214,6 +214,11 @@ func TestASessionIsCancelledAfterAQuestion(t *testing.T) {
 		t.Error("what is over can be cancelled")
 	}
 	wants(t, s, "/sessions/bos/b1", `href="/plans/new?nodes=x1000c0s0b0n0&amp;operation=reboot&amp;template=%2Fcompute"`)
+	s.at["/apis/bos/v2/components"] = `[]` // others have the nodes by now
+	s.at["/apis/bos/v2/sessions/b1/status"] = `{"managed_components_count": 3, "percent_failed": 100, "error_summary": {"no power": {"count": 3, "list": "x1000c0s0b0n0..."}}}`
+	if text := wants(t, s, "/sessions/bos/b1", "3 failed"); strings.Contains(text, "/plans/new") {
+		t.Error("some of those that failed are offered as if they were all")
+	}
 }
 
 // Who may only read sees no button, and is told why what they send is refused.

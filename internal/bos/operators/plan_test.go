@@ -61,6 +61,9 @@ func TestSessionsDoWhatTheirPlansSay(t *testing.T) {
 		})
 		session, err := p.Apply(t.Context(), made.ID, "")
 		must(t, err)
+		if session.Plan.Session != session.Session {
+			t.Errorf("the plan has session %q, not %q", session.Plan.Session, session.Session)
+		}
 		successful(t, w.finish(session.Session), 3)
 		w.with(func() {
 			for i := range 4 {

@@ -124,6 +124,7 @@ func (p *Planner) Apply(ctx context.Context, id, tenant string) (Applied, error)
 		}
 		return err
 	})
+	plan.Session = session.Name
 	return Applied{Session: session.Name, Plan: plan}, err
 }
 

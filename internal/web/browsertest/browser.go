@@ -192,7 +192,7 @@ func (b *Tab) Wrong() []string {
 }
 
 // operable are the roles of elements that are useless without a name.
-var operable = []string{"link", "button", "textbox", "searchbox", "combobox", "checkbox", "img", "image", "navigation"}
+var operable = []string{"link", "button", "textbox", "searchbox", "combobox", "checkbox", "radio", "img", "image", "navigation"}
 
 // Named wants a name for each element that can be operated, as assistive technology
 // computes it, and says how many there are.

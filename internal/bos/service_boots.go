@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/drover-hpc/drover/internal/fault"
+	"github.com/drover-hpc/drover/internal/store"
 )
 
 // Boots are how long the last boots of an image took, from the power-on to the node's
@@ -13,13 +14,16 @@ import (
 type Boots struct {
 	Kernel string          `json:"kernel"`
 	Took   []time.Duration `json:"took"`
+	// At is when the last of them was noted.
+	At time.Time `json:"at,omitzero"`
 }
 
 const (
 	// keptBoots bounds how many of an image are remembered, sampledBoots how many of a
-	// session's nodes are asked.
+	// session's nodes are asked, bootedImages of how many images boots are remembered.
 	keptBoots    = 100
 	sampledBoots = 100
+	bootedImages = 500
 )
 
 // Median of the boots that are remembered; 0 for none.
@@ -64,10 +68,29 @@ func (s *Service) NoteBoots(ctx context.Context, session *Session) error {
 			return err
 		}
 		b.Took = append(b.Took, list...)
-		b.Took = b.Took[max(len(b.Took)-keptBoots, 0):]
+		b.Took, b.At = b.Took[max(len(b.Took)-keptBoots, 0):], s.Now()
 		if err := s.boots.Put(ctx, b); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.forgetBoots(ctx)
+}
+
+// forgetBoots forgets the images whose boots were noted longest ago, if they are too many.
+func (s *Service) forgetBoots(ctx context.Context) error {
+	count, err := s.boots.Count(ctx, store.Query{})
+	if err != nil || count <= bootedImages {
+		return err
+	}
+	all, err := s.boots.List(ctx, store.Query{})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(all, func(a, b Boots) int { return a.At.Compare(b.At) })
+	var old []string
+	for i := range all[:len(all)-bootedImages] {
+		old = append(old, all[i].Kernel)
+	}
+	_, err = s.boots.Delete(ctx, old...)
+	return err
 }

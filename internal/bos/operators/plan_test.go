@@ -249,6 +249,28 @@ func TestOthersWriteWhileAPlanIsApplied(t *testing.T) {
 	}
 }
 
+// oneLayer stands for a CFS each of whose configurations has a layer that ran nowhere.
+type oneLayer struct{ noLayers }
+
+func (oneLayer) Wanted(context.Context, string) ([]plan.Layer, error) {
+	return []plan.Layer{{Repository: "https://git/site.git", Commit: "1"}}, nil
+}
+
+func TestLayersOfNodesThatCFSHasGivenUpDoNotRun(t *testing.T) {
+	w := newWorld(t, 2)
+	successful(t, w.run(bos.OperationBoot, ""), 2)
+	w.with(func() { w.config[nodeName(0)].Status = "failed" })
+	p := w.planner()
+	p.Layers = oneLayer{}
+	for operation, want := range map[bos.Operation]bool{bos.OperationBoot: false, bos.OperationReboot: true} {
+		made, err := p.Make(t.Context(), bos.NewSession{Operation: operation, TemplateName: "t", Limit: nodeName(0)})
+		must(t, err)
+		if g := made.Groups[0]; len(g.Layers) != 1 || g.Layers[0].Runs != want {
+			t.Errorf("%s: %+v", operation, g)
+		}
+	}
+}
+
 func TestAPlanOfAnotherImageBootsThat(t *testing.T) {
 	w := newWorld(t, 2)
 	w.with(func() {

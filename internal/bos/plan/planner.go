@@ -241,6 +241,11 @@ func (l *look) node(c *bos.Component) Group {
 	g.Waits = ahead.Waits
 	boots := slices.Contains(ahead.Effects, machine.CallPowerOn)
 	g.Layers = Compare(l.ran[c.ID].Layers, l.wanted[target.Configuration], boots)
+	if !slices.Contains(ahead.Effects, machine.Configure) { // CFS has given up, say
+		for i := range g.Layers {
+			g.Layers[i].Runs = false
+		}
+	}
 	for _, e := range ahead.Effects {
 		g.Actions = append(g.Actions, action(e, target))
 	}

@@ -113,7 +113,7 @@ func TestTraceOfABoot(t *testing.T) {
 			for _, e := range s.Events {
 				events += e.Name + " "
 			}
-			if !strings.Contains(events, "boot-script artifact") {
+			if !strings.Contains(events, "boot-script") {
 				t.Errorf("in the node's boot there were %s", events)
 			}
 		}

@@ -64,6 +64,9 @@ func (s *Server) asks() []doctor.Ask {
 			asks = append(asks, doctor.Ask{Name: shown.name, Check: func(context.Context) (doctor.Status, string, string) { return s.judge(shown.pair) }})
 		}
 	}
+	if s.traces != nil {
+		asks = append(asks, doctor.Ask{Name: "traces", Check: s.checkCollector})
+	}
 	for _, e := range s.config.externals() {
 		if *e.url != "" {
 			client := httpapi.NewClient(e.name, *e.url, s.outward(*e.url))

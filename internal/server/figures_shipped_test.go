@@ -85,7 +85,7 @@ func TestDashboardAndAlertsAskForFiguresThatThereAre(t *testing.T) {
 	text, _ := figuresOf(t, alone)
 	alone.Stop()
 	c := testConfig(t)
-	c.NodeListen = "127.0.0.1:0"
+	c.NodeListen, c.Traces = "127.0.0.1:0", Traces{Endpoint: "http://127.0.0.1:9", Nodes: 1}
 	more, _ := figuresOf(t, startWithKafka(t, c, kafkatest.NewFake(t).Address()).Server)
 	text += more
 	all := append(dashboard(t, filepath.Join(root, "grafana/drover.json")), rules(t, filepath.Join(root, "prometheus/alerts.yaml"))...)

@@ -35,6 +35,7 @@ import (
 	"github.com/drover-hpc/drover/internal/sim"
 	"github.com/drover-hpc/drover/internal/store"
 	"github.com/drover-hpc/drover/internal/store/lead"
+	"github.com/drover-hpc/drover/internal/traces"
 	"github.com/drover-hpc/drover/internal/vcs"
 	"github.com/drover-hpc/drover/internal/virtual"
 )
@@ -78,6 +79,7 @@ type Server struct {
 	bos       *bos.Service
 	cfs       *cfs.Service
 	planner   *plan.Planner
+	traces    *traces.Exporter // nil: nobody is told of sessions
 
 	platform platform
 	podJobs  []*kubernetes.Executor // whose pods report here

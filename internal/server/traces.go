@@ -2,12 +2,14 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/spf13/pflag"
 
 	"github.com/drover-hpc/drover/internal/bos"
 	"github.com/drover-hpc/drover/internal/certs"
+	"github.com/drover-hpc/drover/internal/doctor"
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/metrics"
 	"github.com/drover-hpc/drover/internal/traces"
@@ -71,6 +73,17 @@ func (s *Server) startTraces(ctx context.Context, service *bos.Service) {
 	})
 	s.metrics.Counter("drover_traces_failures_total", "Times that the collector of traces could not be reached, or said that it cannot take any now.", func() int64 { return exporter.Counted().Failed })
 	s.metrics.Gauge("drover_traces_waiting", "Sessions that ended and wait to be told to the collector of traces.", func() (float64, error) { return float64(exporter.Counted().Waiting), nil })
+	s.traces = exporter
 	exporter.Start(context.WithoutCancel(ctx))
 	s.onStop(exporter.Stop)
+}
+
+// checkCollector tells whether the collector takes traces. One that does not holds up
+// nobody.
+func (s *Server) checkCollector(context.Context) (doctor.Status, string, string) {
+	n := s.traces.Counted()
+	if why := s.traces.Trouble(); why != nil {
+		return doctor.Warning, fmt.Sprintf("%s (sessions that wait to be told of: %d)", why, n.Waiting), "see that the collector runs, and --traces-endpoint"
+	}
+	return doctor.OK, fmt.Sprintf("%d sessions were told of since the start", n.Sent), ""
 }

@@ -79,6 +79,7 @@ type Exporter struct {
 	again time.Time
 
 	sent, failed, refused, lost, waiting atomic.Int64
+	trouble                              atomic.Pointer[error]
 }
 
 // Counted is what came of telling so far: sessions that were sent, refused by the
@@ -104,6 +105,15 @@ func (x *Exporter) Stop() { x.loop.Stop() }
 // Counted tells what came of it so far.
 func (x *Exporter) Counted() Counted {
 	return Counted{x.sent.Load(), x.failed.Load(), x.refused.Load(), x.lost.Load(), x.waiting.Load()}
+}
+
+// Trouble is why the collector did not take what it was told last; nil if it did, or if
+// there was nothing yet.
+func (x *Exporter) Trouble() error {
+	if why := x.trouble.Load(); why != nil {
+		return *why
+	}
+	return nil
 }
 
 // retry is the key of a look that is only for what waits; those of sessions have a slash.
@@ -222,6 +232,7 @@ func (x *Exporter) next() {
 // failure says once that the collector is away, and when it is asked again.
 func (x *Exporter) failure(why error) {
 	x.failed.Add(1)
+	x.trouble.Store(&why)
 	x.pause = min(max(2*x.pause, x.Pause), longestPause)
 	x.again = x.Now().Add(x.pause)
 	x.loop.At(retry, x.again)
@@ -236,4 +247,5 @@ func (x *Exporter) back() {
 		x.Log.Info("traces are sent again")
 	}
 	x.away, x.pause, x.again = false, 0, time.Time{}
+	x.trouble.Store(nil)
 }

@@ -224,10 +224,16 @@ func TestCollectorThatIsAway(t *testing.T) {
 	}
 	w.put(ended("second", 0))
 	w.isTold("first")
+	if err := x.Trouble(); err == nil || err.Error() != "connection refused" {
+		t.Errorf("the trouble is %v", err)
+	}
 	w.answers(nil)
 	for session := "first"; session == "first"; session, _ = w.told() {
 	}
 	x.Stop()
+	if err := x.Trouble(); err != nil {
+		t.Errorf("the trouble is still %v", err)
+	}
 	if n := strings.Count(w.log.String(), "level=WARN"); n != 1 || !strings.Contains(w.log.String(), "connection refused") {
 		t.Errorf("%d warnings:\n%s", n, w.log)
 	}

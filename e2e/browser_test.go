@@ -18,11 +18,12 @@ import (
 
 // attackPage has a browser try to make HSM groups on the target, in the ways in which
 // pages can: as plain text and as nothing in particular, which ask nobody before; as
-// JSON and with PUT, which ask; by a form; and at its own site's name, which was made
+// JSON and with PUT, which ask; by a form, also one of Drover's own pages; and at its own site's name, which was made
 // to lead to the target meanwhile.
 const attackPage = `<!doctype html><title>page</title>
 <form id=f method=post enctype="text/plain" target=frame action="%[1]s/apis/smd/hsm/v2/groups"><input name='{"label":"byform","x":"' value='"}'></form>
-<iframe name=frame></iframe>
+<form id=g method=post target=other action="%[1]s/sessions/bos/any/cancel"></form>
+<iframe name=frame></iframe><iframe name=other></iframe>
 <script>
 const path = "/apis/smd/hsm/v2/groups", group = l => JSON.stringify({label: l});
 const tries = [
@@ -35,6 +36,7 @@ const tries = [
 ];
 (async () => {
   document.getElementById("f").submit();
+  document.getElementById("g").submit();
   for (const one of tries) { try { await one() } catch (e) {} }
   await fetch("/done", {method: "POST"});
 })();
@@ -122,4 +124,13 @@ func TestPagesOfOtherSitesChangeNothing(t *testing.T) {
 	if text, _ := read.Load().(string); !strings.Contains(text, "no name of this server") {
 		t.Errorf("a page whose name was made to lead here read %q", text)
 	}
+	c.eventually("a form of one of Drover's own pages is refused", func() bool {
+		resp, err := http.Get(c.url() + "/apis/drover/v1/audit?outcome=denied")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		denied, err := io.ReadAll(resp.Body)
+		return err == nil && strings.Contains(string(denied), "/sessions/bos/any/cancel: a page of another site")
+	})
 }

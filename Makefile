@@ -27,7 +27,7 @@ test: ## format, vet, staticcheck, bench-guard, every test with -race
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory bench-guard
 	@# Memory is compared with what a restart would read. All is almost as nice as jobs are, whose niceness is tested: else those of e2e would wait for the other packages.
-	DROVER_CHECK_STORE=yes nice -n 9 $(GO) test -race -timeout 40m ./...
+	DROVER_CHECK_STORE=yes nice -n 9 $(GO) test -race -vet=off -timeout 40m ./... # lint vets
 	DROVER_LOCAL_JSON=1 $(GO) test -race ./internal/bos/clients # services of one process meet as over the network, as in some tests of e2e
 
 demo: ## boot and configure eight simulated nodes, REAL=1: two virtual ones; KEEP=1 leaves the server running

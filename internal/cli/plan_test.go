@@ -94,7 +94,7 @@ func TestConfigureTellsWhichLayersItWouldRun(t *testing.T) {
 	} {
 		b := newBench(t)
 		b.answer = fleet(map[string]string{"/apis/cfs/v3/configurations/site": site, "/apis/cfs/v3/components": components,
-			"/apis/cfs/v3/sources": `{"sources": [{"name": "net", "clone_url": "https://git/net.git"}]}`})
+			"/apis/cfs/v3/sources/net": `{"name": "net", "clone_url": "https://git/net.git"}`})
 		code, out, stderr := b.run(typed(line)...)
 		if code != 0 || out != want || strings.Contains(strings.Join(b.calls, " "), "PATCH") {
 			t.Errorf("%s: exit %d %s\n%s%q", line, code, stderr, out, b.calls)

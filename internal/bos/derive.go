@@ -1,13 +1,16 @@
 package bos
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/bos/bootset"
 	"github.com/drover-hpc/drover/internal/fault"
@@ -58,7 +61,76 @@ func (s *Service) templateOf(ctx context.Context, n *NewSession) (t Template, de
 	if err == nil {
 		err = t.settle()
 	}
+	if err == nil {
+		_, err = s.alreadyKept(ctx, &t)
+	}
 	return t, true, err
+}
+
+// keptDerived bounds the derived templates of a tenant, and those without one.
+const keptDerived = 100
+
+// keepDerived keeps a template that was derived, and lets those go that were used longest
+// ago if they are too many. It belongs to the transaction that starts the session.
+func (s *Service) keepDerived(ctx context.Context, t Template) error {
+	kept, err := s.alreadyKept(ctx, &t)
+	if err != nil || kept != nil && kept.DerivedAt.IsZero() { // it is somebody's own
+		return err
+	}
+	t.DerivedAt = s.Now()
+	if err := s.templates.Put(ctx, t); err != nil {
+		return err
+	}
+	return s.forgetDerived(ctx, &t)
+}
+
+// alreadyKept is the kept template of the name of a derived one, nil for none. Where that
+// says something else somebody changed it, and what they wrote is not overwritten.
+func (s *Service) alreadyKept(ctx context.Context, t *Template) (*Template, error) {
+	kept, err := s.templates.Get(ctx, key(t.Tenant, t.Name))
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	says := kept
+	says.DerivedAt = t.DerivedAt
+	if !equalJSON(&says, t) {
+		return nil, fault.New(fault.Conflict, "session template '%s' was made for the same wish, but somebody changed it since: boot by it as it is, or delete it", t.Name)
+	}
+	return &kept, nil
+}
+
+// forgetDerived forgets derived templates of the tenant of t that are too many, but neither
+// t nor those of sessions that are not over.
+func (s *Service) forgetDerived(ctx context.Context, t *Template) error {
+	used := map[string]time.Time{} // by name
+	err := s.templates.Visit(ctx, ofTenant(t.Tenant), func(one *Template) {
+		if one.Tenant == t.Tenant && !one.DerivedAt.IsZero() {
+			used[one.Name] = one.DerivedAt
+		}
+	})
+	more := len(used) - keptDerived
+	if err != nil || more <= 0 {
+		return err
+	}
+	delete(used, t.Name)
+	err = s.sessions.Visit(ctx, ofTenant(t.Tenant), func(session *Session) {
+		if session.Tenant == t.Tenant && session.Status.Status != SessionComplete {
+			delete(used, session.TemplateName)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	names := slices.SortedFunc(maps.Keys(used), func(a, b string) int { return cmp.Or(used[a].Compare(used[b]), strings.Compare(a, b)) })
+	old := names[:min(more, len(names))]
+	for i, name := range old {
+		old[i] = key(t.Tenant, name)
+	}
+	_, err = s.templates.Delete(ctx, old...)
+	return err
 }
 
 func (s *Service) namedTemplate(ctx context.Context, n *NewSession) (Template, error) {
@@ -110,6 +182,7 @@ var derivedName = regexp.MustCompile(`-[0-9a-f]{8}$`)
 // with is the template with another image or configuration: nil and empty leave it what it
 // is. Of another image there are the boot sets alone of nodes that can boot it.
 func (t Template) with(ctx context.Context, image *Image, configuration string, objects Objects) (_ Template, err error) {
+	t.DerivedAt = time.Time{} // the name does not tell it
 	base := derivedName.ReplaceAllString(t.Name, "")
 	t.BootSets = slices.Clone(t.BootSets)
 	var what []string

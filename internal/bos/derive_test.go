@@ -2,9 +2,11 @@ package bos
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/bos/bootset"
 	"github.com/drover-hpc/drover/internal/fault"
@@ -104,6 +106,63 @@ func TestSessionsKeepTheirTemplates(t *testing.T) {
 	if all, err := s.service.templates.List(context.Background(), store.Query{}); len(all) != 1 || err != nil {
 		t.Errorf("a template of a session that was not started: %+v %v", all, err)
 	}
+}
+
+// What somebody wrote is never overwritten by a wish that made the same template before.
+func TestDerivedTemplatesThatWereChangedStay(t *testing.T) {
+	s := newSite(t)
+	want := NewSession{Operation: OperationBoot, Image: "image1", Limit: "x1c0s0b0n0"}
+	got, err := s.service.CreateSession(t.Context(), want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.service.PatchTemplate(t.Context(), got.TemplateName, "", TemplatePatch{Description: new("mine")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.service.CreateSession(t.Context(), want); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "session template '"+got.TemplateName+"'") {
+		t.Errorf("the same wish once more: %v", err)
+	}
+	derived := got
+	derived.Name, derived.Derived = "late", &Template{Name: got.TemplateName, BootSets: BootSets{}} // checked before the change
+	if err := s.service.StartSession(t.Context(), derived); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a session that was checked before: %v", err)
+	}
+	kept, err := s.service.Template(t.Context(), got.TemplateName, "")
+	if err != nil || kept.Description != "mine" || !kept.DerivedAt.IsZero() {
+		t.Errorf("%+v %v", kept, err)
+	}
+	if all, err := s.service.Sessions(t.Context(), "", SessionFilter{}); err != nil || len(all) != 1 {
+		t.Errorf("%d sessions, %v", len(all), err)
+	}
+}
+
+func TestDerivedTemplatesAreBounded(t *testing.T) {
+	s := newSite(t)
+	s.expect("PUT /v2/sessiontemplates/own", `{"boot_sets":{"c":{"path":"s3://boot-images/image1/manifest.json","type":"s3","node_list":["x1c0s0b0n0"]}}}`, 200, "")
+	var made []string
+	for i := range keptDerived + 5 {
+		s.now = s.now.Add(time.Second)
+		got, err := s.service.CreateSession(t.Context(), NewSession{Operation: OperationBoot, Image: "image1", Limit: fmt.Sprintf("x1c0s%db0n0", i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, got.TemplateName)
+		if i == 0 || i == 2 { // these are not over
+			continue
+		}
+		if _, err := s.service.ChangeSession(t.Context(), got.Name, "", func(r *Session) error { r.Status.Status = SessionComplete; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if i == 1 {
+			if _, err := s.service.PatchTemplate(t.Context(), got.TemplateName, "", TemplatePatch{Description: new("mine")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// Of those that were made one is somebody's own now: the oldest four go whose sessions are over.
+	want := append([]string{"own"}, slices.Concat(made[:3], made[7:])...)
+	slices.Sort(want)
+	s.names(t, want...)
 }
 
 // names expects these templates, and no others.

@@ -95,15 +95,16 @@ func (s *Service) StartSession(ctx context.Context, session Session) error {
 	session.Derived = nil
 	err := s.InTx(ctx, func(ctx context.Context) error {
 		if template != nil {
-			if err := s.templates.Put(ctx, *template); err != nil {
+			if err := s.keepDerived(ctx, *template); err != nil {
 				return err
 			}
 		}
-		return s.sessions.Insert(ctx, session)
+		err := s.sessions.Insert(ctx, session)
+		if fault.Is(err, fault.Conflict) {
+			err = sessionExists(NewSession{Name: session.Name, Tenant: session.Tenant})
+		}
+		return err
 	})
-	if fault.Is(err, fault.Conflict) {
-		return sessionExists(NewSession{Name: session.Name, Tenant: session.Tenant})
-	}
 	if err != nil {
 		return err
 	}

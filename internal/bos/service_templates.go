@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/drover-hpc/drover/internal/bos/bootset"
 	"github.com/drover-hpc/drover/internal/fault"
@@ -142,6 +143,7 @@ func (t *Template) merge(p TemplatePatch) (Template, error) {
 	if err != nil {
 		return out, err
 	}
+	out.DerivedAt = time.Time{} // it is who changes it that has it now
 	set(&out.Description, p.Description)
 	if p.EnableCFS != nil {
 		out.EnableCFS = p.EnableCFS

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -20,6 +21,9 @@ type Template struct {
 	EnableCFS   *bool        `json:"enable_cfs,omitempty"`
 	CFS         *bootset.CFS `json:"cfs,omitempty"`
 	BootSets    BootSets     `json:"boot_sets"`
+	// DerivedAt is when a session was last started by it, of one that was derived and that
+	// nobody changed. Never served.
+	DerivedAt time.Time `json:"derived_at,omitzero"`
 }
 
 // BootSets are boot sets by name, in the order in which they were written: of

@@ -180,8 +180,8 @@ func (x *Exporter) add(s *bos.Session) {
 	}
 }
 
-// first tells of the session that waits longest, and takes it off the queue unless the
-// collector is away. The error is of the database.
+// first tells of the session at the head of the queue, and takes it off unless the collector
+// does not answer: then others come first, so that one that it never takes holds up nobody. The error is of the database.
 func (x *Exporter) first(ctx context.Context) error {
 	tenant, name, _ := strings.Cut(x.queue[0], "/")
 	s, err := x.Sessions.Session(ctx, name, tenant)
@@ -205,9 +205,10 @@ func (x *Exporter) first(ctx context.Context) error {
 		return ctx.Err()
 	case fault.Is(unsent, fault.Invalid):
 		x.refused.Add(1)
-		x.Log.Warn("a trace is lost: the collector will not have it", "session", s.Name, "why", unsent)
+		x.Log.Warn("a trace is lost, or part of it: the collector will not have it", "session", s.Name, "why", unsent)
 	case unsent != nil:
 		x.failure(unsent)
+		x.queue = append(x.queue[1:], x.queue[0])
 		return nil
 	default:
 		x.sent.Add(1)

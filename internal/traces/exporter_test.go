@@ -222,12 +222,11 @@ func TestCollectorThatIsAway(t *testing.T) {
 	for range 3 {
 		w.isTold("first")
 	}
-	w.put(ended("second", 0))
-	w.isTold("first")
 	if err := x.Trouble(); err == nil || err.Error() != "connection refused" {
 		t.Errorf("the trouble is %v", err)
 	}
 	w.answers(nil)
+	w.put(ended("second", 0))
 	for session := "first"; session == "first"; session, _ = w.told() {
 	}
 	x.Stop()
@@ -240,7 +239,7 @@ func TestCollectorThatIsAway(t *testing.T) {
 	if !strings.Contains(w.log.String(), "traces are sent again") {
 		t.Errorf("nobody says that it is back:\n%s", w.log)
 	}
-	if got := x.Counted(); got.Failed < 4 || got.Sent < 1 || got.Lost+got.Refused > 0 {
+	if got := x.Counted(); got.Failed < 3 || got.Sent < 1 || got.Lost+got.Refused > 0 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -266,6 +265,25 @@ func TestTraceThatIsRefused(t *testing.T) {
 	}
 	if !strings.Contains(w.log.String(), "session=bad") || !strings.Contains(w.log.String(), "too large") {
 		t.Errorf("nobody says so:\n%s", w.log)
+	}
+}
+
+// What the collector never answers holds up nobody, either.
+func TestTraceThatIsNeverTaken(t *testing.T) {
+	w := newWorld(t)
+	w.answers(func(spans []traces.Span) error {
+		if fmt.Sprint(spans[0].Attributes[0].Value) == "bad" {
+			return errors.New("the collector answered 500")
+		}
+		return nil
+	})
+	w.put(ended("bad", time.Hour))
+	w.put(ended("good", time.Minute))
+	w.start()
+	for session := "bad"; session == "bad"; session, _ = w.told() {
+	}
+	w.put(ended("next", 0))
+	for session := "bad"; session != "next"; session, _ = w.told() {
 	}
 }
 
@@ -377,5 +395,32 @@ func TestNodesOfALargeSession(t *testing.T) {
 	}
 	if len(spans) != 1+3 || spans[3].Name != "x000003" {
 		t.Errorf("%d spans", len(spans))
+	}
+}
+
+// A part that is refused holds up no other part.
+func TestPartOfATraceThatIsRefused(t *testing.T) {
+	w := newWorld(t)
+	for i := range 25 {
+		w.owned = append(w.owned, bos.Component{ID: fmt.Sprintf("x%06d", i)})
+	}
+	w.answers(func(spans []traces.Span) error {
+		if len(spans[0].Attributes) > 4 { // the session's
+			return fault.New(fault.Invalid, "too large")
+		}
+		return nil
+	})
+	w.put(ended("morning", time.Minute))
+	x := traces.New(traces.Config{Sessions: w, Journal: w, Sender: w, Hub: w.hub, Nodes: 25, Now: time.Now, Log: slog.New(slog.NewTextHandler(w.log, nil))})
+	x.Start(t.Context())
+	defer x.Stop()
+	w.isTold("morning")
+	for range 2 {
+		w.told()
+	}
+	w.put(ended("noon", 0))
+	w.told()
+	if got := x.Counted(); got.Refused < 1 || got.Sent > 0 || !strings.Contains(w.log.String(), "too large") {
+		t.Errorf("%+v\n%s", got, w.log)
 	}
 }

@@ -280,7 +280,7 @@ func note(s *Span, e *journal.Entry) {
 
 var (
 	bootToken = regexp.MustCompile(`\btoken [^\s,)]+`)
-	userInURL = regexp.MustCompile(`://[^/\s@]*@`)
+	userInURL = regexp.MustCompile(`://[^/\s]*@`)
 )
 
 // public leaves out what lets somebody in: a collector has other readers than the

@@ -157,7 +157,7 @@ func TestWhatLetsSomebodyInIsNotTold(t *testing.T) {
 		line(1, "evening", "status", "stable -> power_on_called"),
 		line(2, "", "boot-script", "boot script served (kernel s3://k, token d2ec5d6f-edf1, retry 1)"),
 		{Time: s.Status.StartTime.Add(3 * time.Second), Source: "cfs", Kind: "configuration", Session: "batcher-1", Text: "playbook site.yml of https://me:secret@git.example.org/site.git at 9310aeb0 failed", Failed: true},
-		line(4, "evening", "status", "configuring -> failed: clone of https://me:secret@git.example.org/site.git"),
+		line(4, "evening", "status", "configuring -> failed: clone of https://me:se@secret@git.example.org/site.git"),
 	}})
 	text := fmt.Sprint(spans)
 	for _, no := range []string{"d2ec5d6f", "secret"} {

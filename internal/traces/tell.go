@@ -1,12 +1,14 @@
 package traces
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
 	"strings"
 
 	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/journal"
 )
 
@@ -19,8 +21,8 @@ const (
 	maxEntries = 500
 )
 
-// tell sends what is told of a session. unsent is what the collector answered, err that
-// the database did not.
+// tell sends what is told of a session, the parts after one that is refused, too. unsent is
+// what the collector answered, err that the database did not.
 func (x *Exporter) tell(ctx context.Context, s *bos.Session) (unsent, err error) {
 	all, f, err := x.candidates(ctx, s)
 	if err != nil {
@@ -38,7 +40,10 @@ func (x *Exporter) tell(ctx context.Context, s *bos.Session) (unsent, err error)
 			}
 			spans = append(spans, Spans(&root, s, n)...)
 		}
-		if err := x.Sender.Send(ctx, spans); err != nil {
+		switch err := x.Sender.Send(ctx, spans); {
+		case fault.Is(err, fault.Invalid):
+			unsent = cmp.Or(unsent, err)
+		case err != nil:
 			return err, nil
 		}
 		spans = nil

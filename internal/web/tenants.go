@@ -44,15 +44,25 @@ func (t *tenancy) known(ctx context.Context) *tenants {
 	if now := t.now(); t.last == nil || now.Sub(t.at) >= tenantsFresh {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tenantsPatience)
 		defer cancel()
-		t.last, t.at = &tenants{owner: map[string]string{}}, now
-		t.last.list, t.last.err = t.list(ctx)
-		for i := range t.last.list {
-			for _, n := range t.last.list[i].Xnames() {
-				t.last.owner[n] = t.last.list[i].Metadata.Name
-			}
-		}
+		list, err := t.list(ctx)
+		t.last, t.at = t.last.then(list, err), now
 	}
 	return t.last
+}
+
+// then is what is known after TAPMS was asked again: as before if it does not say, since
+// without tenants what they have would be shown as everybody's.
+func (t *tenants) then(list []tapms.Tenant, err error) *tenants {
+	if err != nil && t != nil {
+		return &tenants{list: t.list, owner: t.owner, err: err}
+	}
+	now := &tenants{list: list, owner: map[string]string{}, err: err}
+	for i := range list {
+		for _, n := range list[i].Xnames() {
+			now.owner[n] = list[i].Metadata.Name
+		}
+	}
+	return now
 }
 
 // apart puts nodes of different tenants into lists of their own.

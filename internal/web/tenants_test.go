@@ -68,8 +68,12 @@ func TestSessionsOfTenantsAreFoundByTheirLinks(t *testing.T) {
 // TAPMS may be elsewhere: not every page asks it.
 func TestTenantsAreAskedForOnceInAWhile(t *testing.T) {
 	asked, now := 0, noon
+	var away error
 	k := tenancy{now: func() time.Time { return now }, list: func(context.Context) ([]tapms.Tenant, error) {
 		asked++
+		if away != nil {
+			return nil, away
+		}
 		return []tapms.Tenant{tenant("red", "x1000c0s0b0n0")}, nil
 	}}
 	for _, one := range []struct {
@@ -80,5 +84,9 @@ func TestTenantsAreAskedForOnceInAWhile(t *testing.T) {
 		if got := k.known(t.Context()); asked != one.asked || got.owner["x1000c0s0b0n0"] != "red" {
 			t.Errorf("after %s: asked %d times, %v", one.after, asked, got.owner)
 		}
+	}
+	away, now = errors.New("TAPMS is away"), now.Add(tenantsFresh)
+	if got := k.known(t.Context()); got.err == nil || got.owner["x1000c0s0b0n0"] != "red" || !got.any() {
+		t.Errorf("what was known is forgotten while TAPMS is away: %+v", got)
 	}
 }

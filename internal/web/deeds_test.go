@@ -130,6 +130,8 @@ func TestAFormThatMakesNoPlanIsShownAgain(t *testing.T) {
 	}{
 		"HSM does not know x1000c0s77b0n0":         {good("nodes", "x1000c0s77b0n0"), nil, 400},
 		"nodes: expected names":                    {good("nodes", "  "), nil, 400},
+		"nodes: expected up to 100000 names":       {good("nodes", "x[0-100000]"), nil, 400},
+		"up to 100 wildcards":                      {good("nodes", strings.Repeat("x1*?,", 51)), nil, 400},
 		"nodes: ":                                  {good("nodes", "x1000c0s[b0n0"), nil, 400},
 		"template: expected one of the list":       {good("template", "compute"), nil, 400},
 		"or an image without one":                  {good("template", ""), nil, 400},

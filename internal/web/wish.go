@@ -206,14 +206,27 @@ func (h handler) planOf(r *http.Request, v *wishView) (made plan.Plan, tenant st
 	return made, tenant, err
 }
 
+// What a form may ask for: wildcards are compared with each node.
+const (
+	maxNames     = 100_000
+	maxWildcards = 100
+)
+
 // pick are the nodes that are meant, in the words of the command line: names, ranges,
 // enclosures, NIDs, groups and roles. HSM has to know them.
 func (h handler) pick(ctx context.Context, text string) ([]string, error) {
+	text = strings.Join(strings.Fields(text), ",")
+	switch names, err := xname.Expand(text); {
+	case err != nil:
+		return nil, fault.New(fault.Invalid, "nodes: %w", err)
+	case len(names) > maxNames || strings.Count(text, "*")+strings.Count(text, "?") > maxWildcards:
+		return nil, fault.New(fault.Invalid, "nodes: expected up to %d names, and up to %d wildcards", maxNames, maxWildcards)
+	}
 	inventory, err := pick.Gather(ctx, h.of.Gateway("").Get)
 	if err != nil {
 		return nil, err
 	}
-	p, err := inventory.List(strings.Join(strings.Fields(text), ","))
+	p, err := inventory.List(text)
 	switch {
 	case err != nil:
 		return nil, fault.New(fault.Invalid, "nodes: %w", err)

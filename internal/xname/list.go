@@ -12,6 +12,9 @@ import (
 // maxExpansion bounds how many names one expression may stand for.
 const maxExpansion = 1 << 20
 
+// maxBrackets bounds those of one name: no xname has as many numbers.
+const maxBrackets = 16
+
 var bracket = regexp.MustCompile(`\[([^\[\]]*)\]`)
 
 // Expand writes out a comma list in which brackets stand for numbers:
@@ -22,6 +25,9 @@ func Expand(expr string) ([]string, error) {
 	for _, item := range Split(strings.ReplaceAll(expr, " ", "")) {
 		if item == "" {
 			continue
+		}
+		if n := strings.Count(item, "["); n > maxBrackets {
+			return nil, fmt.Errorf("name list: expected at most %d brackets in a name, got %d", maxBrackets, n)
 		}
 		names, err := expandItem(item)
 		if err != nil {
@@ -90,7 +96,7 @@ func expandNumbers(ranges string) ([]int, error) {
 		if err1 != nil || err2 != nil || from > to {
 			return nil, fmt.Errorf("%q is no number or ascending range", r)
 		}
-		if to-from >= maxExpansion {
+		if to-from >= maxExpansion-len(out) {
 			return nil, fmt.Errorf("%q stands for more than %d numbers", r, maxExpansion)
 		}
 		for n := from; n <= to; n++ {

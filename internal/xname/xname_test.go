@@ -102,7 +102,7 @@ func TestExpand(t *testing.T) {
 			t.Errorf("Expand(%q) = %v, %v; want %s", in, got, err, want)
 		}
 	}
-	for _, bad := range []string{"x[1", "x1]", "x[3-1]", "x[a]", "x[]", "x[0-99999999]", "x[0-9999]c[0-9999]"} {
+	for _, bad := range []string{"x[1", "x1]", "x[3-1]", "x[a]", "x[]", "x[0-99999999]", "x[0-9999]c[0-9999]", "x[0-1048575,0-1048575]", "x" + strings.Repeat("[1]", maxBrackets+1)} {
 		if got, err := Expand(bad); err == nil {
 			t.Errorf("Expand(%q) = %d names, want an error", bad, len(got))
 		}

@@ -24,6 +24,7 @@ type Node struct {
 type Inventory struct {
 	ids   []string            // in order
 	known map[string]bool     // ids
+	below map[string][]string // nodes by what they are in, in order
 	nids  map[int]string      // by number
 	words map[string][]string // roles, partitions and groups, as a limit of BOS has them
 }
@@ -31,7 +32,7 @@ type Inventory struct {
 // New is the inventory of HSM's nodes, groups and partitions. On equal names
 // a role goes before a partition, a partition before a group, as in BOS.
 func New(nodes []Node, groups, partitions map[string][]string) *Inventory {
-	i := &Inventory{known: map[string]bool{}, nids: map[int]string{}, words: map[string][]string{}}
+	i := &Inventory{known: map[string]bool{}, below: map[string][]string{}, nids: map[int]string{}, words: map[string][]string{}}
 	maps.Copy(i.words, groups)
 	maps.Copy(i.words, partitions)
 	roles := map[string][]string{}
@@ -50,6 +51,11 @@ func New(nodes []Node, groups, partitions map[string][]string) *Inventory {
 	}
 	maps.Copy(i.words, roles)
 	slices.Sort(i.ids)
+	for _, id := range i.ids {
+		for in := xname.Parent(id); in != ""; in = xname.Parent(in) {
+			i.below[in] = append(i.below[in], id)
+		}
+	}
 	return i
 }
 
@@ -70,14 +76,16 @@ func (i *Inventory) List(expr string) (Picked, error) {
 		return Picked{}, err
 	}
 	var p Picked
-	seen := map[string]bool{}
+	seen, done := map[string]bool{}, map[string]bool{}
 	for _, item := range items {
+		if done[item] {
+			continue
+		}
+		done[item] = true
 		names, known := i.find(item)
 		if !known {
 			names = []string{item}
-			if !slices.Contains(p.Unknown, item) {
-				p.Unknown = append(p.Unknown, item)
-			}
+			p.Unknown = append(p.Unknown, item)
 		}
 		for _, n := range names {
 			if !seen[n] {
@@ -113,15 +121,13 @@ func (i *Inventory) find(item string) (names []string, known bool) {
 		id, ok := i.nids[number]
 		return []string{id}, ok
 	}
-	below := func(id string) bool { return xname.Within(id, name) }
-	if isWildcard(item) {
-		below = func(id string) bool {
-			matches, err := path.Match(strings.ToLower(item), id)
-			return err == nil && matches
-		}
+	if !isWildcard(item) {
+		names = i.below[name]
+		return names, len(names) > 0
 	}
+	pattern := strings.ToLower(item)
 	for _, id := range i.ids {
-		if below(id) {
+		if matches, err := path.Match(pattern, id); err == nil && matches {
 			names = append(names, id)
 		}
 	}

@@ -37,6 +37,9 @@ func (i *Inventory) NotKnown(unknown []string) string {
 func Nearest(name string, candidates []string) string {
 	best, least := "", max(len(name)/3+1, 2) // more than a third differs: something else was meant
 	for _, candidate := range candidates {
+		if more := len(name) - len(candidate); max(more, -more) > least { // they differ by more than that
+			continue
+		}
 		if d := distance(strings.ToLower(name), strings.ToLower(candidate)); d < least || d == least && best != "" && candidate < best {
 			best, least = candidate, d
 		}

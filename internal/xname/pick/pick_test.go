@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -58,6 +59,22 @@ func TestListOfNodes(t *testing.T) {
 		if p, err := fleet().List(word); err != nil || len(p.Names) != n || len(p.Unknown) > 0 {
 			t.Errorf("%s: %d nodes, unknown %v, %v; want %d", word, len(p.Names), p.Unknown, err, n)
 		}
+	}
+}
+
+// Forms are filled in by anybody: what is unknown costs no more than what is known.
+func TestManyUnknownNames(t *testing.T) {
+	expr, began := "y[0-300000],y[0-300000]", time.Now()
+	p, err := fleet().List(expr)
+	if err != nil || len(p.Unknown) != 300_001 || len(p.Names) != 300_001 {
+		t.Errorf("%d names, %d unknown, %v", len(p.Names), len(p.Unknown), err)
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	long := strings.Repeat("x", 10_000)
+	if allocated := testing.AllocsPerRun(1, func() { fleet().Nearest(long) }); allocated > 1000 {
+		t.Errorf("what is nearest to a name of %d letters took %.0f allocations", len(long), allocated)
 	}
 }
 

@@ -54,15 +54,16 @@ func (e *ExitError) Unwrap() error { return e.Err }
 
 // Main runs the command that args, without the program's name, ask for and
 // returns the exit code.
-func Main(ctx context.Context, config Config, args []string) int {
+func Main(ctx context.Context, config Config, typed []string) int {
 	a := newApp(config)
-	only := asked(args)
+	only := asked(typed)
 	root := a.root(func(module string) bool { return module == only })
-	cmd, args, err := find(root, args)
+	cmd, args, err := find(root, typed)
 	if err == nil {
 		root.SetArgs(args)
 		cmd, err = root.ExecuteContextC(ctx)
 	}
+	a.json = a.json || a.asksJSON(cmd, typed)
 	return a.fail(cmd, err)
 }
 
@@ -74,6 +75,7 @@ type app struct {
 	modules []module
 	derived map[*cobra.Command]*derive.Command
 	warned  bool // that others can read the file with the token
+	json    bool // that was asked for: errors are JSON, too
 }
 
 func newApp(c Config) *app {

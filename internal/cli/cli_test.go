@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -197,6 +198,51 @@ func TestErrors(t *testing.T) {
 		if c.answer == nil && len(b.calls) > 0 {
 			t.Errorf("%s: called %q", line, b.calls)
 		}
+	}
+}
+
+// A program that asks for JSON gets errors as JSON, whatever they are about; cray's stay as they are.
+func TestErrorsAreJSONWhereThatIsAskedFor(t *testing.T) {
+	gone := problem(404, `{"title": "The resource was not found", "detail": "Session 'gone' does not exist"}`)
+	for line, want := range map[string]string{
+		"drover bos v2 sessions describe gone --format json": `{"error":"The resource was not found: Session 'gone' does not exist","code":2,"status":404}`,
+		"drover watch gone --format=JSON":                    `{"error":"The resource was not found: Session 'gone' does not exist","code":2,"status":404}`,
+		"drover staus --format json":                         `{"error":"No such command 'staus'. Did you mean 'status'?","code":2}`,
+		"drover status --bad --format json":                  `{"error":"no such option: --bad","code":2}`,
+		"drover status -o json --sort-by x":                  `{"error":"Invalid value for '--sort-by': there is no 'x'`,
+		"drover cancel --format json":                        `{"error":"Missing argument 'SESSION'.","code":2}`,
+		"drover watch gone --format yaml":                    "Error: The resource",
+		"drover watch gone -- --format json":                 "Usage: ",
+		"cray bos v2 sessions describe gone --format json":   "Usage: ",
+	} {
+		b := newBench(t)
+		b.answer = gone
+		code, out, stderr := b.run(typed(line)...)
+		var compact bytes.Buffer
+		if json.Compact(&compact, []byte(stderr)) != nil {
+			compact = *bytes.NewBufferString(stderr)
+		}
+		if code != 2 || out != "" || !strings.HasPrefix(compact.String(), want) {
+			t.Errorf("%s: exit %d, %q\n got %s\nwant %s", line, code, out, &compact, want)
+		}
+	}
+	b := newBench(t)
+	b.answer, b.env["CRAY_FORMAT"] = gone, "json"
+	if _, _, stderr := b.run(typed("drover bos v2 sessions describe gone")...); !strings.HasPrefix(stderr, "{") {
+		t.Errorf("with CRAY_FORMAT: %s", stderr)
+	}
+}
+
+// Nothing is wrong with how a command was written if a service refuses it, or none answers.
+func TestRefusalsComeWithoutUsage(t *testing.T) {
+	b := newBench(t)
+	b.answer = problem(404, `{"title": "The resource was not found", "detail": "Session 'gone' does not exist"}`)
+	if code, _, stderr := b.run(typed("drover watch gone")...); code != 2 || stderr != "Error: The resource was not found: Session 'gone' does not exist\n" {
+		t.Errorf("exit %d %q", code, stderr)
+	}
+	b.server.Close()
+	if code, _, stderr := b.run(typed("drover status")...); code != 2 || !strings.HasPrefix(stderr, "Error: no answer from ") {
+		t.Errorf("no server: exit %d %q", code, stderr)
 	}
 }
 

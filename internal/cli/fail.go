@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -50,15 +51,60 @@ func (a *app) fail(cmd *cobra.Command, err error) int {
 	case f == nil:
 		return 0
 	case f.message == "":
+	case a.json && a.name != "cray":
+		a.failAsJSON(f, err)
 	case f == abort:
 		fmt.Fprintln(a.Stderr, f.message)
-	case f.usage:
+	case f.usage && (a.name == "cray" || !answered(err)):
 		path := cmd.CommandPath()
 		fmt.Fprintf(a.Stderr, "Usage: %s\nTry '%s --help' for help.\n\nError: %s\n", a.usageLine(cmd), path, harmless(f.message))
 	default:
 		fmt.Fprintf(a.Stderr, "Error: %s\n", harmless(f.message))
 	}
 	return f.code
+}
+
+// answered tells whether it was a service that refused: then nothing is wrong with how the
+// command was written.
+func answered(err error) bool {
+	var r *refusal
+	return errors.As(err, &r)
+}
+
+// failAsJSON is a failure for a program that asked for JSON.
+func (a *app) failAsJSON(f *failure, err error) {
+	told := struct {
+		Error  string `json:"error"`
+		Code   int    `json:"code"`             // the exit code
+		Status int    `json:"status,omitempty"` // of HTTP, if a service refused
+	}{Error: harmless(f.message), Code: f.code}
+	var r *refusal
+	if errors.As(err, &r) {
+		told.Status = r.status
+	}
+	e := json.NewEncoder(a.Stderr)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	e.Encode(told) //nolint:errcheck // whoever does not read it has the exit code
+}
+
+// asksJSON tells whether the command line, or else the environment, asks for JSON: also one
+// that could not be read to its end.
+func (a *app) asksJSON(cmd *cobra.Command, args []string) bool {
+	asked := a.Getenv("CRAY_FORMAT")
+	for i, arg := range args {
+		name, value, inOne := strings.Cut(arg, "=")
+		if !inOne && i+1 < len(args) {
+			value = args[i+1]
+		}
+		switch {
+		case arg == "--":
+			return strings.EqualFold(asked, "json")
+		case name == "--format", (name == "--output" || name == "-o") && cmd != nil && cmd.Name() == "status":
+			asked = value
+		}
+	}
+	return strings.EqualFold(asked, "json")
 }
 
 func classify(err error) *failure {
@@ -172,11 +218,11 @@ func unreachable(program, base string, err error) error {
 	}
 	var unknown *tls.CertificateVerificationError
 	if errors.As(err, &unknown) && program != "cray" {
-		return &failure{code: 2, usage: true, message: fmt.Sprintf("%s is not known by its certificate: %v\n"+
+		return &failure{code: 2, message: fmt.Sprintf("%s is not known by its certificate: %v\n"+
 			"%s=FILE names authorities to trust beside this machine's; %s=no trusts whoever answers.", base, unknown.Err, bundleVariable, verifyVariable)}
 	}
 	if program != "cray" {
-		return &failure{code: 2, usage: true, message: fmt.Sprintf("no answer from %s: %v\n"+
+		return &failure{code: 2, message: fmt.Sprintf("no answer from %s: %v\n"+
 			"Does it run, and is this its URL? --server, DROVER_SERVER or `%s config set core hostname=URL` name another.", base, err, program)}
 	}
 	return &failure{code: 2, usage: true, message: fmt.Sprintf("Unable to connect to cray. Please verify your cray hostname:\n"+

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"time"
 	"unicode"
 
@@ -17,6 +19,7 @@ import (
 	"golang.org/x/text/runes"
 	"golang.org/x/text/transform"
 
+	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/cli/derive"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/job"
@@ -31,6 +34,10 @@ const (
 	logPatience = 2 * time.Minute
 	logRetry    = time.Second
 )
+
+// namedSessions is of how many sessions of CFS the names are told that configure the nodes
+// of a session of BOS.
+const namedSessions = 5
 
 // logs is the command under one of its names.
 func (a *app) logs(name string) *cobra.Command {
@@ -89,7 +96,7 @@ func (l *logs) show(ctx context.Context) error {
 			if l.first(ctx, refused) {
 				continue
 			}
-			return err
+			return cmp.Or(l.boots(ctx, refused), err)
 		case err == nil && !l.follow:
 			return nil
 		case err == nil:
@@ -116,6 +123,23 @@ func (l *logs) first(ctx context.Context, why *refusal) bool {
 	}
 	l.path = path
 	return true
+}
+
+// boots says of a session of BOS v2, which writes no log, where logs of it are. It is nil
+// if there is none of that name.
+func (l *logs) boots(ctx context.Context, why *refusal) error {
+	if why.status != http.StatusNotFound || l.step != "" || l.get(ctx, "/apis/bos/v2/sessions/"+httpapi.Segment(l.name), nil) != nil {
+		return nil
+	}
+	text := fmt.Sprintf("session %[1]s is one of BOS v2, which writes no log: drover watch %[1]s follows it, drover logs NODE shows how a node of it is configured", l.name)
+	var of struct{ Sessions []cfs.Session }
+	q := url.Values{"tags": {"bos_session=" + l.name}, "limit": {strconv.Itoa(namedSessions)}}
+	if err := l.get(ctx, strings.TrimSuffix(cfsSessions, "/")+"?"+q.Encode(), &of); err == nil {
+		for i := range of.Sessions {
+			text += "\n  drover logs " + of.Sessions[i].Name
+		}
+	}
+	return failed("%s", text)
 }
 
 // read prints what is there behind what was shown, on and on if it is to be

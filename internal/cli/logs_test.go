@@ -60,6 +60,28 @@ func TestLogsOfAnAgentAreShown(t *testing.T) {
 	}
 }
 
+// A boot session writes no log: where those of its nodes' configuration are is said.
+func TestLogsOfABootSessionAreThoseOfItsConfigurationSessions(t *testing.T) {
+	b := newBench(t)
+	b.answer = func(w http.ResponseWriter, r *http.Request, body string) {
+		switch r.URL.Path {
+		case "/apis/bos/v2/sessions/s1":
+			io.WriteString(w, `{"name": "s1"}`)
+		case "/apis/cfs/v3/sessions":
+			if r.URL.Query().Get("tags") == "bos_session=s1" {
+				io.WriteString(w, `{"sessions": [{"name": "batcher-1"}, {"name": "batcher-2"}]}`)
+			}
+		default:
+			problem(404, `{"title": "Session not found.", "detail": "Session 's1' could not be found"}`)(w, r, body)
+		}
+	}
+	code, out, stderr := b.run("drover", "logs", "s1")
+	if code != 1 || out != "" || !strings.Contains(stderr, "one of BOS v2") || !strings.Contains(stderr, "drover watch s1") ||
+		!strings.HasSuffix(stderr, "\n  drover logs batcher-1\n  drover logs batcher-2\n") {
+		t.Errorf("exit %d %q %s", code, out, stderr)
+	}
+}
+
 // The server's end breaks the answer off; what follows is asked of the next one.
 func TestLogsAreFollowedOverAnEndOfTheServer(t *testing.T) {
 	const text = "line 0\nline 1\nline 2\nline 3\n"

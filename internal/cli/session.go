@@ -99,6 +99,7 @@ func (a *app) configured(g *globals) (*session, error) {
 	s := &session{app: a, config: config, dir: dir}
 	s.format = strings.ToLower(cmp.Or(g.format, a.Getenv("CRAY_FORMAT"), config.Text("core", "format")))
 	s.asData = s.format != ""
+	a.json = s.format == "json"
 	s.quiet = g.quiet
 	if !s.quiet {
 		s.quiet, _ = derive.ParseBool(cmp.Or(a.Getenv("CRAY_QUIET"), config.Text("core", "quiet")))

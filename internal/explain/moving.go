@@ -196,7 +196,7 @@ func (f *Facts) configuring(a *account) {
 	default:
 		a.headline = up + " and being configured."
 		a.say("There is no time limit; each failed session counts against the limit of the configuration service.")
-		a.advise("Sessions:  drover cfs v3 sessions list --status running")
+		a.advise("What Ansible does:  drover logs %s -f", f.Node)
 	}
 	f.run(a)
 }

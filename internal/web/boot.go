@@ -48,7 +48,7 @@ func (h handler) boot(r *http.Request) (framed, error) {
 	}
 	now := h.of.Now()
 	t := progress.Count(s)
-	v := &bootView{frame: frame{At: now, Section: "sessions"}, Tally: t, Outcome: t.Outcome(now), Elapsed: progress.Clock(t.Elapsed(now).Truncate(time.Second)), First: s.First, Limit: foldedLimit(s.Session.Limit)}
+	v := &bootView{frame: frame{At: now, Section: "sessions"}, Tally: t, Outcome: t.Outcome(now), Elapsed: progress.Clock(t.Elapsed(now).Truncate(time.Second)), First: s.First, Limit: xname.FoldLimit(s.Session.Limit)}
 	if !t.Complete() {
 		if v.Events, v.Every = session.Events(), 10; v.Events == "" {
 			v.Events, v.Every = h.of.Events, 5

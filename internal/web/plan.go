@@ -90,7 +90,7 @@ func (h handler) planNamed(ctx context.Context, id, tenant string) (*planView, e
 		return nil, err
 	}
 	v := &planView{frame: frame{Section: "nodes", At: p.At}, Plan: p, Title: operationWords(p.Operation) + " " + manyNodes(p.Nodes),
-		Again: sent{foldedLimit(p.Limit), p.Operation, templateValue(p.Tenant, p.TemplateName), p.Image, p.Configuration}, LeftMore: p.LeftOutCount - len(p.LeftOut)}
+		Again: sent{xname.FoldLimit(p.Limit), p.Operation, templateValue(p.Tenant, p.TemplateName), p.Image, p.Configuration}, LeftMore: p.LeftOutCount - len(p.LeftOut)}
 	if p.Stage {
 		v.Title = "Stage: " + v.Title
 	}

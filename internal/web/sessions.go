@@ -3,11 +3,9 @@ package web
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/progress"
-	"github.com/drover-hpc/drover/internal/xname"
 )
 
 // sessionsView are the sessions of BOS, the latest first, and those of CFS by name.
@@ -23,15 +21,6 @@ type sessionsView struct {
 	From       string // after which it begins
 	Unknown    string // why boot sessions are not known
 	Tenanted   bool   // some boots are tenants'
-}
-
-// foldedLimit is a session's limit, folded if it is a list of nodes.
-func foldedLimit(limit string) string {
-	list := strings.Split(limit, ",")
-	if slices.ContainsFunc(list, func(name string) bool { return !xname.IsNode(name) }) {
-		return limit
-	}
-	return xname.Fold(list)
 }
 
 // bootRows is how many boot sessions a page has.

@@ -118,6 +118,16 @@ func Fold(names []string) string {
 	return strings.Join(out, ",")
 }
 
+// FoldLimit is Fold of a limit of a session, names with commas between them. One that has
+// anything else than names of nodes, such as groups, stays as it is.
+func FoldLimit(limit string) string {
+	list := strings.Split(limit, ",")
+	if slices.ContainsFunc(list, func(name string) bool { return !IsNode(name) }) {
+		return limit
+	}
+	return Fold(list)
+}
+
 // foldRows are the items of Fold in their pieces.
 func foldRows(names []string) [][]string {
 	rows := make([][]string, 0, len(names))

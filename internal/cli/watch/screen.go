@@ -143,7 +143,7 @@ func more(things int) string {
 func (s *Screen) heading(t *progress.Tally, now time.Time, columns int) string {
 	left := fmt.Sprintf("%s  %s of %s", t.Session.Name, t.Session.Operation, t.Session.TemplateName)
 	if t.Session.Limit != "" {
-		left += "  limit " + t.Session.Limit
+		left += "  limit " + xname.FoldLimit(t.Session.Limit)
 	}
 	right := fmt.Sprintf("%s  %s  %s", progress.Nodes(t.Nodes), t.Session.Status.Status, progress.Clock(t.Elapsed(now)))
 	if t.Nodes > 0 {

@@ -42,6 +42,16 @@ const (
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
+func TestTheHeadingFoldsTheLimit(t *testing.T) {
+	for limit, want := range map[string]string{"x1000c0s0b0n0,x1000c0s1b0n0,x1000c0s2b0n0": "limit x1000c0s[0-2]b0n0 ", "Compute,!x1000c0s0b0n0": "limit Compute,!x1000c0s0b0n0 "} {
+		s := snapshot("running", map[string]int{"configuring": 1})
+		s.Session.Limit = limit
+		if got := (&Screen{}).heading(progress.Count(s), start, 120); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", limit, got)
+		}
+	}
+}
+
 func TestOutcome(t *testing.T) {
 	text := "no such template"
 	broken := snapshot("complete", nil)

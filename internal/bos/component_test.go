@@ -60,6 +60,28 @@ func TestAutomaticFields(t *testing.T) {
 	}
 }
 
+// What a phase may take counts from when the node was sent on its way, not from when an
+// earlier session brought it into that phase.
+func TestAPhaseBeginsAnewWithTheNodesNextSession(t *testing.T) {
+	yes, later := true, t0.Add(time.Hour)
+	for name, c := range map[string]struct {
+		before Component
+		do     func(*Component)
+		want   time.Time
+	}{
+		"enabled by hand": {Component{Status: Status{Phase: PhaseConfigure}}, func(c *Component) { c.Apply(&ComponentPatch{Enabled: &yes}, nil, later) }, later},
+		"still enabled":   {Component{Enabled: true, Status: Status{Phase: PhaseConfigure}}, func(c *Component) { c.Apply(&ComponentPatch{Enabled: &yes}, nil, later) }, t0},
+		"of a session":    {Component{Enabled: true, Status: Status{Phase: PhaseConfigure}}, func(c *Component) { c.Join(&Session{}, Target{}, later) }, later},
+		"in no phase":     {Component{}, func(c *Component) { c.Join(&Session{}, Target{}, later) }, t0},
+	} {
+		c.before.Engine.PhaseSince = t0
+		c.do(&c.before)
+		if got := c.before.Engine.PhaseSince; !got.Equal(c.want) {
+			t.Errorf("%s: since %s, want %s", name, got, c.want)
+		}
+	}
+}
+
 func TestDuration(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0:00:00", 90 * time.Minute: "1:30:00", 1500 * time.Millisecond: "0:00:01.500000",

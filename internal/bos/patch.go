@@ -111,22 +111,30 @@ func (c *Component) Apply(p *ComponentPatch, booted *BootArtifacts, now time.Tim
 		c.RetryPolicy = &policy
 	}
 	if p.Enabled != nil {
-		c.enable(*p.Enabled)
+		c.enable(*p.Enabled, now)
 	}
 }
 
 // enable puts an enabled node on hold until the operators look at it, with no
-// call that it waits for. One that was disabled starts with all its tries.
-func (c *Component) enable(on bool) {
+// call that it waits for. One that was disabled starts anew.
+func (c *Component) enable(on bool, now time.Time) {
 	if on {
 		if !c.Enabled {
-			c.EventStats = EventStats{}
+			c.startAnew(now)
 		}
 		c.Status.StatusOverride = StatusOnHold
 		c.LeaveCall()
 		c.Engine = Engine{Tenant: c.Engine.Tenant, StagedTenant: c.Engine.StagedTenant, PhaseSince: c.Engine.PhaseSince, Left: c.Engine.Left, Agent: c.Engine.Agent}
 	}
 	c.Enabled = on
+}
+
+// startAnew gives the node all its tries, and a phase that it is in the time that it may take.
+func (c *Component) startAnew(now time.Time) {
+	c.EventStats = EventStats{}
+	if c.Status.Phase != NoPhase {
+		c.Engine.PhaseSince = now
+	}
 }
 
 // A token that nobody knows says nothing about what the node runs: the state

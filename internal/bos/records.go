@@ -53,7 +53,7 @@ type StatusRecord struct {
 	Phase          Phase  `json:"phase"`
 	Status         string `json:"status"`
 	StatusOverride string `json:"status_override"`
-	PhaseSince     string `json:"phase_since,omitempty" doc:"When the phase last changed; absent if it never did"`
+	PhaseSince     string `json:"phase_since,omitempty" doc:"When the phase last changed, or began anew since the node was enabled; absent if it never did"`
 }
 
 func componentRecord(c *Component) ComponentRecord {

@@ -84,12 +84,12 @@ func (c *Component) applyStaged(session *Session, tenant string, clear bool, s *
 	why = c.unfit(session)
 	if why == "" {
 		c.DesiredState = DesiredState{BootArtifacts: staged.BootArtifacts, Configuration: staged.Configuration}
-		c.EventStats = EventStats{}
+		c.startAnew(now)
 		if session.Operation == OperationReboot {
 			c.ActualState = ActualState{}
 		}
 		c.Troubles = Troubles{}
-		c.enable(true)
+		c.enable(true, now)
 	} else {
 		c.Troubles.Set(FromSession, why, now)
 		c.Enabled = false

@@ -100,8 +100,8 @@ func (c *Component) Join(s *Session, t Target, now time.Time) {
 	}
 	c.Session, c.Engine.Tenant, c.Troubles = s.Name, s.Tenant, Troubles{}
 	c.LastAction = LastAction{Action: SessionSetup, LastUpdated: now}
-	c.EventStats = EventStats{}
-	c.enable(true)
+	c.startAnew(now)
+	c.enable(true, now)
 }
 
 // Stage keeps what the session wants for applystaged.

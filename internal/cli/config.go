@@ -66,7 +66,7 @@ func (a *app) existing(g *globals) (*session, error) {
 		return nil, err
 	}
 	if _, err := s.dir.Load(s.config.Name); errors.Is(err, fs.ErrNotExist) {
-		return nil, noConfiguration(s.config.Name)
+		return nil, a.noConfiguration(s.config.Name)
 	}
 	if s.format == "" {
 		s.format = "toml"
@@ -137,8 +137,14 @@ func (a *app) configGet(_ *cobra.Command, g *globals, args []string) error {
 
 // configSet stores texts. Of a value with a further "=" only what is before
 // it counts, as in the published program.
+// configSet makes the default configuration if there is none; cray has its users make it
+// by init.
 func (a *app) configSet(_ *cobra.Command, g *globals, args []string) error {
-	s, err := a.existing(g)
+	open := a.existing
+	if a.name != "cray" {
+		open = a.configured
+	}
+	s, err := open(g)
 	if err != nil {
 		return err
 	}

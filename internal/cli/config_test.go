@@ -62,6 +62,23 @@ func TestConfigCommands(t *testing.T) {
 
 // An option's value comes from the command line, the environment, the
 // configuration; the two paths of a command have keys of their own.
+// The words of a server that does not answer name `config set`: it has to work at once.
+func TestConfigSetMakesTheFirstConfiguration(t *testing.T) {
+	b := newBench(t)
+	if code, _, stderr := b.run(typed("cray config set core hostname=http://x")...); code != 2 || !strings.Contains(stderr, "`cray init`") {
+		t.Errorf("cray: exit %d %s", code, stderr)
+	}
+	if code, _, stderr := b.run(typed("drover config get core.hostname")...); code != 2 || !strings.Contains(stderr, "`drover init`") {
+		t.Errorf("nothing to get: exit %d %s", code, stderr)
+	}
+	if code, _, stderr := b.run(typed("drover config set core hostname=http://x")...); code != 0 {
+		t.Fatalf("exit %d %s", code, stderr)
+	}
+	if code, out, _ := b.run(typed("drover config get core.hostname")...); code != 0 || out != "http://x\n" {
+		t.Errorf("got %d %q", code, out)
+	}
+}
+
 func TestWhereValuesComeFrom(t *testing.T) {
 	b := newBench(t)
 	b.run(typed("cray init --no-auth --hostname h --tenant blue")...)

@@ -9,6 +9,7 @@ import (
 	"github.com/drover-hpc/drover/internal/bos/plan"
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/cli/derive"
+	"github.com/drover-hpc/drover/internal/cli/format"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/xname"
 )
@@ -16,20 +17,22 @@ import (
 // foretell tells what a call would come to, and whether to make it: not in a dry run, and
 // not if whoever types does not want that.
 func (s *session) foretell(in *derive.Input, r *derive.Request, yes, dryRun bool) (goOn bool, err error) {
-	text, ask, err := in.Command.Foretell(in, r)
+	told, err := in.Command.Foretell(in, r)
 	switch {
 	case dryRun && err != nil:
 		return false, err
-	case dryRun && text == "":
+	case dryRun && s.asData:
+		return false, format.Write(s.app.Stdout, s.format, told.Data)
+	case dryRun && told.Text == "":
 		_, err := fmt.Fprintln(s.app.Stdout, "No node would be touched.")
 		return false, err
 	case dryRun:
-		return false, s.tell(text)
-	case text == "": // also if the service cannot tell, or refuses the change: the call will say why
+		return false, s.tell(told.Text)
+	case told.Text == "": // also if the service cannot tell, or refuses the change: the call will say why
 		return true, nil
 	}
-	fmt.Fprint(s.app.Stderr, harmless(text))
-	if ask && !yes && s.app.attended() && !s.app.confirm("Go on?") {
+	fmt.Fprint(s.app.Stderr, harmless(told.Text))
+	if told.Ask && !yes && s.app.attended() && !s.app.confirm("Go on?") {
 		return false, abort
 	}
 	return true, nil
@@ -41,18 +44,19 @@ var formerNames = strings.NewReplacer(`"cloneUrl"`, `"clone_url"`, `"additionalI
 
 // foretellConfiguration says what a change of a configuration would come to for the nodes
 // that should have it.
-func foretellConfiguration(in *derive.Input, r *derive.Request) (text string, ask bool, err error) {
+func foretellConfiguration(in *derive.Input, r *derive.Request) (told derive.Foretold, err error) {
 	body := r.Body
 	if text, is := body.([]byte); is && strings.HasPrefix(r.Path, "/v2/") {
 		body = []byte(formerNames.Replace(string(text)))
 	}
 	answer, err := in.Fetch(http.MethodPost, "/apis/drover/v1/configurations/"+httpapi.Segment(in.Args[0])+"?dry_run=true", body)
 	if err != nil {
-		return "", false, err
+		return told, err
 	}
+	told.Data = answer
 	var p cfs.ConfigurationPlan
 	if err := json.Unmarshal(answer, &p); err != nil || len(p.Components) == 0 {
-		return "", false, err
+		return told, err
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "configuration %s is that of %s\n", p.Name, manyNodes(p.Components))
@@ -68,7 +72,8 @@ func foretellConfiguration(in *derive.Input, r *derive.Request) (text string, as
 	if len(p.Disabled) > 0 {
 		fmt.Fprintf(&b, "not enabled in CFS, and so let be: %s\n", xname.Fold(p.Disabled))
 	}
-	return b.String(), len(p.Reconfigure) > 0, nil
+	told.Text, told.Ask = b.String(), len(p.Reconfigure) > 0
+	return told, nil
 }
 
 func layerChange(l *cfs.LayerChange) string {

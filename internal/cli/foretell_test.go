@@ -43,7 +43,9 @@ func TestAChangeOfAConfigurationIsForetold(t *testing.T) {
 		"drover cfs v3 configurations update site --file FILE --dry-run":       {plan: `{"name": "site", "components": []}`, out: "No node would be touched.\n", calls: []string{asked + ` {"layers":[]}`}},
 		"drover cfs v3 configurations update none --file FILE":                 {calls: []string{strings.ReplaceAll(asked, "site", "none") + ` {"layers":[]}`, `PUT /apis/cfs/v3/configurations/none {"layers":[]}`}},
 		"drover cfs v3 configurations update none --update-branches --dry-run": {code: 2, calls: []string{strings.ReplaceAll(asked, "site", "none")}, stderr: "404"},
-		"cray cfs v3 configurations update site --file FILE":                   {plan: changeOfSite, calls: []string{`PUT /apis/cfs/v3/configurations/site {"layers":[]}`}},
+		"drover cfs v3 configurations update site --update-branches --dry-run --format json": {plan: `{"name": "site", "components": ["x1c0s0b0n0"]}`,
+			out: "{\n  \"name\": \"site\",\n  \"components\": [\n    \"x1c0s0b0n0\"\n  ]\n}\n", calls: []string{asked}},
+		"cray cfs v3 configurations update site --file FILE": {plan: changeOfSite, calls: []string{`PUT /apis/cfs/v3/configurations/site {"layers":[]}`}},
 	} {
 		b := newBench(t)
 		b.answer = func(w http.ResponseWriter, r *http.Request, _ string) {

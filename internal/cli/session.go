@@ -92,7 +92,7 @@ func (a *app) configured(g *globals) (*session, error) {
 	case errors.Is(err, fs.ErrNotExist) && (asked == "" || asked == "default"):
 		config = &settings.Configuration{Name: name, Values: map[string]any{}}
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, noConfiguration(name)
+		return nil, a.noConfiguration(name)
 	case err != nil:
 		return nil, err
 	}
@@ -107,8 +107,8 @@ func (a *app) configured(g *globals) (*session, error) {
 	return s, nil
 }
 
-func noConfiguration(name string) error {
-	hint := "cray init"
+func (a *app) noConfiguration(name string) error {
+	hint := a.name + " init"
 	if name != "default" {
 		hint += " --configuration " + name
 	}

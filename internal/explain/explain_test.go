@@ -153,6 +153,8 @@ func TestExplain(t *testing.T) {
 			[]string{"runs what it should; session s9 is staged for it.", "staged         session s9"}, nil},
 		"another configuration": {facts("configuring", func(f *Facts) { f.Config.DesiredConfig = "" }),
 			[]string{"Configuration 'site' is wanted; the configuration service still has none.", "configuration  none wanted"}, nil},
+		"on hold, its BMC is silent": {facts("on_hold", power("undefined", "unavailable")),
+			[]string{"waits until its BMC tells whether it is on.", "Its BMC does not answer now.", "Check the BMC's network and power."}, []string{"next look"}},
 		"on hold, lost": {facts("on_hold", func(f *Facts) { f.Component.Enabled, f.Component.Error = false, "not returned by pcs" }),
 			[]string{"is on hold", "not returned by pcs", "drover bos components update x1c0s0b0n0 --enabled true"}, nil},
 		"runs": {facts("stable", running), []string{"x1c0s0b0n0 runs what it should.", "boot           stable, session s1", "kernel         s3://boot-images/1/kernel"}, []string{"What to do"}},

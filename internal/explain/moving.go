@@ -97,6 +97,10 @@ func (f *Facts) held(headline string) string {
 func (f *Facts) onHold(a *account) {
 	if f.Component.Enabled {
 		a.headline = "is enabled and waits for the next look at its power and configuration."
+		if f.Power != nil && f.Power.PowerState == "undefined" {
+			a.headline = "waits until its BMC tells whether it is on."
+			f.waitsForBMC(a)
+		}
 		return
 	}
 	a.headline = "is on hold."

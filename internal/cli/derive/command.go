@@ -23,15 +23,21 @@ type Command struct {
 	Danger string
 	// Build makes the request in place of the usual way, if set.
 	Build func(in *Input) (*Request, error)
-	// Foretell says what the call would come to, if set, nothing where that needs no saying,
-	// and whether that is to be asked about at a terminal. Under the name of the published
+	// Foretell says what the call would come to, if set. Under the name of the published
 	// tool it is not called.
-	Foretell func(in *Input, r *Request) (text string, ask bool, err error)
+	Foretell func(in *Input, r *Request) (Foretold, error)
 	// After looks at the answer that was printed, if set. Its error ends the
 	// command; under the name of the published tool it is not called.
 	After func(in *Input, answer []byte) error
 
 	item bool // the route ends in an argument
+}
+
+// Foretold is what a call would come to.
+type Foretold struct {
+	Text string // nothing where that needs no saying
+	Ask  bool   // whether that is to be asked about at a terminal
+	Data []byte // the same for programs, JSON
 }
 
 // Argument is a positional argument.

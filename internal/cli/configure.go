@@ -36,7 +36,7 @@ func (a *app) configure() *cobra.Command {
 		})
 	cmd.Long = "Have CFS configure nodes. With --desired-config they should have that configuration, and what of it they have not yet is run. " +
 		"Without, all that they should have is run again. Failures that were counted are forgotten, and the nodes are enabled in CFS.\n\n" +
-		"A node that is off waits until it is up.\n\n" + aboutNodes + "\n\n" + aboutWaiting + " The exit code is 0 then if all nodes are configured, 1 if any is not."
+		"A node that is off waits until it is up.\n\n" + aboutNodes + "\n\n" + aboutWaiting + " The exit code is 0 then if all nodes are configured, 3 if any is not."
 	cmd.Flags().StringVar(&configuration, "desired-config", "", "`NAME` of the configuration; that which each node should have if not set")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "tell what would be run, and do nothing")
 	w.flags(cmd)
@@ -129,7 +129,7 @@ func (s *session) awaitConfiguration(ctx context.Context, nodes []string) (map[s
 	}
 	for status, list := range byStatus {
 		if status != string(cfs.Configured) {
-			err = failed("%s: %s; drover explain %s tells why", xname.Fold(list), status, list[0])
+			err = &failure{code: partly, message: fmt.Sprintf("%s: %s; drover explain %s tells why", xname.Fold(list), status, list[0])}
 		}
 	}
 	return byStatus, err

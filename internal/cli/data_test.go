@@ -25,7 +25,7 @@ func TestWhatIsFollowedEndsAsData(t *testing.T) {
 	b.answer = boot(nodes("on_hold", "on_hold"), nodes("stable", "failed"))
 	code, out, _ := b.run("drover", "watch", "s1", "--format", "json")
 	end := asData[progress.End](t, out)
-	if code != 1 || end.OK || end.Session != "s1" || end.Status != "complete" || end.Seconds != 10 || end.Nodes != 2 || end.Succeeded != 1 || end.Failed != 1 || len(end.Troubles) != 1 || end.Troubles[0].Nodes[0] != "x1c0s1b0n0" ||
+	if code != 3 || end.OK || end.Session != "s1" || end.Status != "complete" || end.Seconds != 10 || end.Nodes != 2 || end.Succeeded != 1 || end.Failed != 1 || len(end.Troubles) != 1 || end.Troubles[0].Nodes[0] != "x1c0s1b0n0" ||
 		end.Outcome != "session s1 complete in 0:00:10: 1 of 2 nodes succeeded, 1 failed" {
 		t.Errorf("exit %d %+v", code, end)
 	}
@@ -50,13 +50,13 @@ func TestWhatIsStartedAndFollowedEndsAsData(t *testing.T) {
 	b.answer = fleet(map[string]string{"POST": `{"transitionID": "t1", "operation": "On"}`,
 		"/apis/power-control/v1/transitions/t1": `{"transitionID": "t1", "transitionStatus": "completed", "taskCounts": {"failed": 1}, "tasks": [{"xname": "x1c0s0b0n0", "taskStatus": "failed", "error": "no power"}]}`})
 	code, out, _ := b.run("drover", "power", "on", "x1c0s0b0n0", "--wait", "--format", "json")
-	if got := asData[struct{ Tasks []struct{ Error string } }](t, out); code != 1 || len(got.Tasks) != 1 || got.Tasks[0].Error != "no power" {
+	if got := asData[struct{ Tasks []struct{ Error string } }](t, out); code != 3 || len(got.Tasks) != 1 || got.Tasks[0].Error != "no power" {
 		t.Errorf("power: exit %d %+v", code, got)
 	}
 	b = newBench(t) // the one before may be asked for events yet
 	b.answer = fleet(map[string]string{"PATCH": "{}", rosterPath: `{"nodes": [{"xname": "x1c0s0b0n0", "configuration": "site", "configuration_status": "failed"}]}`})
 	code, out, _ = b.run("drover", "configure", "x1c0s0b0n0", "--wait", "--format", "json")
-	if got := asData[map[string][]string](t, out); code != 1 || len(got["failed"]) != 1 {
+	if got := asData[map[string][]string](t, out); code != 3 || len(got["failed"]) != 1 {
 		t.Errorf("configure: exit %d %v", code, got)
 	}
 	follows := boot(nodes("stable", "stable"))

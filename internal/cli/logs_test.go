@@ -144,7 +144,7 @@ func TestWatchNamesTheTaskThatFailed(t *testing.T) {
 		}
 	}
 	code, out, stderr := b.run("drover", "watch", "s1", "--plain")
-	if code != 1 || asked != 1 || !strings.Contains(out, "failed x1c0s[0-1]b0n0: cfs configuration failed: task 'mount' failed: no disk on this node") {
+	if code != 3 || asked != 1 || !strings.Contains(out, "failed x1c0s[0-1]b0n0: cfs configuration failed: task 'mount' failed: no disk on this node") {
 		t.Errorf("exit %d, asked %d times, %s\n%s", code, asked, stderr, out)
 	}
 }

@@ -83,8 +83,20 @@ func TestWatch(t *testing.T) {
 	}
 	b.answer = boot(nodes("stable", "failed"))
 	code, out, _ = b.run("drover", "watch", "s1", "--plain")
-	if code != 1 || !strings.Contains(out, "failed x1c0s1b0n0: no error is recorded") {
+	if code != 3 || !strings.Contains(out, "failed x1c0s1b0n0: no error is recorded") {
 		t.Errorf("a failed node: exit %d\n%s", code, out)
+	}
+	b = newBench(t)
+	follows := boot(nodes("stable", "failed"))
+	b.answer = func(w http.ResponseWriter, r *http.Request, body string) {
+		if r.URL.Path == "/apis/bos/v2/sessions/s1" {
+			io.WriteString(w, `{"name": "s1", "status": {"status": "complete", "start_time": "2026-01-02T03:04:05", "end_time": "2026-01-02T03:04:15", "error": "cancelled by ann"}}`)
+			return
+		}
+		follows(w, r, body)
+	}
+	if code, out, _ = b.run("drover", "watch", "s1", "--plain"); code != 1 || !strings.Contains(out, "cancelled by ann") {
+		t.Errorf("cancelled: exit %d\n%s", code, out)
 	}
 	b = newBench(t) // the one before may be asked for events yet
 	b.answer = boot(slices.Repeat([]string{nodes("on_hold")}, 1000)...)

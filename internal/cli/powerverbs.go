@@ -110,7 +110,7 @@ func (a *app) powerVerb(name, operation, short, long string) *cobra.Command {
 	})
 	cmd.Long = short + ", by a transition of PCS. " + long + " The boot service has no part in it: " +
 		"what nodes should boot stays as it is, and a session that moves them goes on as it finds them.\n\n" + aboutNodes + "\n\n" +
-		aboutWaiting + " The exit code is 0 then if all nodes succeeded, 1 if any did not."
+		aboutWaiting + " The exit code is 0 then if all nodes succeeded, 3 if any did not."
 	if name != "on" {
 		cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	}
@@ -176,7 +176,7 @@ func (s *session) powerFailures(t *pcs.Transition) error {
 		fmt.Fprintln(s.progress(), harmless("failed "+xname.Fold(byReason[reason])+": "+reason))
 	}
 	if len(byReason) > 0 {
-		return &ExitError{Code: 1}
+		return &ExitError{Code: partly}
 	}
 	return nil
 }

@@ -163,7 +163,7 @@ func TestConfigureWaits(t *testing.T) {
 	for status, want := range map[string]struct {
 		code int
 		out  string
-	}{"configured": {0, "configured 1, pending 0, failed 0\n"}, "failed": {1, "configured 0, pending 0, failed 1\n"}, "pending": {124, "configured 0, pending 1, failed 0\n"}} {
+	}{"configured": {0, "configured 1, pending 0, failed 0\n"}, "failed": {3, "configured 0, pending 0, failed 1\n"}, "pending": {124, "configured 0, pending 1, failed 0\n"}} {
 		b := newBench(t)
 		b.answer = fleet(map[string]string{"PATCH": "{}", rosterPath: `{"nodes": [{"xname": "x1c0s0b0n0", "configuration": "site", "configuration_status": "` + status + `"}]}`})
 		code, out, stderr := b.run("drover", "configure", "x1c0s0b0n0", "--wait", "--timeout", "300ms")
@@ -190,7 +190,7 @@ func TestPowerVerbs(t *testing.T) {
 		out    string
 	}{
 		`{"xname": "x1c0s0b0n0", "taskStatus": "succeeded"}`:                         {"completed", 0, "succeeded 1, under way 0, failed 0\n"},
-		`{"xname": "x1c0s0b0n0", "taskStatus": "failed", "error": "no\u001b power"}`: {"completed", 1, "failed x1c0s0b0n0: no power\n"},
+		`{"xname": "x1c0s0b0n0", "taskStatus": "failed", "error": "no\u001b power"}`: {"completed", 3, "failed x1c0s0b0n0: no power\n"},
 		`{"xname": "x1c0s0b0n0", "taskStatus": "in-progress"}`:                       {"in-progress", 124, "succeeded 1, under way 0, failed 0\n"},
 	} {
 		b := newBench(t)

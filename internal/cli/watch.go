@@ -26,8 +26,8 @@ func (a *app) watch() *cobra.Command {
 		})
 	cmd.Long = "Follow a boot session until it is complete, or a staged one until it waits for applystaged. " +
 		"If no session of BOS v2 has that name, one of BOS v1 with that ID is followed, by its phases.\n\n" +
-		"The exit code tells the end: 0 if every node succeeded, 1 if any did not, 2 if there is no such session or no answer, " +
-		"3 if every node succeeded but some that were asked for had been left out, " +
+		"The exit code tells the end: 0 if every node succeeded, 1 if the session itself failed or was cancelled, 2 if there is no such session or no answer, " +
+		"3 if it finished, but not every node that was asked for succeeded: some failed, were left out, or are another session's now, " +
 		"124 if --timeout ended the watch, which leaves the session as it is, 130 if it was interrupted. " +
 		"Without a terminal, or with --plain, a line is printed for each change; with --format, where the session stands at the end, alone."
 	cmd.Flags().DurationVar(&w.timeout, "timeout", 0, "end after a `DURATION` such as 30m; 0 waits as long as it takes")
@@ -50,9 +50,9 @@ func (s *session) follow(ctx context.Context, name string, plain bool) (any, err
 	switch {
 	case err != nil:
 		return end, waitError(ctx, err, "session "+name)
-	case !t.OK():
+	case t.Problem() != "":
 		return end, &ExitError{Code: 1}
-	case t.LeftOut > 0:
+	case !t.OK() || t.LeftOut > 0:
 		return end, &ExitError{Code: partly}
 	}
 	return end, nil

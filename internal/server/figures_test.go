@@ -20,6 +20,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/auth"
 	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/docpage"
 	"github.com/drover-hpc/drover/internal/hsm"
 	"github.com/drover-hpc/drover/internal/pcs"
@@ -57,7 +58,7 @@ func figuresIn(text string) map[string]string {
 // awaitFigures returns once the figures have these values.
 func awaitFigures(t *testing.T, s *Server, want map[string]string) (text string, got map[string]string) {
 	t.Helper()
-	sub := s.hub.Subscribe(bos.ComponentsTable, pcs.StatusTable, hsm.ComponentsTable)
+	sub := s.hub.Subscribe(bos.ComponentsTable, pcs.StatusTable, hsm.ComponentsTable, cfs.ComponentsTable)
 	defer sub.Close()
 	for {
 		text, got = figuresOf(t, s)

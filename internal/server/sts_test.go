@@ -37,6 +37,7 @@ var ofElsewhere = s3.Credentials{AccessKey: "key-of-elsewhere", SecretKey: "secr
 // droverElsewhere is the object store of another server, whose clock stands late behind.
 func droverElsewhere(t *testing.T) (e elsewhere, late *atomic.Int64) {
 	t.Helper()
+	t.Chdir(".") // back at the end: the object store moves into its directory
 	late = &atomic.Int64{}
 	store, err := s3.StartServer(t.Context(), s3.ServerConfig{Dir: t.TempDir(), Listen: "127.0.0.1:0", Credentials: ofElsewhere,
 		Now: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})

@@ -38,6 +38,18 @@ func (e *Executor) HostResults(ctx context.Context, id string) ([]cfs.HostResult
 	return r.hosts()
 }
 
+// Begun implements cfs.Records.
+func (e *Executor) Begun(ctx context.Context, id string) (*cfs.Begun, error) {
+	if !job.ValidID(id) { // it has none yet
+		return nil, nil
+	}
+	d, err := e.Left(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return begun(d)
+}
+
 // Steps implements cfs.Records.
 func (e *Executor) Steps(ctx context.Context, id string) ([]cfs.JobStep, error) {
 	if !job.ValidID(id) { // it has none yet

@@ -145,6 +145,30 @@ func (r *results) hosts() ([]cfs.HostResults, error) {
 	return out, err
 }
 
+// tailed is how much of tasks.jsonl is read for its last lines, in bytes.
+const tailed = 16 << 10
+
+// begun is the task whose line is the last one; nil if there is none.
+func begun(d Dir) (out *cfs.Begun, err error) {
+	size := int64(0)
+	if f, err := d.OpenWork(resultsDir, "tasks.jsonl"); err == nil {
+		if info, err := f.Stat(); err == nil {
+			size = info.Size()
+		}
+		f.Close()
+	}
+	_, err = eachLine(d, "tasks.jsonl", max(size-tailed, 0), func(line []byte, _ int64) bool {
+		var t task
+		if json.Unmarshal(line, &t) == nil && t.ID != "" { // else it is what the end of another was
+			layer, _, _ := strings.Cut(t.ID, ".")
+			out = &cfs.Begun{Play: t.Play, Name: t.Task}
+			out.Layer, _ = strconv.Atoi(layer)
+		}
+		return true
+	})
+	return out, err
+}
+
 // eachLine calls do with each whole line from the place on, and where it ends,
 // as long as it returns true. A file that is not there has no lines.
 func eachLine(d Dir, name string, from int64, do func(line []byte, end int64) bool) (end int64, err error) {

@@ -3,6 +3,7 @@ package aee
 import (
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -143,6 +144,31 @@ func writeResults(t *testing.T, lines ...string) Dir {
 		}
 	}
 	return d
+}
+
+func TestTheTaskThatBeganLastIsTold(t *testing.T) {
+	d := writeResults(t)
+	name := d.Path(resultsDir, "tasks.jsonl")
+	long := strings.Repeat("x", 100)
+	for text, want := range map[string]*cfs.Begun{
+		"": nil,
+		`{"id":"0.1","play":"p","task":"t"}` + "\n":                                                                  {Play: "p", Name: "t"},
+		`{"id":"0.1","play":"p","task":"t"}` + "\n" + `{"left_out":7}` + "\n" + `{"id":"1.1","play":"q","ta`:         {Play: "p", Name: "t"},
+		strings.Repeat(`{"id":"0.1","play":"`+long+`","task":"t"}`+"\n", 1000) + `{"id":"2.9","task":"last"}` + "\n": {Layer: 2, Name: "last"},
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := begun(d); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%.80s: %+v %v", text, got, err)
+		}
+	}
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := begun(d); got != nil || err != nil {
+		t.Errorf("of no record: %+v %v", got, err)
+	}
 }
 
 func TestRecordOfResultsIsBoundedAndKeepsWhatWentWrong(t *testing.T) {

@@ -24,6 +24,7 @@ type SessionLog struct {
 	Ended    time.Time  `json:"ended,omitzero"`
 	Attempts int        `json:"attempts,omitempty" doc:"How often the job could not be started"`
 	Steps    []JobStep  `json:"steps,omitempty" doc:"Steps begun so far, in order"`
+	Task     *Begun     `json:"task,omitempty" doc:"Of one that runs: the task that began last"`
 	Held     *Held      `json:"held,omitempty" doc:"The environment of a failed session with debug_on_failure, while it stays"`
 	Layers   []JobLayer `json:"layers" doc:"What runs, fixed when the session was created"`
 }

@@ -43,6 +43,10 @@ func (r *records) HostResults(context.Context, string) ([]cfs.HostResults, error
 	return []cfs.HostResults{{Host: "x1", OK: 2, Failed: 1}}, nil
 }
 
+func (r *records) Begun(context.Context, string) (*cfs.Begun, error) {
+	return &cfs.Begun{Layer: 1, Play: "compute", Name: "mount scratch"}, nil
+}
+
 func (r *records) Held(context.Context, string) (*cfs.Held, error) { return nil, nil }
 
 func (r *records) Steps(context.Context, string) ([]cfs.JobStep, error) { return r.steps, nil }
@@ -109,14 +113,14 @@ func (f *fixture) moves(name string, state cfs.JobState) {
 
 func TestSessionLogTellsHowTheJobGoes(t *testing.T) {
 	f, r := recording(t)
-	if log := f.want(200, "GET", "/v3/sessions/s1/log", "").object(t); log["phase"] != "waiting" || log["name"] != "s1" || !strings.HasPrefix(log["job"].(string), "cfs-") {
+	if log := f.want(200, "GET", "/v3/sessions/s1/log", "").object(t); log["phase"] != "waiting" || log["name"] != "s1" || fmt.Sprint(log["task"]) != "map[layer:1 name:mount scratch play:compute]" || !strings.HasPrefix(log["job"].(string), "cfs-") {
 		t.Errorf("%v", log)
 	}
 	r.steps = []cfs.JobStep{{Name: "clone", Exit: 0}, {Name: "inventory", Exit: 1}}
 	f.moves("s1", cfs.JobState{Phase: job.Failed, Step: "inventory", Message: "no HSM", Started: time.Unix(1, 0), Ended: time.Unix(2, 0)})
 	log := f.want(200, "GET", "/v3/sessions/s1/log", "").object(t)
 	if log["phase"] != "failed" || log["step"] != "inventory" || log["message"] != "no HSM" || len(log["steps"].([]any)) != 2 ||
-		log["layers"].([]any)[0].(map[string]any)["playbook"] != "site.yml" {
+		log["layers"].([]any)[0].(map[string]any)["playbook"] != "site.yml" || log["task"] != nil {
 		t.Errorf("%v", log)
 	}
 	f.want(404, "GET", "/v3/sessions/none/log", "")

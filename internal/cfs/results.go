@@ -113,6 +113,13 @@ type JobStep struct {
 	Exit    int       `json:"exit" doc:"Exit status; -1: ended by a signal or never started"`
 }
 
+// Begun is a task that a job's playbook has begun.
+type Begun struct {
+	Layer int    `json:"layer" doc:"Index of the layer"`
+	Play  string `json:"play"`
+	Name  string `json:"name" doc:"Name of the task"`
+}
+
 // Records are what executors keep of jobs that run or ran. What is not there,
 // because the job has not begun or is long gone, is empty.
 type Records interface {
@@ -121,6 +128,8 @@ type Records interface {
 	Results(ctx context.Context, job string, f ResultFilter, after int64, limit int) (ResultPage, error)
 	// HostResults returns a count for each host, by name.
 	HostResults(ctx context.Context, job string) ([]HostResults, error)
+	// Begun is the task that began last; nil if none has.
+	Begun(ctx context.Context, job string) (*Begun, error)
 	// Steps returns the steps begun so far, in order.
 	Steps(ctx context.Context, job string) ([]JobStep, error)
 	// Held tells where the job's environment is held after a failure; nil if it

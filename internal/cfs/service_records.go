@@ -52,6 +52,9 @@ func (s *Service) Log(ctx context.Context, name string) (SessionLog, error) {
 		if log.Steps, err = s.cfg.Records.Steps(ctx, run.Job.ID); err == nil {
 			log.Held, err = s.cfg.Records.Held(ctx, run.Job.ID)
 		}
+		if err == nil && !over(log.Phase) {
+			log.Task, err = s.cfg.Records.Begun(ctx, run.Job.ID)
+		}
 	}
 	return log, err
 }

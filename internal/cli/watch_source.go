@@ -33,6 +33,12 @@ func (f followed) Snapshot(ctx context.Context) (*progress.Snapshot, error) {
 	for i := range s.Components {
 		s.Components[i].Error = harmless(s.Components[i].Error)
 	}
+	for i := range s.Work {
+		w := &s.Work[i]
+		for _, text := range []*string{&w.Configuration, &w.Playbook, &w.Task, &w.Step} {
+			*text = harmless(*text)
+		}
+	}
 	return s, nil
 }
 

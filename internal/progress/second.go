@@ -77,6 +77,7 @@ func (s *Second) Snapshot(ctx context.Context) (*Snapshot, error) {
 		return nil, err
 	}
 	s.SayWhy(ctx, out.Components, s.why)
+	out.Work = s.work(ctx, out.Components)
 	return out, nil
 }
 

@@ -71,6 +71,8 @@ type Snapshot struct {
 	Session    Session
 	Extended   Extended
 	Components []Component
+	// Work is what configures its nodes now.
+	Work []Work
 	// First: it is one of version 1.
 	First bool
 }
@@ -131,6 +133,8 @@ type Tally struct {
 	Failures []Failure
 	// Late are the last nodes that are not where they should be, when most are.
 	Late []Late
+	// Work is what configures its nodes now: some of it, if there is much.
+	Work []Work
 
 	phases []phase
 }
@@ -138,7 +142,7 @@ type Tally struct {
 // Count counts. Of a complete session whose nodes belong to other sessions by
 // now, the status that was kept counts.
 func Count(s *Snapshot) *Tally {
-	t := &Tally{Session: s.Session, Nodes: len(s.Components), Status: map[string]int{}, phases: phases}
+	t := &Tally{Session: s.Session, Work: s.Work, Nodes: len(s.Components), Status: map[string]int{}, phases: phases}
 	if s.First {
 		t.phases = firstPhases
 	}

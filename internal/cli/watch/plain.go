@@ -13,6 +13,7 @@ import (
 type Plain struct {
 	W    io.Writer
 	last string
+	work string
 	told map[string]bool
 }
 
@@ -23,6 +24,7 @@ func (p *Plain) Show(t *progress.Tally, now time.Time) {
 		p.last = line
 		fmt.Fprintf(p.W, "%s  %s\n", progress.Clock(t.Elapsed(now)), line)
 	}
+	p.working(t, now)
 	if p.told == nil {
 		p.told = map[string]bool{}
 	}
@@ -37,6 +39,20 @@ func (p *Plain) Show(t *progress.Tally, now time.Time) {
 		if len(fresh.Nodes) > 0 {
 			fresh.Count = len(fresh.Nodes)
 			fmt.Fprintf(p.W, "%s  %s\n", progress.Clock(t.Elapsed(now)), fresh)
+		}
+	}
+}
+
+// working prints what configures the nodes, when that is another playbook or step.
+func (p *Plain) working(t *progress.Tally, now time.Time) {
+	var all []string
+	for _, w := range t.Work {
+		all = append(all, w.Session+" "+w.Playbook+" "+w.Step)
+	}
+	if is := strings.Join(all, "\n"); is != p.work {
+		p.work = is
+		for _, w := range t.Work {
+			fmt.Fprintf(p.W, "%s  %s\n", progress.Clock(t.Elapsed(now)), w)
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (s *Screen) phases(t *progress.Tally, columns int, all bool) (lines []strin
 	return lines
 }
 
-// troubles are what went wrong and who is late, in as many lines as there is room for.
+// troubles are what went wrong, what configures nodes and who is late, in as many lines as there is room for.
 func (s *Screen) troubles(t *progress.Tally, columns, room int) (lines []string) {
 	var kinds [][]string
 	if p := t.Problem(); p != "" {
@@ -104,6 +104,9 @@ func (s *Screen) troubles(t *progress.Tally, columns, room int) (lines []string)
 			text[i] = "  " + s.paint(red, text[i])
 		}
 		kinds = append(kinds, text)
+	}
+	for _, w := range t.Work {
+		kinds = append(kinds, []string{"  " + cut(w.String(), columns-2)})
 	}
 	for _, l := range t.Late {
 		kinds = append(kinds, []string{"  " + cut("still "+l.Phase+": "+xname.Fold(l.Nodes), columns-2)})

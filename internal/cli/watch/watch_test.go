@@ -276,6 +276,29 @@ func TestForcedOffIsToldOnce(t *testing.T) {
 	}
 }
 
+func TestWhatConfiguresNodesIsTold(t *testing.T) {
+	s := snapshot("running", map[string]int{"configuring": 20, failed: 1})
+	s.Work = []progress.Work{{Session: "c1", Configuration: "site", Playbook: "site.yml", Task: "mount scratch", Nodes: 20}}
+	var out bytes.Buffer
+	p := &Plain{W: &out}
+	p.Show(progress.Count(s), start)
+	s.Work[0].Task = "start slurmd"
+	p.Show(progress.Count(s), start)
+	s.Work[0].Playbook = "net.yml"
+	p.Show(progress.Count(s), start)
+	if text := out.String(); strings.Count(text, "site on 20 nodes: ") != 2 || !strings.Contains(text, "0:00:00  site on 20 nodes: site.yml, task 'mount scratch'\n") || !strings.Contains(text, "net.yml, task 'start slurmd'") {
+		t.Errorf("a line for each playbook is wanted:\n%s", text)
+	}
+	for rows, want := range map[int][]string{24: {"BMC says: no", "net.yml, task 'start slurmd'"}, 7: {"BMC says: no"}} {
+		frame := strings.Join((&Screen{}).lines(progress.Count(s), start, 80, rows), "\n")
+		for _, text := range want {
+			if !strings.Contains(frame, text) {
+				t.Errorf("%d rows lack %q:\n%s", rows, text, frame)
+			}
+		}
+	}
+}
+
 // A staged session does nothing by itself: what it waits for is told, and the
 // watch ends.
 func TestStagedSessionIsNotWaitedFor(t *testing.T) {

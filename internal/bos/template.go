@@ -23,7 +23,7 @@ type Template struct {
 	BootSets    BootSets     `json:"boot_sets"`
 	// DerivedAt is when a session was last started by it, of one that was derived and that
 	// nobody changed. Never served.
-	DerivedAt time.Time `json:"derived_at,omitzero"`
+	DerivedAt time.Time `json:"derived_at,omitzero" hidden:"true"`
 }
 
 // BootSets are boot sets by name, in the order in which they were written: of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -97,12 +98,16 @@ func registerTemplates(api huma.API, s *Service) {
 	handle(api, op("get_v1_sessiontemplates", http.MethodGet, all, "List session templates"),
 		func(ctx context.Context, _ *NoTenant) (*templatesOutput, error) {
 			list, err := s.cfg.BOS.Templates(ctx, "")
-			return &templatesOutput{Body: append([]bos.Template{}, list...)}, err // a list even of none
+			out := &templatesOutput{Body: make([]bos.Template, len(list))} // a list even of none
+			for i := range list {
+				out.Body[i] = served(list[i])
+			}
+			return out, err
 		})
 	handle(api, op("get_v1_sessiontemplate", http.MethodGet, one, "Describe a session template"),
 		func(ctx context.Context, in *TemplatePath) (*templateOutput, error) {
 			t, err := s.cfg.BOS.Template(ctx, in.ID, "")
-			return &templateOutput{Body: t}, err
+			return &templateOutput{Body: served(t)}, err
 		})
 	remove := op("delete_v1_sessiontemplate", http.MethodDelete, one, "Delete a session template")
 	remove.DefaultStatus = http.StatusNoContent
@@ -113,6 +118,12 @@ func registerTemplates(api huma.API, s *Service) {
 		func(context.Context, *struct{}) (*templateOutput, error) {
 			return &templateOutput{Body: exampleTemplate()}, nil
 		})
+}
+
+// served is the template without what is never served.
+func served(t bos.Template) bos.Template {
+	t.DerivedAt = time.Time{}
+	return t
 }
 
 // exampleTemplate is version 2's with the provider of this one.

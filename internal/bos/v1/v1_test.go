@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drover-hpc/drover/internal/bos"
+	"github.com/drover-hpc/drover/internal/bos/bootset"
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/journal"
@@ -110,6 +111,19 @@ func TestTemplatesAreSharedWithVersion2AndLoseWhatIsOld(t *testing.T) {
 	}
 	if got := s.call(200, "GET", "/v1/sessiontemplatetemplate", ""); !strings.Contains(got, `"rootfs_provider":"cpss3"`) {
 		t.Error(got)
+	}
+	derived, err := s.bos.Template(t.Context(), "t", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	derived.Name, derived.CFS = "t-12345678", &bootset.CFS{Configuration: "other"}
+	if err := s.bos.StartSession(t.Context(), bos.Session{Name: "s", Operation: bos.OperationBoot, TemplateName: derived.Name, Derived: &derived}); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/v1/sessiontemplate/t-12345678", "/v1/sessiontemplate", "/v2/sessiontemplates/t-12345678"} {
+		if got := s.call(200, "GET", path, ""); !strings.Contains(got, `"configuration":"other"`) || strings.Contains(got, "derived") {
+			t.Errorf("%s: %s", path, got)
+		}
 	}
 	s.call(204, "DELETE", "/v1/sessiontemplate/t", "")
 	s.call(404, "GET", "/v2/sessiontemplates/t", "")

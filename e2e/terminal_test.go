@@ -143,6 +143,7 @@ func TestATerminalIsAskedBeforeDeeds(t *testing.T) {
 	if err := json.Unmarshal([]byte(c.drover("boot", "x1000", "--dry-run", "--format", "json")), &planned); err != nil {
 		t.Fatal(err)
 	}
+	asked("n", "Boot 2 nodes (", "apply", planned.ID).ends(1)
 	asked("y", "Boot 2 nodes (", "boot", "x1000", "--name", "first", "--wait").ends(0)
 	if _, err := c.try("apply", planned.ID); err == nil || !strings.Contains(err.Error(), "power was off, is on") {
 		t.Errorf("a plan of nodes that were off was applied to nodes that are on: %v", err)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -41,10 +42,14 @@ func (s *session) tell(text string) error {
 // apply is the command that does what a plan says.
 func (a *app) apply() *cobra.Command {
 	var w waiting
+	var yes bool
 	cmd := a.verb("apply PLAN", "Do what a plan says, if it still holds", arguments("PLAN"), func(cmd *cobra.Command, g *globals, args []string) error {
 		s, err := a.open(g)
 		if err != nil {
 			return err
+		}
+		if ok, err := s.asksToApply(cmd.Context(), args[0], yes); !ok || err != nil {
+			return cmp.Or(err, error(abort))
 		}
 		var done plan.Applied
 		if err := s.call(cmd.Context(), http.MethodPost, plansPath+httpapi.Segment(args[0])+"/apply", nil, &done); err != nil {
@@ -55,9 +60,27 @@ func (a *app) apply() *cobra.Command {
 	})
 	cmd.Long = "Start the session of a plan, which `drover boot`, `reboot` or `off` with --dry-run made.\n\n" +
 		"If a node does not stand any more as the plan says, or would get something else, nothing is started, and what changed is told. " +
-		"A plan can be applied once, for a day; the last twenty of a tenant, and of the site, are kept.\n\n" + aboutWaiting
+		"A plan can be applied once, for a day; the last twenty of a tenant, and of the site, are kept.\n\n" +
+		"At a terminal it asks first. " + aboutWaiting
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	w.flags(cmd)
 	return cmd
+}
+
+// asksToApply tells whether the plan shall be applied: who sits at a terminal is asked.
+func (s *session) asksToApply(ctx context.Context, id string, yes bool) (bool, error) {
+	if yes || !s.app.attended() {
+		return true, nil
+	}
+	var p plan.Plan
+	if err := s.get(ctx, plansPath+httpapi.Segment(id), &p); err != nil {
+		return false, err
+	}
+	what := operationWords[p.Operation]
+	if p.Stage {
+		what = "Stage a " + string(p.Operation) + " of"
+	}
+	return s.app.confirm(harmless(fmt.Sprintf("%s %s %s?", what, manyNodes(nodesOf(&p)), byPlan(&p)))), nil
 }
 
 // planText tells a plan to people.

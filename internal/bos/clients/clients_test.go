@@ -63,6 +63,18 @@ func TestInventory(t *testing.T) {
 	}
 }
 
+func TestPowerOfNodesWhoseBMCIsSilentSaysSo(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/power-status", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"status": [{"xname": "a", "powerState": "undefined", "managementState": "unavailable"}, {"xname": "b", "powerState": "undefined", "managementState": "available"},
+			{"xname": "c", "powerState": "undefined", "managementState": "unavailable", "error": "no such BMC"}, {"xname": "d", "powerState": "on", "managementState": "unavailable"}]}`)
+	})
+	list, err := clients.Power(pcs.NewClient(httpapi.NewClient("PCS", "http://pcs", httpapi.Local(mux)))).Status(t.Context(), []string{"a", "b", "c", "d"})
+	if got := fmt.Sprint(list); err != nil || got != "[{a undefined its BMC does not answer} {b undefined } {c undefined no such BMC} {d on }]" {
+		t.Errorf("%s %v", got, err)
+	}
+}
+
 func TestPower(t *testing.T) {
 	s := start(t)
 	power, ctx := clients.Power(pcs.NewClient(s.client("/apis/power-control"))), t.Context()

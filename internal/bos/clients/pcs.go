@@ -23,6 +23,9 @@ func (p power) Status(ctx context.Context, nodes []string) ([]bos.PowerStatus, e
 	out := make([]bos.PowerStatus, len(found))
 	for i, s := range found {
 		out[i] = bos.PowerStatus{Node: s.Xname, State: strings.ToLower(string(s.PowerState)), Error: s.Error}
+		if s.PowerState == pcs.PowerUndefined && s.ManagementState == pcs.Unavailable && s.Error == "" {
+			out[i].Error = "its BMC does not answer"
+		}
 	}
 	return out, err
 }

@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/drover-hpc/drover/internal/cfs"
 	"github.com/drover-hpc/drover/internal/httpapi"
@@ -13,14 +11,12 @@ import (
 // lastSessionOf is the session of CFS that configures the node, or else the last one
 // that did, which is told.
 func (s *session) lastSessionOf(ctx context.Context, node string) (name string, err error) {
-	var running struct{ Sessions []cfs.Session }
-	if err := s.get(ctx, "/apis/cfs/v3/sessions?status=running", &running); err != nil {
+	running, err := s.progressed().Running(ctx, map[string]bool{node: true})
+	if err != nil {
 		return "", err
 	}
-	for i := range running.Sessions {
-		if limit := running.Sessions[i].Ansible.Limit; limit != nil && slices.Contains(strings.Split(*limit, ","), node) {
-			name = running.Sessions[i].Name
-		}
+	for _, w := range running {
+		name = w.Session
 	}
 	what := "configures"
 	if name == "" {

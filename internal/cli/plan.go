@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/bos/plan"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/progress"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -48,8 +48,8 @@ func (a *app) apply() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if ok, err := s.asksToApply(cmd.Context(), args[0], yes); !ok || err != nil {
-			return cmp.Or(err, error(abort))
+		if err := s.asksToApply(cmd.Context(), args[0], yes); err != nil {
+			return err
 		}
 		var done plan.Applied
 		if err := s.call(cmd.Context(), http.MethodPost, plansPath+httpapi.Segment(args[0])+"/apply", nil, &done); err != nil {
@@ -67,20 +67,23 @@ func (a *app) apply() *cobra.Command {
 	return cmd
 }
 
-// asksToApply tells whether the plan shall be applied: who sits at a terminal is asked.
-func (s *session) asksToApply(ctx context.Context, id string, yes bool) (bool, error) {
+// asksToApply asks who sits at a terminal whether the plan shall be applied; no is an error.
+func (s *session) asksToApply(ctx context.Context, id string, yes bool) error {
 	if yes || !s.app.attended() {
-		return true, nil
+		return nil
 	}
 	var p plan.Plan
 	if err := s.get(ctx, plansPath+httpapi.Segment(id), &p); err != nil {
-		return false, err
+		return err
 	}
 	what := operationWords[p.Operation]
 	if p.Stage {
 		what = "Stage a " + string(p.Operation) + " of"
 	}
-	return s.app.confirm(harmless(fmt.Sprintf("%s %s %s?", what, manyNodes(nodesOf(&p)), byPlan(&p)))), nil
+	if !s.app.confirm(harmless(fmt.Sprintf("%s %s %s?", what, manyNodes(nodesOf(&p)), byPlan(&p)))) {
+		return abort
+	}
+	return nil
 }
 
 // planText tells a plan to people.
@@ -90,7 +93,7 @@ func planText(p *plan.Plan) string {
 	if p.Stage {
 		what = "staging of a " + what
 	}
-	fmt.Fprintf(&b, "plan %s: %s of %s %s, as of %s\n", p.ID, what, nodeCount(p.Nodes), byPlan(p), p.At.Local().Format(time.TimeOnly))
+	fmt.Fprintf(&b, "plan %s: %s of %s %s, as of %s\n", p.ID, what, progress.Nodes(p.Nodes), byPlan(p), p.At.Local().Format(time.TimeOnly))
 	for i := range p.Groups {
 		groupText(&b, &p.Groups[i])
 	}
@@ -113,13 +116,6 @@ func planText(p *plan.Plan) string {
 
 func byPlan(p *plan.Plan) string { return by(p.TemplateName, p.Image, p.Configuration) }
 
-func nodeCount(n int) string {
-	if n == 1 {
-		return "1 node"
-	}
-	return fmt.Sprintf("%d nodes", n)
-}
-
 // nodesOf are the nodes that a plan deals with.
 func nodesOf(p *plan.Plan) (all []string) {
 	for i := range p.Groups {
@@ -129,7 +125,7 @@ func nodesOf(p *plan.Plan) (all []string) {
 }
 
 func groupText(b *strings.Builder, g *plan.Group) {
-	fmt.Fprintf(b, "  %s: %s\n", nodeCount(len(g.Nodes)), xname.Fold(g.Nodes))
+	fmt.Fprintf(b, "  %s: %s\n", progress.Nodes(len(g.Nodes)), xname.Fold(g.Nodes))
 	line := func(label, format string, args ...any) {
 		fmt.Fprintf(b, "    %-12s"+format+"\n", append([]any{label}, args...)...)
 	}

@@ -30,19 +30,12 @@ func (w Work) String() string {
 	case w.Step == "":
 		what = "about to begin"
 	}
-	return fmt.Sprintf("%s on %s: %s", w.Configuration, nodeCount(w.Nodes), what)
-}
-
-func nodeCount(n int) string {
-	if n == 1 {
-		return "1 node"
-	}
-	return strconv.Itoa(n) + " nodes"
+	return fmt.Sprintf("%s on %s: %s", w.Configuration, Nodes(w.Nodes), what)
 }
 
 // Bounds of what is asked about the work: sessions that run, and those that are told of.
 const (
-	workSessions = 200
+	workSessions = 1000
 	workTold     = 3
 )
 
@@ -58,7 +51,7 @@ func (g Gateway) work(ctx context.Context, components []Component) []Work {
 	if len(configuring) == 0 {
 		return nil
 	}
-	all := g.running(ctx, configuring)
+	all, _ := g.Running(ctx, configuring) // what is not told is not shown
 	slices.SortStableFunc(all, func(a, b Work) int { return cmp.Compare(b.Nodes, a.Nodes) })
 	all = all[:min(len(all), workTold)]
 	for i := range all {
@@ -67,8 +60,8 @@ func (g Gateway) work(ctx context.Context, components []Component) []Work {
 	return all
 }
 
-// running are the sessions that run on any of the nodes.
-func (g Gateway) running(ctx context.Context, nodes map[string]bool) (out []Work) {
+// Running are the configuration sessions that run on any of the nodes, without what they do.
+func (g Gateway) Running(ctx context.Context, nodes map[string]bool) (out []Work, err error) {
 	var page struct {
 		Sessions []struct {
 			Name          string
@@ -77,8 +70,8 @@ func (g Gateway) running(ctx context.Context, nodes map[string]bool) (out []Work
 		}
 	}
 	q := url.Values{"status": {"running"}, "limit": {strconv.Itoa(workSessions)}}
-	if g.Get(ctx, cfsAPI+"/sessions?"+q.Encode(), &page) != nil {
-		return nil
+	if err := g.Get(ctx, cfsAPI+"/sessions?"+q.Encode(), &page); err != nil {
+		return nil, err
 	}
 	for i := range page.Sessions {
 		s := &page.Sessions[i]
@@ -95,7 +88,7 @@ func (g Gateway) running(ctx context.Context, nodes map[string]bool) (out []Work
 			out = append(out, w)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // doing asks where the session's job is.

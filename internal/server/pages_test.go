@@ -126,15 +126,20 @@ func startWithPages(t *testing.T) *withPages {
 		p.tokens[role] = text
 	}
 	admin := p.tokens[auth.Administrator]
+	components := s.hub.Subscribe(bos.ComponentsTable)
+	defer components.Close()
 	if status, text := ask(admin, "POST", hsmPrefix+"/State/Components", `{"Components":[{"ID":"`+pagesNode+`","State":"On","Role":"Compute"}]}`); status >= 300 {
 		t.Fatal(status, text)
 	}
 	bootable(t, s, ask, admin, "")
-	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+	for {
 		if status, _ := ask(admin, "GET", "/apis/bos/v2/components/"+pagesNode, ""); status == http.StatusOK {
 			return p
 		}
-		if time.Now().After(end) {
+		select {
+		case <-components.Ready():
+			components.Take()
+		case <-time.After(time.Minute):
 			t.Fatal("BOS never learns of the node")
 		}
 	}

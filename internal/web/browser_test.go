@@ -25,12 +25,13 @@ type stage struct {
 	nodes []roster.Node
 	tell  map[chan struct{}]bool
 	down  bool
-	busy  atomic.Int64 // so many logs are refused
-	logs  atomic.Int64 // that are followed
+	busy  atomic.Int64  // so many logs are refused
+	logs  atomic.Int64  // that are followed
+	turns chan struct{} // one begins or ends to be followed
 }
 
 func newStage(t *testing.T, nodes int) *stage {
-	s := &stage{tell: map[chan struct{}]bool{}}
+	s := &stage{tell: map[chan struct{}]bool{}, turns: make(chan struct{}, 1)}
 	for i := range nodes {
 		s.nodes = append(s.nodes, roster.Node{Xname: fmt.Sprintf("x%dc%ds%db0n0", 1000+i/64, i/8%8, i%8), Power: "on", State: "Ready", Status: "stable", Configuration: "site", ConfigStatus: "configured"})
 	}
@@ -88,11 +89,31 @@ func (s *stage) log(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "busy", http.StatusServiceUnavailable)
 		return
 	}
-	s.logs.Add(1)
-	defer s.logs.Add(-1)
+	s.follow(1)
+	defer s.follow(-1)
 	fmt.Fprintln(w, "PLAY [all]")
 	http.NewResponseController(w).Flush() //nolint:errcheck // the browser is gone
 	<-r.Context().Done()
+}
+
+func (s *stage) follow(more int64) {
+	s.logs.Add(more)
+	select {
+	case s.turns <- struct{}{}:
+	default:
+	}
+}
+
+// followed waits until so many logs are followed.
+func (s *stage) followed(t *testing.T, want int64) {
+	t.Helper()
+	for s.logs.Load() != want {
+		select {
+		case <-s.turns:
+		case <-time.After(time.Minute):
+			t.Fatalf("%d logs are followed, not %d", s.logs.Load(), want)
+		}
+	}
 }
 
 // change changes nodes and tells who listens.
@@ -214,21 +235,11 @@ func TestBrowserFollowsALogWhileItIsSeen(t *testing.T) {
 		b.Eval(fmt.Sprintf(`Object.defineProperty(document, "hidden", {value: %t, configurable: true}); document.dispatchEvent(new Event("visibilitychange")); true`, hidden), nil)
 	}
 	hide(true)
-	waitFor(t, func() bool { return s.logs.Load() == 0 })
+	s.followed(t, 0)
 	hide(false)
-	waitFor(t, func() bool { return s.logs.Load() == 1 })
+	s.followed(t, 1)
 	b.Until(`document.getElementById("log").textContent === "PLAY [all]\n"`)
 	b.Wrong() // that the server was busy
-}
-
-// waitFor waits for what a browser has the server see.
-func waitFor(t *testing.T, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("never")
-		}
-	}
 }
 
 // A server that is away is told of, with how old the page is; when it is back the page

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/drover-hpc/drover/internal/bos/plan"
 	"github.com/drover-hpc/drover/internal/httpapi"
+	"github.com/drover-hpc/drover/internal/progress"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -61,14 +61,6 @@ func nodesOf(names []string, why string) planNodes {
 	return n
 }
 
-// manyNodes is how many nodes there are.
-func manyNodes(n int) string {
-	if n == 1 {
-		return "1 node"
-	}
-	return fmt.Sprintf("%d nodes", n)
-}
-
 func applyLink(id, tenant string) string {
 	return "/plans/" + url.PathEscape(id) + "/apply" + ofTenant(tenant)
 }
@@ -89,7 +81,7 @@ func (h handler) planNamed(ctx context.Context, id, tenant string) (*planView, e
 	if err := h.of.Gateway(tenant).Get(ctx, plansPath+httpapi.Segment(id), &p); err != nil {
 		return nil, err
 	}
-	v := &planView{frame: frame{Section: "nodes", At: p.At}, Plan: p, Title: operationWords(p.Operation) + " " + manyNodes(p.Nodes),
+	v := &planView{frame: frame{Section: "nodes", At: p.At}, Plan: p, Title: operationWords(p.Operation) + " " + progress.Nodes(p.Nodes),
 		Again: sent{xname.FoldLimit(p.Limit), p.Operation, templateValue(p.Tenant, p.TemplateName), p.Image, p.Configuration}, LeftMore: p.LeftOutCount - len(p.LeftOut)}
 	if p.Stage {
 		v.Title = "Stage: " + v.Title

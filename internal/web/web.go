@@ -26,7 +26,7 @@ var files embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"time": shownTime, "clock": shownClock, "query": query, "state": State, "counts": counts, "node": nodeLink, "boot": bootLink, "tenantNodes": tenantNodes,
-	"apply": applyLink, "cancel": cancelLink, "many": manyNodes, "limit": xname.FoldLimit,
+	"apply": applyLink, "cancel": cancelLink, "many": progress.Nodes, "limit": xname.FoldLimit,
 }).ParseFS(files, "pages/*.html"))
 
 // Results is what CFS keeps of its sessions; cfs.Client is one.

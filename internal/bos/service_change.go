@@ -25,12 +25,14 @@ func (s *Service) ChangeBySteps(ctx context.Context, keys []string, alter func(c
 	}
 	err = s.DB.InTx(ctx, func(ctx context.Context) error {
 		told := consequences{}
+		var at *Component
+		var before Component
+		step := func() {
+			s.follows(&told, &before, at)
+			before = *at
+		}
 		after, missing, err = s.components.Update(ctx, keys, func(c *Component) error {
-			before := *c
-			step := func() {
-				s.follows(&told, &before, c)
-				before = *c
-			}
+			at, before = c, *c
 			if err := alter(c, step); err != nil {
 				return err
 			}

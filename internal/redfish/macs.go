@@ -32,11 +32,14 @@ func IsMAC(text string) bool {
 	return ok
 }
 
+// separators are what stands between the digits of a MAC.
+var separators = strings.NewReplacer(":", "", "-", "", ".", "")
+
 // parseMAC reads a MAC in any notation. Words in its place, one of zeros only
 // and one of a group, such as ff:ff:ff:ff:ff:ff, are none: BMCs write them for
 // a port whose MAC they do not know.
 func parseMAC(text string) (net.HardwareAddr, bool) {
-	plain := strings.NewReplacer(":", "", "-", "", ".", "").Replace(strings.TrimSpace(text))
+	plain := separators.Replace(strings.TrimSpace(text))
 	if len(plain) != 12 {
 		return nil, false
 	}

@@ -148,24 +148,24 @@ func (ix index) remove(value, key string) {
 }
 
 // stage notes documents as changed by the caller's transaction.
-func (h *held[T]) stage(ctx context.Context, docs []T) error {
+func (h *held[T]) stage(ctx context.Context, docs []*T) error {
 	if err := h.ensure(ctx); err != nil {
 		return err
 	}
 	tx := txOf(ctx)
 	staged := h.staged(tx)
-	for i := range docs {
-		row, err := json.Marshal(&docs[i])
+	for _, d := range docs {
+		row, err := json.Marshal(d)
 		if err != nil {
 			return fmt.Errorf("encode %s: %w", h.table.spec.Kind, err)
 		}
-		k := h.keep(&docs[i])
+		k := h.keep(d)
 		k.row = row
 		noText := bytes.Contains(row, []byte(`\ufffd`)) // the encoder's mark, which a restart would read
 		if noText || checking {
 			switch where := h.asRead(k); {
 			case where != "" && noText:
-				return fault.New(fault.Invalid, "write to %s: '%s' is not UTF-8 throughout", h.table.spec.Name, h.table.spec.Key(&docs[i]))
+				return fault.New(fault.Invalid, "write to %s: '%s' is not UTF-8 throughout", h.table.spec.Name, h.table.spec.Key(d))
 			case where != "":
 				panic("store: memory and database differ in " + where)
 			}

@@ -87,7 +87,7 @@ func (t *Table[T]) Insert(ctx context.Context, docs ...T) error {
 		if len(old) > 0 {
 			return fault.New(fault.Conflict, "%s '%s' already exists", t.spec.Kind, old[0])
 		}
-		err = t.write(ctx, docs, "")
+		err = t.write(ctx, each(docs), "")
 		if t.db.dialect.duplicate(err) {
 			return fault.New(fault.Conflict, "%s already exists: %w", t.spec.Kind, err)
 		}
@@ -97,7 +97,7 @@ func (t *Table[T]) Insert(ctx context.Context, docs ...T) error {
 
 // Put writes documents, replacing those that exist.
 func (t *Table[T]) Put(ctx context.Context, docs ...T) error {
-	return t.db.InTx(ctx, func(ctx context.Context) error { return t.write(ctx, docs, t.replace) })
+	return t.db.InTx(ctx, func(ctx context.Context) error { return t.write(ctx, each(docs), t.replace) })
 }
 
 // Update reads the documents with the keys, lets change alter each and writes
@@ -115,7 +115,7 @@ func (t *Table[T]) Update(ctx context.Context, keys []string, change func(doc *T
 			return err
 		}
 		missing = t.absent(keys, after)
-		altered := make([]T, 0, len(after))
+		altered := make([]*T, 0, len(after))
 		for i := range after {
 			before := t.spec.Key(&after[i])
 			switch err := change(&after[i]); {
@@ -127,7 +127,7 @@ func (t *Table[T]) Update(ctx context.Context, keys []string, change func(doc *T
 			if now := t.spec.Key(&after[i]); now != before {
 				return fmt.Errorf("update of %s '%s' changed its key to '%s'", t.spec.Kind, before, now)
 			}
-			altered = append(altered, after[i])
+			altered = append(altered, &after[i])
 		}
 		return t.write(ctx, altered, t.replace)
 	})
@@ -182,7 +182,16 @@ func (t *Table[T]) deleteRows(ctx context.Context, conn connection, keys []strin
 	return nil
 }
 
-func (t *Table[T]) write(ctx context.Context, docs []T, onConflict string) error {
+// each points at the documents.
+func each[T any](docs []T) []*T {
+	out := make([]*T, len(docs))
+	for i := range docs {
+		out[i] = &docs[i]
+	}
+	return out
+}
+
+func (t *Table[T]) write(ctx context.Context, docs []*T, onConflict string) error {
 	if len(docs) == 0 {
 		return nil
 	}
@@ -192,16 +201,16 @@ func (t *Table[T]) write(ctx context.Context, docs []T, onConflict string) error
 	rows := make([][]any, 0, len(docs))
 	at := make(map[string]int, len(docs)) // a key given twice: the last one counts
 	keys := make([]string, 0, len(docs))
-	for i := range docs {
-		doc, err := json.Marshal(&docs[i])
+	for _, d := range docs {
+		doc, err := json.Marshal(d)
 		if err != nil {
 			return fmt.Errorf("encode %s: %w", t.spec.Kind, err)
 		}
-		key := t.spec.Key(&docs[i])
+		key := t.spec.Key(d)
 		columns := make([]string, len(t.spec.Indexes))
 		row := []any{key, int64(1), string(doc)}
 		for j, ix := range t.spec.Indexes {
-			columns[j] = ix.Of(&docs[i])
+			columns[j] = ix.Of(d)
 			row = append(row, columns[j])
 		}
 		if err := t.fits(key, columns); err != nil {

@@ -8,7 +8,7 @@ import (
 
 // configuration: the node runs what it should; CFS decides the rest.
 func (m *move) configuration() {
-	c := m.c
+	c := &m.Component
 	if m.f.Config.Silent {
 		m.wait(6, bos.FromCFS, "CFS does not answer: "+m.f.Config.Why)
 		return
@@ -38,16 +38,16 @@ func (m *move) configuration() {
 
 // booted notes how long the boot took, once its report is there.
 func (m *move) booted() {
-	call, reported := m.c.Engine.Call, m.c.ActualState.LastUpdated
+	call, reported := m.Component.Engine.Call, m.Component.ActualState.LastUpdated
 	if call.Action == bos.PoweringOn && reported.After(call.At) {
-		m.c.Engine.BootTook = reported.Sub(call.At)
+		m.Component.Engine.BootTook = reported.Sub(call.At)
 	}
 }
 
 // configure has CFS told what the node should have, at most once a polling
 // period. A CFS that refuses that for as long as a boot may take ends it.
 func (m *move) configure(row int) {
-	c, e := m.c, &m.c.Engine
+	c, e := &m.Component, &m.Component.Engine
 	if c.Computed() != bos.StatusConfiguring {
 		m.forgetCall()
 		m.enter(row, bos.PhaseConfigure)
@@ -68,7 +68,7 @@ func (m *move) configure(row int) {
 // is enabled, CFS's own retry policy bounds the wait.
 func (m *move) awaitEnabling() {
 	m.enter(41, bos.PhaseConfigure)
-	late := m.c.Engine.PhaseSince.Add(m.o.BootWait())
+	late := m.Component.Engine.PhaseSince.Add(m.o.BootWait())
 	if m.now.Before(late) {
 		m.Look = late
 		return
@@ -78,6 +78,6 @@ func (m *move) awaitEnabling() {
 
 func (m *move) failConfiguring(row int, why string) {
 	m.enter(row, bos.PhaseConfigure)
-	m.c.Troubles.Set(bos.FromCFS, why, m.now)
+	m.Component.Troubles.Set(bos.FromCFS, why, m.now)
 	m.fail()
 }

@@ -120,10 +120,9 @@ type Result struct {
 // Next tells where a component stands and what comes next. It is pure: the
 // same arguments give the same answer, and nothing else happens.
 func Next(c bos.Component, f Facts, o bos.Options, now time.Time) Result {
-	m := move{Result: Result{Component: c}, c: &c, f: f, o: o, now: now}
+	m := move{Result: Result{Component: c}, f: f, o: o, now: now}
 	m.decide()
-	m.Component = c
-	if !c.Enabled {
+	if !m.Component.Enabled {
 		m.Look = time.Time{}
 	} else if m.Look.IsZero() {
 		m.Look = now.Add(o.Polling())
@@ -134,14 +133,13 @@ func Next(c bos.Component, f Facts, o bos.Options, now time.Time) Result {
 // move is one pass of Next under way.
 type move struct {
 	Result
-	c   *bos.Component
 	f   Facts
 	o   bos.Options
 	now time.Time
 }
 
 func (m *move) decide() {
-	c := m.c
+	c := &m.Component
 	if !c.Enabled {
 		m.Row = 2
 		if c.Engine.Call.Open() {
@@ -185,23 +183,23 @@ func (m *move) decide() {
 
 // wantsOff tells whether the node should be off; matches, whether it runs what
 // it should.
-func (m *move) wantsOff() bool { return m.c.DesiredState.BootArtifacts.Kernel == "" }
-func (m *move) matches() bool  { return !m.wantsOff() && m.c.Matches() }
+func (m *move) wantsOff() bool { return m.Component.DesiredState.BootArtifacts.Kernel == "" }
+func (m *move) matches() bool  { return !m.wantsOff() && m.Component.Matches() }
 
 // wait leaves the node as it is, with the words of who is to be waited for.
 func (m *move) wait(row int, s bos.Source, words string) {
 	m.Row = row
-	m.c.Troubles.Set(s, words, m.now)
+	m.Component.Troubles.Set(s, words, m.now)
 }
 
 // seen ends a time in which it was not known where the node stands.
-func (m *move) seen() { m.c.Engine.UnseenSince = time.Time{} }
+func (m *move) seen() { m.Component.Engine.UnseenSince = time.Time{} }
 
 func (m *move) unseen() time.Time {
-	if m.c.Engine.UnseenSince.IsZero() {
-		m.c.Engine.UnseenSince = m.now
+	if m.Component.Engine.UnseenSince.IsZero() {
+		m.Component.Engine.UnseenSince = m.now
 	}
-	return m.c.Engine.UnseenSince
+	return m.Component.Engine.UnseenSince
 }
 
 // unlisted: PCS or CFS know nothing of the node. It is let be for a while,
@@ -213,13 +211,13 @@ func (m *move) unlisted(words string, s bos.Source) {
 		return
 	}
 	m.seen()
-	m.c.EnterPhase(bos.NoPhase, m.now)
-	m.c.Status.StatusOverride, m.c.Enabled = bos.StatusOnHold, false
+	m.Component.EnterPhase(bos.NoPhase, m.now)
+	m.Component.Status.StatusOverride, m.Component.Enabled = bos.StatusOnHold, false
 }
 
 // undefined: nobody can tell whether the node is on. Nothing is done to it.
 func (m *move) undefined() {
-	c, e := m.c, &m.c.Engine
+	c, e := &m.Component, &m.Component.Engine
 	status := c.Computed()
 	if m.matches() && (status == bos.StatusPowerOnCalled || status == bos.StatusConfiguring) {
 		m.seen() // it reported: it runs, whatever its BMC says
@@ -251,12 +249,12 @@ func (m *move) undefined() {
 
 // limit is as long as all tries of a wait would have lasted.
 func (m *move) limit(wait time.Duration) time.Duration {
-	return time.Duration(max(1, m.c.Retries(m.o))) * wait
+	return time.Duration(max(1, m.Component.Retries(m.o))) * wait
 }
 
 // fail gives the node up: disabled, its phase kept, with words.
 func (m *move) fail() {
-	c := m.c
+	c := &m.Component
 	if c.Troubles.Newest() == "" {
 		c.Troubles.Set(bos.FromSession, "The retry limit has been hit for this component, but no services have reported specific errors", m.now)
 	}
@@ -266,7 +264,7 @@ func (m *move) fail() {
 
 // goal: the node is where it should be.
 func (m *move) goal(row int) {
-	c := m.c
+	c := &m.Component
 	m.Row = row
 	c.EnterPhase(bos.NoPhase, m.now)
 	c.Status.StatusOverride, c.Enabled = "", false
@@ -278,8 +276,8 @@ func (m *move) goal(row int) {
 // enter changes the phase, and with it the status.
 func (m *move) enter(row int, p bos.Phase) {
 	m.Row = row
-	m.c.EnterPhase(p, m.now)
-	m.c.Status.StatusOverride = ""
+	m.Component.EnterPhase(p, m.now)
+	m.Component.Status.StatusOverride = ""
 }
 
 func later(a, b time.Time) time.Time {

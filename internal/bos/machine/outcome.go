@@ -9,8 +9,8 @@ import (
 // record writes down what became of the open call, and tells whether that
 // decided what comes next (the node is given up). All else the look decides.
 func (m *move) record() (decided bool) {
-	o, call := m.f.Outcome, &m.c.Engine.Call
-	if left := &m.c.Engine.Left; o != nil && left.ID != "" && o.CallID == left.ID && (o.Kind == bos.AnswerRefused || o.Kind == bos.AnswerNever) {
+	o, call := m.f.Outcome, &m.Component.Engine.Call
+	if left := &m.Component.Engine.Left; o != nil && left.ID != "" && o.CallID == left.ID && (o.Kind == bos.AnswerRefused || o.Kind == bos.AnswerNever) {
 		*left = bos.Call{} // it will not come on
 	}
 	if o == nil || o.CallID != call.ID || !call.Open() {
@@ -18,7 +18,7 @@ func (m *move) record() (decided bool) {
 	}
 	switch o.Kind {
 	case bos.AnswerWaiting:
-		m.c.Troubles.Set(o.Source, o.Words, m.now)
+		m.Component.Troubles.Set(o.Source, o.Words, m.now)
 		return false
 	case bos.AnswerAccepted:
 		m.accepted()
@@ -27,8 +27,8 @@ func (m *move) record() (decided bool) {
 	if call.State == bos.CallAccepted && o.Kind != bos.AnswerRefused {
 		return false // the BMC had it: the power state tells the rest
 	}
-	m.c.Troubles.Set(o.Source, o.Words, m.now)
-	m.c.LastAction.Failed = call.Action == bos.PoweringOn
+	m.Component.Troubles.Set(o.Source, o.Words, m.now)
+	m.Component.LastAction.Failed = call.Action == bos.PoweringOn
 	switch o.Kind {
 	case bos.AnswerLater:
 		return m.later(o)
@@ -40,7 +40,7 @@ func (m *move) record() (decided bool) {
 
 // accepted: the BMC has the request. From now the waits count, and the attempt.
 func (m *move) accepted() {
-	c, call := m.c, &m.c.Engine.Call
+	c, call := &m.Component, &m.Component.Engine.Call
 	if call.State == bos.CallAccepted {
 		return
 	}
@@ -60,7 +60,7 @@ func (m *move) accepted() {
 // later: nothing was said about the node. It costs no attempt; after as long
 // as all attempts would have lasted the node is given up.
 func (m *move) later(o *Outcome) (decided bool) {
-	e := &m.c.Engine
+	e := &m.Component.Engine
 	e.Call.State = bos.CallLater
 	if e.LaterSince.IsZero() {
 		e.LaterSince = e.Call.At
@@ -76,15 +76,15 @@ func (m *move) later(o *Outcome) (decided bool) {
 
 // refused: the BMC said no, in words. The attempts are spread over one wait.
 func (m *move) refused() (decided bool) {
-	e := &m.c.Engine
+	e := &m.Component.Engine
 	m.count()
 	e.Call.State = bos.CallRefused
 	if e.RefusedSince.IsZero() { // not since the call: it may have waited for a busy BMC
 		e.RefusedSince = m.now
 	}
 	wait := m.waitFor(e.Call.Action)
-	e.NotBefore = later(e.NotBefore, m.now.Add(wait/time.Duration(max(1, m.c.Retries(m.o)))))
-	if e.Call.Action == bos.PoweringOffGently || m.attempts(e.Call.Action) < m.c.Retries(m.o) {
+	e.NotBefore = later(e.NotBefore, m.now.Add(wait/time.Duration(max(1, m.Component.Retries(m.o)))))
+	if e.Call.Action == bos.PoweringOffGently || m.attempts(e.Call.Action) < m.Component.Retries(m.o) {
 		return false
 	}
 	m.Row = rowOf(e.Call.Action, 19, 30, 35)
@@ -94,7 +94,7 @@ func (m *move) refused() (decided bool) {
 
 // never: the BMC cannot do that. Without a graceful way power is cut at once.
 func (m *move) never() (decided bool) {
-	e := &m.c.Engine
+	e := &m.Component.Engine
 	m.count()
 	e.Call.State = bos.CallNever
 	if e.Call.Action == bos.PoweringOffGently {
@@ -107,15 +107,15 @@ func (m *move) never() (decided bool) {
 
 // count counts the attempt of the call, once and never beyond the policy.
 func (m *move) count() {
-	if m.c.Engine.Call.State == bos.CallAccepted {
+	if m.Component.Engine.Call.State == bos.CallAccepted {
 		return
 	}
-	if n := tries(m.c, m.c.Engine.Call.Action); *n < m.c.Retries(m.o) {
+	if n := tries(&m.Component, m.Component.Engine.Call.Action); *n < m.Component.Retries(m.o) {
 		*n++
 	}
 }
 
-func (m *move) attempts(a bos.Action) int { return *tries(m.c, a) }
+func (m *move) attempts(a bos.Action) int { return *tries(&m.Component, a) }
 
 func tries(c *bos.Component, a bos.Action) *int {
 	switch a {

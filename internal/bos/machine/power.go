@@ -9,7 +9,7 @@ import (
 
 // off: PCS says that the node is off.
 func (m *move) off() {
-	c := m.c
+	c := &m.Component
 	if c.Status.Phase == bos.PhaseOff {
 		c.ActualState = bos.ActualState{LastUpdated: m.now} // the old system is gone
 	}
@@ -40,7 +40,7 @@ func (m *move) off() {
 // mayComeOn: the node is off as it should be, but an earlier wish had it powered
 // on a moment ago. It is not off for good until that has failed.
 func (m *move) mayComeOn() bool {
-	left := m.c.Engine.Left
+	left := m.Component.Engine.Left
 	if left.Action == "" {
 		return false
 	}
@@ -59,7 +59,7 @@ func (m *move) mayComeOn() bool {
 // stillOff: the node was powered on and is off. That must change in good time
 // after the BMC took the request.
 func (m *move) stillOff() {
-	c, e := m.c, &m.c.Engine
+	c, e := &m.Component, &m.Component.Engine
 	if e.Call.State == bos.CallDecided {
 		m.Row, m.Look = 21, m.now.Add(m.o.Polling())
 		return
@@ -80,8 +80,8 @@ func (m *move) stillOff() {
 
 // on: PCS says that the node is on.
 func (m *move) on() {
-	m.c.Engine.Left = bos.Call{}
-	switch m.c.Computed() {
+	m.Component.Engine.Left = bos.Call{}
+	switch m.Component.Computed() {
 	case bos.StatusPowerOffGently, bos.StatusPowerOffHard:
 		m.goingDown()
 	case bos.StatusPowerOffPending:
@@ -97,7 +97,7 @@ func (m *move) on() {
 
 // running: the node is on and nobody shuts it down yet.
 func (m *move) running() {
-	c := m.c
+	c := &m.Component
 	switch {
 	case m.matches():
 		m.configuration()
@@ -111,7 +111,7 @@ func (m *move) running() {
 // booting: the node was powered on, is on, and has not told that it runs what
 // it should.
 func (m *move) booting() {
-	c, e := m.c, &m.c.Engine
+	c, e := &m.Component, &m.Component.Engine
 	m.isOn()
 	c.LastAction.Failed = false
 	late := m.since().Add(m.o.BootWait())
@@ -139,7 +139,7 @@ func (m *move) booting() {
 
 // isOn: a node that is on has had its power-on, whatever was said of the call.
 func (m *move) isOn() {
-	call := &m.c.Engine.Call
+	call := &m.Component.Engine.Call
 	switch {
 	case call.Action != bos.PoweringOn:
 	case call.State == bos.CallRefused: // counted already
@@ -152,17 +152,17 @@ func (m *move) isOn() {
 // since is when the BMC took the last request; where that is not known, when
 // the last action was.
 func (m *move) since() time.Time {
-	if at := m.c.Engine.Call.AcceptedAt; !at.IsZero() {
+	if at := m.Component.Engine.Call.AcceptedAt; !at.IsZero() {
 		return at
 	}
-	return m.c.LastAction.LastUpdated
+	return m.Component.LastAction.LastUpdated
 }
 
 // takeDown: the node has to go off before anything else.
 func (m *move) takeDown(row int) {
 	m.forgetCall()
 	m.enter(row, bos.PhaseOff)
-	if m.c.LastAction.Action == bos.PoweringOffGently || m.c.LastAction.Action == bos.PoweringOffHard {
+	if m.Component.LastAction.Action == bos.PoweringOffGently || m.Component.LastAction.Action == bos.PoweringOffHard {
 		m.shutDown(27) // the status is that of a call already, so no one would make it
 		return
 	}
@@ -171,11 +171,11 @@ func (m *move) takeDown(row int) {
 
 // shutDown asks the node to go off by itself.
 func (m *move) shutDown(row int) {
-	e := &m.c.Engine
+	e := &m.Component.Engine
 	switch {
 	case m.now.Before(e.NotBefore):
 		m.Row, m.Look = row, e.NotBefore
-	case m.attempts(bos.PoweringOffGently) >= m.c.Retries(m.o):
+	case m.attempts(bos.PoweringOffGently) >= m.Component.Retries(m.o):
 		m.Row = row
 		m.fail()
 	case m.stale():
@@ -187,23 +187,23 @@ func (m *move) shutDown(row int) {
 // goingDown: the node was asked to go off, or its power was to be cut, and it
 // is on.
 func (m *move) goingDown() {
-	e := &m.c.Engine
-	hard := m.c.LastAction.Action == bos.PoweringOffHard
+	e := &m.Component.Engine
+	hard := m.Component.LastAction.Action == bos.PoweringOffHard
 	switch {
-	case e.Call.Action != m.c.LastAction.Action || e.Call.State == bos.NoCall: // a change by hand: not a call of ours
+	case e.Call.Action != m.Component.LastAction.Action || e.Call.State == bos.NoCall: // a change by hand: not a call of ours
 		m.shutDown(27)
 	case e.Call.State == bos.CallDecided:
 		m.Row, m.Look = rowIf(hard, 37, 32), m.now.Add(m.o.Polling())
 	case e.Call.State == bos.CallLater && hard:
-		m.cut(35, m.c.Engine.Forced.Words)
+		m.cut(35, m.Component.Engine.Forced.Words)
 	case e.Call.State == bos.CallLater:
 		m.shutDown(29)
 	case e.Call.State == bos.CallRefused && hard:
-		m.cut(35, m.c.Engine.Forced.Words)
+		m.cut(35, m.Component.Engine.Forced.Words)
 	case e.Call.State == bos.CallRefused:
 		m.refusesToGo()
 	case e.Call.State == bos.CallNever:
-		m.cut(31, "its BMC cannot shut it down: "+m.c.Troubles[bos.FromPower].Words)
+		m.cut(31, "its BMC cannot shut it down: "+m.Component.Troubles[bos.FromPower].Words)
 	default:
 		m.waitForOff(hard)
 	}
@@ -212,12 +212,12 @@ func (m *move) goingDown() {
 // refusesToGo: the BMC refuses the graceful way in words. It is asked again
 // within the wait, then power is cut: BMCs say no for a node that hangs.
 func (m *move) refusesToGo() {
-	e := &m.c.Engine
+	e := &m.Component.Engine
 	late := e.RefusedSince.Add(m.o.PowerOffWait())
 	switch {
 	case !m.now.Before(late):
-		m.cut(30, "its BMC refuses to shut it down: "+m.c.Troubles[bos.FromPower].Words)
-	case m.attempts(bos.PoweringOffGently) >= m.c.Retries(m.o):
+		m.cut(30, "its BMC refuses to shut it down: "+m.Component.Troubles[bos.FromPower].Words)
+	case m.attempts(bos.PoweringOffGently) >= m.Component.Retries(m.o):
 		m.Row, m.Look = 30, late
 	default:
 		m.shutDown(30)
@@ -232,21 +232,21 @@ func (m *move) waitForOff(hard bool) {
 		m.Row, m.Look = rowIf(hard, 37, 32), late
 	case m.old(late):
 	case hard:
-		m.c.Troubles.Set(bos.FromPower, fmt.Sprintf("The node was still on %s after its power was cut", m.o.PowerOffWait()), m.now)
-		m.cut(37, m.c.Engine.Forced.Words)
+		m.Component.Troubles.Set(bos.FromPower, fmt.Sprintf("The node was still on %s after its power was cut", m.o.PowerOffWait()), m.now)
+		m.cut(37, m.Component.Engine.Forced.Words)
 	default:
-		m.c.Troubles.Set(bos.FromPower, fmt.Sprintf("The node did not go down within %s of its shutdown", m.o.PowerOffWait()), m.now)
+		m.Component.Troubles.Set(bos.FromPower, fmt.Sprintf("The node did not go down within %s of its shutdown", m.o.PowerOffWait()), m.now)
 		m.cut(33, fmt.Sprintf("it did not go down within %s of its shutdown", m.o.PowerOffWait()))
 	}
 }
 
 // cut has the power cut. why stands wherever that is told.
 func (m *move) cut(row int, why string) {
-	e := &m.c.Engine
+	e := &m.Component.Engine
 	switch {
 	case m.now.Before(e.NotBefore) && row == 35:
 		m.Row, m.Look = row, e.NotBefore
-	case m.attempts(bos.PoweringOffHard) >= m.c.Retries(m.o):
+	case m.attempts(bos.PoweringOffHard) >= m.Component.Retries(m.o):
 		m.Row = row
 		m.fail()
 	case m.stale():
@@ -258,7 +258,7 @@ func (m *move) cut(row int, why string) {
 
 // call decides a power call. It stands in the record before it is made.
 func (m *move) call(row int, a bos.Action, effect Effect) {
-	c, e := m.c, &m.c.Engine
+	c, e := &m.Component, &m.Component.Engine
 	if e.Call.Action != a {
 		e.LaterSince, e.RefusedSince = time.Time{}, time.Time{}
 	}
@@ -272,14 +272,14 @@ func (m *move) call(row int, a bos.Action, effect Effect) {
 }
 
 func (m *move) forgetCall() {
-	e := &m.c.Engine
+	e := &m.Component.Engine
 	e.Call = bos.Call{}
 	e.NotBefore, e.LaterSince, e.RefusedSince = time.Time{}, time.Time{}, time.Time{}
 }
 
 // stale asks for a new look if the power state was read before the last call:
 // it says nothing of what came of that.
-func (m *move) stale() bool { return m.old(m.c.Engine.Call.At) }
+func (m *move) stale() bool { return m.old(m.Component.Engine.Call.At) }
 
 func (m *move) old(than time.Time) bool {
 	if m.f.Power.At.Before(than) {

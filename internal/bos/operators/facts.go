@@ -2,6 +2,7 @@ package operators
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/drover-hpc/drover/internal/bos"
@@ -10,16 +11,43 @@ import (
 
 // pass is one look at a number of components.
 type pass struct {
-	options   bos.Options
-	now       time.Time
-	facts     func(c *bos.Component) machine.Facts
-	given     *given
-	unwritten *unwritten
-	call      string
-	results   map[string]machine.Result
-	heard     map[string]*machine.Outcome
-	// known are the nodes of which PCS and CFS said where they stand.
-	known map[string]bool
+	*status
+	options             bos.Options
+	now                 time.Time
+	call                string // the ID of a power call that is decided in it
+	powerErr, configErr error  // a service that does not answer is a fact too
+	looks               []look // in the order of the components
+	of                  map[string]*look
+}
+
+// look is what is known of a component in a pass, and what was found.
+type look struct {
+	power  *seen[bos.PowerStatus]
+	config *seen[bos.Configuration]
+	result machine.Result
+	heard  *machine.Outcome
+	known  bool // PCS and CFS said where it stands
+	over   bool // nothing follows from it: it waits, or the component has gone
+}
+
+// pass begins one. Only one is under way at a time: they share their memory.
+func (s *status) pass(ctx context.Context, options bos.Options, chunk []bos.Component) *pass {
+	p := &pass{status: s, options: options, now: s.now(), call: s.names.next(), of: make(map[string]*look, len(chunk))}
+	s.looks = slices.Grow(s.looks[:0], len(chunk))[:len(chunk)]
+	p.looks = s.looks
+	ids := make([]string, len(chunk))
+	for i := range chunk {
+		ids[i] = chunk[i].ID
+	}
+	var power []*seen[bos.PowerStatus]
+	var config []*seen[bos.Configuration]
+	power, p.powerErr = s.power.get(ctx, ids)
+	config, p.configErr = s.config.get(ctx, ids)
+	for i, id := range ids {
+		p.looks[i] = look{power: power[i], config: config[i]}
+		p.of[id] = &p.looks[i]
+	}
+	return p
 }
 
 // maxSteps bounds the steps taken at once; the longest way is two.
@@ -28,45 +56,30 @@ const maxSteps = 4
 // next has the machine say where the component stands, and what it says next
 // as long as it knows enough to go on at once: what lasts no time is not
 // written by itself. step is told after each step but the last.
-func (p *pass) next(c bos.Component, step func(bos.Component)) machine.Result {
-	f := p.facts(&c)
-	f.CallID = p.call
+func (p *pass) next(c bos.Component, step func(*bos.Component)) *machine.Result {
+	l := p.of[c.ID]
+	f := machine.Facts{Outcome: p.outcomes.of(&c), Power: powerFact(l.power, p.powerErr), Config: configFact(l.config, p.configErr), CallID: p.call}
 	p.given.note(&c)
 	if since, waits := p.unwritten.since[c.ID]; waits { // as if it had been written then
 		if then := machine.Next(c, f, p.options, since).Component; onlyAccepted(c, then) {
 			c = then
 		}
 	}
-	r := machine.Next(c, f, p.options, p.now)
-	for n := 1; n < maxSteps && goesOn(&c, &r, p.now); n++ {
-		step(r.Component)
+	r := &l.result
+	*r = machine.Next(c, f, p.options, p.now)
+	for n := 1; n < maxSteps && goesOn(&c, r, p.now); n++ {
+		step(&r.Component)
 		c = r.Component
-		r = machine.Next(c, f, p.options, p.now)
+		*r = machine.Next(c, f, p.options, p.now)
 	}
-	p.results[c.ID] = r
-	p.known[c.ID] = f.Config.Known != nil && (f.Power.State == machine.PowerOn || f.Power.State == machine.PowerOff)
-	if f.Outcome != nil {
-		if p.heard == nil {
-			p.heard = map[string]*machine.Outcome{}
-		}
-		p.heard[c.ID] = f.Outcome
-	}
+	l.known = f.Config.Known != nil && (f.Power.State == machine.PowerOn || f.Power.State == machine.PowerOff)
+	l.heard = f.Outcome
 	return r
 }
 
 // goesOn tells whether a step leads to another one with the facts at hand.
 func goesOn(before *bos.Component, r *machine.Result, now time.Time) bool {
 	return r.Effect == machine.Nothing && !r.Reread && r.Look.Equal(now) && r.Component != *before
-}
-
-// facts are what the machine is told of the nodes. A service that does not
-// answer is a fact too.
-func (s *status) facts(ctx context.Context, ids []string) func(*bos.Component) machine.Facts {
-	power, powerErr := s.power.get(ctx, ids)
-	config, configErr := s.config.get(ctx, ids)
-	return func(c *bos.Component) machine.Facts {
-		return machine.Facts{Outcome: s.outcomes.of(c), Power: powerFact(power[c.ID], powerErr), Config: configFact(config[c.ID], configErr)}
-	}
 }
 
 // reported is for the reports of nodes that arrive: it takes the step that
@@ -78,8 +91,11 @@ func (s *status) reported(ids []string) func(*bos.Component) {
 	power, config := s.power.fresh(ids), s.config.fresh(ids)
 	if s.hinted {
 		moving := s.power.tracked(ids)
-		power, _ = s.power.get(ctx, moving) // what is not told is not followed
-		config, _ = s.config.get(ctx, moving)
+		on, _ := s.power.get(ctx, moving) // what is not told is not followed
+		told, _ := s.config.get(ctx, moving)
+		for i, id := range moving {
+			power[id], config[id] = on[i], told[i]
+		}
 	}
 	options, err := s.options(ctx)
 	now := s.now()

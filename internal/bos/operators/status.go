@@ -33,6 +33,7 @@ type status struct {
 	// again is when nodes are asked for again of which it is not known where
 	// they stand.
 	again map[string]time.Time
+	looks []look // the memory of passes
 }
 
 // hintedResync is the time between looks at everything where hints tell of
@@ -126,33 +127,29 @@ func (s *status) abandon(ctx context.Context, options bos.Options, ids []string)
 // decide asks the machine about each component, writes what it says, and then
 // has the effects carried out.
 func (s *status) decide(ctx context.Context, options bos.Options, chunk []bos.Component) error {
-	ids := make([]string, len(chunk))
-	for i := range chunk {
-		ids[i] = chunk[i].ID
-	}
-	p := &pass{options: options, now: s.now(), facts: s.facts(ctx, ids), given: s.given, unwritten: s.unwritten, call: s.names.next(), results: make(map[string]machine.Result, len(chunk)), known: make(map[string]bool, len(chunk))}
+	p := s.pass(ctx, options, chunk)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	var moved []string
 	for i := range chunk {
 		before := &chunk[i]
-		r := p.next(*before, func(bos.Component) {})
+		r := p.next(*before, func(*bos.Component) {})
 		switch {
 		case r.Component == *before:
-		case s.waits(before, &r, p.now):
-			delete(p.results, before.ID)
+		case s.waits(before, r, p.now):
+			p.looks[i].over = true
 		default:
 			moved = append(moved, before.ID)
 		}
 	}
 	_, gone, err := s.components.ChangeBySteps(ctx, moved, func(c *bos.Component, step func()) error {
-		before := *c
-		r := p.next(*c, func(to bos.Component) {
-			*c = to
+		stepped := false
+		r := p.next(*c, func(to *bos.Component) {
+			*c, stepped = *to, true
 			step()
 		})
-		if r.Component == before {
+		if !stepped && r.Component == *c {
 			return store.ErrUnchanged
 		}
 		*c = r.Component
@@ -162,7 +159,7 @@ func (s *status) decide(ctx context.Context, options bos.Options, chunk []bos.Co
 		return err
 	}
 	for _, id := range gone {
-		delete(p.results, id)
+		p.of[id].over = true
 	}
 	s.follow(ctx, p)
 	return nil
@@ -199,8 +196,14 @@ func (s *status) askAgain(id string, p *pass) {
 func (s *status) follow(ctx context.Context, p *pass) {
 	effects := map[machine.Effect][]bos.Component{}
 	var reread, unknown []string
-	for id, r := range p.results {
-		s.outcomes.recorded(id, p.heard[id])
+	for i := range p.looks {
+		l := &p.looks[i]
+		if l.over {
+			continue
+		}
+		r := &l.result
+		id := r.Component.ID
+		s.outcomes.recorded(id, l.heard)
 		s.given.recorded(&r.Component)
 		s.unwritten.forget(id)
 		if r.Reread || r.Effect != machine.Nothing && r.Effect != machine.Configure {
@@ -209,7 +212,7 @@ func (s *status) follow(ctx context.Context, p *pass) {
 		if r.Effect != machine.Nothing {
 			effects[r.Effect] = append(effects[r.Effect], r.Component)
 		}
-		if s.hinted && !p.known[id] && r.Component.Enabled { // that it is known again may not be hinted
+		if s.hinted && !l.known && r.Component.Enabled { // that it is known again may not be hinted
 			unknown = append(unknown, id)
 			s.askAgain(id, p)
 		} else {

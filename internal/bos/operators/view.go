@@ -107,46 +107,54 @@ func newView[T any](now func() time.Time, told bool, fetch func(context.Context,
 	return &view[T]{now: now, told: told, fetch: fetch, entries: map[string]*entry[T]{}}
 }
 
-func (v *view[T]) get(ctx context.Context, ids []string) (map[string]*seen[T], error) {
-	ages := map[string]uint64{}
+// get gives the values of the nodes in their order, nil where there is none.
+// With an error there are none either, but what is asked for will be noticed.
+func (v *view[T]) get(ctx context.Context, ids []string) ([]*seen[T], error) {
+	out := make([]*seen[T], len(ids))
 	var ask []string
-	out := make(map[string]*seen[T], len(ids))
+	var asking []asked
 	v.mu.Lock()
-	for _, id := range ids {
+	for i, id := range ids {
 		e := v.entries[id]
 		if e == nil {
 			e = &entry[T]{}
 			v.entries[id] = e // from now on its changes are noticed
 		}
 		if e.fresh {
-			out[id] = e.value
+			out[i] = e.value
 		} else {
 			ask = append(ask, id)
-			ages[id] = e.age
+			asking = append(asking, asked{at: i, age: e.age})
 		}
 	}
 	v.mu.Unlock()
 	if len(ask) == 0 {
 		return out, nil
 	}
-	asked := v.now()
+	now := v.now()
 	found, err := v.fetch(ctx, ask)
 	if err != nil {
-		return nil, err
+		return make([]*seen[T], len(ids)), err
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, id := range ask {
+	for i, id := range ask {
 		var value *seen[T]
 		if v, is := found[id]; is {
-			value = &seen[T]{v, asked}
+			value = &seen[T]{v, now}
 		}
-		out[id] = value
-		if e := v.entries[id]; e != nil && e.age == ages[id] {
+		out[asking[i].at] = value
+		if e := v.entries[id]; e != nil && e.age == asking[i].age {
 			e.value, e.fresh = value, value != nil && v.told
 		}
 	}
 	return out, nil
+}
+
+// asked is a value that is asked for: its place, and its age at that time.
+type asked struct {
+	at  int
+	age uint64
 }
 
 // fresh are those of the values that need not be asked for.

@@ -20,8 +20,8 @@ type Wake struct {
 
 // Loop runs a function when something it depends on changes. Runs never
 // overlap; hints that arrive meanwhile are collected for the next run. After a
-// run a loop rests as long as the run took, at most maxRest: of hints that
-// stream in many are handled together, and a lone hint after a quiet while
+// run a loop rests twice as long as the run took, at most maxRest: of hints
+// that stream in many are handled together, and a lone hint after a quiet while
 // waits for nothing.
 type Loop struct {
 	// Name appears in logs.
@@ -165,7 +165,7 @@ func (l *Loop) loop(ctx context.Context, sub *Subscription) {
 			pause = 0
 			l.settle(wake)
 			wake = Wake{}
-			if !rest(ctx, min(time.Since(began), maxRest)) {
+			if !rest(ctx, min(2*time.Since(began), maxRest)) {
 				return
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 )
 
 // Repeat runs a migration once more.
@@ -77,3 +78,26 @@ func Dump(ctx context.Context, source string, tables ...string) (string, error) 
 
 // ToldBySQLite is an error of its driver as callers hear it.
 func ToldBySQLite(err error) error { return (&DB{dialect: sqliteDialect{}}).told(err) }
+
+// Linger has members wait so long for others, as if a commit of several had
+// just been.
+func Linger(db *DB, d time.Duration) {
+	db.group.linger, db.group.shared, db.group.last = d, true, time.Now().Add(time.Hour)
+}
+
+// Shared tells whether the last commit had several parts.
+func Shared(db *DB) bool { return db.group.shared }
+
+// Idle tells whether nobody writes and nobody waits to.
+func Idle(db *DB) bool {
+	db.group.mu.Lock()
+	defer db.group.mu.Unlock()
+	return !db.group.busy
+}
+
+// Waiting is how many wait to write.
+func Waiting(db *DB) int {
+	db.group.mu.Lock()
+	defer db.group.mu.Unlock()
+	return len(db.group.waiting)
+}

@@ -23,7 +23,8 @@ import (
 //
 // Begin and savepoint wait for the first statement: a part that touches held
 // tables alone has none, and what it changed is written at the commit, a
-// document once however many parts changed it.
+// document once however many parts changed it. Where many write, the last of them
+// lingers a little before the commit: fewer commits cost less than it waits.
 type group struct {
 	db *DB
 
@@ -32,19 +33,23 @@ type group struct {
 	waiting []*member
 
 	// What follows belongs to who has the turn.
-	conn  *sql.Conn // open from the first transaction to close, or until it breaks
-	stmts map[string]*sql.Stmt
-	begun *sql.Tx
-	saved bool // the present part has a savepoint
-	since time.Time
-	done  []*member       // whose parts wait for the commit
-	held  map[holder]bool // tables with documents that wait for the commit
+	conn   *sql.Conn // open from the first transaction to close, or until it breaks
+	stmts  map[string]*sql.Stmt
+	begun  *sql.Tx
+	saved  bool // the present part has a savepoint
+	since  time.Time
+	done   []*member // whose parts wait for the commit
+	last   time.Time // when the commit before ended
+	shared bool      // it had several parts
+	later  bool      // what is open will be committed soon, whoever comes
+	linger time.Duration
+	held   map[holder]bool // tables with documents that wait for the commit
 
 	unsure chan struct{} // closed when it is not known whether a commit happened
 }
 
 func newGroup(db *DB) *group {
-	return &group{db: db, stmts: map[string]*sql.Stmt{}, held: map[holder]bool{}, unsure: make(chan struct{})}
+	return &group{db: db, stmts: map[string]*sql.Stmt{}, held: map[holder]bool{}, linger: lingering, unsure: make(chan struct{})}
 }
 
 // member is a caller's part in a group.
@@ -58,6 +63,9 @@ const (
 	// maxMembers and maxGrouping bound what the first member waits for.
 	maxMembers  = 64
 	maxGrouping = 20 * time.Millisecond
+	// lingering is how long a member waits for others where the commit before, a
+	// moment ago, had several: one who writes alone waits for nobody.
+	lingering = 4 * time.Millisecond
 	// maxStatements bounds the statements kept prepared.
 	maxStatements = 500
 )
@@ -244,13 +252,13 @@ func (g *group) pass() {
 	g.mu.Lock()
 	more := len(g.waiting) > 0
 	g.mu.Unlock()
-	if g.open() && (!more || len(g.done) >= maxMembers || time.Since(g.since) > maxGrouping) {
+	if g.open() && (len(g.done) >= maxMembers || time.Since(g.since) > maxGrouping || !more && !g.lingers()) {
 		g.commit()
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiting) == 0 {
-		if g.open() { // who waited has given up meanwhile
+		if g.open() && !g.later { // who waited has given up meanwhile
 			g.commit()
 		}
 		g.busy = false
@@ -259,6 +267,28 @@ func (g *group) pass() {
 	next := g.waiting[0]
 	g.waiting = g.waiting[1:]
 	next.turn <- struct{}{}
+}
+
+// lingers tells whether what is open is committed a little later, with the
+// parts of those who come until then.
+func (g *group) lingers() bool {
+	if g.later {
+		return true
+	}
+	if len(g.done) == 0 || !g.shared || time.Since(g.last) > maxGrouping {
+		return false
+	}
+	g.later = true
+	time.AfterFunc(g.linger, func() {
+		m := &member{turn: make(chan struct{}, 1)}
+		g.wait(context.Background(), m) //nolint:errcheck // it waits until it has the turn
+		g.later = false
+		if g.open() {
+			g.commit()
+		}
+		g.pass()
+	})
+	return true
 }
 
 // open tells whether something waits for a commit.
@@ -283,6 +313,7 @@ func (g *group) commit() {
 		}
 	}
 	members := g.done
+	g.last, g.shared = time.Now(), len(members) > 1
 	g.db.counts.parts.Add(int64(len(members)))
 	g.begun, g.done = nil, nil
 	clear(g.held)

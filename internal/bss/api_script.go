@@ -26,7 +26,8 @@ func (s *Service) answerScript(w http.ResponseWriter, r *http.Request) (answered
 
 var scriptType = []string{textPlain}
 
-// plainScriptQuery reads a query by MAC in which each value stands for itself.
+// plainScriptQuery reads a query by MAC in which each value stands for itself,
+// but for the MAC's colons: clients that escape every sign write them as %3A.
 func plainScriptQuery(raw string) (q ScriptQuery, ok bool) {
 	const retry, ts, arch, mac = 1, 2, 4, 8
 	seen := 0
@@ -36,7 +37,10 @@ func plainScriptQuery(raw string) (q ScriptQuery, ok bool) {
 		switch name {
 		case "mac":
 			which, q.MAC = mac, value
-			_, ok = macKey(value)
+			if strings.IndexByte(value, '%') >= 0 {
+				q.MAC = strings.ReplaceAll(value, "%3A", ":")
+			}
+			_, ok = macKey(q.MAC)
 		case "retry":
 			which = retry
 			q.Retry, ok = plainNumber(value)

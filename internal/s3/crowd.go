@@ -17,6 +17,8 @@ import (
 // crowd has clients come back later when too many fetch at once, or one address has too
 // many connections: large objects hold theirs for long. Who is sent away is told so with
 // S3's own error, which its clients know, and with the time, which iPXE and curl heed.
+// It is nodes that come in crowds, and they fetch by link: who signs in the header, such
+// as this server's own services, is not sent away for their number.
 type crowd struct {
 	connections *admission.Connections
 	returns     *admission.Returns
@@ -87,7 +89,8 @@ func (c *crowd) seatOf(conn net.Conn) seat {
 // use is a middleware.
 func (c *crowd) use(ctx fiber.Ctx) error {
 	has := c.seatOf(ctx.RequestCtx().Conn())
-	if !has.excess && !c.connections.Crowded() {
+	byLink := len(ctx.Request().Header.Peek(fiber.HeaderAuthorization)) == 0
+	if !has.excess && !(byLink && c.connections.Crowded()) {
 		err := ctx.Next()
 		if has.place.Crowded() {
 			ctx.RequestCtx().SetConnectionClose()

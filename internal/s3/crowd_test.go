@@ -3,7 +3,9 @@ package s3
 import (
 	"bytes"
 	"io"
+	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +63,17 @@ func TestFetchesBeyondTheBoundAreToldToComeBack(t *testing.T) {
 	if len(clients) < 6 { // the one that put the object may have a connection too
 		t.Errorf("client %d was sent away", len(clients))
 	}
+	idle, err := net.Dial("tcp", strings.TrimPrefix(server.Endpoint(), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for !server.crowd.connections.Crowded() {
+		runtime.Gosched()
+	}
+	if got, err := client.Get(ctx, "s3://boot-images/i/kernel", 9); err != nil || len(got) != 9 {
+		t.Errorf("who signs in the header: %d bytes, %v", len(got), err)
+	}
+	idle.Close()
 	for _, c := range clients {
 		c.CloseIdleConnections()
 	}

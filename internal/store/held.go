@@ -47,9 +47,6 @@ type kept[T any] struct {
 // overlay are documents that are not committed, nil for deleted ones.
 type overlay[T any] map[string]*kept[T]
 
-// index has the keys of the documents by the value of a column.
-type index map[string]*btree.Set[string]
-
 // holder is a held table of any type, as the group of transactions sees it.
 type holder interface {
 	// accept takes over what a part that is done has staged.
@@ -127,24 +124,6 @@ func (h *held[T]) set(key string, k *kept[T]) {
 		return
 	}
 	h.docs.Set(key, k)
-}
-
-func (ix index) add(value, key string) {
-	keys := ix[value]
-	if keys == nil {
-		keys = &btree.Set[string]{}
-		ix[value] = keys
-	}
-	keys.Insert(key)
-}
-
-func (ix index) remove(value, key string) {
-	if keys := ix[value]; keys != nil {
-		keys.Delete(key)
-		if keys.Len() == 0 {
-			delete(ix, value)
-		}
-	}
 }
 
 // stage notes documents as changed by the caller's transaction.

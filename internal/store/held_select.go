@@ -99,9 +99,7 @@ func (h *held[T]) narrowest(where []columnMatch) []string {
 	for i, m := range where {
 		n := 0
 		for _, value := range m.in {
-			if keys := h.indexes[m.column][value]; keys != nil {
-				n += keys.Len()
-			}
+			n += h.indexes[m.column].count(value)
 		}
 		if fewest < 0 || n < fewest {
 			best, fewest = i, n
@@ -109,9 +107,7 @@ func (h *held[T]) narrowest(where []columnMatch) []string {
 	}
 	out := make([]string, 0, fewest)
 	for _, value := range where[best].in {
-		if keys := h.indexes[where[best].column][value]; keys != nil {
-			out = append(out, keys.Keys()...)
-		}
+		out = append(out, h.indexes[where[best].column].keys(value)...)
 	}
 	if len(where[best].in) > 1 {
 		slices.Sort(out)

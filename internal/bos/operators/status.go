@@ -33,8 +33,11 @@ type status struct {
 	// again is when nodes are asked for again of which it is not known where
 	// they stand.
 	again map[string]time.Time
-	looks []look // the memory of passes
+	looks []look // the memory of passes; of large ones it is not kept
 }
+
+// keptLooks is at how many the memory of a pass is not kept.
+const keptLooks = 250
 
 // hintedResync is the time between looks at everything where hints tell of
 // each change: it repairs what nobody expects to be lost.
@@ -162,6 +165,9 @@ func (s *status) decide(ctx context.Context, options bos.Options, chunk []bos.Co
 		p.of[id].over = true
 	}
 	s.follow(ctx, p)
+	if len(s.looks) > keptLooks {
+		s.looks = nil
+	}
 	return nil
 }
 

@@ -67,15 +67,15 @@ type inventory struct {
 	nics       *mirror[nic] // by MAC without separators
 
 	// Further ways to find them, each guarded by the mirror that it follows.
-	nids  map[string]string          // "nid<N>" to xname: components
-	ports map[string]string          // MAC to xname: endpoints
-	ips   map[string]string          // IP to MAC, the key of a nic: nics
-	macs  map[string]map[string]bool // xname to MACs: nics
+	nids  map[string]string   // "nid<N>" to xname: components
+	ports map[string]string   // MAC to xname: endpoints
+	ips   map[string]string   // IP to MAC, the key of a nic: nics
+	macs  map[string][]string // xname to MACs: nics
 }
 
 func newInventory(cfg Config) *inventory {
 	inv := &inventory{source: cfg.Inventory, nids: map[string]string{}, ports: map[string]string{},
-		ips: map[string]string{}, macs: map[string]map[string]bool{}}
+		ips: map[string]string{}, macs: map[string][]string{}}
 	hints := func(table string) *events.Subscription {
 		if !slices.Contains(cfg.WakeOn, table) {
 			return cfg.Hub.Subscribe()
@@ -130,9 +130,7 @@ func (inv *inventory) component(ctx context.Context, id string) (Component, erro
 // macsOf are the MACs of the node, those of its ethernet interfaces first.
 func (inv *inventory) macsOf(ctx context.Context, id string) (out []string, err error) {
 	err = inv.nics.view(ctx, func(map[string]nic) {
-		for mac := range inv.macs[id] {
-			out = append(out, mac)
-		}
+		out = slices.Clone(inv.macs[id])
 	})
 	if err != nil {
 		return nil, err
@@ -236,7 +234,11 @@ func (inv *inventory) followEndpoint(id string, old, now *endpoint) {
 
 func (inv *inventory) followNIC(id string, old, now *nic) {
 	if old != nil {
-		delete(inv.macs[old.component], old.mac)
+		if left := slices.DeleteFunc(inv.macs[old.component], func(mac string) bool { return mac == old.mac }); len(left) > 0 {
+			inv.macs[old.component] = left
+		} else {
+			delete(inv.macs, old.component)
+		}
 		for _, ip := range old.ips {
 			forget(inv.ips, ip, id)
 		}
@@ -244,10 +246,9 @@ func (inv *inventory) followNIC(id string, old, now *nic) {
 	if now == nil || now.component == "" {
 		return
 	}
-	if inv.macs[now.component] == nil {
-		inv.macs[now.component] = map[string]bool{}
+	if !slices.Contains(inv.macs[now.component], now.mac) {
+		inv.macs[now.component] = append(inv.macs[now.component], now.mac)
 	}
-	inv.macs[now.component][now.mac] = true
 	for _, ip := range now.ips {
 		inv.ips[ip] = id
 	}

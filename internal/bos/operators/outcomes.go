@@ -22,7 +22,7 @@ type outcomes struct {
 	// wake has the machine look at nodes.
 	wake func(nodes ...string)
 	mu   sync.Mutex
-	by   map[string]map[string]machine.Outcome // by node and call
+	by   map[string][]*machine.Outcome // by node, one of a call; nobody changes them
 }
 
 // put keeps the outcome of each node's call and has the machine told. Of the
@@ -31,13 +31,15 @@ func (k *outcomes) put(found map[string]machine.Outcome) {
 	nodes := make([]string, 0, len(found))
 	k.mu.Lock()
 	if k.by == nil {
-		k.by = map[string]map[string]machine.Outcome{}
+		k.by = map[string][]*machine.Outcome{}
 	}
 	for node, o := range found {
-		if k.by[node] == nil {
-			k.by[node] = map[string]machine.Outcome{}
+		of := k.by[node]
+		if i := slices.IndexFunc(of, func(old *machine.Outcome) bool { return old.CallID == o.CallID }); i >= 0 {
+			of[i] = &o
+		} else {
+			k.by[node] = append(of, &o)
 		}
-		k.by[node][o.CallID] = o
 		nodes = append(nodes, node)
 	}
 	k.mu.Unlock()
@@ -49,20 +51,24 @@ func (k *outcomes) put(found map[string]machine.Outcome) {
 func (k *outcomes) of(c *bos.Component) *machine.Outcome {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, call := range []string{c.Engine.Call.ID, c.Engine.Left.ID} {
-		if o, is := k.by[c.ID][call]; is {
-			return &o
+	var ofLeft *machine.Outcome
+	for _, o := range k.by[c.ID] {
+		switch o.CallID {
+		case c.Engine.Call.ID:
+			return o
+		case c.Engine.Left.ID:
+			ofLeft = o
 		}
 	}
-	return nil
+	return ofLeft
 }
 
 // recorded forgets the outcome, unless a newer one of the call has come.
 func (k *outcomes) recorded(node string, o *machine.Outcome) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if o != nil && k.by[node][o.CallID] == *o {
-		delete(k.by[node], o.CallID)
+	if i := slices.Index(k.by[node], o); i >= 0 {
+		k.by[node] = slices.Delete(k.by[node], i, i+1)
 	}
 }
 

@@ -125,8 +125,9 @@ func Prepare(ctx context.Context, source string, options ...Option) error {
 // SQLite runs in WAL mode with synchronous=normal: a killed process loses
 // nothing, a power cut may lose the last moments but never consistency. The log
 // is written back once it has 32 MiB: the same pages change again and again.
+// What is read often is held in memory, so that readers need no cache to speak of.
 const sqlitePragmas = "?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)" +
-	"&_pragma=foreign_keys(ON)&_pragma=cache_size(-16384)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(8192)"
+	"&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(8192)"
 
 // FileURL is the path of a file as SQLite takes it, before its parameters.
 func FileURL(path string) string {
@@ -161,12 +162,12 @@ func openSQLite(path string) (*DB, error) {
 		return nil, err
 	}
 	dsn := FileURL(path) + sqlitePragmas
-	write, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
+	write, err := sql.Open("sqlite", dsn+"&_pragma=cache_size(-16384)&_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
-	read, err := sql.Open("sqlite", dsn)
+	read, err := sql.Open("sqlite", dsn+"&_pragma=cache_size(-2048)")
 	if err != nil {
 		write.Close()
 		return nil, err

@@ -15,6 +15,11 @@ func (s *Service) Components(ctx context.Context, q store.Query) ([]Component, e
 	return s.components.List(ctx, q)
 }
 
+// ShownComponents are those that the query selects, for who must not change any of them.
+func (s *Service) ShownComponents(ctx context.Context, q store.Query) ([]*Component, error) {
+	return s.components.Shown(ctx, q)
+}
+
 // CountComponents counts them.
 func (s *Service) CountComponents(ctx context.Context, q store.Query) (int, error) {
 	return s.components.Count(ctx, q)

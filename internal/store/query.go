@@ -68,19 +68,26 @@ func (t *Table[T]) Count(ctx context.Context, q Query) (int, error) {
 	return n, rows.Err()
 }
 
-// Visit shows the selected documents one after the other, in key order, to who must not change
-// or keep any of them, but for its texts. Of a held table nothing is read or copied for it.
-func (t *Table[T]) Visit(ctx context.Context, q Query, visit func(doc *T)) error {
-	if t.held != nil {
-		found, err := t.held.find(ctx, q)
-		for _, k := range found {
-			visit(&k.doc)
-		}
-		return err
+// Shown are the selected documents, in key order, as they are now: nobody may change any of
+// them. Of a held table nothing is read or copied for it.
+func (t *Table[T]) Shown(ctx context.Context, q Query) ([]*T, error) {
+	if t.held == nil {
+		docs, err := t.query(ctx, q, "")
+		return each(docs), err
 	}
-	docs, err := t.query(ctx, q, "")
-	for i := range docs {
-		visit(&docs[i])
+	found, err := t.held.find(ctx, q)
+	out := make([]*T, len(found))
+	for i, k := range found {
+		out[i] = &k.doc
+	}
+	return out, err
+}
+
+// Visit shows the selected documents one after the other.
+func (t *Table[T]) Visit(ctx context.Context, q Query, visit func(doc *T)) error {
+	docs, err := t.Shown(ctx, q)
+	for _, d := range docs {
+		visit(d)
 	}
 	return err
 }

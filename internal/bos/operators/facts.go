@@ -31,13 +31,13 @@ type look struct {
 }
 
 // pass begins one. Only one is under way at a time: they share their memory.
-func (s *status) pass(ctx context.Context, options bos.Options, chunk []bos.Component) *pass {
+func (s *status) pass(ctx context.Context, options bos.Options, chunk []*bos.Component) *pass {
 	p := &pass{status: s, options: options, now: s.now(), call: s.names.next(), of: make(map[string]*look, len(chunk))}
 	s.looks = slices.Grow(s.looks[:0], len(chunk))[:len(chunk)]
 	p.looks = s.looks
 	ids := make([]string, len(chunk))
-	for i := range chunk {
-		ids[i] = chunk[i].ID
+	for i, c := range chunk {
+		ids[i] = c.ID
 	}
 	var power []*seen[bos.PowerStatus]
 	var config []*seen[bos.Configuration]

@@ -15,6 +15,8 @@ import (
 // components are the records of the nodes.
 type components interface {
 	Components(ctx context.Context, q store.Query) ([]bos.Component, error)
+	// ShownComponents are for reading alone.
+	ShownComponents(ctx context.Context, q store.Query) ([]*bos.Component, error)
 	// Change alters those with the IDs in one transaction; see bos.Service.
 	Change(ctx context.Context, ids []string, alter func(*bos.Component) error) (after []bos.Component, missing []string, err error)
 	// ChangeBySteps tells the journal of the steps that alter takes, too.

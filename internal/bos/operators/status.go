@@ -73,7 +73,7 @@ func (s *status) run(ctx context.Context, options bos.Options, w events.Wake) er
 	case !slices.Contains(w.Keys, bos.OptionsKey): // else waits may have another end
 		enabled.Keys = w.Keys
 	}
-	moving, err := s.components.Components(ctx, enabled)
+	moving, err := s.components.ShownComponents(ctx, enabled)
 	if err != nil {
 		return err
 	}
@@ -90,10 +90,10 @@ func (s *status) run(ctx context.Context, options bos.Options, w events.Wake) er
 
 // lookAway forgets what is known of those nodes that are no longer moving, and
 // gives up the power calls of those that were disabled on their way.
-func (s *status) lookAway(ctx context.Context, options bos.Options, looked []string, moving []bos.Component) error {
+func (s *status) lookAway(ctx context.Context, options bos.Options, looked []string, moving []*bos.Component) error {
 	still := make(map[string]bool, len(moving))
-	for i := range moving {
-		still[moving[i].ID] = true
+	for _, c := range moving {
+		still[c.ID] = true
 	}
 	gone := slices.DeleteFunc(slices.Clone(looked), func(id string) bool { return still[id] })
 	s.power.forget(gone)
@@ -129,14 +129,13 @@ func (s *status) abandon(ctx context.Context, options bos.Options, ids []string)
 
 // decide asks the machine about each component, writes what it says, and then
 // has the effects carried out.
-func (s *status) decide(ctx context.Context, options bos.Options, chunk []bos.Component) error {
+func (s *status) decide(ctx context.Context, options bos.Options, chunk []*bos.Component) error {
 	p := s.pass(ctx, options, chunk)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	var moved []string
-	for i := range chunk {
-		before := &chunk[i]
+	for i, before := range chunk {
 		r := p.next(*before, func(*bos.Component) {})
 		switch {
 		case r.Component == *before:

@@ -96,13 +96,9 @@ func (l *lab) bootScripts(ctx context.Context, count int) (row, error) {
 	if _, err := l.session(ctx, "boot"); err != nil {
 		return r, err
 	}
-	macs, err := l.fleet.macs()
+	urls, err := l.scriptURLs()
 	if err != nil {
 		return r, err
-	}
-	urls := make([]string, len(macs))
-	for i, mac := range macs {
-		urls[i] = l.api.Base + "/apis/bss/boot/v1/bootscript?mac=" + url.QueryEscape(mac)
 	}
 	stop, err := l.profile(r.name)
 	if err != nil {
@@ -127,14 +123,45 @@ func (l *lab) bootScripts(ctx context.Context, count int) (row, error) {
 	return r, nil
 }
 
-// bareAnswers measures a bare handler that says what is answered at the URL.
-func bareAnswers(ctx context.Context, at string, count int) (asked, error) {
+// kernelOf is where the boot script at the URL says that the kernel is.
+func kernelOf(script string) (string, error) {
+	text, err := textAt(script)
+	if err != nil {
+		return "", err
+	}
+	const before = "kernel --name kernel "
+	_, rest, found := strings.Cut(text, before)
+	if !found {
+		return "", fmt.Errorf("%s: no line of it begins with %q: %.200s", script, before, text)
+	}
+	link, _, _ := strings.Cut(rest, " ")
+	return link, nil
+}
+
+// textAt is what is answered at the URL.
+func textAt(at string) (string, error) {
 	resp, err := http.Get(at)
 	if err != nil {
-		return asked{}, err
+		return "", err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
+	return string(text), err
+}
+
+// scriptURLs are where the nodes get their boot scripts.
+func (l *lab) scriptURLs() ([]string, error) {
+	macs, err := l.fleet.macs()
+	urls := make([]string, len(macs))
+	for i, mac := range macs {
+		urls[i] = l.api.Base + "/apis/bss/boot/v1/bootscript?mac=" + url.QueryEscape(mac)
+	}
+	return urls, err
+}
+
+// bareAnswers measures a bare handler that says what is answered at the URL.
+func bareAnswers(ctx context.Context, at string, count int) (asked, error) {
+	text, err := textAt(at)
 	if err != nil {
 		return asked{}, err
 	}
@@ -144,22 +171,23 @@ func bareAnswers(ctx context.Context, at string, count int) (asked, error) {
 		return asked{}, err
 	}
 	defer p.Stop()
-	if err := p.Ask("say", string(text), nil); err != nil {
+	if err := p.Ask("say", text, nil); err != nil {
 		return asked{}, err
 	}
 	return measureAsked(count, []string{base + "/said?mac=1"}, usedBy(p))
 }
 
-// smallObjects measures presigned GETs of an object of 6 kB against nginx, which
-// serves the same bytes of a file to whoever asks.
+// smallObjects measures GETs of an object of 6 kB by the links of 1,000 nodes'
+// boot scripts against nginx, which serves the same bytes of a file to whoever
+// asks.
 func smallObjects(ctx context.Context, b *bench) error {
-	const count = 20_000
+	const nodes, count = 1000, 20_000
 	object := strings.Repeat("kernel", 1000)
 	nginx, err := measureNginx(ctx, object, 5*count)
 	if err != nil {
 		return err
 	}
-	return b.onEach(ctx, 0, setup{}, func(l *lab) (row, error) {
+	return b.onEach(ctx, nodes, setup{}, func(l *lab) (row, error) {
 		r := row{name: "s3-small", build: l.build.name, goal: "over nginx <= 2.5"}
 		own, err := l.smallObjects(ctx, object, count)
 		if err != nil {
@@ -173,8 +201,14 @@ func smallObjects(ctx context.Context, b *bench) error {
 	})
 }
 
-// smallObjects asks by as many presigned URLs as 1,000 nodes have.
+// smallObjects asks for the object, as the kernel of nodes, by their links.
 func (l *lab) smallObjects(ctx context.Context, object string, count int) (asked, error) {
+	if err := l.prepare(ctx); err != nil {
+		return asked{}, err
+	}
+	if _, err := l.session(ctx, "boot"); err != nil {
+		return asked{}, err
+	}
 	objects, err := l.objects(ctx)
 	if err != nil {
 		return asked{}, err
@@ -182,9 +216,13 @@ func (l *lab) smallObjects(ctx context.Context, object string, count int) (asked
 	if _, err := objects.Put(ctx, imageBase+"/kernel", strings.NewReader(object), int64(len(object)), ""); err != nil {
 		return asked{}, err
 	}
-	urls := make([]string, 1000)
-	for i := range urls {
-		if urls[i], err = objects.Presign(ctx, imageBase+"/kernel", fmt.Sprint(i), time.Hour); err != nil {
+	scripts, err := l.scriptURLs()
+	if err != nil {
+		return asked{}, err
+	}
+	urls := make([]string, len(scripts))
+	for i, at := range scripts {
+		if urls[i], err = kernelOf(at); err != nil {
 			return asked{}, err
 		}
 	}

@@ -18,12 +18,12 @@ import (
 // own goroutine, so that its error or panic undoes its part only; its hints
 // leave, and its call returns, after the common commit.
 //
-//	first: begin, savepoint, do, release ─► next: savepoint, do, release ─► ... ─► last: commit ─► all return
+//	first: begin, savepoint, do, release ─► next: savepoint, do, release ─► ... ─► last: linger, commit ─► all return
 //
 // Begin and savepoint wait for the first statement: a part that touches held
 // tables alone has none, and what it changed is written at the commit, a
-// document once however many parts changed it. Where many write, the last of them
-// lingers a little before the commit: fewer commits cost less than it waits.
+// document once however many parts changed it. The last lingers where many write:
+// fewer commits are worth the wait of each.
 type group struct {
 	db *DB
 
@@ -37,11 +37,11 @@ type group struct {
 	begun  *sql.Tx
 	saved  bool // the present part has a savepoint
 	since  time.Time
-	done   []*member // whose parts wait for the commit
-	last   time.Time // when the commit before ended
-	shared bool      // it had several parts
-	later  bool      // what is open will be committed soon, whoever comes
-	linger time.Duration
+	done   []*member       // whose parts wait for the commit
+	last   time.Time       // when the commit before ended
+	shared bool            // it had several parts
+	later  bool            // what is open will be committed soon, whoever comes
+	linger time.Duration   // lingering, but in tests
 	held   map[holder]bool // tables with documents that wait for the commit
 
 	unsure chan struct{} // closed when it is not known whether a commit happened

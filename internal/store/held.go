@@ -21,8 +21,9 @@ import (
 //	Update ──► staged (the caller's part) ──► pending (parts done) ──► COMMIT ──► docs
 //	             read by the caller              read by later parts                read by all
 //
-// Nobody gets a map, slice or pointer that is in here: documents are copied on
-// their way in and out.
+// Documents are copied on their way in and out, so that nobody can change what is
+// in here. Shown alone gives out what stands here, for reading: a document that
+// is replaced stays as it was for whoever still reads it.
 type held[T any] struct {
 	table *Table[T]
 	copy  func(doc *T) // makes what doc refers to its own

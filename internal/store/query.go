@@ -83,7 +83,7 @@ func (t *Table[T]) Shown(ctx context.Context, q Query) ([]*T, error) {
 	return out, err
 }
 
-// Visit shows the selected documents one after the other.
+// Visit shows the selected documents one after the other, as Shown has them.
 func (t *Table[T]) Visit(ctx context.Context, q Query, visit func(doc *T)) error {
 	docs, err := t.Shown(ctx, q)
 	for _, d := range docs {

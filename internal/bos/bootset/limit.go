@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/drover-hpc/drover/internal/xname"
 )
 
 var nidItem = regexp.MustCompile(`^[&!]*nid`)
@@ -16,6 +18,18 @@ func LimitHasNIDs(limit string) bool {
 		}
 	}
 	return false
+}
+
+// LimitNodes are the nodes, in their canonical form, of a limit that does nothing but add nodes by their
+// xnames; ok is false for any other limit.
+func LimitNodes(limit string) (ids []string, ok bool) {
+	for item := range strings.SplitSeq(limit, ",") {
+		if !xname.IsNode(item) {
+			return nil, false
+		}
+		ids = append(ids, item)
+	}
+	return Canonical(ids), true
 }
 
 // Limit returns those of nodes that the expression selects. Its items are read

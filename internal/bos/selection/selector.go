@@ -50,6 +50,7 @@ type selecting struct {
 	*Selector
 	session *bos.Session
 	owned   map[string]bool   // the tenant's nodes; nil: all
+	only    []string          // nodes that the limit names one by one; nil: it says it otherwise
 	left    map[string]string // why, by node or by name of the limit
 }
 
@@ -61,6 +62,7 @@ func (p *selecting) all(ctx context.Context) (map[string]bos.Target, error) {
 	if p.owned, err = p.Templates.OwnedNodes(ctx, p.session.Tenant); err != nil {
 		return nil, err
 	}
+	p.only, _ = bootset.LimitNodes(p.session.Limit)
 	targets := map[string]bos.Target{}
 	for i := range t.BootSets {
 		b := &t.BootSets[i]
@@ -151,7 +153,7 @@ func (p *selecting) named(ctx context.Context, b *bootset.BootSet) (map[string]b
 		what  string
 		names []string
 		ask   func(context.Context) (map[string][]string, error)
-	}{{"group", b.NodeGroups, p.Inventory.Groups}, {"role", b.NodeRolesGroups, p.Inventory.Roles}} {
+	}{{"group", b.NodeGroups, p.Inventory.Groups}, {"role", b.NodeRolesGroups, p.roles}} {
 		if len(kind.names) == 0 {
 			continue
 		}
@@ -161,7 +163,7 @@ func (p *selecting) named(ctx context.Context, b *bootset.BootSet) (map[string]b
 		}
 		for _, name := range kind.names {
 			members, known := all[name]
-			if !known {
+			if !known && (kind.what != "role" || p.only == nil) { // of some nodes only some roles are known
 				p.Log.Warn("HSM does not know the "+kind.what, "session", p.session.Name, kind.what, name)
 			}
 			for _, n := range members {
@@ -172,6 +174,11 @@ func (p *selecting) named(ctx context.Context, b *bootset.BootSet) (map[string]b
 	return nodes, nil
 }
 
+// roles are the nodes by role, as far as the session may have them.
+func (p *selecting) roles(ctx context.Context) (map[string][]string, error) {
+	return p.Inventory.Roles(ctx, p.only)
+}
+
 func (p *selecting) limit(ctx context.Context, nodes map[string]bool) (map[string]bool, error) {
 	expr := p.session.Limit
 	if expr == "" || expr == "*" || expr == "all" {
@@ -180,7 +187,7 @@ func (p *selecting) limit(ctx context.Context, nodes map[string]bool) (map[strin
 	var failed error
 	selected, err := bootset.Limit(expr, nodes, func(name string) ([]string, bool) {
 		for _, ask := range []func(context.Context) (map[string][]string, error){
-			p.Inventory.Roles, p.Inventory.Partitions, p.Inventory.Groups} {
+			p.roles, p.Inventory.Partitions, p.Inventory.Groups} {
 			all, err := ask(ctx)
 			if err != nil {
 				failed = err

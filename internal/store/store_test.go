@@ -27,14 +27,12 @@ func TestMain(m *testing.M) {
 
 func sqlite(t *testing.T) string { return filepath.Join(t.TempDir(), "drover.db") }
 
-func TestSQLite(t *testing.T) { conformance(t, sqlite, inRows) }
+func TestSQLite(t *testing.T) { conformance(t, sqlite, false) }
 
-func TestSQLiteHeldInMemory(t *testing.T) { conformance(t, sqlite, inMemory) }
-
-func TestSQLiteLogged(t *testing.T) { conformance(t, sqlite, inLog) }
+func TestSQLiteHeldInMemory(t *testing.T) { conformance(t, sqlite, true) }
 
 func TestPostgres(t *testing.T) {
-	conformance(t, func(t *testing.T) string { return storetest.Postgres(t) }, inRows)
+	conformance(t, func(t *testing.T) string { return storetest.Postgres(t) }, false)
 }
 
 type doc struct {
@@ -42,15 +40,6 @@ type doc struct {
 	Color string `json:"color"`
 	N     int    `json:"n"`
 }
-
-// place is where a table's documents are.
-type place int
-
-const (
-	inRows   place = iota
-	inMemory       // and in rows
-	inLog          // in memory and in the log, later in rows
-)
 
 // fixture is an open database with a table of its own and the hints it posted.
 type fixture struct {
@@ -60,7 +49,7 @@ type fixture struct {
 	hints map[string][]string
 }
 
-func newFixture(t *testing.T, source string, where place) *fixture {
+func newFixture(t *testing.T, source string, held bool) *fixture {
 	t.Helper()
 	f := &fixture{hints: map[string][]string{}}
 	db, err := store.Open(t.Context(), source, func(table string, keys []string) {
@@ -73,7 +62,7 @@ func newFixture(t *testing.T, source string, where place) *fixture {
 	}
 	t.Cleanup(func() { db.Close() })
 	f.db = db
-	f.docs = store.NewTable(db, store.Spec[doc]{Name: "conformance", Kind: "Doc", Held: where != inRows, Logged: where == inLog,
+	f.docs = store.NewTable(db, store.Spec[doc]{Name: "conformance", Kind: "Doc", Held: held,
 		Key:     func(d *doc) string { return d.Key },
 		Indexes: []store.Index[doc]{{Column: "color", Of: func(d *doc) string { return d.Color }}}})
 	return f
@@ -88,7 +77,7 @@ func (f *fixture) takeHints(table string) []string {
 	return keys
 }
 
-func conformance(t *testing.T, source func(*testing.T) string, where place) {
+func conformance(t *testing.T, source func(*testing.T) string, held bool) {
 	for _, c := range []struct {
 		name string
 		test func(*testing.T, *fixture)
@@ -121,18 +110,18 @@ func conformance(t *testing.T, source func(*testing.T) string, where place) {
 		{"text that the database cannot have is invalid", testTextThatIsRefused},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := newFixture(t, source(t), where)
+			f := newFixture(t, source(t), held)
 			createTable(t, f.db)
 			c.test(t, f)
 		})
 	}
 	t.Run("a second open finds the data", func(t *testing.T) {
 		url := source(t)
-		f := newFixture(t, url, where)
+		f := newFixture(t, url, held)
 		createTable(t, f.db)
 		must(t, f.docs.Put(t.Context(), doc{Key: "a"}))
 		f.db.Close()
-		g := newFixture(t, url, where)
+		g := newFixture(t, url, held)
 		if _, err := g.docs.Get(t.Context(), "a"); err != nil {
 			t.Error(err)
 		}
@@ -410,9 +399,5 @@ func parallel(n int, do func(i int) error) int {
 }
 
 func TestPostgresHeldInMemory(t *testing.T) {
-	conformance(t, func(t *testing.T) string { return storetest.Postgres(t) }, inMemory)
-}
-
-func TestPostgresLogged(t *testing.T) {
-	conformance(t, func(t *testing.T) string { return storetest.Postgres(t) }, inLog)
+	conformance(t, func(t *testing.T) string { return storetest.Postgres(t) }, true)
 }

@@ -49,21 +49,17 @@ func (i *Inventory) Partitions(ctx context.Context) (map[string][]string, error)
 	return i.load(ctx, &i.partitions, i.from.Partitions)
 }
 
-// Roles are the nodes by Role and by Role_SubRole: all, or, with ids, at least those of them that have
-// one, for which HSM is not asked for all.
-func (i *Inventory) Roles(ctx context.Context, ids []string) (map[string][]string, error) {
-	ask := func(ctx context.Context) (map[string][]string, error) {
+// Roles are the nodes by Role and by Role_SubRole.
+func (i *Inventory) Roles(ctx context.Context) (map[string][]string, error) {
+	return i.load(ctx, &i.roles, i.rolesOf(nil))
+}
+
+// rolesOf asks for the nodes with the ids; nil is all.
+func (i *Inventory) rolesOf(ids []string) func(context.Context) (map[string][]string, error) {
+	return func(ctx context.Context) (map[string][]string, error) {
 		nodes, err := i.from.Nodes(ctx, ids)
 		return byRole(nodes), err
 	}
-	i.mu.Lock()
-	all := i.roles != nil
-	i.mu.Unlock()
-	if ids == nil || all {
-		return i.load(ctx, &i.roles, ask)
-	}
-	var some map[string][]string
-	return i.load(ctx, &some, ask)
 }
 
 func byRole(nodes []bos.Node) map[string][]string {

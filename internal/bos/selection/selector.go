@@ -49,9 +49,10 @@ func (s *Selector) Select(ctx context.Context, session *bos.Session) (Selection,
 type selecting struct {
 	*Selector
 	session *bos.Session
-	owned   map[string]bool   // the tenant's nodes; nil: all
-	only    []string          // nodes that the limit names one by one; nil: it says it otherwise
-	left    map[string]string // why, by node or by name of the limit
+	owned   map[string]bool     // the tenant's nodes; nil: all
+	only    []string            // nodes that the limit names one by one; nil: it says it otherwise
+	some    map[string][]string // those by role; nil: HSM was not asked yet
+	left    map[string]string   // why, by node or by name of the limit
 }
 
 func (p *selecting) all(ctx context.Context) (map[string]bos.Target, error) {
@@ -174,9 +175,13 @@ func (p *selecting) named(ctx context.Context, b *bootset.BootSet) (map[string]b
 	return nodes, nil
 }
 
-// roles are the nodes by role, as far as the session may have them.
+// roles are the nodes by role; where the limit names nodes, those of them alone, for which HSM is not
+// asked for all.
 func (p *selecting) roles(ctx context.Context) (map[string][]string, error) {
-	return p.Inventory.Roles(ctx, p.only)
+	if p.only == nil {
+		return p.Inventory.Roles(ctx)
+	}
+	return p.Inventory.load(ctx, &p.some, p.Inventory.rolesOf(p.only))
 }
 
 func (p *selecting) limit(ctx context.Context, nodes map[string]bool) (map[string]bool, error) {

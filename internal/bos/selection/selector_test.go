@@ -14,10 +14,10 @@ import (
 	"github.com/drover-hpc/drover/internal/bos/bootset"
 )
 
-// site is an HSM that counts how often it is asked for all nodes.
+// site is an HSM that counts how often it is asked for all nodes, and for some.
 type site struct {
-	nodes []bos.Node
-	asked int
+	nodes       []bos.Node
+	asked, some int
 }
 
 func (s *site) Nodes(_ context.Context, ids []string) (out []bos.Node, _ error) {
@@ -25,6 +25,7 @@ func (s *site) Nodes(_ context.Context, ids []string) (out []bos.Node, _ error) 
 		s.asked++
 		return s.nodes, nil
 	}
+	s.some++
 	for _, n := range s.nodes {
 		if slices.Contains(ids, n.ID) {
 			out = append(out, n)
@@ -79,6 +80,9 @@ func TestLimitOfNodesLooksAtThemAlone(t *testing.T) {
 		got := selectFrom(t, hsm, set, limit)
 		if hsm.asked > 0 {
 			t.Errorf("HSM was asked for all nodes for the limit %s", limit)
+		}
+		if hsm.some > 2 { // their roles, and what they are
+			t.Errorf("HSM was asked for nodes %d times for the limit %s", hsm.some, limit)
 		}
 		const void = "x9c0s0b0n0"
 		want := selectFrom(t, hsm, set, limit+",!"+void)

@@ -128,7 +128,8 @@ type taskRecord struct {
 	ReservationKey string `json:"reservationKey,omitempty"`
 	// Step is the place in the component's route, see route.
 	Step int `json:"step,omitempty"`
-	// Began is when the step did: its deadline counts from then.
+	// Began is when the step's tier did. After a restart its deadline counts from
+	// then.
 	Began time.Time `json:"began,omitzero"`
 	// Sent is when the BMC accepted the step's request, or was seen to do what it
 	// asks for; zero if it did not yet.

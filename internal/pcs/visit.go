@@ -64,18 +64,29 @@ func (r *run) visit(ctx context.Context, t *task) (again time.Duration, over boo
 	}
 }
 
-// setDeadline bounds the step: until its request is accepted, and anew from
-// there until it is confirmed.
+// setDeadline begins to wait for the step's request to be accepted, or for its
+// effect.
 func (r *run) setDeadline(t *task) {
 	t.pause = firstPause
-	if !t.Sent.IsZero() {
-		t.deadline = t.Sent.Add(r.allowed())
-		return
+	t.deadline = t.until(r.s.now(), r.allowed())
+}
+
+// until is the deadline of the step that the task is at. A request may take as
+// long as allowed until it is accepted, counted from now, when it is the
+// component's turn: a tier of thousands takes longer than a step. After a restart
+// it counts from the beginning of the tier, as nobody knows when the turn was.
+// The effect has as long anew.
+func (t *task) until(now time.Time, allowed time.Duration) time.Time {
+	switch {
+	case !t.Sent.IsZero():
+		return t.Sent.Add(allowed)
+	case t.patient:
+		allowed = max(allowed, bootPatience)
 	}
-	t.deadline = t.Began.Add(r.allowed())
-	if t.patient {
-		t.deadline = t.Began.Add(max(r.allowed(), bootPatience))
+	if t.resumed {
+		return t.Began.Add(allowed)
 	}
+	return now.Add(allowed)
 }
 
 // begin sends the step's request if the BMC's word calls for it.

@@ -21,3 +21,25 @@ func TestBackOff(t *testing.T) {
 		}
 	}
 }
+
+func TestDeadlineCountsFromTheTurn(t *testing.T) {
+	const allowed = time.Minute
+	began := time.Date(2026, 11, 1, 2, 0, 0, 0, time.UTC)
+	turn := began.Add(time.Hour) // of a component behind thousands of others
+	sent := turn.Add(time.Second)
+	for name, tt := range map[string]struct {
+		task task
+		want time.Time
+	}{
+		"first visit":           {task{}, turn.Add(allowed)},
+		"below a starting slot": {task{patient: true}, turn.Add(bootPatience)},
+		"after a restart":       {task{resumed: true}, began.Add(allowed)},
+		"accepted":              {task{taskRecord: taskRecord{Sent: sent}}, sent.Add(allowed)},
+		"accepted, restarted":   {task{taskRecord: taskRecord{Sent: sent}, resumed: true}, sent.Add(allowed)},
+	} {
+		tt.task.Began = began
+		if got := tt.task.until(turn, allowed); got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+}

@@ -113,6 +113,9 @@ func (l *lab) overJSON(r *row, call, plain func() error) error {
 			return err
 		}
 		between, elapsed := proc.OwnCPU(), time.Since(began)
+		if err := l.settled(); err != nil {
+			return err
+		}
 		after, err := l.server.Usage()
 		if err != nil {
 			return err

@@ -193,6 +193,9 @@ func (d *droverSide) reboot(ctx context.Context) (cost, error) {
 		return cost{}, err
 	}
 	time.Sleep(rest)
+	if err := d.settled(); err != nil {
+		return cost{}, err
+	}
 	c, err := d.look()
 	if err != nil {
 		return cost{}, err
@@ -223,8 +226,8 @@ func (l *lab) look() (c cost, err error) {
 	if c.fleet, err = l.fleet.Usage(); err != nil {
 		return c, err
 	}
-	var rows *struct{ Written, Decoded float64 }
-	if err := l.server.Ask("rows", nil, &rows); err != nil {
+	rows, err := l.rows()
+	if err != nil {
 		return c, err
 	}
 	c.written, c.decoded = -1, -1
@@ -234,6 +237,26 @@ func (l *lab) look() (c cost, err error) {
 	n, err := l.fleet.counters()
 	c.requests, c.bmcRequests, c.bmcConnections = float64(n.Requests), float64(n.BMCRequests), float64(n.BMCConnections)
 	return c, err
+}
+
+// rows are those that the server's database has written and decoded; nil where the revision does not tell.
+func (l *lab) rows() (rows *struct{ Written, Decoded, Unsettled float64 }, err error) {
+	err = l.server.Ask("rows", nil, &rows)
+	return rows, err
+}
+
+// settled returns once the server has written to the rows of its tables what it has
+// committed, which counts with what it was asked for.
+func (l *lab) settled() error {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		rows, err := l.rows()
+		if err != nil || rows == nil || rows.Unsettled == 0 {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%.0f bytes of changes do not stand in their tables after a minute", rows.Unsettled)
+		}
+	}
 }
 
 func (c cost) minus(b cost) cost {

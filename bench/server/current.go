@@ -8,8 +8,8 @@ func init() {
 		o.NoResync = c.NoResync
 		server.KeepMemory(new(server.Config).Memory()) // as serve does
 	}
-	rows = func(s *server.Server) (written, decoded int64) {
+	rows = func(s *server.Server) (written, decoded, unsettled int64) {
 		n := s.StoreStats()
-		return n.Written, n.Decoded
+		return n.Written, n.Decoded, n.Unsettled
 	}
 }

@@ -52,7 +52,7 @@ func (c *config) server() server.Config {
 // These are what older revisions do not have; see current.go.
 var (
 	adjust = func(config, *server.Config, *server.Options) {}
-	rows   func(*server.Server) (written, decoded int64)
+	rows   func(*server.Server) (written, decoded, unsettled int64)
 )
 
 func main() {
@@ -88,8 +88,8 @@ func main() {
 			if rows == nil {
 				return nil, nil
 			}
-			written, decoded := rows(s)
-			return map[string]int64{"written": written, "decoded": decoded}, nil
+			written, decoded, unsettled := rows(s)
+			return map[string]int64{"written": written, "decoded": decoded, "unsettled": unsettled}, nil
 		},
 		"done": func(arg json.RawMessage) (any, error) {
 			var id string

@@ -77,7 +77,7 @@ func NewService(c Config) *Service {
 		c.NewID = uuid.NewString
 	}
 	s := &Service{Config: c, stale: c.Hub.Subscribe(OptionsTable),
-		components: store.NewTable(c.DB, store.Spec[Component]{Name: ComponentsTable, Kind: "Component", Held: true, Shared: (*Component).shared,
+		components: store.NewTable(c.DB, store.Spec[Component]{Name: ComponentsTable, Kind: "Component", Held: true, Logged: true, Shared: (*Component).shared,
 			Key: func(c *Component) string { return c.ID }, Indexes: componentIndexes()}),
 		sessions: store.NewTable(c.DB, store.Spec[Session]{Name: SessionsTable, Kind: "Session", Held: true,
 			Key: func(s *Session) string { return key(s.Tenant, s.Name) },

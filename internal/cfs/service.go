@@ -90,7 +90,7 @@ func NewService(cfg Config) *Service {
 	}
 	return &Service{
 		cfg: cfg,
-		components: store.NewTable(cfg.DB, store.Spec[record]{Name: ComponentsTable, Kind: "Component", Held: true, Shared: (*record).shared,
+		components: store.NewTable(cfg.DB, store.Spec[record]{Name: ComponentsTable, Kind: "Component", Held: true, Logged: true, Shared: (*record).shared,
 			Key: componentID,
 			Indexes: []store.Index[record]{
 				{Column: "desired_config", Of: func(r *record) string { return r.DesiredConfig }},

@@ -64,12 +64,12 @@ type Service struct {
 // NewService returns the service on db. Start makes it discover.
 func NewService(db *store.DB, j *journal.Journal, walker Walker, now func() time.Time) *Service {
 	s := &Service{db: db, journal: j, now: now, words: values,
-		components: store.NewTable(db, store.Spec[Component]{Name: ComponentsTable, Kind: "Component", Held: true,
+		components: store.NewTable(db, store.Spec[Component]{Name: ComponentsTable, Kind: "Component", Held: true, Logged: true,
 			Key: func(c *Component) string { return c.ID },
 			Indexes: []store.Index[Component]{
 				{Column: "type", Of: func(c *Component) string { return c.Type }},
 				{Column: "nid", Of: nidColumn}}}),
-		reservations: store.NewTable(db, store.Spec[reservation]{Name: "hsm_reservations", Kind: "Reservation", Held: true,
+		reservations: store.NewTable(db, store.Spec[reservation]{Name: "hsm_reservations", Kind: "Reservation", Held: true, Logged: true,
 			Key: func(r *reservation) string { return r.ID }}),
 		groups: store.NewTable(db, store.Spec[Group]{Name: GroupsTable, Kind: "Group", Held: true,
 			Key: func(g *Group) string { return g.Label }}),

@@ -124,7 +124,7 @@ func NewService(c Config) *Service {
 	}
 	s := &Service{
 		db: c.DB, journal: c.Journal, bmc: c.BMC, hub: c.Hub, now: c.Now, random: c.Random, pollEvery: c.PollEvery, keepSize: c.KeepSize,
-		statuses: store.NewTable(c.DB, store.Spec[PowerStatus]{Name: StatusTable, Kind: "Power status", Held: true,
+		statuses: store.NewTable(c.DB, store.Spec[PowerStatus]{Name: StatusTable, Kind: "Power status", Held: true, Logged: true,
 			Key: func(p *PowerStatus) string { return p.Xname }}),
 		transitions: store.NewTable(c.DB, store.Spec[transitionRecord]{Name: TransitionTable, Kind: "Transition",
 			Key: func(r *transitionRecord) string { return r.TransitionID },

@@ -78,6 +78,7 @@ func (s *Server) measureStore() {
 	})
 	m.Counter("drover_store_rows_written_total", "Rows that were given to the database to write or to delete.", func() int64 { return db.Stats().Written })
 	m.Counter("drover_store_documents_read_total", "Documents that were decoded from the database.", func() int64 { return db.Stats().Decoded })
+	m.Gauge("drover_store_unsettled_bytes", "Changes that are committed to the log of changes and do not stand in the rows of their tables yet, in bytes.", func() (float64, error) { return float64(db.Stats().Unsettled), nil })
 	m.Durations("drover_store_commit_duration_seconds", "Time that commits took, each of one or more transactions.", nil, func(show func(*tally.Durations, ...string)) { show(db.Commits()) })
 	m.Gauge("drover_store_size_bytes", "Size of the database, without the log of what is being written.", asked(db.Size))
 	since := s.leads

@@ -76,7 +76,7 @@ func (w *wire) carry(near, far net.Conn) {
 // database holds: nothing is written any more.
 func TestNothingIsWrittenAfterACommitThatMayHaveHappened(t *testing.T) {
 	w := newWire(t, storetest.Postgres(t))
-	f := newFixture(t, w.url, true)
+	f := newFixture(t, w.url, inMemory)
 	if err := storetest.CreateTable(t.Context(), f.db, "conformance", "color"); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestNothingIsWrittenAfterACommitThatMayHaveHappened(t *testing.T) {
 // no more.
 func TestTransactionEndsWithItsConnection(t *testing.T) {
 	w := newWire(t, storetest.Postgres(t))
-	f := newFixture(t, w.url, false)
+	f := newFixture(t, w.url, inRows)
 	if err := storetest.CreateTable(t.Context(), f.db, "conformance", "color"); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestTransactionEndsWithItsConnection(t *testing.T) {
 // A connection that broke while nobody used it is replaced, and nobody notices.
 func TestBrokenConnectionIsReplaced(t *testing.T) {
 	url := storetest.Postgres(t)
-	f := newFixture(t, url, true)
+	f := newFixture(t, url, inMemory)
 	if err := storetest.CreateTable(t.Context(), f.db, "conformance", "color"); err != nil {
 		t.Fatal(err)
 	}

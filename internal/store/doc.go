@@ -10,7 +10,8 @@
 //
 // One process at a time has the database. A table whose Spec says Held is in
 // memory as well: reads cost no SQL and no decoding, and what a transaction changed is written,
-// then published, at its commit.
+// then published, at its commit. What changes all the time is Logged: a commit writes it to a log
+// in the database, and the rows of the tables follow (see changes).
 //
 // A transaction travels in the context: an operation on a table joins the
 // transaction that InTx put there, so that a record and its history commit

@@ -101,3 +101,37 @@ func Waiting(db *DB) int {
 	defer db.group.mu.Unlock()
 	return len(db.group.waiting)
 }
+
+// SetLog has a row of the log take so many bytes, a log that is longer than long
+// settled at commits alone, and as much as bulk pass by the log.
+func SetLog(db *DB, row, long, bulk int) {
+	c := db.group.changes
+	c.sizes = changeSizes{row: row, long: long, bulk: bulk, quiet: time.Hour}
+	c.begin()
+}
+
+// Settle settles the oldest part of the log; false if there is none.
+func Settle(db *DB) (bool, error) {
+	g := db.group
+	m := &member{turn: make(chan struct{}, 1)}
+	if err := g.wait(context.Background(), m); err != nil {
+		return false, err
+	}
+	defer g.pass()
+	if g.open() {
+		g.commit()
+	}
+	if len(g.changes.rows) == 0 {
+		return false, nil
+	}
+	return true, g.settle(context.Background())
+}
+
+// LogSize is how many rows the log has, and their bytes.
+func LogSize(db *DB) (rows, bytes int) {
+	g := db.group
+	m := &member{turn: make(chan struct{}, 1)}
+	g.wait(context.Background(), m) //nolint:errcheck // it waits until it has the turn
+	defer g.pass()
+	return len(g.changes.rows), g.changes.bytes
+}

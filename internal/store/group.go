@@ -32,23 +32,24 @@ type group struct {
 	waiting []*member
 
 	// What follows belongs to who has the turn.
-	conn   *sql.Conn // open from the first transaction to close, or until it breaks
-	stmts  map[string]*sql.Stmt
-	begun  *sql.Tx
-	saved  bool // the present part has a savepoint
-	since  time.Time
-	done   []*member       // whose parts wait for the commit
-	last   time.Time       // when the commit before ended
-	shared bool            // it had several parts
-	later  bool            // what is open will be committed soon, whoever comes
-	linger time.Duration   // lingering, but in tests
-	held   map[holder]bool // tables with documents that wait for the commit
+	conn    *sql.Conn // open from the first transaction to close, or until it breaks
+	stmts   map[string]*sql.Stmt
+	begun   *sql.Tx
+	saved   bool // the present part has a savepoint
+	since   time.Time
+	done    []*member       // whose parts wait for the commit
+	last    time.Time       // when the commit before ended
+	shared  bool            // it had several parts
+	later   bool            // what is open will be committed soon, whoever comes
+	linger  time.Duration   // lingering, but in tests
+	held    map[holder]bool // tables with documents that wait for the commit
+	changes *changes
 
 	unsure chan struct{} // closed when it is not known whether a commit happened
 }
 
 func newGroup(db *DB) *group {
-	return &group{db: db, stmts: map[string]*sql.Stmt{}, held: map[holder]bool{}, linger: lingering, unsure: make(chan struct{})}
+	return &group{db: db, stmts: map[string]*sql.Stmt{}, held: map[holder]bool{}, linger: lingering, unsure: make(chan struct{}), changes: newChanges(db)}
 }
 
 // member is a caller's part in a group.
@@ -65,6 +66,8 @@ const (
 	// lingering is how long a member waits for others where the commit before, a
 	// moment ago, had several: one who writes alone waits for nobody.
 	lingering = 4 * time.Millisecond
+	// maxClosing bounds how long the end waits for a database that does not answer.
+	maxClosing = 3 * time.Second
 	// maxStatements bounds the statements kept prepared.
 	maxStatements = 500
 )
@@ -242,6 +245,7 @@ func (g *group) commit() {
 	for _, m := range members {
 		m.ended <- nil
 	}
+	g.afterCommit()
 }
 
 // write writes what waits in held tables, commits, and publishes that: whoever
@@ -253,9 +257,12 @@ func (g *group) write(ctx context.Context) error {
 		}
 	}
 	for h := range g.held {
-		if err := h.flush(ctx, g); err != nil {
+		if err := h.flush(ctx, g, g.changes); err != nil {
 			return err
 		}
+	}
+	if err := g.changes.write(ctx, g); err != nil {
+		return err
 	}
 	if g.begun == nil {
 		return nil
@@ -267,12 +274,10 @@ func (g *group) write(ctx context.Context) error {
 	defer func() { g.db.counts.commits.Took(time.Since(began)) }()
 	g.db.commits.Lock()
 	defer g.db.commits.Unlock()
-	if err := g.begun.Commit(); err != nil {
-		if g.db.dialect.unsure(err) && g.isUnsure() == nil {
-			close(g.unsure)
-		}
-		return fmt.Errorf("commit: %w", err)
+	if err := g.end(); err != nil {
+		return err
 	}
+	g.changes.added()
 	for h := range g.held {
 		h.publish()
 	}
@@ -289,6 +294,7 @@ func (g *group) fail(err error) {
 		h.discard()
 	}
 	clear(g.held)
+	g.changes.begin()
 	g.db.counts.failed.Add(int64(len(g.done)))
 	for _, m := range g.done {
 		m.ended <- err
@@ -306,5 +312,9 @@ func (g *group) close() error {
 	if g.open() {
 		g.commit()
 	}
+	g.changes.closed = true
+	ctx, cancel := context.WithTimeout(context.Background(), maxClosing)
+	defer cancel()
+	g.settleRest(ctx) //nolint:errcheck // who opens the database next settles what is left
 	return g.drop()
 }

@@ -43,6 +43,7 @@ type kept[T any] struct {
 	doc     T
 	columns []string // values of the indexed columns
 	row     []byte   // as it will be written; nil once it is
+	number  int64    // of the row of the log that it was written to; 0: it was not
 }
 
 // overlay are documents that are not committed, nil for deleted ones.
@@ -52,8 +53,9 @@ type overlay[T any] map[string]*kept[T]
 type holder interface {
 	// accept takes over what a part that is done has staged.
 	accept(staged any)
-	// flush writes what was accepted.
-	flush(ctx context.Context, conn connection) error
+	// flush writes what was accepted: to the log if the table is logged, else, and if it is
+	// so much that only rows which change again soon would cost less by the log, to its rows.
+	flush(ctx context.Context, conn connection, log *changes) error
 	// publish shows to all what was flushed, with the commit. The caller holds
 	// the database's lock.
 	publish()
@@ -188,26 +190,57 @@ func (h *held[T]) accept(staged any) {
 	}
 }
 
-func (h *held[T]) flush(ctx context.Context, conn connection) error {
-	var rows [][]any
-	var gone []string
+func (h *held[T]) flush(ctx context.Context, conn connection, log *changes) error {
+	if h.table.logged && !(log.empty() && h.bytes() >= log.sizes.bulk) {
+		h.log(&log.writer)
+		return nil
+	}
+	t := tableChanges{columns: h.table.columns}
 	for key, k := range h.pending {
 		if k == nil {
-			gone = append(gone, key)
+			t.gone = append(t.gone, key)
 			continue
 		}
-		row := append(make([]any, 0, 3+len(k.columns)), key, int64(1), string(k.row))
-		for _, value := range k.columns {
-			row = append(row, value)
-		}
-		rows = append(rows, row)
+		t.add(&entry{key: key, columns: k.columns, doc: string(k.row)})
 	}
-	if len(gone) > 0 {
-		if err := h.table.deleteRows(ctx, conn, gone); err != nil {
-			return err
+	if err := h.table.deleteRows(ctx, conn, t.gone); err != nil {
+		return err
+	}
+	return h.table.writeRows(ctx, conn, t.rows, h.table.replace)
+}
+
+// bytes are those of the rows of what was accepted.
+func (h *held[T]) bytes() (n int) {
+	for _, k := range h.pending {
+		if k != nil {
+			n += len(k.row)
 		}
 	}
-	return h.table.writeRows(ctx, conn, rows, h.table.replace)
+	return n
+}
+
+// log adds what was accepted to the log.
+func (h *held[T]) log(log *logWriter) {
+	e := entry{table: h.table.spec.Name, names: h.table.columns[len(documentColumns):]}
+	for key, k := range h.pending {
+		if e.key, e.deleted = key, k == nil; e.deleted {
+			log.add(&e, nil)
+			continue
+		}
+		e.columns = k.columns
+		k.number = log.add(&e, k.row)
+	}
+}
+
+// newest is what the log asks of a logged table.
+func (h *held[T]) newest(key string, number int64, deleted bool) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	k, is := h.docs.Get(key)
+	if deleted {
+		return !is
+	}
+	return is && k.number == number
 }
 
 func (h *held[T]) publish() {

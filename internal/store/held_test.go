@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -45,6 +46,14 @@ func richTable(t testing.TB, db *store.DB, name string, held bool) *store.Table[
 	return store.NewTable(db, richSpec(name, held))
 }
 
+func loggedTable(t testing.TB, db *store.DB, name string) *store.Table[rich] {
+	t.Helper()
+	richTable(t, db, name, false)
+	spec := richSpec(name, true)
+	spec.Logged = true
+	return store.NewTable(db, spec)
+}
+
 func richSpec(name string, held bool) store.Spec[rich] {
 	return store.Spec[rich]{Name: name, Kind: "Rich", Held: held, Key: func(r *rich) string { return r.Key },
 		Shared: func(r *rich) []*string { return []*string{&r.Color} },
@@ -60,6 +69,17 @@ func openSQLite(t testing.TB, path string) *store.DB {
 	}
 	t.Cleanup(func() { db.Close() })
 	return db
+}
+
+// leftBy is a copy of what a process that is killed now leaves of its database.
+func leftBy(t *testing.T, path string) string {
+	t.Helper()
+	for _, part := range []string{"", "-wal"} {
+		text, err := os.ReadFile(path + part)
+		must(t, err)
+		must(t, os.WriteFile(path+".killed"+part, text, 0o600))
+	}
+	return path + ".killed"
 }
 
 func TestNobodyChangesAHeldDocumentButByWritingIt(t *testing.T) {
@@ -105,15 +125,17 @@ func TestNobodyChangesAHeldDocumentButByWritingIt(t *testing.T) {
 	same("after an update that changed nothing")
 }
 
-// A table that is held and one that is not get the same random transactions,
-// and say the same of them while they run, afterwards and after a restart.
+// Tables that are held, held and logged, and neither, get the same random transactions,
+// and say the same of them while they run, afterwards, and after the end of the process, whether
+// it was killed or not, and whatever part of the log was settled before.
 func TestHeldTableAnswersAsTheDatabaseDoes(t *testing.T) {
 	dir, n := t.TempDir(), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
 		path := filepath.Join(dir, fmt.Sprint(n))
 		db := openSQLite(t, path)
-		tables := [2]*store.Table[rich]{richTable(t, db, "held", true), richTable(t, db, "plain", false)}
+		store.SetLog(db, 1, rapid.SampledFrom([]int{0, 1000, 1 << 20}).Draw(rt, "long log"), rapid.SampledFrom([]int{1, 200, 1 << 20}).Draw(rt, "bulk"))
+		tables := [3]*store.Table[rich]{richTable(t, db, "held", true), loggedTable(t, db, "logged"), richTable(t, db, "plain", false)}
 		keys := rapid.StringMatching(`[a-c]/?[a-c]`)
 		queries := rapid.Custom(func(rt *rapid.T) (q store.Query) {
 			if rapid.Bool().Draw(rt, "by keys") {
@@ -129,24 +151,25 @@ func TestHeldTableAnswersAsTheDatabaseDoes(t *testing.T) {
 			}
 			return q
 		})
-		look := func(ctx context.Context, held, plain *store.Table[rich]) {
+		look := func(ctx context.Context, tables [3]*store.Table[rich]) {
 			q := queries.Draw(rt, "query")
-			a, errA := held.List(ctx, q)
-			b, errB := plain.List(ctx, q)
-			if diff := cmp.Diff(b, a); diff != "" || errA != nil || errB != nil {
-				rt.Fatalf("%+v: %v, %v, %s", q, errA, errB, diff)
-			}
-			countA, _ := held.Count(ctx, q)
-			countB, _ := plain.Count(ctx, q)
-			if countA != countB {
-				rt.Fatalf("%+v: count %d, %d", q, countA, countB)
+			b, errB := tables[2].List(ctx, q)
+			countB, _ := tables[2].Count(ctx, q)
+			for _, held := range tables[:2] {
+				a, errA := held.List(ctx, q)
+				if diff := cmp.Diff(b, a); diff != "" || errA != nil || errB != nil {
+					rt.Fatalf("%s: %+v: %v, %v, %s", held.Name(), q, errA, errB, diff)
+				}
+				if countA, _ := held.Count(ctx, q); countA != countB {
+					rt.Fatalf("%s: %+v: count %d, %d", held.Name(), q, countA, countB)
+				}
 			}
 		}
 		step := func(ctx context.Context) {
 			d := rich{Key: keys.Draw(rt, "key"), Color: rapid.SampledFrom([]string{"", "x", "y"}).Draw(rt, "color"),
 				Size: rapid.SampledFrom([]string{"", "x", "y"}).Draw(rt, "size")}
 			what := rapid.SampledFrom([]string{"put", "insert", "update", "delete", "look"}).Draw(rt, "step")
-			var said [2]string
+			var said [3]string
 			for i, table := range tables {
 				switch what {
 				case "put":
@@ -161,10 +184,10 @@ func TestHeldTableAnswersAsTheDatabaseDoes(t *testing.T) {
 					said[i] = fmt.Sprint(gone, err)
 				}
 			}
-			if said[0] != said[1] {
-				rt.Fatalf("%s: %s, %s", what, said[0], said[1])
+			if said[0] != said[2] || said[1] != said[2] {
+				rt.Fatalf("%s: %s", what, said)
 			}
-			look(ctx, tables[0], tables[1])
+			look(ctx, tables)
 		}
 		for range rapid.IntRange(1, 6).Draw(rt, "transactions") {
 			fails := rapid.Bool().Draw(rt, "fails")
@@ -180,12 +203,22 @@ func TestHeldTableAnswersAsTheDatabaseDoes(t *testing.T) {
 			if (err != nil) != fails {
 				rt.Fatal(err)
 			}
-			look(t.Context(), tables[0], tables[1])
+			look(t.Context(), tables)
+			if rapid.Bool().Draw(rt, "settles") {
+				if _, err := store.Settle(db); err != nil {
+					rt.Fatal(err)
+				}
+			}
 		}
+		killed := leftBy(t, path)
 		must(t, db.Close())
-		again := openSQLite(t, path)
-		look(t.Context(), store.NewTable(again, richSpec("held", true)), store.NewTable(again, richSpec("held", false)))
-		must(t, again.Close())
+		for _, left := range []string{path, killed} {
+			again := openSQLite(t, left)
+			for _, name := range []string{"held", "logged"} { // held, and as the rows of the table have it
+				look(t.Context(), [3]*store.Table[rich]{store.NewTable(again, richSpec(name, true)), store.NewTable(again, richSpec(name, false)), store.NewTable(again, richSpec("plain", false))})
+			}
+			must(t, again.Close())
+		}
 	})
 }
 

@@ -94,10 +94,34 @@ func (db *DB) prepare(ctx context.Context, options []Option) error {
 	if err != nil {
 		return err
 	}
+	if err := db.settleAll(ctx); err != nil {
+		return err
+	}
 	if err := db.migrate(ctx); err != nil || db.keys == nil {
 		return err
 	}
 	return db.sealAll(ctx, fresh)
+}
+
+// settleAll brings all tables up to the log of changes, which a process that was killed
+// has left: migrations, copies and whoever opens the database find whole tables.
+func (db *DB) settleAll(ctx context.Context) error {
+	there, err := db.hasTable(ctx, "held_changes")
+	if err != nil || !there {
+		return err
+	}
+	tx, err := db.write.BeginTx(ctx, nil)
+	if err == nil {
+		defer tx.Rollback() //nolint:errcheck // once it is committed there is nothing to roll back
+		err = db.group.changes.settleAll(ctx, tx)
+	}
+	if err == nil {
+		err = tx.Commit()
+	}
+	if err != nil {
+		return db.told(fmt.Errorf("write the log of changes to its tables: %w", err))
+	}
+	return nil
 }
 
 // Guard has may asked before each commit on PostgreSQL: an error of it rolls the
@@ -242,9 +266,9 @@ func (db *DB) TryWrite(ctx context.Context) error {
 
 // Close releases the connections.
 func (db *DB) Close() error {
-	err := db.read.Close()
-	if gerr := db.group.close(); err == nil {
-		err = gerr
+	err := db.group.close()
+	if rerr := db.read.Close(); err == nil {
+		err = rerr
 	}
 	if db.write != db.read {
 		if werr := db.write.Close(); err == nil {

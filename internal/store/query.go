@@ -100,8 +100,13 @@ func (t *Table[T]) CountBy(ctx context.Context, q Query, of func(doc *T) string)
 }
 
 // Sizes tells by key how many bytes each document takes in the database. The
-// documents themselves are not read.
+// documents themselves are not read. Of a logged table it is not asked inside a transaction.
 func (t *Table[T]) Sizes(ctx context.Context) (map[string]int64, error) {
+	if t.logged {
+		if err := t.db.group.settleNow(ctx); err != nil {
+			return nil, err
+		}
+	}
 	rows, err := t.db.reader(ctx).QueryContext(ctx, "SELECT key, octet_length(doc) FROM "+t.spec.Name)
 	if err != nil {
 		return nil, t.failed("measure", err)

@@ -14,12 +14,14 @@ type Stats struct {
 	Decoded int64 // documents decoded from JSON
 	Parts   int64 // transactions of callers that were committed
 	Failed  int64 // those that the database did not take
+	// Unsettled is how much the log of changes has now that does not stand in its tables' rows, in bytes.
+	Unsettled int64
 }
 
 // Stats counts also what was rolled back.
 func (db *DB) Stats() Stats {
 	return Stats{Written: db.counts.written.Load(), Decoded: db.counts.decoded.Load(),
-		Parts: db.counts.parts.Load(), Failed: db.counts.failed.Load()}
+		Parts: db.counts.parts.Load(), Failed: db.counts.failed.Load(), Unsettled: db.counts.unsettled.Load()}
 }
 
 // Commits is how long commits took, each of one or more transactions.
@@ -41,6 +43,6 @@ func (db *DB) Size(ctx context.Context) (size int64, err error) {
 }
 
 type counts struct {
-	written, decoded, parts, failed atomic.Int64
-	commits                         *tally.Durations
+	written, decoded, parts, failed, unsettled atomic.Int64
+	commits                                    *tally.Durations
 }

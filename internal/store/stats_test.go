@@ -13,11 +13,13 @@ import (
 )
 
 func TestStatsCountRowsWrittenAndDecoded(t *testing.T) {
-	for held, want := range map[bool]store.Stats{
-		false: {Written: 4, Decoded: 4}, // a delete reads what it returns
-		true:  {Written: 4, Decoded: 0},
+	for where, want := range map[place]store.Stats{
+		inRows:   {Written: 4, Decoded: 4}, // a delete reads what it returns
+		inMemory: {Written: 4, Decoded: 0},
+		inLog:    {Written: 2, Decoded: 0}, // a row for each of two commits
 	} {
-		f := newFixture(t, sqlite(t), held)
+		f := newFixture(t, sqlite(t), where)
+		store.SetLog(f.db, 1<<20, 1<<20, 1<<20)
 		if err := storetest.CreateTable(t.Context(), f.db, "conformance", "color"); err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +41,7 @@ func TestStatsCountRowsWrittenAndDecoded(t *testing.T) {
 		}
 		after := f.db.Stats()
 		if got := (store.Stats{Written: after.Written - before.Written, Decoded: after.Decoded - before.Decoded}); got != want {
-			t.Errorf("held %v: %+v, expected %+v", held, got, want)
+			t.Errorf("%d: %+v, expected %+v", where, got, want)
 		}
 	}
 }

@@ -27,12 +27,14 @@ func TestMain(m *testing.M) {
 
 func sqlite(t *testing.T) string { return filepath.Join(t.TempDir(), "drover.db") }
 
-func TestSQLite(t *testing.T) { conformance(t, sqlite, false) }
+func TestSQLite(t *testing.T) { conformance(t, sqlite, inRows) }
 
-func TestSQLiteHeldInMemory(t *testing.T) { conformance(t, sqlite, true) }
+func TestSQLiteHeldInMemory(t *testing.T) { conformance(t, sqlite, inMemory) }
+
+func TestSQLiteLogged(t *testing.T) { conformance(t, sqlite, inLog) }
 
 func TestPostgres(t *testing.T) {
-	conformance(t, func(t *testing.T) string { return storetest.Postgres(t) }, false)
+	conformance(t, func(t *testing.T) string { return storetest.Postgres(t) }, inRows)
 }
 
 type doc struct {
@@ -40,6 +42,15 @@ type doc struct {
 	Color string `json:"color"`
 	N     int    `json:"n"`
 }
+
+// place is where a table's documents are.
+type place int
+
+const (
+	inRows   place = iota
+	inMemory       // and in rows
+	inLog          // in memory and in the log, later in rows
+)
 
 // fixture is an open database with a table of its own and the hints it posted.
 type fixture struct {
@@ -49,7 +60,7 @@ type fixture struct {
 	hints map[string][]string
 }
 
-func newFixture(t *testing.T, source string, held bool) *fixture {
+func newFixture(t *testing.T, source string, where place) *fixture {
 	t.Helper()
 	f := &fixture{hints: map[string][]string{}}
 	db, err := store.Open(t.Context(), source, func(table string, keys []string) {
@@ -62,7 +73,7 @@ func newFixture(t *testing.T, source string, held bool) *fixture {
 	}
 	t.Cleanup(func() { db.Close() })
 	f.db = db
-	f.docs = store.NewTable(db, store.Spec[doc]{Name: "conformance", Kind: "Doc", Held: held,
+	f.docs = store.NewTable(db, store.Spec[doc]{Name: "conformance", Kind: "Doc", Held: where != inRows, Logged: where == inLog,
 		Key:     func(d *doc) string { return d.Key },
 		Indexes: []store.Index[doc]{{Column: "color", Of: func(d *doc) string { return d.Color }}}})
 	return f
@@ -77,7 +88,7 @@ func (f *fixture) takeHints(table string) []string {
 	return keys
 }
 
-func conformance(t *testing.T, source func(*testing.T) string, held bool) {
+func conformance(t *testing.T, source func(*testing.T) string, where place) {
 	for _, c := range []struct {
 		name string
 		test func(*testing.T, *fixture)
@@ -110,18 +121,18 @@ func conformance(t *testing.T, source func(*testing.T) string, held bool) {
 		{"text that the database cannot have is invalid", testTextThatIsRefused},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := newFixture(t, source(t), held)
+			f := newFixture(t, source(t), where)
 			createTable(t, f.db)
 			c.test(t, f)
 		})
 	}
 	t.Run("a second open finds the data", func(t *testing.T) {
 		url := source(t)
-		f := newFixture(t, url, held)
+		f := newFixture(t, url, where)
 		createTable(t, f.db)
 		must(t, f.docs.Put(t.Context(), doc{Key: "a"}))
 		f.db.Close()
-		g := newFixture(t, url, held)
+		g := newFixture(t, url, where)
 		if _, err := g.docs.Get(t.Context(), "a"); err != nil {
 			t.Error(err)
 		}
@@ -399,5 +410,9 @@ func parallel(n int, do func(i int) error) int {
 }
 
 func TestPostgresHeldInMemory(t *testing.T) {
-	conformance(t, func(t *testing.T) string { return storetest.Postgres(t) }, true)
+	conformance(t, func(t *testing.T) string { return storetest.Postgres(t) }, inMemory)
+}
+
+func TestPostgresLogged(t *testing.T) {
+	conformance(t, func(t *testing.T) string { return storetest.Postgres(t) }, inLog)
 }

@@ -21,6 +21,7 @@ type Table[T any] struct {
 	selects string   // how a select of documents begins
 	replace string   // the clause by which a write replaces what is there
 	sealed  bool     // in the database
+	logged  bool     // changes go to the log first
 	held    *held[T] // nil: not in memory
 }
 
@@ -37,6 +38,10 @@ type Spec[T any] struct {
 	// Held has the documents kept in memory: reading then costs neither SQL nor decoding. For
 	// tables that are read all the time and whose size the fleet bounds.
 	Held bool
+	// Logged has changes written to the log of changes first, all of a commit together, and to
+	// the table's rows later. For held tables that change all the time, and that nobody
+	// but this Table reads.
+	Logged bool
 	// Shared, which may be nil, are the strings of a document that many have in
 	// common: held documents have each of them in memory once.
 	Shared func(*T) []*string
@@ -50,7 +55,7 @@ type Index[T any] struct {
 
 // NewTable returns the table of the spec in db.
 func NewTable[T any](db *DB, spec Spec[T]) *Table[T] {
-	columns := []string{"key", "rev", "doc"}
+	columns := slices.Clone(documentColumns)
 	for _, ix := range spec.Indexes {
 		columns = append(columns, ix.Column)
 	}
@@ -62,8 +67,24 @@ func NewTable[T any](db *DB, spec Spec[T]) *Table[T] {
 	if spec.Held {
 		t.held = newHeld(t)
 	}
+	if t.logged = spec.Held && spec.Logged && !t.sealed; t.logged {
+		db.takeOver(spec.Name, t.held)
+	}
 	return t
 }
+
+// takeOver has t be the one logged table of the name.
+func (db *DB) takeOver(name string, t logged) {
+	if db.group.changes.table(name) != nil { // of a service that has ended: t reads the rows
+		if err := db.group.settleNow(context.Background()); err != nil {
+			panic("store: table " + name + " is taken over before its changes stand in it: " + err.Error())
+		}
+	}
+	db.group.changes.register(name, t)
+}
+
+// documentColumns are the columns of each table, before those of its indexes.
+var documentColumns = []string{"key", "rev", "doc"}
 
 // Name is the table's name, as it appears in hints.
 func (t *Table[T]) Name() string { return t.spec.Name }
@@ -174,11 +195,19 @@ func (t *Table[T]) Delete(ctx context.Context, keys ...string) (gone []T, err er
 }
 
 func (t *Table[T]) deleteRows(ctx context.Context, conn connection, keys []string) error {
-	where, arg := t.db.dialect.anyOf("key", 1, keys)
-	if _, err := conn.ExecContext(ctx, "DELETE FROM "+t.spec.Name+" WHERE "+where, arg); err != nil {
-		return fmt.Errorf("delete from %s: %w", t.spec.Name, err)
+	return t.db.deleteRows(ctx, conn, t.spec.Name, keys)
+}
+
+// deleteRows deletes the rows with the keys, whether they are there or not.
+func (db *DB) deleteRows(ctx context.Context, conn connection, table string, keys []string) error {
+	if len(keys) == 0 {
+		return nil
 	}
-	t.db.counts.written.Add(int64(len(keys)))
+	where, arg := db.dialect.anyOf("key", 1, keys)
+	if _, err := conn.ExecContext(ctx, "DELETE FROM "+table+" WHERE "+where, arg); err != nil {
+		return fmt.Errorf("delete from %s: %w", table, err)
+	}
+	db.counts.written.Add(int64(len(keys)))
 	return nil
 }
 
@@ -238,12 +267,20 @@ func (t *Table[T]) writeRows(ctx context.Context, conn connection, rows [][]any,
 			row[2] = t.db.keys.Seal(t.place(row[0].(string)), []byte(row[2].(string)))
 		}
 	}
-	// One order of locking for all writers, so that none waits for another in a ring.
+	return t.db.putRows(ctx, conn, t.spec.Name, t.columns, rows, onConflict)
+}
+
+// putRows is insertRows in the order of the keys, the first column: neighbours share pages.
+func (db *DB) putRows(ctx context.Context, conn connection, table string, columns []string, rows [][]any, onConflict string) error {
 	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })
-	if err := t.db.dialect.insert(ctx, conn, t.spec.Name, t.columns, rows, onConflict); err != nil {
-		return t.failed("write to", err)
+	return db.insertRows(ctx, conn, table, columns, rows, onConflict)
+}
+
+func (db *DB) insertRows(ctx context.Context, conn connection, table string, columns []string, rows [][]any, onConflict string) error {
+	if err := db.dialect.insert(ctx, conn, table, columns, rows, onConflict); err != nil {
+		return failed(db, "write to", table, err)
 	}
-	t.db.counts.written.Add(int64(len(rows)))
+	db.counts.written.Add(int64(len(rows)))
 	return nil
 }
 

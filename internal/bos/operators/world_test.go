@@ -21,14 +21,15 @@ import (
 // world stands for all services that BOS calls and for the nodes themselves.
 // Nodes that are powered on boot what BSS has, report, and are configured.
 type world struct {
-	t       testing.TB
-	hub     *events.Hub
-	service *bos.Service
-	db      *store.DB
-	journal *journal.Journal
-	audit   *audit.Log
-	ops     *Operators
-	path    string // of the database
+	t         testing.TB
+	hub       *events.Hub
+	service   *bos.Service
+	db        *store.DB
+	journal   *journal.Journal
+	audit     *audit.Log
+	ops       *Operators
+	path      string // of the database
+	committed committed
 
 	mu          sync.Mutex
 	calls       []string // changes in other services, in order, nodes left out
@@ -82,7 +83,10 @@ func newWorld(t testing.TB, n int) *world {
 		since: map[string]time.Time{}, refuse: map[string]string{}, silent: map[string]bool{}, deaf: map[string]bool{}, mute: map[string]bool{},
 		asked: map[string]int{}, cfsOutcome: map[string]string{}, fail: map[string]error{}}
 	w.path = filepath.Join(t.TempDir(), "db")
-	db, err := store.Open(t.Context(), w.path, w.hub.Changed)
+	db, err := store.Open(t.Context(), w.path, func(table string, keys []string) {
+		w.committed.changed(table, keys)
+		w.hub.Changed(table, keys)
+	})
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
 	w.db, w.journal, w.audit = db, journal.New(db, time.Now), audit.New(db, time.Now)

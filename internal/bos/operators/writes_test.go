@@ -2,8 +2,8 @@ package operators
 
 import (
 	"context"
-	"database/sql"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,15 +13,25 @@ import (
 	"github.com/drover-hpc/drover/internal/store"
 )
 
-// written counts how often records of the table were written: each write
-// raises a record's revision.
-func (w *world) written(table string) (n int) {
-	w.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+w.path+"?_pragma=busy_timeout(10000)")
-	must(w.t, err)
-	defer db.Close()
-	must(w.t, db.QueryRow("SELECT coalesce(sum(rev), 0) FROM "+table).Scan(&n))
-	return n
+// committed counts, by table, how often records were written: once in each commit.
+type committed struct {
+	mu sync.Mutex
+	by map[string]int
+}
+
+func (c *committed) changed(table string, keys []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.by == nil {
+		c.by = map[string]int{}
+	}
+	c.by[table] += len(keys)
+}
+
+func (w *world) written(table string) int {
+	w.committed.mu.Lock()
+	defer w.committed.mu.Unlock()
+	return w.committed.by[table]
 }
 
 // reportOnceSeen has nodes report when the status operator has seen them on, as

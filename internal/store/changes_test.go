@@ -1,0 +1,122 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drover-hpc/drover/internal/store"
+)
+
+// rowsOf are the documents as the table's rows have them.
+func rowsOf(t *testing.T, db *store.DB, name string) []rich {
+	t.Helper()
+	docs, err := store.NewTable(db, richSpec(name, false)).List(t.Context(), store.Query{})
+	must(t, err)
+	return docs
+}
+
+func TestLogIsSettledOnceNobodyWrites(t *testing.T) {
+	db := openSQLite(t, sqlite(t))
+	table := loggedTable(t, db, "logged")
+	must(t, table.Put(t.Context(), rich{Key: "a"}, rich{Key: "b"}))
+	_, err := table.Delete(t.Context(), "a")
+	must(t, err)
+	deadline := time.Now().Add(time.Minute)
+	for rows, _ := store.LogSize(db); rows > 0; rows, _ = store.LogSize(db) {
+		if time.Now().After(deadline) {
+			t.Fatal("the log was not settled in a minute")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if got := rowsOf(t, db, "logged"); len(got) != 1 || got[0].Key != "b" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// However much is written without a pause, the log keeps its length, and a change
+// that a later one has made void costs no row.
+func TestLogStaysShort(t *testing.T) {
+	db := openSQLite(t, sqlite(t))
+	store.SetLog(db, 1000, 10_000, 1<<20)
+	table := loggedTable(t, db, "logged")
+	before := db.Stats().Written
+	for i := range 1000 {
+		must(t, table.Put(t.Context(), rich{Key: fmt.Sprint("k", i%5), Size: fmt.Sprint(i)}))
+		if _, bytes := store.LogSize(db); bytes > 10_200 {
+			t.Fatalf("after %d changes the log has %d bytes", i, bytes)
+		}
+	}
+	// Each of 1,000 rows of the log comes and goes, and five documents are written now and then.
+	if written := db.Stats().Written - before; written > 2100 {
+		t.Errorf("%d rows were written for 1,000 changes of 5 documents", written)
+	}
+}
+
+// What is much at once passes by the log, but only if that has nothing older.
+func TestBulkPassesByTheLog(t *testing.T) {
+	path := sqlite(t)
+	db := openSQLite(t, path)
+	store.SetLog(db, 1<<20, 1<<20, 100)
+	table := loggedTable(t, db, "logged")
+	much := rich{Key: "a", Size: strings.Repeat("x", 100)}
+	for i, want := range []struct {
+		doc    rich
+		logged int
+	}{{much, 0}, {rich{Key: "a"}, 1}, {much, 2}} {
+		must(t, table.Put(t.Context(), want.doc))
+		if rows, _ := store.LogSize(db); rows != want.logged {
+			t.Errorf("%d: the log has %d rows, expected %d", i, rows, want.logged)
+		}
+	}
+	must(t, db.Close())
+	if got := rowsOf(t, openSQLite(t, path), "logged"); len(got) != 1 || got[0].Size != much.Size {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A change to a logged table and one to another are committed together or not at all,
+// and what fails to be settled stays in the log.
+func TestLogKeepsWhatCannotBeSettled(t *testing.T) {
+	db := openSQLite(t, sqlite(t))
+	store.SetLog(db, 1, 1<<20, 1<<20)
+	table, other := loggedTable(t, db, "logged"), richTable(t, db, "other", true)
+	must(t, db.InTx(t.Context(), func(ctx context.Context) error {
+		must(t, table.Put(ctx, rich{Key: "a"}))
+		return other.Put(ctx, rich{Key: "a"})
+	}))
+	boom := fmt.Errorf("boom")
+	db.Guard(func(context.Context) error { return boom })
+	if some, err := store.Settle(db); !some || err == nil {
+		t.Fatalf("%v, %v", some, err)
+	}
+	db.Guard(func(context.Context) error { return nil })
+	if got := rowsOf(t, db, "logged"); len(got) > 0 {
+		t.Fatalf("%+v", got)
+	}
+	must(t, table.Put(t.Context(), rich{Key: "a", Size: "x"}))
+	for some := true; some; {
+		var err error
+		some, err = store.Settle(db)
+		must(t, err)
+	}
+	if got := rowsOf(t, db, "logged"); len(got) != 1 || got[0].Size != "x" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// What is left of a log that was damaged is not taken for the whole.
+func TestDamagedLogIsRefused(t *testing.T) {
+	path := sqlite(t)
+	db := openSQLite(t, path)
+	store.SetLog(db, 1<<20, 1<<20, 1<<20)
+	must(t, loggedTable(t, db, "logged").Put(t.Context(), rich{Key: "a"}, rich{Key: "b"}))
+	must(t, db.Exec(t.Context(), "UPDATE held_changes SET entries = substr(entries, 1, octet_length(entries) - 3)"))
+	killed := leftBy(t, path)
+	_, err := store.Open(t.Context(), killed, nil)
+	if want := "row 1 of held_changes: s2: corrupt input"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, expected %q", err, want)
+	}
+}

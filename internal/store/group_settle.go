@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// afterCommit settles some of the log if it is long, and has it looked at again later.
+// The caller has the turn.
+func (g *group) afterCommit() {
+	c := g.changes
+	if c.bytes > c.sizes.long && time.Since(c.failed) > sick {
+		g.settle(context.Background()) //nolint:errcheck // it is told, and tried again
+	}
+	g.settleLater(c.sizes.quiet)
+}
+
+// settleLater has the log settled once it is quiet.
+func (g *group) settleLater(after time.Duration) {
+	c := g.changes
+	if c.pausing || c.closed || len(c.rows) == 0 {
+		return
+	}
+	c.pausing = true
+	time.AfterFunc(after, func() {
+		m := &member{turn: make(chan struct{}, 1)}
+		g.wait(context.Background(), m) //nolint:errcheck // it waits until it has the turn
+		defer g.pass()
+		c.pausing = false
+		switch {
+		case c.closed || len(c.rows) == 0:
+		case g.open() || time.Since(g.last) < c.sizes.quiet:
+			g.settleLater(c.sizes.quiet)
+		case g.settle(context.Background()) != nil:
+			g.settleLater(sick)
+		default:
+			g.settleLater(0)
+		}
+	})
+}
+
+// settle settles the oldest part of the log. The caller has the turn, and nothing is
+// open.
+func (g *group) settle(ctx context.Context) error {
+	n := g.changes.oldest()
+	err := g.alone(ctx, func(ctx context.Context) error { return g.changes.settle(ctx, g, n) })
+	if err != nil {
+		g.changes.failed = time.Now()
+		slog.Warn("changes could not be written to their tables, the log of changes grows", "error", err)
+		return err
+	}
+	g.changes.settled(n)
+	return nil
+}
+
+// alone does do in a transaction of its own. The caller has the turn, and nothing
+// is open.
+func (g *group) alone(ctx context.Context, do func(ctx context.Context) error) error {
+	err := g.isUnsure()
+	if err == nil {
+		err = g.begin(ctx)
+	}
+	if err == nil {
+		err = do(ctx)
+	}
+	if err == nil {
+		err = g.db.guard(ctx)
+	}
+	if err == nil {
+		err = g.end()
+	}
+	if err != nil {
+		g.fail(err)
+	}
+	g.begun = nil
+	return err
+}
+
+// end commits what is begun.
+func (g *group) end() error {
+	err := g.begun.Commit()
+	if err == nil {
+		return nil
+	}
+	if g.db.dialect.unsure(err) && g.isUnsure() == nil {
+		close(g.unsure)
+	}
+	return fmt.Errorf("commit: %w", err)
+}
+
+// settleNow settles the whole log, for who reads the tables' rows.
+func (g *group) settleNow(ctx context.Context) error {
+	m := &member{turn: make(chan struct{}, 1)}
+	if err := g.wait(ctx, m); err != nil {
+		return err
+	}
+	defer g.pass()
+	if g.open() {
+		g.commit()
+	}
+	return g.settleRest(ctx)
+}
+
+// settleRest settles the whole log. The caller has the turn, and nothing is open.
+func (g *group) settleRest(ctx context.Context) error {
+	for len(g.changes.rows) > 0 {
+		if err := g.settle(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -109,6 +110,9 @@ func (l *lab) stormy(ctx context.Context, r row, a *administrator, calm looks) (
 	r.add("requests_per_node", float64(last.Requests-first.Requests)/float64(l.nodes))
 	r.add("sent_away_per_node", float64(last.Refused-first.Refused)/float64(l.nodes))
 	r.add("failed", float64(last.Failed-first.Failed))
+	if last.Failed > first.Failed {
+		slog.Warn("a node's request failed", "last", last.LastFailure)
+	}
 	for _, name := range slices.Sorted(maps.Keys(calm)) {
 		r.add(name+"_p99_ms_at_rest", calm.p99(name))
 		r.add(name+"_p99_ms", busy.p99(name))

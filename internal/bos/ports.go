@@ -38,9 +38,9 @@ type Power interface {
 	Describe(ctx context.Context, id string) (Transition, error)
 	// Abort has the transition end soon: Describe tells when it has.
 	Abort(ctx context.Context, id string) error
-	// Since returns the IDs of the transitions of the operation created at the
-	// time or later.
-	Since(ctx context.Context, operation string, at time.Time) ([]string, error)
+	// Since returns the transitions of the operation created at the time or later,
+	// without their tasks.
+	Since(ctx context.Context, operation string, at time.Time) ([]Transition, error)
 }
 
 // PowerStatus is what PCS says of a node. State is on, off or undefined.

@@ -55,9 +55,12 @@ type nic struct {
 	ips       []string
 }
 
-// maxInventoryAge is how old data of HSM may grow of which no hint says that it
-// is stale.
-const maxInventoryAge = 10 * time.Minute
+// How old data of HSM may grow of which no hint says that it is stale: of an HSM
+// that gives none, and of the one in this process, whose hints are only doubted.
+const (
+	maxInventoryAge = 10 * time.Minute
+	maxHintedAge    = time.Hour
+)
 
 // inventory mirrors the nodes of HSM and finds them by MAC, NID and IP.
 type inventory struct {
@@ -76,18 +79,18 @@ type inventory struct {
 func newInventory(cfg Config) *inventory {
 	inv := &inventory{source: cfg.Inventory, nids: map[string]string{}, ports: map[string]string{},
 		ips: map[string]string{}, macs: map[string][]string{}}
-	hints := func(table string) *events.Subscription {
+	hints := func(table string) (*events.Subscription, time.Duration) {
 		if !slices.Contains(cfg.WakeOn, table) {
-			return cfg.Hub.Subscribe()
+			return cfg.Hub.Subscribe(), maxInventoryAge
 		}
-		return cfg.Hub.Subscribe(table)
+		return cfg.Hub.Subscribe(table), maxHintedAge
 	}
-	inv.components = &mirror[Component]{now: cfg.Now, maxAge: maxInventoryAge, hints: hints(hsm.ComponentsTable),
-		load: inv.loadComponents, changed: inv.followComponent}
-	inv.endpoints = &mirror[endpoint]{now: cfg.Now, maxAge: maxInventoryAge, hints: hints(hsm.ComponentEndpointsTable),
-		load: inv.loadEndpoints, changed: inv.followEndpoint}
-	inv.nics = &mirror[nic]{now: cfg.Now, maxAge: maxInventoryAge, hints: hints(hsm.EthernetInterfacesTable),
-		load: inv.loadNICs, changed: inv.followNIC}
+	inv.components = &mirror[Component]{now: cfg.Now, load: inv.loadComponents, changed: inv.followComponent}
+	inv.components.hints, inv.components.maxAge = hints(hsm.ComponentsTable)
+	inv.endpoints = &mirror[endpoint]{now: cfg.Now, load: inv.loadEndpoints, changed: inv.followEndpoint}
+	inv.endpoints.hints, inv.endpoints.maxAge = hints(hsm.ComponentEndpointsTable)
+	inv.nics = &mirror[nic]{now: cfg.Now, load: inv.loadNICs, changed: inv.followNIC}
+	inv.nics.hints, inv.nics.maxAge = hints(hsm.EthernetInterfacesTable)
 	return inv
 }
 

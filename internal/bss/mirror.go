@@ -24,9 +24,8 @@ type mirror[T any] struct {
 	now    func() time.Time
 	hints  *events.Subscription
 
-	loading sync.Mutex // one load at a time
-
 	mu       sync.RWMutex
+	underway *loading // one load at a time; nil: none
 	rows     map[string]T
 	loadedAt time.Time         // when everything was read; zero: never
 	seq      uint64            // counts what makes rows stale
@@ -34,8 +33,18 @@ type mirror[T any] struct {
 	allStale uint64            // everything is to be read again since this seq; 0: it is not
 }
 
-// loadBatch bounds how many stale rows one load reads.
-const loadBatch = 500
+// loading is a load for all who wait for it.
+type loading struct {
+	over chan struct{} // closed when it is
+	err  error         // why it failed, once it is over
+}
+
+const (
+	// loadBatch bounds how many stale rows one load reads.
+	loadBatch = 500
+	// loadPatience bounds one load.
+	loadPatience = time.Minute
+)
 
 // get returns the row with the key as it is now or was a moment ago, never
 // older than the call.
@@ -152,16 +161,46 @@ func (m *mirror[T]) markStale(key string) {
 	m.stale[key] = m.seq
 }
 
-// refresh reads everything if it must, else the row with the key and others
-// that are stale.
+// refresh waits until the row with the key was read, or the next load is over if
+// key is empty. A load goes on when the host that caused it has given up: others
+// wait for it, and one that takes longer than hosts wait would never be over.
 func (m *mirror[T]) refresh(ctx context.Context, key string) error {
-	m.loading.Lock()
-	defer m.loading.Unlock()
-	if key != "" {
+	for {
+		m.mu.Lock()
+		l, mine := m.underway, m.underway == nil
+		if mine {
+			l = &loading{over: make(chan struct{})}
+			m.underway = l
+			go m.run(context.WithoutCancel(ctx), l, key)
+		}
+		m.mu.Unlock()
+		select {
+		case <-l.over:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if mine || l.err != nil || key == "" {
+			return l.err
+		}
 		if _, _, fresh := m.peek(key); fresh {
 			return nil // the one before us read it
 		}
 	}
+}
+
+func (m *mirror[T]) run(ctx context.Context, l *loading, key string) {
+	ctx, cancel := context.WithTimeout(ctx, loadPatience)
+	defer cancel()
+	l.err = m.read(ctx, key)
+	m.mu.Lock()
+	m.underway = nil
+	m.mu.Unlock()
+	close(l.over)
+}
+
+// read reads everything if it must, else the row with the key and others that
+// are stale.
+func (m *mirror[T]) read(ctx context.Context, key string) error {
 	keys, begun, seq := m.wanted(key)
 	if keys != nil && len(keys) == 0 {
 		return nil

@@ -174,3 +174,39 @@ func TestMirrorReadsStaleRowsTogether(t *testing.T) {
 		t.Errorf("loads of %v keys, want everything once and then two batches", loads)
 	}
 }
+
+// A host that gives up must not end the load that others wait for: one that takes
+// longer than hosts wait would begin again and again.
+func TestMirrorGoesOnLoadingWhenWhoAskedHasGivenUp(t *testing.T) {
+	src, m, _ := newMirrored()
+	src.set("a", 1)
+	loads := 0
+	begun, answer := make(chan struct{}), make(chan struct{})
+	m.load = func(ctx context.Context, keys []string) (map[string]int, error) {
+		loads++
+		close(begun)
+		<-answer
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		return src.load(ctx, keys)
+	}
+	impatient, giveUp := context.WithCancel(t.Context())
+	gaveUp := make(chan error)
+	go func() {
+		_, _, err := m.get(impatient, "a")
+		gaveUp <- err
+	}()
+	<-begun
+	giveUp()
+	if err := <-gaveUp; !errors.Is(err, context.Canceled) {
+		t.Errorf("who gave up: %v", err)
+	}
+	close(answer)
+	if v, ok, err := m.get(t.Context(), "a"); v != 1 || !ok || err != nil {
+		t.Errorf("who came later: %d %v %v", v, ok, err)
+	}
+	if loads != 1 {
+		t.Errorf("%d loads, want the one that had begun", loads)
+	}
+}

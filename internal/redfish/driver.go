@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/drover-hpc/drover/internal/admission"
 	"github.com/drover-hpc/drover/internal/metrics/tally"
 )
@@ -85,9 +87,32 @@ func (d *Driver) Close() {
 // PowerState returns the PowerState of the resource, as Redfish spells it;
 // empty if the resource has none. A refusal is an *Error.
 func (d *Driver) PowerState(ctx context.Context, address string, login Login, odataID string) (string, error) {
-	var resource struct{ PowerState string }
-	err := d.get(ctx, address, login, odataID, &resource)
-	return resource.PowerState, err
+	a, err := d.authorized(ctx, address, login, request{method: http.MethodGet, path: odataID})
+	if err != nil {
+		return "", err
+	}
+	word, err := powerState(a.body)
+	if err != nil {
+		return "", fmt.Errorf("decode answer of BMC %s to GET %s: %w", address, odataID, err)
+	}
+	return word, nil
+}
+
+// powerState finds the one word that is of use in the resource, which is of
+// kilobytes and is read all the time.
+func powerState(resource []byte) (string, error) {
+	if !gjson.ValidBytes(resource) {
+		return "", errors.New("not JSON")
+	}
+	all := gjson.ParseBytes(resource)
+	switch word := all.Get("PowerState"); {
+	case !all.IsObject():
+		return "", errors.New("not an object")
+	case word.Type == gjson.String || word.Type == gjson.Null:
+		return word.String(), nil
+	default:
+		return "", fmt.Errorf("PowerState is %s, not a string", word.Type)
+	}
 }
 
 // Reset asks for a reset of the type at the action's target. A refusal is an

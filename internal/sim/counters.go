@@ -1,8 +1,10 @@
 package sim
 
 import (
+	"fmt"
 	"net/http"
 	"sync/atomic"
+	"time"
 )
 
 // Counters are what a fleet did since it was opened.
@@ -12,6 +14,8 @@ type Counters struct {
 	Requests int64 `json:"requests"`
 	Refused  int64 `json:"refused"`
 	Failed   int64 `json:"failed"`
+	// LastFailure is what was wrong with the last that failed, and when it was.
+	LastFailure string `json:"last_failure,omitempty"`
 	// Reported is how many nodes run that have told HSM, BOS and CFS.
 	Reported int `json:"reported"`
 	// BMCRequests and BMCConnections are what the BMCs were asked.
@@ -22,6 +26,9 @@ type Counters struct {
 // Counters counts on while they are read.
 func (f *Fleet) Counters() Counters {
 	c := Counters{Requests: f.calls.requests.Load(), Refused: f.calls.refused.Load(), Failed: f.calls.failed.Load()}
+	if words := f.calls.lastFailure.Load(); words != nil {
+		c.LastFailure = *words
+	}
 	for i := range f.nodes {
 		if f.nodes[i].reported() {
 			c.Reported++
@@ -35,6 +42,7 @@ func (f *Fleet) Counters() Counters {
 type calls struct {
 	next                      http.RoundTripper
 	requests, refused, failed atomic.Int64
+	lastFailure               atomic.Pointer[string]
 }
 
 // counted has client's calls counted.
@@ -54,6 +62,8 @@ func (c *calls) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case err != nil:
 		c.failed.Add(1)
+		words := fmt.Sprintf("%s at %s: %v", r.URL, time.Now().UTC().Format(time.RFC3339), err)
+		c.lastFailure.Store(&words)
 	case resp.StatusCode >= http.StatusBadRequest:
 		c.refused.Add(1)
 	}

@@ -76,10 +76,10 @@ func run(ctx context.Context, c Config) error {
 		n := s.Fleet.Counters()
 		select {
 		case <-ctx.Done():
-			slog.Info("stopping", "requests", n.Requests, "refused", n.Refused, "failed", n.Failed)
+			slog.Info("stopping", "requests", n.Requests, "refused", n.Refused, "failed", n.Failed, "last-failure", n.LastFailure)
 			return nil
 		case <-tick.C:
-			slog.Info("so far", "requests", n.Requests, "refused", n.Refused, "failed", n.Failed, "bmc-requests", n.BMCRequests, "bmc-connections", n.BMCConnections)
+			slog.Info("so far", "requests", n.Requests, "refused", n.Refused, "failed", n.Failed, "last-failure", n.LastFailure, "bmc-requests", n.BMCRequests, "bmc-connections", n.BMCConnections)
 		}
 	}
 }

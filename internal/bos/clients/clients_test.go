@@ -130,11 +130,11 @@ func TestPower(t *testing.T) {
 	if a := off[n1]; !a.Done || a.Answer != bos.AnswerRefused || !strings.Contains(a.Text, "the fan tray is open") {
 		t.Errorf("refused: %+v", a)
 	}
-	if ids, err := power.Since(ctx, "on", before); err != nil || !slices.Equal(ids, []string{id}) {
-		t.Errorf("since then: %v, %v", ids, err)
+	if all, err := power.Since(ctx, "on", before); err != nil || len(all) != 1 || all[0].ID != id || !all[0].Done {
+		t.Errorf("since then: %v, %v", all, err)
 	}
-	if ids, err := power.Since(ctx, "On", time.Now().Add(time.Hour)); err != nil || len(ids) != 0 {
-		t.Errorf("since later: %v, %v", ids, err)
+	if all, err := power.Since(ctx, "On", time.Now().Add(time.Hour)); err != nil || len(all) != 0 {
+		t.Errorf("since later: %v, %v", all, err)
 	}
 	const nothing = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 	if _, err := power.Describe(ctx, nothing); !fault.Is(err, fault.NotFound) {

@@ -36,12 +36,17 @@ func (p power) Transition(ctx context.Context, operation string, nodes []string,
 
 func (p power) Describe(ctx context.Context, id string) (bos.Transition, error) {
 	t, err := p.pcs.Describe(ctx, id)
-	out := bos.Transition{ID: id, Operation: string(t.Operation), Created: t.CreateTime, Done: t.TransitionStatus.Done(), Tasks: make([]bos.Task, len(t.Tasks))}
+	out := transition(&t)
+	out.ID, out.Tasks = id, make([]bos.Task, len(t.Tasks))
 	for i, task := range t.Tasks {
 		done := task.TaskStatus.Done() || out.Done
 		out.Tasks[i] = bos.Task{Node: task.Xname, Text: words(&task, done), Done: done, Answer: answer(&task)}
 	}
 	return out, err
+}
+
+func transition(t *pcs.Transition) bos.Transition {
+	return bos.Transition{ID: t.TransitionID, Operation: string(t.Operation), Created: t.CreateTime, Done: t.TransitionStatus.Done()}
 }
 
 // words are what there is to say of a task. One under way is worth words only
@@ -94,12 +99,12 @@ var laterWords = []string{"nable to reserve component", "Reservation expired", "
 
 func (p power) Abort(ctx context.Context, id string) error { return p.pcs.Abort(ctx, id) }
 
-func (p power) Since(ctx context.Context, operation string, at time.Time) ([]string, error) {
+func (p power) Since(ctx context.Context, operation string, at time.Time) ([]bos.Transition, error) {
 	all, err := p.pcs.Transitions(ctx)
-	var out []string
-	for _, t := range all {
-		if strings.EqualFold(string(t.Operation), operation) && !t.CreateTime.Before(at) {
-			out = append(out, t.TransitionID)
+	var out []bos.Transition
+	for i := range all {
+		if t := &all[i]; strings.EqualFold(string(t.Operation), operation) && !t.CreateTime.Before(at) {
+			out = append(out, transition(t))
 		}
 	}
 	return out, err

@@ -33,9 +33,11 @@ func (b *powerCall) overtake(ctx context.Context) {
 		mine[b.nodes[i].ID] = true
 	}
 	for _, operation := range b.by.overtakes {
-		ids, err := b.by.power.Since(ctx, operation, b.by.now().Add(-2*patience-lastsLonger))
-		for i := 0; err == nil && i < len(ids); i++ {
-			err = b.abort(ctx, ids[i], mine)
+		all, err := b.by.power.Since(ctx, operation, b.by.now().Add(-2*patience-lastsLonger))
+		for i := 0; err == nil && i < len(all); i++ {
+			if !all[i].Done {
+				err = b.abort(ctx, all[i].ID, mine)
+			}
 		}
 		if err != nil && ctx.Err() == nil { // PCS may refuse nodes, and says so
 			b.by.log.Warn("earlier power actions not ended", "operation", operation, "error", err)

@@ -130,12 +130,13 @@ func (r *recovery) find(ctx context.Context, a *powerOperator, lost map[string]b
 			oldest = at
 		}
 	}
-	ids, err := r.power.Since(ctx, a.operation, oldest.Add(-r.skew))
+	since, err := r.power.Since(ctx, a.operation, oldest.Add(-r.skew))
 	if err != nil {
 		return nil, fmt.Errorf("ask PCS for its transitions: %w", err)
 	}
 	last := map[string]bos.Transition{} // by node
-	for _, id := range ids {
+	for i := range since {
+		id := since[i].ID
 		t, err := r.power.Describe(ctx, id)
 		if fault.Is(err, fault.NotFound) || httpapi.IsStatus(err, 404) {
 			continue

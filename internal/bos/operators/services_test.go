@@ -170,13 +170,13 @@ func (w pcsWorld) Abort(_ context.Context, id string) error {
 	return nil
 }
 
-func (w pcsWorld) Since(_ context.Context, op string, at time.Time) ([]string, error) {
+func (w pcsWorld) Since(_ context.Context, op string, at time.Time) ([]bos.Transition, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var out []string
+	var out []bos.Transition
 	for id, t := range w.transitions {
 		if t.Operation == op && !w.since[id].Before(at) {
-			out = append(out, id)
+			out = append(out, bos.Transition{ID: id, Operation: op, Done: t.Done})
 		}
 	}
 	return out, nil

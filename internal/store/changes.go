@@ -12,7 +12,7 @@ import (
 
 // changes is the log of what was committed to logged tables and does not stand in
 // their rows yet. A commit adds what it changed in one row of held_changes, which
-// costs a fraction of a row for each document. Later, when nobody writes or the log is long, the rows
+// costs a fraction of a row for each document. Later, when little is written or the log is long, the rows
 // of the tables are brought up to its oldest part (settled), and that part is deleted,
 // in one transaction:
 //
@@ -34,6 +34,7 @@ type changes struct {
 	last    int64 // number of the newest row there was
 	rows    []logRow
 	bytes   int // of all rows, before they were packed
+	grown   int // by how many bytes since it was looked at last
 	writer  logWriter
 	spare   []byte // to pack in
 	sizes   changeSizes
@@ -66,14 +67,16 @@ type changeSizes struct {
 	// long is how long the log may be, in bytes, before each commit settles some
 	// of it. A server that was killed settles as much when it starts again.
 	long int
-	// quiet is how long nothing was committed when the log is settled.
+	// quiet is how often is looked whether the log, if it has grown by at most calm
+	// bytes meanwhile, can be settled.
 	quiet time.Duration
+	calm  int
 	// bulk is how much one commit changes of a table, in bytes, when it is written to the
 	// table's rows at once, if the log is empty.
 	bulk int
 }
 
-var changesAsUsual = changeSizes{row: 512 << 10, long: 64 << 20, bulk: 4 << 20, quiet: 500 * time.Millisecond}
+var changesAsUsual = changeSizes{row: 512 << 10, long: 64 << 20, bulk: 4 << 20, quiet: 500 * time.Millisecond, calm: 64 << 10}
 
 const (
 	// keptBuffer is the largest buffer that is kept from one commit to the next, in bytes.
@@ -122,6 +125,7 @@ func (c *changes) added() {
 		c.last = c.writer.first + int64(i)
 		c.rows = append(c.rows, logRow{number: c.last, bytes: len(c.writer.row(i))})
 		c.bytes += len(c.writer.row(i))
+		c.grown += len(c.writer.row(i))
 	}
 	c.db.counts.unsettled.Store(int64(c.bytes))
 	c.begin()

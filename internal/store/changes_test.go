@@ -36,6 +36,24 @@ func TestLogIsSettledOnceNobodyWrites(t *testing.T) {
 	}
 }
 
+// Who writes a little all the time, as a server at rest does, keeps nothing in the log.
+func TestLogIsSettledWhileLittleIsWritten(t *testing.T) {
+	db := openSQLite(t, sqlite(t))
+	table := loggedTable(t, db, "logged")
+	deadline := time.Now().Add(time.Minute)
+	for before, i := 0, 0; ; i++ {
+		must(t, table.Put(t.Context(), rich{Key: fmt.Sprint("k", i%5)}))
+		rows, _ := store.LogSize(db)
+		if rows < before {
+			return
+		}
+		if before = rows; time.Now().After(deadline) {
+			t.Fatalf("none of %d rows of the log was settled in a minute", rows)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // However much is written without a pause, the log keeps its length, and a change
 // that a later one has made void costs no row.
 func TestLogStaysShort(t *testing.T) {

@@ -17,7 +17,8 @@ func (g *group) afterCommit() {
 	g.settleLater(c.sizes.quiet)
 }
 
-// settleLater has the log settled once it is quiet.
+// settleLater has the log settled once it grows little. Of each part that is
+// settled others may go first.
 func (g *group) settleLater(after time.Duration) {
 	c := g.changes
 	if c.pausing || c.closed || len(c.rows) == 0 {
@@ -31,7 +32,8 @@ func (g *group) settleLater(after time.Duration) {
 		c.pausing = false
 		switch {
 		case c.closed || len(c.rows) == 0:
-		case g.open() || time.Since(g.last) < c.sizes.quiet:
+		case g.open() || c.grown > c.sizes.calm:
+			c.grown = 0
 			g.settleLater(c.sizes.quiet)
 		case g.settle(context.Background()) != nil:
 			g.settleLater(sick)

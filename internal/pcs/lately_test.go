@@ -153,7 +153,7 @@ func TestALookPrecedesTheRequestUnlessATransitionTurnedItOffAMomentAgo(t *testin
 	clock := newClock()
 	atClock := func(c *pcs.Config) { c.Now = clock.now }
 	for name, before := range map[string]func(*world){
-		"long ago":         func(*world) { clock.add(time.Minute) },
+		"long ago":         func(*world) { clock.add(2 * time.Minute) },
 		"before a restart": func(w *world) { w.service.Stop(); w.start(atClock) },
 		"and turned on once": func(w *world) {
 			w.finished(w.transition("On", 5, n0))

@@ -2,6 +2,7 @@ package pcs
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -67,28 +68,53 @@ func (s *Service) patrol(ctx context.Context, _ events.Wake) error {
 // a BMC says of a component tells of the BMC, too: those are asked only where
 // there is nothing else to ask for.
 func (s *Service) poll(ctx context.Context, components []*Component, since time.Time) error {
-	bmcs := map[string]*Component{}
+	bmcs := make(map[string]*Component, len(components)/2)
 	for _, c := range components {
 		if isBMC(c.Type) {
 			bmcs[c.Xname] = c
 		}
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(pollsAtOnce)
-	told := map[string]bool{}
+	told := make(map[string]bool, len(bmcs))
+	var polls []poll
 	for _, c := range components {
 		if !hasPower(c.Type) || isBMC(c.Type) {
 			continue
 		}
 		told[c.BMC] = true
-		if s.due(c.Xname, since) {
-			group.Go(func() error { return s.pollOne(ctx, c, bmcs[c.BMC]) })
-		}
+		polls = append(polls, poll{c, bmcs[c.BMC]})
 	}
 	for x, c := range bmcs {
-		if !told[x] && s.due(x, since) {
-			group.Go(func() error { return s.pollOne(ctx, c, nil) })
+		if !told[x] {
+			polls = append(polls, poll{c, nil})
 		}
+	}
+	return s.pollDue(ctx, polls, since)
+}
+
+// poll is a component to look at, and the BMC that this tells of, too, or nil.
+type poll struct{ component, bmc *Component }
+
+// pollDue has goroutines that each look at one after another: the stack of a new
+// one has to grow first, which costs a tenth of a look.
+func (s *Service) pollDue(ctx context.Context, polls []poll, since time.Time) error {
+	group, ctx := errgroup.WithContext(ctx)
+	var taken atomic.Int64
+	for range min(pollsAtOnce, len(polls)) {
+		group.Go(func() error {
+			for {
+				i := int(taken.Add(1)) - 1
+				if i >= len(polls) {
+					return nil
+				}
+				p := polls[i]
+				if !s.due(p.component.Xname, since) {
+					continue
+				}
+				if err := s.pollOne(ctx, p); err != nil {
+					return err
+				}
+			}
+		})
 	}
 	return group.Wait()
 }
@@ -97,19 +123,19 @@ func (s *Service) due(xname string, since time.Time) bool {
 	return !s.reserved.held(xname) && s.recorder.claim(xname, since)
 }
 
-// pollOne looks at the component and, if bmc is not nil, tells of it too. A
-// component that a transition has taken meanwhile is left to it: who is told by
-// a poll that it is off would find it reserved still.
-func (s *Service) pollOne(ctx context.Context, c, bmc *Component) error {
-	o := s.look(ctx, c)
+// pollOne looks at the component and tells of its BMC too. A component that a
+// transition has taken meanwhile is left to it: who is told by a poll that it is
+// off would find it reserved still.
+func (s *Service) pollOne(ctx context.Context, p poll) error {
+	o := s.look(ctx, p.component)
 	if ctx.Err() != nil { // nothing was seen
 		return ctx.Err()
 	}
-	if !s.reserved.held(c.Xname) {
+	if !s.reserved.held(p.component.Xname) {
 		s.recorder.saw(o)
 	}
-	if bmc != nil && !s.reserved.held(bmc.Xname) {
-		o.component = bmc
+	if p.bmc != nil && !s.reserved.held(p.bmc.Xname) {
+		o.component = p.bmc
 		if o.management == Available {
 			o.power = PowerOn
 		}

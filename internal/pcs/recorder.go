@@ -40,8 +40,9 @@ type watched struct {
 
 const (
 	// offFor is for how long a component is believed to be off that a transition
-	// has just turned off: as long as clients are told what a poll saw.
-	offFor = 30 * time.Second
+	// turned off, unless it is seen otherwise: those of a hundred thousand that go
+	// off first wait so long for their turn to come on.
+	offFor = 2 * time.Minute
 	// gather is how long an observation waits for others.
 	gather = 10 * time.Millisecond
 	// retryPause is the wait before what failed is tried again.

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync/atomic"
@@ -60,6 +62,7 @@ func (c *calls) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.requests.Add(1)
 	resp, err := c.next.RoundTrip(r)
 	switch {
+	case errors.Is(err, context.Canceled): // the node gave up, as it was turned off
 	case err != nil:
 		c.failed.Add(1)
 		words := fmt.Sprintf("%s at %s: %v", r.URL, time.Now().UTC().Format(time.RFC3339), err)

@@ -2,6 +2,9 @@ package bss
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -43,7 +46,7 @@ const (
 	// loadBatch bounds how many stale rows one load reads.
 	loadBatch = 500
 	// loadPatience bounds one load.
-	loadPatience = time.Minute
+	loadPatience = 5 * time.Minute
 )
 
 // get returns the row with the key as it is now or was a moment ago, never
@@ -191,11 +194,17 @@ func (m *mirror[T]) refresh(ctx context.Context, key string) error {
 func (m *mirror[T]) run(ctx context.Context, l *loading, key string) {
 	ctx, cancel := context.WithTimeout(ctx, loadPatience)
 	defer cancel()
+	defer func() {
+		if why := recover(); why != nil { // no request's, so nobody else would
+			l.err = fmt.Errorf("a defect of this server: %v", why)
+			slog.Error("what BSS knows of HSM could not be read: a defect", "panic", why, "stack", string(debug.Stack()))
+		}
+		m.mu.Lock()
+		m.underway = nil
+		m.mu.Unlock()
+		close(l.over)
+	}()
 	l.err = m.read(ctx, key)
-	m.mu.Lock()
-	m.underway = nil
-	m.mu.Unlock()
-	close(l.over)
 }
 
 // read reads everything if it must, else the row with the key and others that

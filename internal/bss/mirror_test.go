@@ -210,3 +210,16 @@ func TestMirrorGoesOnLoadingWhenWhoAskedHasGivenUp(t *testing.T) {
 		t.Errorf("%d loads, want the one that had begun", loads)
 	}
 }
+
+func TestMirrorTellsOfADefectInItsLoad(t *testing.T) {
+	src, m, _ := newMirrored()
+	src.set("a", 1)
+	m.load = func(context.Context, []string) (map[string]int, error) { panic("nothing is here") }
+	if _, _, err := m.get(t.Context(), "a"); err == nil {
+		t.Error("no error")
+	}
+	m.load = src.load
+	if v, _, err := m.get(t.Context(), "a"); v != 1 || err != nil {
+		t.Errorf("afterwards: %d, %v", v, err)
+	}
+}

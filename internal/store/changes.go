@@ -35,6 +35,7 @@ type changes struct {
 	rows    []logRow
 	bytes   int // of all rows, before they were packed
 	grown   int // by how many bytes since it was looked at last
+	latest  int // how many of them the latest commit added
 	writer  logWriter
 	spare   []byte // to pack in
 	sizes   changeSizes
@@ -64,8 +65,8 @@ type changeSizes struct {
 	// row is how much a row of the log takes until another one is begun, in
 	// bytes, and how much is settled in one transaction: others wait meanwhile.
 	row int
-	// long is how long the log may be, in bytes, before each commit settles some
-	// of it. A server that was killed settles as much when it starts again.
+	// long is how long the log may be, in bytes, before each commit settles as
+	// much of it as it adds. A server that was killed settles as much when it starts again.
 	long int
 	// quiet is how often is looked whether the log, if it has grown by at most calm
 	// bytes meanwhile, can be settled.
@@ -121,12 +122,14 @@ func (c *changes) write(ctx context.Context, conn connection) error {
 
 // added notes that what was written is committed.
 func (c *changes) added() {
+	c.latest = 0
 	for i := range c.writer.cuts {
 		c.last = c.writer.first + int64(i)
 		c.rows = append(c.rows, logRow{number: c.last, bytes: len(c.writer.row(i))})
-		c.bytes += len(c.writer.row(i))
-		c.grown += len(c.writer.row(i))
+		c.latest += len(c.writer.row(i))
 	}
+	c.bytes += c.latest
+	c.grown += c.latest
 	c.db.counts.unsettled.Store(int64(c.bytes))
 	c.begin()
 }

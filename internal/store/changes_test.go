@@ -73,6 +73,23 @@ func TestLogStaysShort(t *testing.T) {
 	}
 }
 
+// So it does if each commit is of many parts.
+func TestLogStaysShortWithLargeCommits(t *testing.T) {
+	db := openSQLite(t, sqlite(t))
+	store.SetLog(db, 1000, 10_000, 1<<20)
+	table := loggedTable(t, db, "logged")
+	for i := range 20 {
+		docs := make([]rich, 100)
+		for k := range docs {
+			docs[k] = rich{Key: fmt.Sprint("k", k), Size: fmt.Sprint(i)}
+		}
+		must(t, table.Put(t.Context(), docs...))
+		if _, bytes := store.LogSize(db); bytes > 30_000 {
+			t.Fatalf("after %d commits the log has %d bytes", i, bytes)
+		}
+	}
+}
+
 // What is much at once passes by the log, but only if that has nothing older.
 func TestBulkPassesByTheLog(t *testing.T) {
 	path := sqlite(t)

@@ -66,7 +66,8 @@ const (
 	// lingering is how long a member waits for others where the commit before, a
 	// moment ago, had several: one who writes alone waits for nobody.
 	lingering = 4 * time.Millisecond
-	// maxClosing bounds how long the end waits for a database that does not answer.
+	// maxClosing bounds how long the end waits for a database that does not answer,
+	// for each part of the log of changes.
 	maxClosing = 3 * time.Second
 	// maxStatements bounds the statements kept prepared.
 	maxStatements = 500
@@ -313,8 +314,6 @@ func (g *group) close() error {
 		g.commit()
 	}
 	g.changes.closed = true
-	ctx, cancel := context.WithTimeout(context.Background(), maxClosing)
-	defer cancel()
-	g.settleRest(ctx) //nolint:errcheck // who opens the database next settles what is left
+	g.settleLast()
 	return g.drop()
 }

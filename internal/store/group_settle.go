@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// afterCommit settles some of the log if it is long, and has it looked at again later.
-// The caller has the turn.
+// afterCommit settles as much of the log as the commit added if it is long, and has
+// it looked at again later. The caller has the turn.
 func (g *group) afterCommit() {
 	c := g.changes
-	if c.bytes > c.sizes.long && time.Since(c.failed) > sick {
+	for before := c.bytes; c.bytes > c.sizes.long && before-c.bytes < c.latest && time.Since(c.failed) > sick; {
 		g.settle(context.Background()) //nolint:errcheck // it is told, and tried again
 	}
 	g.settleLater(c.sizes.quiet)
@@ -29,18 +29,30 @@ func (g *group) settleLater(after time.Duration) {
 		m := &member{turn: make(chan struct{}, 1)}
 		g.wait(context.Background(), m) //nolint:errcheck // it waits until it has the turn
 		defer g.pass()
+		again := g.settleIfCalm()
 		c.pausing = false
-		switch {
-		case c.closed || len(c.rows) == 0:
-		case g.open() || c.grown > c.sizes.calm:
-			c.grown = 0
-			g.settleLater(c.sizes.quiet)
-		case g.settle(context.Background()) != nil:
-			g.settleLater(sick)
-		default:
-			g.settleLater(0)
-		}
+		g.settleLater(again)
 	})
+}
+
+// settleIfCalm settles the oldest part of the log if that has not grown much since
+// this was asked last, and returns when to ask again. The caller has the turn.
+func (g *group) settleIfCalm() (again time.Duration) {
+	c := g.changes
+	switch {
+	case c.closed || len(c.rows) == 0:
+		return c.sizes.quiet
+	case c.grown > c.sizes.calm:
+		c.grown = 0
+		return c.sizes.quiet
+	}
+	if g.open() { // somebody lets others join the commit
+		g.commit()
+	}
+	if len(c.rows) > 0 && g.settle(context.Background()) != nil {
+		return sick
+	}
+	return 0
 }
 
 // settle settles the oldest part of the log. The caller has the turn, and nothing is
@@ -57,8 +69,8 @@ func (g *group) settle(ctx context.Context) error {
 	return nil
 }
 
-// alone does do in a transaction of its own. The caller has the turn, and nothing
-// is open.
+// alone does do in a transaction of its own, which may be done again where nobody
+// knows whether it was committed. The caller has the turn, and nothing is open.
 func (g *group) alone(ctx context.Context, do func(ctx context.Context) error) error {
 	err := g.isUnsure()
 	if err == nil {
@@ -71,7 +83,7 @@ func (g *group) alone(ctx context.Context, do func(ctx context.Context) error) e
 		err = g.db.guard(ctx)
 	}
 	if err == nil {
-		err = g.end()
+		err = g.begun.Commit()
 	}
 	if err != nil {
 		g.fail(err)
@@ -103,6 +115,23 @@ func (g *group) settleNow(ctx context.Context) error {
 		g.commit()
 	}
 	return g.settleRest(ctx)
+}
+
+// settleLast settles what it can at the end of the database's use, as long as that
+// answers. The caller has the turn, and nothing is open.
+func (g *group) settleLast() {
+	part := func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), maxClosing)
+		defer cancel()
+		return g.settle(ctx)
+	}
+	for len(g.changes.rows) > 0 {
+		if part() != nil {
+			slog.Error("changes are left in the log at the end: this version or a newer one has to start again before an older one, or a copy of the tables, can be used",
+				"bytes", g.changes.bytes)
+			return
+		}
+	}
 }
 
 // settleRest settles the whole log. The caller has the turn, and nothing is open.

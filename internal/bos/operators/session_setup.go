@@ -90,10 +90,13 @@ func (s *setup) setUp(ctx context.Context, selector *selection.Selector, session
 		return
 	}
 	later := transient(err) && session.Tries+1 < setupTries
+	recorded := s.record(ctx, selector.Options, &session, err, later, found.LeftOut)
+	if fault.Is(recorded, fault.NotFound) { // deleted meanwhile
+		return
+	}
 	s.log.Warn("session is not set up", "session", session.Name, "tried-again", later, "error", err)
-	err = s.record(ctx, selector.Options, &session, err, later, found.LeftOut)
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		s.log.Error("session setup", "session", session.Name, "error", err)
+	if recorded != nil {
+		s.log.Error("session setup", "session", session.Name, "error", recorded)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -62,7 +63,8 @@ func drawing(rows []row) string {
 	return b.String()
 }
 
-// curves are the bare program's and those of the builds, of the rows of reboots.
+// curves are the bare program's, that of the builds of this tree, which come first
+// of each number of nodes, and those of others, of the rows of reboots.
 func curves(rows []row) []line {
 	var lines []line
 	add := func(name string, p point) {
@@ -76,6 +78,7 @@ func curves(rows []row) []line {
 		}
 		lines = append(lines, line{name, []point{p}})
 	}
+	own := ownBuilds(rows)
 	for _, r := range rows {
 		count, is := strings.CutPrefix(r.name, "reboot-")
 		nodes, err := strconv.ParseFloat(count, 64)
@@ -86,8 +89,24 @@ func curves(rows []row) []line {
 			add("bare program", point{nodes, ms})
 		}
 		if ms, measured := r.find("own_cpu_ms_per_node"); measured {
-			add("Drover "+r.build, point{nodes, ms})
+			name := r.build
+			if slices.Contains(own, name) {
+				name = strings.Join(own, ", ")
+			}
+			add("Drover "+name, point{nodes, ms})
 		}
 	}
 	return lines
+}
+
+// ownBuilds are those of this tree: of the first row of each name.
+func ownBuilds(rows []row) (builds []string) {
+	named := map[string]bool{}
+	for _, r := range rows {
+		if strings.HasPrefix(r.name, "reboot-") && !named[r.name] && !slices.Contains(builds, r.build) {
+			builds = append(builds, r.build)
+		}
+		named[r.name] = true
+	}
+	return builds
 }

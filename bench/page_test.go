@@ -40,3 +40,15 @@ func TestPageKeepsWhatWasNotMeasuredThisTime(t *testing.T) {
 		t.Errorf("%v: %s", err, svg)
 	}
 }
+
+func TestCurveIsOneOfTheBuildsOfTheTree(t *testing.T) {
+	measured := func(name, build string) row {
+		r := row{name: name, build: build}
+		r.add("own_cpu_ms_per_node", 1)
+		return r
+	}
+	lines := curves([]row{measured("reboot-1000", "abc"), measured("reboot-1000", "old"), measured("reboot-10000", "abc"), measured("reboot-10000", "old"), measured("reboot-100000", "abd")})
+	if len(lines) != 2 || lines[0].name != "Drover abc, abd" || len(lines[0].points) != 3 || lines[1].name != "Drover old" || len(lines[1].points) != 2 {
+		t.Errorf("%+v", lines)
+	}
+}

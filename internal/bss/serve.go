@@ -113,7 +113,9 @@ func (s *Service) BootScript(ctx context.Context, q ScriptQuery) ([]byte, error)
 		return nil, err
 	}
 	if err != nil {
-		slog.Warn("boot script delayed: HSM does not answer", "error", err)
+		if ctx.Err() == nil { // else the host has given up
+			slog.Warn("boot script delayed: HSM does not answer", "error", err)
+		}
 		return chainScript(staleSleep, s.chain(c, q.Retry)), nil
 	}
 	text, h, err := s.bootScript(ctx, q, c)

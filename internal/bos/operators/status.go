@@ -33,11 +33,16 @@ type status struct {
 	// again is when nodes are asked for again of which it is not known where
 	// they stand.
 	again map[string]time.Time
-	looks []look // the memory of passes; of large ones it is not kept
+	looks []look    // the memory of passes
+	large time.Time // when the last large one was
 }
 
-// keptLooks is at how many the memory of a pass is not kept.
-const keptLooks = 250
+// The memory of large passes, of more than so many nodes, is kept as long as they
+// come: with thousands of nodes on their way one follows the other.
+const (
+	keptLooks = 250
+	keptFor   = 10 * time.Second
+)
 
 // hintedResync is the time between looks at everything where hints tell of
 // each change: it repairs what nobody expects to be lost.
@@ -164,7 +169,10 @@ func (s *status) decide(ctx context.Context, options bos.Options, chunk []*bos.C
 		p.of[id].over = true
 	}
 	s.follow(ctx, p)
-	if len(s.looks) > keptLooks {
+	switch {
+	case len(s.looks) > keptLooks:
+		s.large = p.now
+	case cap(s.looks) > keptLooks && p.now.Sub(s.large) > keptFor:
 		s.looks = nil
 	}
 	return nil

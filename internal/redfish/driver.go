@@ -1,6 +1,7 @@
 package redfish
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -104,10 +105,10 @@ func powerState(resource []byte) (string, error) {
 	if !gjson.ValidBytes(resource) {
 		return "", errors.New("not JSON")
 	}
-	all := gjson.ParseBytes(resource)
-	switch word := all.Get("PowerState"); {
-	case !all.IsObject():
+	if !bytes.HasPrefix(bytes.TrimLeft(resource, " \t\r\n"), []byte("{")) {
 		return "", errors.New("not an object")
+	}
+	switch word := gjson.GetBytes(resource, "PowerState"); {
 	case word.Type == gjson.String || word.Type == gjson.Null:
 		return word.String(), nil
 	default:

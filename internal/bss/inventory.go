@@ -56,7 +56,8 @@ type nic struct {
 }
 
 // How old data of HSM may grow of which no hint says that it is stale: of an HSM
-// that gives none, and of the one in this process, whose hints are only doubted.
+// that gives none, and of the one in this process, which hints at each change: it
+// repairs what nobody expects to be lost.
 const (
 	maxInventoryAge = 10 * time.Minute
 	maxHintedAge    = time.Hour

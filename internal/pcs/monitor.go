@@ -75,42 +75,42 @@ func (s *Service) poll(ctx context.Context, components []*Component, since time.
 		}
 	}
 	told := make(map[string]bool, len(bmcs))
-	var polls []poll
+	var targets []target
 	for _, c := range components {
 		if !hasPower(c.Type) || isBMC(c.Type) {
 			continue
 		}
 		told[c.BMC] = true
-		polls = append(polls, poll{c, bmcs[c.BMC]})
+		targets = append(targets, target{c, bmcs[c.BMC]})
 	}
 	for x, c := range bmcs {
 		if !told[x] {
-			polls = append(polls, poll{c, nil})
+			targets = append(targets, target{c, nil})
 		}
 	}
-	return s.pollDue(ctx, polls, since)
+	return s.pollDue(ctx, targets, since)
 }
 
-// poll is a component to look at, and the BMC that this tells of, too, or nil.
-type poll struct{ component, bmc *Component }
+// target is a component to look at, and the BMC that this tells of, too, or nil.
+type target struct{ component, bmc *Component }
 
 // pollDue has goroutines that each look at one after another: the stack of a new
 // one has to grow first, which costs a tenth of a look.
-func (s *Service) pollDue(ctx context.Context, polls []poll, since time.Time) error {
+func (s *Service) pollDue(ctx context.Context, targets []target, since time.Time) error {
 	group, ctx := errgroup.WithContext(ctx)
 	var taken atomic.Int64
-	for range min(pollsAtOnce, len(polls)) {
+	for range min(pollsAtOnce, len(targets)) {
 		group.Go(func() error {
 			for {
 				i := int(taken.Add(1)) - 1
-				if i >= len(polls) {
+				if i >= len(targets) {
 					return nil
 				}
-				p := polls[i]
-				if !s.due(p.component.Xname, since) {
+				t := targets[i]
+				if !s.due(t.component.Xname, since) {
 					continue
 				}
-				if err := s.pollOne(ctx, p); err != nil {
+				if err := s.pollOne(ctx, t); err != nil {
 					return err
 				}
 			}
@@ -126,16 +126,16 @@ func (s *Service) due(xname string, since time.Time) bool {
 // pollOne looks at the component and tells of its BMC too. A component that a
 // transition has taken meanwhile is left to it: who is told by a poll that it is
 // off would find it reserved still.
-func (s *Service) pollOne(ctx context.Context, p poll) error {
-	o := s.look(ctx, p.component)
+func (s *Service) pollOne(ctx context.Context, t target) error {
+	o := s.look(ctx, t.component)
 	if ctx.Err() != nil { // nothing was seen
 		return ctx.Err()
 	}
-	if !s.reserved.held(p.component.Xname) {
+	if !s.reserved.held(t.component.Xname) {
 		s.recorder.saw(o)
 	}
-	if p.bmc != nil && !s.reserved.held(p.bmc.Xname) {
-		o.component = p.bmc
+	if t.bmc != nil && !s.reserved.held(t.bmc.Xname) {
+		o.component = t.bmc
 		if o.management == Available {
 			o.power = PowerOn
 		}

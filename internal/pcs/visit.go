@@ -68,15 +68,15 @@ func (r *run) visit(ctx context.Context, t *task) (again time.Duration, over boo
 // effect.
 func (r *run) setDeadline(t *task) {
 	t.pause = firstPause
-	t.deadline = t.until(r.s.now(), r.allowed())
+	t.deadline = t.deadlineAt(r.s.now(), r.allowed())
 }
 
-// until is the deadline of the step that the task is at. A request may take as
+// deadlineAt is the deadline of the step that the task is at. A request may take as
 // long as allowed until it is accepted, counted from now, when it is the
 // component's turn: a tier of thousands takes longer than a step. After a restart
 // it counts from the beginning of the tier, as nobody knows when the turn was.
 // The effect has as long anew.
-func (t *task) until(now time.Time, allowed time.Duration) time.Time {
+func (t *task) deadlineAt(now time.Time, allowed time.Duration) time.Time {
 	switch {
 	case !t.Sent.IsZero():
 		return t.Sent.Add(allowed)

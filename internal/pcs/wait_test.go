@@ -38,7 +38,7 @@ func TestDeadlineCountsFromTheTurn(t *testing.T) {
 		"accepted, restarted":   {task{taskRecord: taskRecord{Sent: sent}, resumed: true}, sent.Add(allowed)},
 	} {
 		tt.task.Began = began
-		if got := tt.task.until(turn, allowed); got != tt.want {
+		if got := tt.task.deadlineAt(turn, allowed); got != tt.want {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
 	}

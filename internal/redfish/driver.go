@@ -88,15 +88,12 @@ func (d *Driver) Close() {
 // PowerState returns the PowerState of the resource, as Redfish spells it;
 // empty if the resource has none. A refusal is an *Error.
 func (d *Driver) PowerState(ctx context.Context, address string, login Login, odataID string) (string, error) {
-	a, err := d.authorized(ctx, address, login, request{method: http.MethodGet, path: odataID})
-	if err != nil {
-		return "", err
-	}
-	word, err := powerState(a.body)
-	if err != nil {
-		return "", fmt.Errorf("decode answer of BMC %s to GET %s: %w", address, odataID, err)
-	}
-	return word, nil
+	var word string
+	err := d.read(ctx, address, login, odataID, func(resource []byte) (err error) {
+		word, err = powerState(resource)
+		return err
+	})
+	return word, err
 }
 
 // powerState finds the one word that is of use in the resource, which is of
@@ -149,11 +146,16 @@ func (d *Driver) ResetTypes(ctx context.Context, address string, login Login, od
 
 // get decodes the resource at the path into out.
 func (d *Driver) get(ctx context.Context, address string, login Login, path string, out any) error {
+	return d.read(ctx, address, login, path, func(resource []byte) error { return json.Unmarshal(resource, out) })
+}
+
+// read has the resource at the path decoded.
+func (d *Driver) read(ctx context.Context, address string, login Login, path string, decode func(resource []byte) error) error {
 	a, err := d.authorized(ctx, address, login, request{method: http.MethodGet, path: path})
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(a.body, out); err != nil {
+	if err := decode(a.body); err != nil {
 		return fmt.Errorf("decode answer of BMC %s to GET %s: %w", address, path, err)
 	}
 	return nil

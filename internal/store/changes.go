@@ -34,7 +34,7 @@ type changes struct {
 	last    int64 // number of the newest row there was
 	rows    []logRow
 	bytes   int // of all rows, before they were packed
-	grown   int // by how many bytes since it was looked at last
+	grown   int // by how many bytes since it was last found to grow too fast to be settled
 	latest  int // how many of them the latest commit added
 	writer  logWriter
 	spare   []byte // to pack in

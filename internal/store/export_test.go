@@ -110,6 +110,9 @@ func SetLog(db *DB, row, long, bulk int) {
 	c.begin()
 }
 
+// SetCalm has the log settled while it grows by as many bytes.
+func SetCalm(db *DB, bytes int) { db.group.changes.sizes.calm = bytes }
+
 // Settle settles the oldest part of the log; false if there is none.
 func Settle(db *DB) (bool, error) {
 	g := db.group

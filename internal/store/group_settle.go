@@ -83,7 +83,7 @@ func (g *group) alone(ctx context.Context, do func(ctx context.Context) error) e
 		err = g.db.guard(ctx)
 	}
 	if err == nil {
-		err = g.begun.Commit()
+		err = g.commitBegun()
 	}
 	if err != nil {
 		g.fail(err)
@@ -92,16 +92,20 @@ func (g *group) alone(ctx context.Context, do func(ctx context.Context) error) e
 	return err
 }
 
-// end commits what is begun.
+// end commits what is begun, and what memory has with it.
 func (g *group) end() error {
-	err := g.begun.Commit()
-	if err == nil {
-		return nil
-	}
-	if g.db.dialect.unsure(err) && g.isUnsure() == nil {
+	err := g.commitBegun()
+	if err != nil && g.db.dialect.unsure(err) && g.isUnsure() == nil {
 		close(g.unsure)
 	}
-	return fmt.Errorf("commit: %w", err)
+	return err
+}
+
+func (g *group) commitBegun() error {
+	if err := g.begun.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
 }
 
 // settleNow settles the whole log, for who reads the tables' rows.

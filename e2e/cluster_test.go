@@ -28,8 +28,9 @@ import (
 )
 
 // binary is the drover under test, built once; buildFlags has -race when the
-// test itself was built with it. client is the one that commands are run by, never
-// with -race, which makes each take five times the processor time.
+// test itself was built with it. client is the one that commands are run by and that
+// images bring as their reporter: static, and never with -race, which makes each take
+// five times the processor time, and for which a small machine has no memory.
 var (
 	binary, client string
 	buildFlags     []string
@@ -49,8 +50,11 @@ func run(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	defer storetest.StopPostgres()
 	binary, client = filepath.Join(dir, "drover"), filepath.Join(dir, "client")
-	for path, flags := range map[string][]string{binary: buildFlags, client: nil} {
+	for path, flags := range map[string][]string{binary: buildFlags, client: {"-ldflags", "-s -w"}} {
 		build := exec.Command("go", slices.Concat([]string{"build", "-o", path}, flags, []string{"../cmd/drover"})...)
+		if path == client {
+			build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		}
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build drover: %v\n%s", err, out)
 			return 1

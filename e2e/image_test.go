@@ -69,11 +69,7 @@ func (c *cluster) ends(session string) (record, status map[string]any) {
 func newMaker(t *testing.T) *cluster {
 	t.Helper()
 	c := prepareMachines(t, 1, "--virtual-memory", "1024")
-	program, err := reporter()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.binary = program
+	c.binary = client
 	cache, err := os.UserCacheDir()
 	if err == nil {
 		err = os.MkdirAll(filepath.Join(c.dir, "data"), 0o700)

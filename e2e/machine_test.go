@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -49,18 +48,6 @@ func prepareMachines(t *testing.T, nodes int, flags ...string) *cluster {
 	return c
 }
 
-// reporter is the program that images bring: static, and without the race
-// detector, which a small machine has no memory for.
-var reporter = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(filepath.Dir(binary), "reporter")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "../cmd/drover")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the reporter: %v\n%s", err, out)
-	}
-	return path, nil
-})
-
 // built is an image of Debian packages as IMS knows it.
 type built struct {
 	id, path, etag string
@@ -70,15 +57,11 @@ type built struct {
 // build makes an image, with the cache that all runs share, and registers it.
 func (c *cluster) build(name, variant string) built {
 	c.t.Helper()
-	program, err := reporter()
-	if err != nil {
-		c.t.Fatal(err)
-	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	o := c.object("images", "build", "--name", name, "--variant", variant, "--reporter", program, "--cache", filepath.Join(cache, "drover", "images"))
+	o := c.object("images", "build", "--name", name, "--variant", variant, "--reporter", client, "--cache", filepath.Join(cache, "drover", "images"))
 	text := func(key string) string { s, _ := o[key].(string); return s }
 	return built{text("id"), text("path"), text("etag"), text("root")}
 }

@@ -153,7 +153,10 @@ func TestALookPrecedesTheRequestUnlessATransitionTurnedItOffAMomentAgo(t *testin
 	clock := newClock()
 	atClock := func(c *pcs.Config) { c.Now = clock.now }
 	for name, before := range map[string]func(*world){
-		"long ago":         func(*world) { clock.add(2 * time.Minute) },
+		"long ago": func(w *world) {
+			w.eventually("the node is released, before that is too late", func() bool { _, reserved := w.site.locks.called("release", n0); return !reserved })
+			clock.add(2 * time.Minute)
+		},
 		"before a restart": func(w *world) { w.service.Stop(); w.start(atClock) },
 		"and turned on once": func(w *world) {
 			w.finished(w.transition("On", 5, n0))

@@ -35,6 +35,10 @@ type Character struct {
 	Adapters bool
 	// Limits is where the limits of the systems' power are.
 	Limits LimitForm
+	// NoEvents controllers have their event service switched off.
+	NoEvents bool
+	// LostEvents controllers tell their subscribers of tests alone.
+	LostEvents bool
 }
 
 // characters are those that have a name, in the order of CharacterNames.
@@ -55,6 +59,8 @@ var characters = []struct {
 	{"node-controls", Character{Limits: InNodeControls}},
 	{"environment", Character{Limits: InEnvironment}},
 	{"power", Character{Limits: InPower}},
+	{"no-events", Character{NoEvents: true}},
+	{"lost-events", Character{LostEvents: true}},
 }
 
 // CharacterNames are the names that CharacterOf knows.

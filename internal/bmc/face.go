@@ -28,6 +28,9 @@ type Face struct {
 	tasks    tasks
 	requests counters
 	most     int64 // open connections that are kept
+
+	subscriptions subscriptions
+	courier       *courier
 }
 
 const (
@@ -44,7 +47,7 @@ func keepAliveUpTo() int64 { return int64(admission.OpenFiles()) / 4 * 3 }
 
 // NewFace returns a face with the account of every controller.
 func NewFace(find Find, username, password string) *Face {
-	f := &Face{find: find, username: username, most: keepAliveUpTo()}
+	f := &Face{find: find, username: username, most: keepAliveUpTo(), courier: newCourier()}
 	f.basic = basic(username, password)
 	f.http = &http.Server{Handler: f, ReadHeaderTimeout: slowStart, IdleTimeout: idle, ConnState: func(_ net.Conn, state http.ConnState) {
 		switch state {
@@ -66,8 +69,11 @@ func basic(username, password string) string {
 // http.ErrServerClosed.
 func (f *Face) Serve(l net.Listener) error { return f.http.Serve(l) }
 
-// Close ends Serve and every connection.
-func (f *Face) Close() { f.http.Close() }
+// Close ends Serve and every connection, and sends no more events.
+func (f *Face) Close() {
+	f.http.Close()
+	f.courier.close()
+}
 
 // Counts are the connections and requests that there were so far.
 func (f *Face) Counts() (connections, requests int64) { return f.accepted.Load(), f.asked.Load() }
@@ -178,6 +184,8 @@ func (f *Face) get(w http.ResponseWriter, r *http.Request, c Controller, path st
 		return
 	case path == tasksPath || strings.HasPrefix(path, tasksPath+"/"):
 		text = f.taskText(c, path)
+	case path == subscriptionsPath || strings.HasPrefix(path, subscriptionsPath+"/"):
+		text = f.subscriptionText(c, path)
 	case path == accountPath:
 		text = accountResource(f.username)
 	default:
@@ -199,6 +207,14 @@ func (f *Face) get(w http.ResponseWriter, r *http.Request, c Controller, path st
 }
 
 func (f *Face) post(w http.ResponseWriter, r *http.Request, c Controller, path string) {
+	switch path {
+	case subscriptionsPath:
+		f.subscribe(w, r, c)
+		return
+	case submitTestEvent:
+		f.testEvent(w, r, c)
+		return
+	}
 	var body struct{ ResetType, UserName, Password string }
 	if !readBody(w, r, &body) {
 		return
@@ -210,9 +226,8 @@ func (f *Face) post(w http.ResponseWriter, r *http.Request, c Controller, path s
 		if c.conditionMet(w, r, path) {
 			f.reset(w, c, s, body.ResetType)
 		}
-	case path == submitTestEvent, path == simpleUpdate:
-		service, _, _ := strings.Cut(path, "/Actions/")
-		refuse(w, http.StatusBadRequest, "ServiceDisabled", "The operation failed because the service at "+service+" is disabled and cannot accept requests.")
+	case path == simpleUpdate:
+		refuseDisabled(w, "/UpdateService")
 	case path == managerReset:
 		if c.conditionMet(w, r, path) && checkResetType(w, body.ResetType, managerResetTypes) {
 			w.WriteHeader(http.StatusNoContent)
@@ -239,9 +254,11 @@ func (f *Face) login(w http.ResponseWriter, c Controller, user, password string)
 
 func (f *Face) delete(w http.ResponseWriter, c Controller, path string) {
 	id, isSession := strings.CutPrefix(path, sessionsPath+"/")
-	if !isSession || !f.sessions.close(c.Number, id) {
+	subscription, isSubscription := strings.CutPrefix(path, subscriptionsPath+"/")
+	switch {
+	case isSession && f.sessions.close(c.Number, id), isSubscription && f.subscriptions.remove(c.Number, subscription):
+		w.WriteHeader(http.StatusNoContent)
+	default:
 		missing(w, path)
-		return
 	}
-	w.WriteHeader(http.StatusNoContent)
 }

@@ -20,18 +20,18 @@ import (
 //	             ├─ AccountService/Accounts, AccountService/Roles, SessionService/Sessions
 //	             └─ EventService/Subscriptions, TaskService/Tasks, UpdateService/FirmwareInventory
 const (
-	rootPath     = "/redfish/v1"
-	sessionsPath = rootPath + "/SessionService/Sessions"
-	managerReset = rootPath + "/Managers/BMC/Actions/Manager.Reset"
-	systemReset  = "/Actions/ComputerSystem.Reset"
-	hostLogger   = "/LogServices/HostLogger"
-	hostEntries  = hostLogger + "/Entries"
-	accountPath  = rootPath + "/AccountService/Accounts/1"
-	adaptersPath = rootPath + "/Chassis/Enclosure/NetworkAdapters"
-	baseboard    = rootPath + "/Systems/Baseboard"
-	// What services that are switched off would do.
+	rootPath        = "/redfish/v1"
+	sessionsPath    = rootPath + "/SessionService/Sessions"
+	managerReset    = rootPath + "/Managers/BMC/Actions/Manager.Reset"
+	systemReset     = "/Actions/ComputerSystem.Reset"
+	hostLogger      = "/LogServices/HostLogger"
+	hostEntries     = hostLogger + "/Entries"
+	accountPath     = rootPath + "/AccountService/Accounts/1"
+	adaptersPath    = rootPath + "/Chassis/Enclosure/NetworkAdapters"
+	baseboard       = rootPath + "/Systems/Baseboard"
 	submitTestEvent = rootPath + "/EventService/Actions/EventService.SubmitTestEvent"
-	simpleUpdate    = rootPath + "/UpdateService/Actions/UpdateService.SimpleUpdate"
+	// simpleUpdate is what a service that is switched off would do.
+	simpleUpdate = rootPath + "/UpdateService/Actions/UpdateService.SimpleUpdate"
 	// lost is a member that lists name and that is not there.
 	lost = "/Lost"
 )
@@ -117,8 +117,6 @@ func (c Controller) collectionAt(path, below string) string {
 		return collection(path, "Manager", []string{path + "/BMC"})
 	case "/Managers/BMC/EthernetInterfaces":
 		return collection(path, "EthernetInterface", []string{path + "/eth0"})
-	case "/EventService/Subscriptions":
-		return collection(path, "EventDestination", nil)
 	case "/AccountService/Accounts":
 		return collection(path, "ManagerAccount", []string{accountPath})
 	case "/AccountService/Roles":
@@ -234,7 +232,11 @@ func (c Controller) fill(text string) string {
 	if c.Character.Adapters {
 		adapters = `"NetworkAdapters":{"@odata.id":"` + adaptersPath + `"},`
 	}
-	return strings.NewReplacer("{model}", c.Model, "{uuid}", c.UUID, "{serial}", c.SerialNumber, "{root}", rootPath,
+	events := "Enabled"
+	if c.Character.NoEvents {
+		events = "Disabled"
+	}
+	return strings.NewReplacer("{events}", strconv.FormatBool(!c.Character.NoEvents), "{eventsAre}", events, "{model}", c.Model, "{uuid}", c.UUID, "{serial}", c.SerialNumber, "{root}", rootPath,
 		"{systems}", references(c.systems()), "{adapters}", adapters, "{limits}", c.enclosureLimits(), "{expands}", strconv.FormatBool(c.Character.expands())).Replace(text)
 }
 

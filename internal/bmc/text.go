@@ -58,8 +58,8 @@ var services = map[string]string{
 "ServiceEnabled":true,"SessionTimeout":1800,"Sessions":{"@odata.id":"{root}/SessionService/Sessions"},"Status":{"State":"Enabled","Health":"OK"}}`,
 
 	"/EventService": `{"@odata.id":"{root}/EventService","@odata.type":"#EventService.v1_7_0.EventService","Id":"EventService","Name":"Event Service",
-"ServiceEnabled":false,"DeliveryRetryAttempts":3,"DeliveryRetryIntervalSeconds":60,"EventFormatTypes":["Event"],"RegistryPrefixes":["Base"],
-"Subscriptions":{"@odata.id":"{root}/EventService/Subscriptions"},"Status":{"State":"Disabled","Health":"OK"},
+"ServiceEnabled":{events},"DeliveryRetryAttempts":3,"DeliveryRetryIntervalSeconds":1,"EventFormatTypes":["Event"],"RegistryPrefixes":["Base","ResourceEvent"],
+"Subscriptions":{"@odata.id":"{root}/EventService/Subscriptions"},"Status":{"State":"{eventsAre}","Health":"OK"},
 "Actions":{"#EventService.SubmitTestEvent":{"target":"{root}/EventService/Actions/EventService.SubmitTestEvent"}}}`,
 
 	"/TaskService": `{"@odata.id":"{root}/TaskService","@odata.type":"#TaskService.v1_1_5.TaskService","Id":"TaskService","Name":"Task Service",

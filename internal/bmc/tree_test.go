@@ -108,7 +108,7 @@ func TestALineOfTheConsoleIsAResource(t *testing.T) {
 
 // Services that are switched off say so to whom asks them to do something.
 func TestServicesThatAreSwitchedOffSaySo(t *testing.T) {
-	r := newTree(t, bmc.Controller{})
+	r := newTree(t, bmc.Controller{Character: bmc.Character{NoEvents: true}})
 	for path, action := range map[string]string{"/redfish/v1/EventService": "#EventService.SubmitTestEvent", "/redfish/v1/UpdateService": "#UpdateService.SimpleUpdate"} {
 		_, text := r.do("GET", path, "")
 		actions, _ := text["Actions"].(map[string]any)

@@ -37,14 +37,61 @@ const (
 	theNode = "/redfish/v1/Systems/Node0"
 	itsOn   = theNode + "/Actions/ComputerSystem.Reset"
 	turnOn  = `{"ResetType":"On"}`
+
+	subscriptions = "/redfish/v1/EventService/Subscriptions"
 )
+
+// subscribe is told by the BMC of messages, in their order.
+func subscribe(t *testing.T, b bmc.Account) <-chan string {
+	t.Helper()
+	messages := make(chan string, 16)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var event struct {
+			Events []struct {
+				MessageID string `json:"MessageId"`
+			}
+		}
+		if err := json.NewDecoder(r.Body).Decode(&event); err != nil || len(event.Events) != 1 {
+			t.Errorf("event %+v, %v", event, err)
+			return
+		}
+		messages <- event.Events[0].MessageID
+	}))
+	t.Cleanup(s.Close)
+	if r := request(t, b, "POST", subscriptions, `{"Destination":"`+s.URL+`","Protocol":"Redfish"}`); r.StatusCode != 201 {
+		t.Fatalf("a subscription: %s", r.Status)
+	}
+	return messages
+}
 
 // inCharacter tells of each character how a client meets it.
 var inCharacter = map[string]func(t *testing.T, b bmc.Account){
 	"plain": func(t *testing.T, b bmc.Account) {
 		limited(t, b, "/redfish/v1/Chassis/Enclosure", "Controls")
+		messages := subscribe(t, b)
 		if r := request(t, b, "POST", itsOn, turnOn); r.StatusCode != 204 {
 			t.Error(r.Status)
+		}
+		if m := <-messages; m != "ResourceEvent.1.0.ResourcePowerStateChanged" {
+			t.Errorf("the node is turned on, and the BMC tells of %q", m)
+		}
+	},
+	"no-events": func(t *testing.T, b bmc.Account) {
+		if r := request(t, b, "POST", subscriptions, `{"Destination":"http://127.0.0.1:1/","Protocol":"Redfish"}`); r.StatusCode != 400 {
+			t.Errorf("a subscription: %s", r.Status)
+		}
+	},
+	"lost-events": func(t *testing.T, b bmc.Account) {
+		messages := subscribe(t, b)
+		if r := request(t, b, "POST", itsOn, turnOn); r.StatusCode != 204 {
+			t.Error(r.Status)
+		}
+		test := "ResourceEvent.1.0.ResourceChanged"
+		if r := request(t, b, "POST", "/redfish/v1/EventService/Actions/EventService.SubmitTestEvent", `{"MessageId":"`+test+`"}`); r.StatusCode != 204 {
+			t.Errorf("a test: %s", r.Status)
+		}
+		if m := <-messages; m != test { // those of power would come before
+			t.Errorf("the BMC tells of %q", m)
 		}
 	},
 	"session-only": func(t *testing.T, b bmc.Account) {

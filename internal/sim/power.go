@@ -55,6 +55,8 @@ func (n *Node) setPower(p bmc.PowerState) {
 	n.state.Power = p
 	n.note(fmt.Sprintf("power is %s", p))
 	n.save()
+	per := n.fleet.opts.NodesPerBMC
+	n.fleet.bmcs.Changed(n.place/per, n.place%per, p)
 }
 
 // PowerFailure cuts the power of the fleet for a moment: whatever was on boots

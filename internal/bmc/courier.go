@@ -1,0 +1,174 @@
+package bmc
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// couriers is how many events are under way at once.
+	couriers = 16
+	// mostWaiting bounds the events that wait for one courier; further ones are lost.
+	mostWaiting = 10_000
+	// deliveries is how often an event is sent to who does not take it, with pauses
+	// between them, as the event service says.
+	deliveries    = 4
+	deliveryPause = time.Second
+	deliveryTime  = 5 * time.Second
+)
+
+// record is what happened, as Redfish has it in an event.
+type record struct {
+	MemberID  string   `json:"MemberId"`
+	EventID   string   `json:"EventId"`
+	Type      string   `json:"EventType"`
+	Timestamp string   `json:"EventTimestamp"`
+	MessageID string   `json:"MessageId"`
+	Message   string   `json:"Message"`
+	Args      []string `json:"MessageArgs,omitempty"`
+	Severity  string   `json:"Severity"`
+	Origin    *origin  `json:"OriginOfCondition,omitempty"`
+}
+
+type origin struct {
+	ID string `json:"@odata.id"`
+}
+
+// Changed tells the controller's subscribers that its system of the number has
+// that power now. It does not wait for them. Nobody needs to call it of a
+// controller whose character is NoEvents.
+func (f *Face) Changed(controller, system int, power PowerState) {
+	path := rootPath + "/Systems/Node" + strconv.Itoa(system)
+	f.tell(controller, record{MessageID: powerRegistry + ".1.0.ResourcePowerStateChanged", Origin: &origin{path},
+		Message: "The power state of resource " + path + " has changed to type " + string(power) + ".", Args: []string{path, string(power)}}, false)
+}
+
+// Forget has the controller lose its subscriptions, as some do when they restart.
+func (f *Face) Forget(controller int) { f.subscriptions.forget(controller) }
+
+// tell sends the event to those of the controller's subscribers who want it.
+func (f *Face) tell(controller int, e record, test bool) {
+	to := f.subscriptions.of(controller)
+	if len(to) == 0 {
+		return
+	}
+	registry, _, _ := strings.Cut(e.MessageID, ".")
+	number := strconv.FormatInt(f.courier.events.Add(1), 10)
+	e.MemberID, e.EventID, e.Type, e.Severity = "0", number, "Event", "OK"
+	e.Timestamp = time.Now().UTC().Format(time.RFC3339)
+	for i := range to {
+		if !to[i].wants(registry, test) {
+			continue
+		}
+		text, _ := json.Marshal(struct { // strings always encode
+			Type    string `json:"@odata.type"`
+			ID      string `json:"Id"`
+			Name    string
+			Context string
+			Events  []record
+		}{"#Event.v1_4_0.Event", number, "Event", to[i].Context, []record{e}})
+		f.courier.send(controller, to[i].Destination, text)
+	}
+}
+
+// courier takes events to their destinations, those of one controller in order.
+type courier struct {
+	client http.Client
+	ctx    context.Context
+	cancel context.CancelFunc
+	events atomic.Int64 // so far
+	lanes  [couriers]lane
+}
+
+// lane is what waits for one of the goroutines, which ends when nothing does.
+type lane struct {
+	mu      sync.Mutex
+	waiting []parcel
+	moving  bool
+}
+
+type parcel struct {
+	to   string
+	text []byte
+}
+
+func newCourier() *courier {
+	c := &courier{client: http.Client{Timeout: deliveryTime, Transport: &http.Transport{
+		MaxIdleConnsPerHost: couriers,
+		TLSClientConfig:     &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // as most controllers do by default
+	}}}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return c
+}
+
+func (c *courier) close() {
+	c.cancel()
+	c.client.CloseIdleConnections()
+}
+
+func (c *courier) send(controller int, to string, text []byte) {
+	l := &c.lanes[controller%couriers]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.waiting) >= mostWaiting || c.ctx.Err() != nil {
+		return
+	}
+	l.waiting = append(l.waiting, parcel{to, text})
+	if !l.moving {
+		l.moving = true
+		go c.move(l)
+	}
+}
+
+// move delivers what waits, and ends.
+func (c *courier) move(l *lane) {
+	for {
+		l.mu.Lock()
+		if len(l.waiting) == 0 || c.ctx.Err() != nil {
+			l.waiting, l.moving = nil, false
+			l.mu.Unlock()
+			return
+		}
+		p := l.waiting[0]
+		l.waiting = l.waiting[1:]
+		l.mu.Unlock()
+		c.deliver(p)
+	}
+}
+
+// deliver sends it until it is taken, a few times.
+func (c *courier) deliver(p parcel) {
+	for try := range deliveries {
+		if try > 0 {
+			select {
+			case <-c.ctx.Done():
+				return
+			case <-time.After(deliveryPause):
+			}
+		}
+		r, err := http.NewRequestWithContext(c.ctx, http.MethodPost, p.to, bytes.NewReader(p.text))
+		if err != nil {
+			return
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("OData-Version", "4.0")
+		resp, err := c.client.Do(r)
+		if err != nil {
+			continue
+		}
+		io.Copy(io.Discard, io.LimitReader(resp.Body, maxBody)) //nolint:errcheck // it is not used
+		resp.Body.Close()
+		if resp.StatusCode < http.StatusMultipleChoices {
+			return
+		}
+	}
+}

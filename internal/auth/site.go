@@ -69,6 +69,12 @@ func (s *Site) Vouches(from, word string) bool {
 	return subtle.ConstantTimeCompare([]byte(s.Vouch(from)), []byte(word)) == 1
 }
 
+// EventToken is the end of the URL at which a BMC tells of events: whoever else knows
+// it can have that BMC looked at, or have it believed that the BMC tells.
+func (s *Site) EventToken(bmc string) string {
+	return base64.RawURLEncoding.EncodeToString(s.mac("events of " + bmc)[:16])
+}
+
 // Identify implements Source.
 func (s *Site) Identify(ctx context.Context, token string) (*Identity, error) {
 	if strings.HasPrefix(token, localPrefix) {

@@ -134,6 +134,7 @@ var Table = []Rule{
 	{Methods: change, Path: "/apis/tapms/**", Right: Settings},
 
 	{Methods: get, Path: "/apis/drover/**", Right: Read},
+	{Methods: post, Path: "/apis/drover/v1/bmc-events/{bmc}/{token}", Right: Open, Node: true}, // the token is a BMC's
 	{Methods: get, Path: "/apis/drover/v1/nodes", Right: Read, Tenant: true},
 	{Methods: get, Path: "/apis/drover/v1/nodes/events", Right: Read, Tenant: true},
 	{Methods: get, Path: "/apis/drover/v1/whoami", Right: Read, Tenant: true},

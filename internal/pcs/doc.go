@@ -21,7 +21,9 @@
 //
 // What a BMC says of its power, whoever asked it, goes to the recorder, which
 // writes the changes to pcs_status in batches and tells HSM. A monitor asks
-// every BMC now and then, and a new component at once.
+// every BMC now and then, and a new component at once. BMCs may be subscribed to:
+// one whose events arrive is asked at once when it tells of power, and otherwise
+// rarely, for as long as no look finds a change that it did not tell of.
 //
 // The state of a running transition is in memory and is saved often, never per
 // node. What it tells is written first: a result is saved before its component

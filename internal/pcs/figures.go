@@ -30,3 +30,12 @@ func (s *Service) TransitionsRunning() (float64, error) {
 func (s *Service) TransitionsCompleted() int64 { return s.completed.Load() }
 
 func (s *Service) TransitionsAborted() int64 { return s.aborted.Load() }
+
+// BMCsThatTell is how many BMCs tell of changes of power themselves, EventsHeard how
+// many events arrived since the start, ChangesUntold how many changes there were of
+// which such a BMC did not tell.
+func (s *Service) BMCsThatTell() (float64, error) { return float64(s.ears.telling()), nil }
+
+func (s *Service) EventsHeard() int64 { return s.heard.Load() }
+
+func (s *Service) ChangesUntold() int64 { return s.untold.Load() }

@@ -25,7 +25,8 @@ type catalog struct {
 	inventory Inventory
 	mu        sync.RWMutex
 	byName    map[string]*Component
-	offers    map[string]offer // by the reset types: hardware of a kind has the same
+	byBMC     map[string][]*Component // those of each BMC; nil: not made since the last change
+	offers    map[string]offer        // by the reset types: hardware of a kind has the same
 }
 
 // offer is what hardware offers, and can do with it.
@@ -99,6 +100,19 @@ func (c *catalog) all() []*Component {
 	return out
 }
 
+// bmcs are the BMCs that are remembered, with their components.
+func (c *catalog) bmcs() map[string][]*Component {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byBMC == nil {
+		c.byBMC = map[string][]*Component{}
+		for _, component := range c.byName {
+			c.byBMC[component.BMC] = append(c.byBMC[component.BMC], component)
+		}
+	}
+	return c.byBMC
+}
+
 // refresh asks for these components again and forgets those that are gone.
 func (c *catalog) refresh(ctx context.Context, xnames []string) error {
 	c.mu.RLock()
@@ -121,6 +135,7 @@ func (c *catalog) refresh(ctx context.Context, xnames []string) error {
 		delete(c.byName, x)
 	}
 	maps.Copy(c.byName, found)
+	c.byBMC = nil
 	return nil
 }
 
@@ -136,7 +151,7 @@ func (c *catalog) reload(ctx context.Context) error {
 	for i := range endpoints {
 		byName[endpoints[i].ID] = c.component(&endpoints[i])
 	}
-	c.byName = byName
+	c.byName, c.byBMC = byName, nil
 	return nil
 }
 

@@ -2,6 +2,7 @@ package pcs
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,7 @@ const (
 
 // follow keeps the catalog and looks at new components at once.
 func (s *Service) follow(ctx context.Context, w events.Wake) error {
+	defer s.subscriber.Now("new components")
 	if w.All {
 		if err := s.catalog.reload(ctx); err != nil {
 			return err
@@ -29,7 +31,7 @@ func (s *Service) follow(ctx context.Context, w events.Wake) error {
 		if err := s.forgetGone(ctx); err != nil {
 			return err
 		}
-		return s.poll(ctx, s.catalog.all(), s.now().Add(-s.pollEvery))
+		return s.poll(ctx, s.catalog.bmcs(), s.lately(s.now()))
 	}
 	if err := s.catalog.refresh(ctx, w.Keys); err != nil {
 		return err
@@ -38,11 +40,12 @@ func (s *Service) follow(ctx context.Context, w events.Wake) error {
 	if err := s.recorder.forget(ctx, gone); err != nil {
 		return err
 	}
-	components := make([]*Component, 0, len(found))
+	byBMC := make(map[string][]*Component, len(found))
 	for _, c := range found {
-		components = append(components, c)
+		byBMC[c.BMC] = append(byBMC[c.BMC], c)
 	}
-	return s.poll(ctx, components, s.now())
+	now := s.now()
+	return s.poll(ctx, byBMC, func(string) time.Time { return now })
 }
 
 // forgetGone removes the power states of components that HSM knows no more.
@@ -61,42 +64,59 @@ func (s *Service) forgetGone(ctx context.Context) error {
 
 // patrol looks at every component that nobody looked at lately.
 func (s *Service) patrol(ctx context.Context, _ events.Wake) error {
-	return s.poll(ctx, s.catalog.all(), s.now().Add(-s.pollEvery/2))
+	s.believeLess()
+	return s.poll(ctx, s.catalog.bmcs(), s.lately(s.now()))
 }
 
-// poll looks at those of the components that nobody has looked at since. What
-// a BMC says of a component tells of the BMC, too: those are asked only where
-// there is nothing else to ask for.
-func (s *Service) poll(ctx context.Context, components []*Component, since time.Time) error {
-	bmcs := make(map[string]*Component, len(components)/2)
-	for _, c := range components {
-		if isBMC(c.Type) {
-			bmcs[c.Xname] = c
+// lately is from when on a look at what a BMC has is one lately.
+func (s *Service) lately(now time.Time) func(bmc string) time.Time {
+	return func(bmc string) time.Time {
+		if s.ears.tells(bmc) {
+			return now.Add(-spread(bmc, rarely*s.pollEvery))
 		}
+		return now.Add(-s.pollEvery / 2)
 	}
-	told := make(map[string]bool, len(bmcs))
-	var targets []target
-	for _, c := range components {
-		if !hasPower(c.Type) || isBMC(c.Type) {
-			continue
-		}
-		told[c.BMC] = true
-		targets = append(targets, target{c, bmcs[c.BMC]})
-	}
-	for x, c := range bmcs {
-		if !told[x] {
-			targets = append(targets, target{c, nil})
-		}
-	}
-	return s.pollDue(ctx, targets, since)
 }
 
-// target is a component to look at, and the BMC that this tells of, too, or nil.
-type target struct{ component, bmc *Component }
+// poll looks at those of each BMC's components that nobody has looked at since.
+func (s *Service) poll(ctx context.Context, byBMC map[string][]*Component, since func(bmc string) time.Time) error {
+	all := make([]target, 0, len(byBMC))
+	for bmc, its := range byBMC {
+		all = targets(all, bmc, its, since(bmc))
+	}
+	return s.pollDue(ctx, all)
+}
+
+// target is a component to look at, unless somebody did since then, and the BMC that
+// this tells of, too, or nil. told: the BMC said that something changed.
+type target struct {
+	component, bmc *Component
+	since          time.Time
+	told           bool
+}
+
+// targets adds what to look at of a BMC's components. What a BMC says of a component
+// tells of the BMC, too: that is asked only where there is nothing else to ask for.
+func targets(all []target, bmc string, its []*Component, since time.Time) []target {
+	var itself *Component
+	if i := slices.IndexFunc(its, func(c *Component) bool { return isBMC(c.Type) && c.Xname == bmc }); i >= 0 {
+		itself = its[i]
+	}
+	before := len(all)
+	for _, c := range its {
+		if hasPower(c.Type) && c != itself {
+			all = append(all, target{component: c, bmc: itself, since: since})
+		}
+	}
+	if len(all) == before && itself != nil {
+		all = append(all, target{component: itself, since: since})
+	}
+	return all
+}
 
 // pollDue has goroutines that each look at one after another: the stack of a new
 // one has to grow first, which costs a tenth of a look.
-func (s *Service) pollDue(ctx context.Context, targets []target, since time.Time) error {
+func (s *Service) pollDue(ctx context.Context, targets []target) error {
 	group, ctx := errgroup.WithContext(ctx)
 	var taken atomic.Int64
 	for range min(pollsAtOnce, len(targets)) {
@@ -107,7 +127,7 @@ func (s *Service) pollDue(ctx context.Context, targets []target, since time.Time
 					return nil
 				}
 				t := targets[i]
-				if !s.due(t.component.Xname, since) {
+				if !s.due(t) {
 					continue
 				}
 				if err := s.pollOne(ctx, t); err != nil {
@@ -119,8 +139,11 @@ func (s *Service) pollDue(ctx context.Context, targets []target, since time.Time
 	return group.Wait()
 }
 
-func (s *Service) due(xname string, since time.Time) bool {
-	return !s.reserved.held(xname) && s.recorder.claim(xname, since)
+// due tells whether to look at the target now. One whose BMC did not say plainly
+// whether it is on or off is looked at soon again, whatever it tells.
+func (s *Service) due(t target) bool {
+	x := t.component.Xname
+	return !s.reserved.held(x) && s.recorder.claim(x, t.since, s.now().Add(-s.pollEvery/2))
 }
 
 // pollOne looks at the component and tells of its BMC too. A component that a
@@ -132,7 +155,9 @@ func (s *Service) pollOne(ctx context.Context, t target) error {
 		return ctx.Err()
 	}
 	if !s.reserved.held(t.component.Xname) {
-		s.recorder.saw(o)
+		if changed := s.recorder.saw(o); changed && !t.told {
+			s.ears.changed(t.component.BMC, s.now())
+		}
 	}
 	if t.bmc != nil && !s.reserved.held(t.bmc.Xname) {
 		o.component = t.bmc

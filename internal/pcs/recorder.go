@@ -32,6 +32,7 @@ type watched struct {
 	began   time.Time    // the newest look did
 	handed  int          // observations to the writer
 	waiting bool         // the last of these is not written
+	plain   bool         // the newest look told whether it is on or off
 	row     *observation // what the table has; nil: not known
 	// off is when a transition saw the component off as it wanted; zero when
 	// something was sent or seen since.
@@ -68,15 +69,18 @@ func (r *recorder) watch(xname string) *watched {
 }
 
 // saw takes an observation; one that is older than the newest is dropped, and
-// so is one that says what is written already, and told to HSM.
-func (r *recorder) saw(o observation) {
+// so is one that says what is written already, and told to HSM. changed: the component
+// went on or off since the look before.
+func (r *recorder) saw(o observation) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x := o.component.Xname
 	w := r.watch(x)
 	if o.at.Before(w.began) {
-		return
+		return false
 	}
+	changed = o.plain && w.row != nil && w.row.plain && w.row.power != o.power
+	w.plain = o.plain
 	w.began = o.at
 	switch {
 	case o.turnedOff:
@@ -85,11 +89,12 @@ func (r *recorder) saw(o observation) {
 		w.off = time.Time{}
 	}
 	if !w.waiting && w.row != nil && w.row.same(&o) && !r.isNews(&o) {
-		return
+		return changed
 	}
 	w.handed++
 	o.of, o.number, w.waiting = w, w.handed, true
 	r.unwritten.Put(x, o)
+	return changed
 }
 
 // isOff tells whether a transition turned the component off a moment ago, and
@@ -103,12 +108,24 @@ func (r *recorder) isOff(xname string) bool {
 	return is
 }
 
+// answers tells whether the newest look told whether the component is on or off.
+func (r *recorder) answers(xname string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w := r.watched[xname]
+	return w != nil && w.plain
+}
+
 // claim tells the caller to look at the component now, unless somebody has
-// done so, or begun to, after since.
-func (r *recorder) claim(xname string, since time.Time) bool {
+// done so, or begun to, after since; after soon, if that look did not tell whether
+// the component is on or off.
+func (r *recorder) claim(xname string, since, soon time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	w := r.watch(xname)
+	if !w.plain && soon.After(since) {
+		since = soon
+	}
 	if w.began.After(since) {
 		return false
 	}

@@ -55,6 +55,11 @@ type Config struct {
 	State       State
 	Locks       Locks
 	Roles       Roles
+	// Teller has BMCs tell of changes themselves, each by the subscription that
+	// Subscriptions has for it, whose events are handed to Heard. nil: they are
+	// looked at alone.
+	Teller        Teller
+	Subscriptions func(bmc string) redfish.Subscription
 	// WakeOn are the hint tables whose keys are component endpoints that
 	// appeared or changed. Without any, the inventory is read at each poll.
 	WakeOn []string
@@ -98,6 +103,14 @@ type Service struct {
 	capOrder sync.Mutex // held while a power cap task gets its turns
 	turns    turns
 
+	teller        Teller
+	subscriptions func(bmc string) redfish.Subscription
+	ears          ears
+	listener      *events.Loop
+	subscriber    *events.Loop
+	hearing       chan struct{} // one for each BMC that is looked at because it told
+	heard, untold atomic.Int64  // events, and changes without one
+
 	completed, aborted atomic.Int64 // transitions
 
 	mu      sync.Mutex
@@ -137,24 +150,36 @@ func NewService(c Config) *Service {
 			Indexes: []store.Index[CapTask]{{Column: "status", Of: func(t *CapTask) string { return string(t.TaskStatus) }}}}),
 		capRows: store.NewTable(c.DB, store.Spec[capRow]{Name: capRowsTable, Kind: "Power cap", Key: (*capRow).key,
 			Indexes: []store.Index[capRow]{{Column: "task", Of: func(r *capRow) string { return r.TaskID }}}}),
-		roles:   c.Roles,
+		roles: c.Roles, teller: c.Teller, subscriptions: c.Subscriptions,
 		catalog: newCatalog(c.Inventory),
 		logins:  &logins{source: c.Credentials, now: c.Now, byBMC: map[string]loginUntil{}},
 		runs:    map[string]*run{},
 	}
 	s.leases = newLeases(c.Locks, c.Now)
 	s.recorder = newRecorder(s.statuses, c.State, c.Now)
+	s.hearing = make(chan struct{}, pollsAtOnce)
+	s.loops = s.newLoops(c)
+	return s
+}
+
+// newLoops are what wakes the service.
+func (s *Service) newLoops(c Config) []*events.Loop {
 	reload := reloadEvery
 	if len(c.WakeOn) == 0 {
 		reload = c.PollEvery
 	}
 	every := func(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
-	s.loops = []*events.Loop{
+	s.listener = &events.Loop{Name: "pcs events", Hub: c.Hub, Run: s.listen}
+	s.subscriber = &events.Loop{Name: "pcs subscriptions", Hub: c.Hub, Resync: every(c.PollEvery), Run: s.subscribe}
+	loops := []*events.Loop{
 		{Name: "pcs inventory", Hub: c.Hub, Tables: c.WakeOn, Resync: every(reload), Run: s.follow},
 		{Name: "pcs poll", Hub: c.Hub, Resync: every(c.PollEvery), Run: s.patrol},
 		{Name: "pcs prune", Hub: c.Hub, Resync: every(pruneEvery), Run: s.prune},
 	}
-	return s
+	if c.Teller != nil {
+		loops = append(loops, s.listener, s.subscriber)
+	}
+	return loops
 }
 
 // Start goes on with unfinished transitions and begins to watch the

@@ -68,7 +68,8 @@ type observation struct {
 	power      PowerState
 	management ManagementState
 	err        string
-	isOff      bool     // by the BMC's own word, with nothing going on
+	plain      bool     // the BMC's word is that it is on, or off, with nothing going on
+	isOff      bool     // and off
 	turnedOff  bool     // and by the transition that looked
 	of         *watched // whose row it is to be
 	number     int      // among those of the component that are to be written
@@ -100,7 +101,7 @@ func (f *Filter) match(p *PowerStatus) bool {
 // observe says what the BMC's answer means. A BMC that does not answer leaves
 // the error empty, one that answers but refuses says why.
 func observe(c *Component, at time.Time, word string, err error) observation {
-	o := observation{component: c, at: at, power: fromRedfish(word), management: Available, isOff: word == "Off"}
+	o := observation{component: c, at: at, power: fromRedfish(word), management: Available, plain: word == "On" || word == "Off", isOff: word == "Off"}
 	if err != nil {
 		o.power, o.management = PowerUndefined, Unavailable
 		if refused := refusal(err); refused != nil && refused.Status < http.StatusInternalServerError {

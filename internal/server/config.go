@@ -89,6 +89,7 @@ type Config struct {
 	JobOrphan   time.Duration `mapstructure:"job-orphan-timeout"`
 	ShellHost   string        `mapstructure:"image-shell-host"`
 	PollPower   time.Duration `mapstructure:"poll-power"`
+	BMCEvents   string        `mapstructure:"bmc-events"`
 	VCSHosts    []string      `mapstructure:"vcs-hosts"`
 	VCSMaxPush  int64         `mapstructure:"vcs-max-push"` // MiB
 	BootRetry   time.Duration `mapstructure:"boot-retry"`
@@ -176,6 +177,7 @@ func declare(cmd *cobra.Command) {
 	f.Int64("audit-size", 1024, "most that who did what may take, in `MiB`, before the oldest goes; 0 is any size")
 	f.Int64("transitions-size", 256, "most that finished power transitions of the last day may take, in `MiB`, before the oldest goes, and as much for power cap tasks; 0 is any size")
 	f.Duration("poll-power", 30*time.Second, "time between looks at the power state of all nodes")
+	f.String("bmc-events", "", "`URL` by which BMCs reach this server, to have them tell of changes of power by Redfish events; those that do are looked at ten to twenty times as rarely")
 	f.Duration("boot-retry", 30*time.Second, "pause in boot scripts before a node that could not boot tries again")
 	f.Int64("memory-limit", 0, "memory that this process tries to stay below, in `MiB`; 0: half of what the machine, or its cgroup, has")
 	declareFleets(f)
@@ -247,7 +249,7 @@ func (c *Config) check() error {
 			return err
 		}
 	}
-	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkDebug, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkAccount, c.checkDoors, c.checkSTS, c.Limits.check, c.Kafka.check, c.checkTraces,
+	for _, check := range []func() error{c.settleOwn, c.checkPeers, c.checkListeners, c.checkDebug, c.checkAuth, c.OIDC.check, c.checkTLS, c.checkAccount, c.checkDoors, c.checkSTS, c.Limits.check, c.Kafka.check, c.checkTraces, c.checkBMCEvents,
 		func() error { return c.Kubernetes.check(c) }, func() error { return c.Cage.check(c) }, c.checkValues} {
 		if err := check(); err != nil {
 			return err

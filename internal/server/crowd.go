@@ -47,10 +47,13 @@ func (c *crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // asNodesDo tells whether it is a request of those that each node makes when it
-// boots: for its boot script and cloud-init's data, and its reports to HSM, BOS
-// and CFS.
+// boots, for its boot script and cloud-init's data, and its reports to HSM, BOS
+// and CFS, or its BMC when its power changes.
 func asNodesDo(r *http.Request) bool {
 	path := r.URL.Path
+	if strings.HasPrefix(path, bmcEventsPath) {
+		return true
+	}
 	if rest, is := strings.CutPrefix(path, bssPrefix+"/"); is {
 		switch strings.TrimPrefix(rest, "boot/v1/") {
 		case "bootscript", "meta-data", "user-data", "phone-home":

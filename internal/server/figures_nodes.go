@@ -46,6 +46,9 @@ func (s *Server) measurePCS(service *pcs.Service) {
 	s.metrics.Gauge("drover_pcs_transitions_running", "Transitions of PCS that are being carried out.", service.TransitionsRunning)
 	s.metrics.Counter("drover_pcs_transitions_completed_total", "Transitions of PCS that were carried out to their end, whatever became of each component.", service.TransitionsCompleted)
 	s.metrics.Counter("drover_pcs_transitions_aborted_total", "Transitions of PCS that somebody aborted.", service.TransitionsAborted)
+	s.metrics.Gauge("drover_pcs_bmcs_telling", "BMCs that tell of changes of power by events, as far as is known.", service.BMCsThatTell)
+	s.metrics.Counter("drover_pcs_bmc_events_total", "Events that BMCs sent.", service.EventsHeard)
+	s.metrics.Counter("drover_pcs_bmc_changes_untold_total", "Changes of power of which a BMC did not tell that was to.", service.ChangesUntold)
 }
 
 func (s *Server) measureBOS(service *bos.Service) {

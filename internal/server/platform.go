@@ -140,8 +140,14 @@ func (s *Server) startHardware(ctx context.Context) error {
 		s.onStop(hardware.Stop)
 	}
 	if c.PCS == "" {
-		power := pcs.NewService(pcs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Inventory: p.hsm, Credentials: hardware,
-			BMC: bmcs, State: p.hsm, Locks: p.hsm, Roles: p.hsm, WakeOn: []string{hsm.ComponentEndpointsTable}, PollEvery: c.PollPower, KeepSize: c.TransitionsSize << 20, Now: s.now})
+		settings := pcs.Config{DB: s.db, Journal: s.journal, Hub: s.hub, Inventory: p.hsm, Credentials: hardware,
+			BMC: bmcs, State: p.hsm, Locks: p.hsm, Roles: p.hsm, WakeOn: []string{hsm.ComponentEndpointsTable}, PollEvery: c.PollPower, KeepSize: c.TransitionsSize << 20, Now: s.now}
+		told := s.newBMCEvents()
+		if c.BMCEvents != "" {
+			settings.Teller, settings.Subscriptions = bmcs, told.subscription
+		}
+		power := pcs.NewService(settings)
+		told.handTo(power, s.mux)
 		p.power = power
 		pcs.Register(s.api(pcsPrefix, "PCS"), power)
 		s.measurePCS(power)

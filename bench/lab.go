@@ -51,6 +51,8 @@ type setup struct {
 	Auth      string `json:"auth"`
 	Listen    string `json:"listen"`
 	Advertise string `json:"advertise"`
+	// BMCEvents is the server's URL for BMCs, where the revision knows that; empty: they tell nothing.
+	BMCEvents string `json:"bmc_events"`
 	second    string // where another server listens, by which all requests go; this one has to listen somewhere known then
 	pace      float64
 	atOnce    int // nodes

@@ -44,6 +44,7 @@ func init() {
 		{"postgres", onPostgres},
 		{"two-servers", onTwoServers},
 		{"idle memory status", idle},
+		{"idle-events", idleTold},
 		{"list patch", components},
 		{"bootscripts", bootScripts},
 		{"tokens", tokens},

@@ -4,7 +4,7 @@ import "github.com/drover-hpc/drover/internal/server"
 
 func init() {
 	adjust = func(c config, s *server.Config, o *server.Options) {
-		s.Auth = c.Auth
+		s.Auth, s.BMCEvents = c.Auth, c.BMCEvents
 		o.NoResync = c.NoResync
 		server.KeepMemory(new(server.Config).Memory()) // as serve does
 	}

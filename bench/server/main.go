@@ -33,6 +33,8 @@ type config struct {
 	RealSessions bool `json:"real_sessions"`
 	// Auth is whom it serves, where the revision knows that.
 	Auth string `json:"auth"`
+	// BMCEvents is the URL for BMCs, where the revision knows that.
+	BMCEvents string `json:"bmc_events"`
 	// Stands has it stand by at Listen: another server leads on the database,
 	// and has the object store.
 	Stands      bool   `json:"stands"`

@@ -44,8 +44,7 @@ type origin struct {
 }
 
 // Changed tells the controller's subscribers that its system of the number has
-// that power now. It does not wait for them. Nobody needs to call it of a
-// controller whose character is NoEvents.
+// that power now. It does not wait for them.
 func (f *Face) Changed(controller, system int, power PowerState) {
 	path := rootPath + "/Systems/Node" + strconv.Itoa(system)
 	f.tell(controller, record{MessageID: powerRegistry + ".1.0.ResourcePowerStateChanged", Origin: &origin{path},

@@ -164,8 +164,7 @@ func (f *Fleet) controller(addr netip.Addr) (bmc.Controller, bool) {
 		return bmc.Controller{}, false
 	}
 	return bmc.Controller{Number: i, Model: "Virtual BMC", SerialNumber: fmt.Sprintf("VB%d", i),
-		UUID: fmt.Sprintf("d20e0000-0400-4000-8000-%012x", i), MAC: mac(0xd3, i), Systems: []bmc.System{f.nodes[i]},
-		Character: bmc.Character{NoEvents: true}}, true
+		UUID: fmt.Sprintf("d20e0000-0400-4000-8000-%012x", i), MAC: mac(0xd3, i), Systems: []bmc.System{f.nodes[i]}}, true
 }
 
 // BMCs lists the management controllers, in the order of their xnames.

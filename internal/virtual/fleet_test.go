@@ -2,6 +2,7 @@ package virtual
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -105,6 +106,7 @@ func TestFirmwareFetchesTheBootScript(t *testing.T) {
 		}
 	})
 	n := f.Nodes()[1]
+	told := subscribe(t, f.BMCs()[1])
 	if n.Xname() != "x3000c0s2b0n0" || n.PowerState() != bmc.Off {
 		t.Fatalf("%s is %s", n.Xname(), n.PowerState())
 	}
@@ -139,6 +141,38 @@ func TestFirmwareFetchesTheBootScript(t *testing.T) {
 	if before, err := os.ReadFile(n.console.path + ".1"); err != nil || !strings.Contains(string(before), "iPXE") {
 		t.Errorf("the console of the boot before: %q, %v", before, err)
 	}
+	for i, want := range []string{"On", "Off", "On", "Off"} {
+		if got := await(t, "an event of power", told); got != want {
+			t.Errorf("event %d tells of %s, want %s", i, got, want)
+		}
+	}
+}
+
+// subscribe is told by the BMC which power its node has.
+func subscribe(t *testing.T, b bmc.Account) chan string {
+	t.Helper()
+	told := make(chan string, 16)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var event struct {
+			Events []struct{ MessageArgs []string }
+		}
+		if err := json.NewDecoder(r.Body).Decode(&event); err != nil {
+			t.Error(err)
+			return
+		}
+		for _, e := range event.Events {
+			if len(e.MessageArgs) == 2 { // the test of the way has none
+				told <- e.MessageArgs[1]
+			}
+		}
+	}))
+	t.Cleanup(s.Close)
+	driver := redfish.New(1)
+	t.Cleanup(driver.Close)
+	if _, err := driver.Subscribe(t.Context(), b.Address, redfish.Login{Username: b.Username, Password: b.Password}, redfish.Subscription{Destination: s.URL, Context: b.Xname}); err != nil {
+		t.Fatal(err)
+	}
+	return told
 }
 
 // Nothing but what is named can be reached from inside.

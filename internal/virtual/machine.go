@@ -22,7 +22,8 @@ type machine struct {
 	process *os.Process
 	monitor *monitor
 	ended   chan struct{}
-	said    *tail // on standard error
+	told    chan struct{} // closed once the BMC has told of its end
+	said    *tail         // on standard error
 
 	mu       sync.Mutex
 	pressing bool // its power button
@@ -52,7 +53,7 @@ func start(args []string, console io.Writer) (*machine, error) {
 		return nil, err
 	}
 	defer controlEnd.Close()
-	m := &machine{monitor: newMonitor(control), ended: make(chan struct{}), said: &tail{}}
+	m := &machine{monitor: newMonitor(control), ended: make(chan struct{}), told: make(chan struct{}), said: &tail{}}
 	cmd := exec.Command(program, args...)
 	cmd.Dir, cmd.Stderr = "/", m.said
 	cmd.ExtraFiles = []*os.File{lineEnd, controlEnd}

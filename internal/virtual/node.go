@@ -125,6 +125,9 @@ func (n *Node) begin() error {
 	if err := n.console.begin(); err != nil {
 		return err
 	}
+	if last := n.last(); last != nil {
+		<-last.told
+	}
 	target, left := n.BootOverride().Next()
 	m, err := start(n.arguments(target), &n.console)
 	if err != nil {
@@ -137,6 +140,7 @@ func (n *Node) begin() error {
 	n.mu.Lock()
 	n.machine = m
 	n.mu.Unlock()
+	n.fleet.face.Changed(n.place, 0, bmc.On)
 	n.fleet.lives.Go(func() { n.watch(m) })
 	n.fleet.lives.Go(func() { n.lease(m) })
 	return nil
@@ -156,6 +160,8 @@ func (n *Node) watch(m *machine) {
 	case <-n.fleet.ctx.Done():
 		m.kill()
 	}
+	n.fleet.face.Changed(n.place, 0, bmc.Off)
+	close(m.told)
 	if words := m.said.String(); words != "" {
 		n.fleet.opts.Log.Warn("QEMU of a virtual node said", "node", n.xname, "words", words)
 	}

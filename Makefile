@@ -129,8 +129,11 @@ test-objectstore: ## credentials that a real Ceph makes: what they are for, and 
 
 test-browser: ## a real, headless Chromium: Drover's pages with fleets of 1,000 and 10,000; pages of other sites change and read nothing
 	scripts/need.sh git ansible ssh chromium
-	CHROMIUM=$$(command -v chromium) $(GO) test -v -count=1 -timeout 15m -run Browser ./internal/web
-	CHROMIUM=$$(command -v chromium) $(GO) test -v -count=1 -timeout 20m -run 'TestPagesOfOtherSites|TestPagesOfAFleetInABrowser' ./e2e
+	@# The tag keeps 70 packages, of what only these tests use, out of make test.
+	$(GO) vet -tags browser ./internal/web/... ./e2e
+	$(GO) tool staticcheck -tags browser ./internal/web/... ./e2e
+	CHROMIUM=$$(command -v chromium) $(GO) test -tags browser -v -count=1 -timeout 15m -run Browser ./internal/web
+	CHROMIUM=$$(command -v chromium) $(GO) test -tags browser -v -count=1 -timeout 20m -run 'TestPagesOfOtherSites|TestPagesOfAFleetInABrowser' ./e2e
 
 replicas-check: ## two servers on one PostgreSQL database, 200 nodes: either is killed, or stands still, at every stage of a reboot, and the database is away
 	scripts/need.sh git ansible ssh postgres

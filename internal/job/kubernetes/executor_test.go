@@ -14,13 +14,13 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/cache"
+	cachetest "k8s.io/client-go/tools/cache/testing"
 
 	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/job/pod"
@@ -29,8 +29,12 @@ import (
 // imitation is a Cluster in memory, for what a real one cannot be made to do:
 // it has no controllers, so that the test is the one who tells how a Job stands.
 type imitation struct {
-	kubernetes.Interface
-	logs map[string]string // by container
+	jobs, pods, secrets shelf
+	logs                map[string]string // by container
+}
+
+func newImitation() *imitation {
+	return &imitation{newShelf("jobs"), newShelf("pods"), newShelf("secrets"), map[string]string{}}
 }
 
 const (
@@ -38,63 +42,107 @@ const (
 	app = "cray-cfs-aee"
 )
 
-func (c *imitation) CreateJob(ctx context.Context, j *batchv1.Job) (*batchv1.Job, error) {
-	return c.BatchV1().Jobs(ns).Create(ctx, j, metav1.CreateOptions{})
+// shelf is objects of one kind, which can be watched. (client-go's clientset in memory
+// would do, and has 230 packages of all kinds compiled.)
+type shelf struct {
+	*cachetest.FakeControllerSource
+	kind schema.GroupResource
 }
 
-func (c *imitation) Job(ctx context.Context, name string) (*batchv1.Job, error) {
-	return c.BatchV1().Jobs(ns).Get(ctx, name, metav1.GetOptions{})
+func newShelf(kind string) shelf {
+	return shelf{cachetest.NewFakeControllerSource(), schema.GroupResource{Resource: kind}}
 }
 
-func (c *imitation) DeleteJob(ctx context.Context, name string) error {
-	return c.BatchV1().Jobs(ns).Delete(ctx, name, metav1.DeleteOptions{})
+// IsWatchListSemanticsUnSupported is asked by informers.
+func (shelf) IsWatchListSemanticsUnSupported() bool { return true }
+
+func (s shelf) get(name string) (runtime.Object, error) {
+	list, err := s.List(metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	objects, err := meta.ExtractList(list)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range objects {
+		if its, err := meta.Accessor(o); err == nil && its.GetName() == name {
+			return o, nil
+		}
+	}
+	return nil, apierrors.NewNotFound(s.kind, name)
 }
 
-func (c *imitation) CreateSecret(ctx context.Context, s *corev1.Secret) error {
-	_, err := c.CoreV1().Secrets(ns).Create(ctx, s, metav1.CreateOptions{})
-	return err
+func (s shelf) create(name string, o runtime.Object) error {
+	if _, err := s.get(name); err == nil {
+		return apierrors.NewAlreadyExists(s.kind, name)
+	}
+	s.Add(o.DeepCopyObject())
+	return nil
 }
 
-func (c *imitation) PatchSecret(ctx context.Context, name string, patch any) error {
-	text, err := json.Marshal(patch)
+func (s shelf) update(name string, o runtime.Object) error {
+	if _, err := s.get(name); err != nil {
+		return err
+	}
+	s.Modify(o.DeepCopyObject())
+	return nil
+}
+
+func (s shelf) remove(name string) error {
+	o, err := s.get(name)
 	if err == nil {
-		_, err = c.CoreV1().Secrets(ns).Patch(ctx, name, types.MergePatchType, text, metav1.PatchOptions{})
+		s.Delete(o)
 	}
 	return err
 }
 
-func (c *imitation) DeleteSecret(ctx context.Context, name string) error {
-	return c.CoreV1().Secrets(ns).Delete(ctx, name, metav1.DeleteOptions{})
+func (c *imitation) CreateJob(_ context.Context, j *batchv1.Job) (*batchv1.Job, error) {
+	return j, c.jobs.create(j.Name, j)
 }
+
+func (c *imitation) Job(_ context.Context, name string) (*batchv1.Job, error) {
+	o, err := c.jobs.get(name)
+	if err != nil {
+		return nil, err
+	}
+	return o.(*batchv1.Job), nil
+}
+
+func (c *imitation) DeleteJob(_ context.Context, name string) error { return c.jobs.remove(name) }
+
+func (c *imitation) CreateSecret(_ context.Context, s *corev1.Secret) error {
+	return c.secrets.create(s.Name, s)
+}
+
+func (c *imitation) PatchSecret(_ context.Context, name string, patch any) error {
+	s, err := c.secrets.get(name)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(patch)
+	if err == nil {
+		err = json.Unmarshal(text, s)
+	}
+	if err != nil {
+		return err
+	}
+	return c.secrets.update(name, s)
+}
+
+func (c *imitation) DeleteSecret(_ context.Context, name string) error { return c.secrets.remove(name) }
 
 func (c *imitation) Log(_ context.Context, _, container string, _ time.Time) (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader(c.logs[container])), nil
 }
 
-func (c *imitation) Jobs(string) cache.ListerWatcher {
-	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			return c.BatchV1().Jobs(ns).List(ctx, o)
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			return c.BatchV1().Jobs(ns).Watch(ctx, o)
-		}}, c.Interface)
-}
-
-func (c *imitation) Pods(string) cache.ListerWatcher {
-	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			return c.CoreV1().Pods(ns).List(ctx, o)
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			return c.CoreV1().Pods(ns).Watch(ctx, o)
-		}}, c.Interface)
-}
+func (c *imitation) Jobs(string) cache.ListerWatcher { return c.jobs }
+func (c *imitation) Pods(string) cache.ListerWatcher { return c.pods }
 
 // begun is an open executor with a job of which there is a pod.
 func begun(t *testing.T) (*Executor, *imitation, *corev1.Pod) {
 	t.Helper()
-	c := &imitation{Interface: fake.NewClientset(), logs: map[string]string{}}
+	c := newImitation()
 	e, err := New(Config{Dir: filepath.Join(t.TempDir(), "jobs"), App: app, Site: Site{Namespace: ns}, ReportURL: "http://server/jobs/",
 		Grown: []string{"results/results.jsonl"}, Replaced: []string{"waits.json"}, MaxReported: 20}, c)
 	if err != nil {
@@ -107,9 +155,9 @@ func begun(t *testing.T) (*Executor, *imitation, *corev1.Pod) {
 	if err := e.Start(t.Context(), someWork()); err != nil {
 		t.Fatal(err)
 	}
-	p, err := c.CoreV1().Pods(ns).Create(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "cfs-1-abcde", Namespace: ns,
-		Labels: map[string]string{AppLabel: app, jobLabel: "cfs-1"}}, Spec: corev1.PodSpec{NodeName: "worker-3"}}, metav1.CreateOptions{})
-	if err != nil {
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "cfs-1-abcde", Namespace: ns, Labels: map[string]string{AppLabel: app, jobLabel: "cfs-1"}},
+		Spec: corev1.PodSpec{NodeName: "worker-3"}}
+	if err := c.pods.create(p.Name, p); err != nil {
 		t.Fatal(err)
 	}
 	return e, c, p
@@ -118,7 +166,7 @@ func begun(t *testing.T) (*Executor, *imitation, *corev1.Pod) {
 // becomes has the pod and the Job stand so.
 func (c *imitation) becomes(t *testing.T, p *corev1.Pod, condition batchv1.JobConditionType) {
 	t.Helper()
-	if _, err := c.CoreV1().Pods(ns).Update(t.Context(), p, metav1.UpdateOptions{}); err != nil {
+	if err := c.pods.update(p.Name, p); err != nil {
 		t.Fatal(err)
 	}
 	j, err := c.Job(t.Context(), "cfs-1")
@@ -127,7 +175,7 @@ func (c *imitation) becomes(t *testing.T, p *corev1.Pod, condition batchv1.JobCo
 	}
 	j.Status.StartTime = &metav1.Time{Time: at}
 	j.Status.Conditions = []batchv1.JobCondition{{Type: condition, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded", LastTransitionTime: metav1.NewTime(at)}}
-	if _, err := c.BatchV1().Jobs(ns).UpdateStatus(t.Context(), j, metav1.UpdateOptions{}); err != nil {
+	if err := c.jobs.update(j.Name, j); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -161,7 +209,7 @@ func TestAnEvictedPodIsAFailure(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	e.leave("cfs-1") // returns when it is done with it
-	if _, err := c.CoreV1().Secrets(ns).Get(t.Context(), "cfs-1", metav1.GetOptions{}); err == nil {
+	if _, err := c.secrets.get("cfs-1"); err == nil {
 		t.Error("the Secret is still there")
 	}
 }
@@ -203,7 +251,7 @@ func TestAJobThatIsGoneIsLost(t *testing.T) {
 	if err := c.DeleteJob(t.Context(), "cfs-1"); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.CoreV1().Pods(ns).Delete(t.Context(), "cfs-1-abcde", metav1.DeleteOptions{}); err != nil {
+	if err := c.pods.remove("cfs-1-abcde"); err != nil {
 		t.Fatal(err)
 	}
 	if s := over(t, e); s.Phase != job.Lost || !strings.Contains(s.Message, "was deleted") {
@@ -253,7 +301,7 @@ func TestAnotherServerTakesTheJobOver(t *testing.T) {
 // A quota, or a policy against such pods, keeps a Job without one.
 func TestAJobWithoutAPod(t *testing.T) {
 	e, c, p := begun(t)
-	if err := c.CoreV1().Pods(ns).Delete(t.Context(), p.Name, metav1.DeleteOptions{}); err != nil {
+	if err := c.pods.remove(p.Name); err != nil {
 		t.Fatal(err)
 	}
 	j, err := c.Job(t.Context(), "cfs-1")
@@ -261,7 +309,7 @@ func TestAJobWithoutAPod(t *testing.T) {
 		t.Fatal(err)
 	}
 	j.Status.StartTime = &metav1.Time{Time: time.Now().Add(-time.Minute)}
-	if _, err := c.BatchV1().Jobs(ns).UpdateStatus(t.Context(), j, metav1.UpdateOptions{}); err != nil {
+	if err := c.jobs.update(j.Name, j); err != nil {
 		t.Fatal(err)
 	}
 	for deadline := time.After(20 * time.Second); ; {

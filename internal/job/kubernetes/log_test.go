@@ -56,7 +56,7 @@ func TestALineThatIsBrokenOff(t *testing.T) {
 	e.attend("cfs-1")
 	p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: "git-clone", State: corev1.ContainerState{
 		Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(at)}}}}
-	if _, err := c.CoreV1().Pods(ns).Update(t.Context(), p, metav1.UpdateOptions{}); err != nil {
+	if err := c.pods.update(p.Name, p); err != nil {
 		t.Fatal(err)
 	}
 	select {

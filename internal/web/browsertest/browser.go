@@ -1,3 +1,5 @@
+//go:build browser
+
 // Package browsertest opens pages in a real, headless Chromium, for tests.
 package browsertest
 

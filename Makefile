@@ -15,7 +15,7 @@ cross: ## static binaries for amd64 and arm64; before a release, for make test d
 		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover-linux-$$arch ./cmd/drover || exit 1; \
 	done
 
-# What is no race detector's is built without cgo, as the product is: a third set of all packages takes five minutes.
+# What is no race detector's is built without cgo, as the product is: a third set of all packages would take minutes.
 lint bench-guard: export CGO_ENABLED = 0
 
 lint:

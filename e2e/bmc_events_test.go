@@ -22,7 +22,7 @@ func TestBMCsTellOfWhatNobodyHereDid(t *testing.T) {
 		c.nodes = append(c.nodes, n.Xname)
 	}
 	c.known()
-	c.eventually("one of the two BMCs tells", func() bool { return strings.Contains(c.metrics(), "\ndrover_pcs_bmcs_telling 1\n") })
+	c.eventually("one of the two BMCs tells", func() bool { return strings.Contains(string(c.text("/metrics")), "\ndrover_pcs_bmcs_telling 1\n") })
 
 	var bmcs []sim.BMCView
 	c.simulation("/bmcs", &bmcs)
@@ -56,20 +56,6 @@ func TestEventsOfStrangersAreRefused(t *testing.T) {
 	if text, err := io.ReadAll(resp.Body); resp.StatusCode != http.StatusForbidden || !strings.Contains(string(text), "x1000c0s0b0") {
 		t.Errorf("%s %s, %v", resp.Status, text, err)
 	}
-}
-
-func (c *cluster) metrics() string {
-	c.t.Helper()
-	resp, err := c.http().Get(c.url() + "/metrics")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return string(text)
 }
 
 // powerOf is the node's power as PCS knows it.

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -124,17 +125,24 @@ func (c *cluster) status(node string) string {
 // get asks the server itself, where a command would take too long.
 func (c *cluster) get(path string, out any) {
 	c.t.Helper()
+	if err := json.Unmarshal(c.text(path), out); err != nil {
+		c.t.Fatalf("GET %s: %v", path, err)
+	}
+}
+
+// text is what the server answers to a GET.
+func (c *cluster) text(path string) []byte {
+	c.t.Helper()
 	resp, err := c.http().Get(c.url() + path)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		c.t.Fatalf("GET %s: %s", path, resp.Status)
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		c.t.Fatalf("GET %s: %s, %v", path, resp.Status, err)
 	}
-	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
-		c.t.Fatalf("GET %s: %v", path, err)
-	}
+	return text
 }
 
 // motdOf is what Ansible left on the node.

@@ -7,5 +7,7 @@
 //	                   └─► logins, resources, errors                  boot override, console
 //
 // Every controller has the same account. Resources are written when they are
-// asked for; nothing is kept for them.
+// asked for; nothing is kept for them but logins, tasks and subscriptions:
+//
+//	System's owner ─► Face.Changed ─► subscriptions ─► courier ─► subscriber
 package bmc

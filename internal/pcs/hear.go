@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,12 +14,8 @@ import (
 	"github.com/drover-hpc/drover/internal/redfish"
 )
 
-const (
-	// subscribingAtOnce leaves the driver's connections to what is more urgent.
-	subscribingAtOnce = 32
-	// again marks the key of a BMC that is looked at once more after an event.
-	again = " again"
-)
+// subscribingAtOnce leaves the driver's connections to what is more urgent.
+const subscribingAtOnce = 32
 
 // Heard takes what a BMC POSTed to the destination of its subscription: if it tells
 // of power, the BMC's components are looked at now. Text that is no event of this
@@ -35,7 +30,7 @@ func (s *Service) Heard(bmc string, text []byte) error {
 	}
 	s.heard.Add(1)
 	if s.ears.hear(bmc, s.now(), ofPower) {
-		s.listener.At(bmc+again, time.Now().Add(late))
+		s.second.At(bmc, time.Now().Add(late))
 	}
 	if ofPower {
 		s.listener.Now(bmc)
@@ -43,20 +38,25 @@ func (s *Service) Heard(bmc string, text []byte) error {
 	return nil
 }
 
-// listen looks at the components of BMCs that told of power, unless somebody did
-// since. It waits for no BMC: others tell, too. What a transition has is its matter;
-// should it end without a look, there is one later.
+// listen looks at BMCs that told of power.
 func (s *Service) listen(ctx context.Context, w events.Wake) error {
+	return s.heedAll(ctx, w.Keys, s.ears.begin)
+}
+
+// listenAgain looks at them once more.
+func (s *Service) listenAgain(ctx context.Context, w events.Wake) error {
+	return s.heedAll(ctx, w.Keys, s.ears.beginAgain)
+}
+
+// heedAll looks at the components of BMCs, unless somebody did since the time that
+// begin tells. It waits for no BMC: others tell, too. What a transition has is its
+// matter; should it end without a look, there is one later.
+func (s *Service) heedAll(ctx context.Context, told []string, begin func(bmc string) (since time.Time, may bool)) error {
 	bmcs := s.catalog.bmcs()
-	for _, key := range w.Keys {
-		bmc, isAgain := strings.CutSuffix(key, again)
-		begin := s.ears.begin
-		if isAgain {
-			begin = s.ears.beginAgain
-		}
+	for _, bmc := range told {
 		since, may := begin(bmc)
 		if slices.ContainsFunc(bmcs[bmc], func(c *Component) bool { return s.reserved.held(c.Xname) }) && s.ears.postpone(bmc) {
-			s.listener.At(bmc+again, time.Now().Add(s.pollEvery))
+			s.second.At(bmc, time.Now().Add(s.pollEvery))
 		}
 		if !may {
 			continue

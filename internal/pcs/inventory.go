@@ -89,17 +89,6 @@ func (c *catalog) known(xnames []string) (found map[string]*Component, missing [
 	return found, missing
 }
 
-// all returns everything that is remembered.
-func (c *catalog) all() []*Component {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	out := make([]*Component, 0, len(c.byName))
-	for _, component := range c.byName {
-		out = append(out, component)
-	}
-	return out
-}
-
 // bmcs are the BMCs that are remembered, with their components.
 func (c *catalog) bmcs() map[string][]*Component {
 	c.mu.Lock()

@@ -136,8 +136,8 @@ func TestTheInventoryIsReadAgainByNameUnlessMostOfItChanged(t *testing.T) {
 		if err := c.refresh(t.Context(), s.names[:changed.names]); err != nil {
 			t.Fatal(err)
 		}
-		if s.all != changed.all || s.ids != changed.ids || len(c.all()) != 1000 {
-			t.Errorf("%d of 1000 changed: asked for all %d times and for %d by name, %d known", changed.names, s.all, s.ids, len(c.all()))
+		if s.all != changed.all || s.ids != changed.ids || len(c.byName) != 1000 {
+			t.Errorf("%d of 1000 changed: asked for all %d times and for %d by name, %d known", changed.names, s.all, s.ids, len(c.byName))
 		}
 	}
 }

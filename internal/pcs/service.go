@@ -106,7 +106,8 @@ type Service struct {
 	teller        Teller
 	subscriptions func(bmc string) redfish.Subscription
 	ears          ears
-	listener      *events.Loop
+	listener      *events.Loop // looks at BMCs that told of power
+	second        *events.Loop // looks at them once more
 	subscriber    *events.Loop
 	hearing       chan struct{} // one for each BMC that is looked at because it told
 	heard, untold atomic.Int64  // events, and changes without one
@@ -170,6 +171,7 @@ func (s *Service) newLoops(c Config) []*events.Loop {
 	}
 	every := func(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
 	s.listener = &events.Loop{Name: "pcs events", Hub: c.Hub, Run: s.listen}
+	s.second = &events.Loop{Name: "pcs second looks", Hub: c.Hub, Run: s.listenAgain}
 	s.subscriber = &events.Loop{Name: "pcs subscriptions", Hub: c.Hub, Resync: every(c.PollEvery), Run: s.subscribe}
 	loops := []*events.Loop{
 		{Name: "pcs inventory", Hub: c.Hub, Tables: c.WakeOn, Resync: every(reload), Run: s.follow},
@@ -177,7 +179,7 @@ func (s *Service) newLoops(c Config) []*events.Loop {
 		{Name: "pcs prune", Hub: c.Hub, Resync: every(pruneEvery), Run: s.prune},
 	}
 	if c.Teller != nil {
-		loops = append(loops, s.listener, s.subscriber)
+		loops = append(loops, s.listener, s.second, s.subscriber)
 	}
 	return loops
 }

@@ -208,8 +208,7 @@ func ReadEvent(text []byte) (context string, ofPower bool, err error) {
 		Context string
 		Events  []struct {
 			MessageID string `json:"MessageId"`
-			EventType string
-			Context   string // before Event 1.1
+			Context   string // of older BMCs
 		}
 	}
 	if err := json.Unmarshal(text, &event); err != nil {

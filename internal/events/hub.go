@@ -82,9 +82,10 @@ type Subscription struct {
 	tables []string
 	ready  chan struct{}
 
-	mu   sync.Mutex
-	keys map[string]bool
-	all  bool
+	mu     sync.Mutex
+	keys   map[string]bool
+	all    bool
+	hinted bool
 }
 
 // Ready receives after a hint arrived that Take has not returned yet.
@@ -94,15 +95,25 @@ func (s *Subscription) Ready() <-chan struct{} { return s.ready }
 // that there were too many to collect. A hint without keys (of a queue) wakes
 // but adds none.
 func (s *Subscription) Take() (keys []string, all bool) {
+	keys, all, _ = s.take()
+	return keys, all
+}
+
+// take is Take; hinted tells whether there was a hint at all, which may have had no keys.
+func (s *Subscription) take() (keys []string, all, hinted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	select {
+	case <-s.ready: // what is taken wakes nobody once more
+	default:
+	}
 	keys = make([]string, 0, len(s.keys))
 	for k := range s.keys {
 		keys = append(keys, k)
 	}
-	all = s.all
-	s.keys, s.all = map[string]bool{}, false
-	return keys, all
+	all, hinted = s.all, s.hinted
+	s.keys, s.all, s.hinted = map[string]bool{}, false, false
+	return keys, all, hinted
 }
 
 // waiting is how many keys Take would return.
@@ -123,6 +134,7 @@ func (s *Subscription) Close() {
 
 func (s *Subscription) add(keys []string) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, k := range keys {
 		if len(s.keys) >= maxPending {
 			s.all, s.keys = true, map[string]bool{}
@@ -132,7 +144,7 @@ func (s *Subscription) add(keys []string) {
 		}
 		s.keys[k] = true
 	}
-	s.mu.Unlock()
+	s.hinted = true
 	select {
 	case s.ready <- struct{}{}:
 	default:

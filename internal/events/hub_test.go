@@ -27,3 +27,21 @@ func TestSubscribersAreToldInTheirOrder(t *testing.T) {
 		t.Errorf("the last one woke when %d of %d before it had been told", n, len(subs)-1)
 	}
 }
+
+func TestWhatIsTakenWakesNobodyOnceMore(t *testing.T) {
+	h := NewHub()
+	s := h.Subscribe("t")
+	h.Changed("t", []string{"a"})
+	if keys, _ := s.Take(); len(keys) != 1 {
+		t.Fatalf("keys %v, want a", keys)
+	}
+	select {
+	case <-s.Ready():
+		t.Error("the hint that was taken wakes once more")
+	default:
+	}
+	h.Changed("t", nil)
+	if keys, _, hinted := s.take(); !hinted || len(keys) > 0 {
+		t.Errorf("of a hint without keys: %v, %v", keys, hinted)
+	}
+}

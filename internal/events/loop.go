@@ -12,7 +12,8 @@ import (
 
 // Wake says what a Loop's function should look at.
 type Wake struct {
-	// Keys were hinted or are due, sorted, each once.
+	// Keys were hinted or are due, sorted, each once. Without any it is empty, not nil,
+	// unless All is set: a query of the keys finds nothing then, not everything.
 	Keys []string
 	// All asks for everything: at start, at each resync, after an overflow.
 	All bool
@@ -164,7 +165,7 @@ func (l *Loop) loop(ctx context.Context, sub *Subscription) {
 		} else {
 			pause = 0
 			l.settle(wake)
-			wake = Wake{}
+			wake = Wake{Keys: []string{}}
 			if !rest(ctx, min(2*time.Since(began), maxRest)) {
 				return
 			}
@@ -200,7 +201,7 @@ func (l *Loop) wait(ctx context.Context, sub *Subscription, w *Wake, resync time
 		if pause > 0 {
 			until, ready, nudge = now.Add(pause), nil, nil
 		}
-		woken, tick := false, time.NewTimer(time.Until(until))
+		tick := time.NewTimer(time.Until(until))
 		if until.IsZero() {
 			tick.Stop()
 		}
@@ -209,16 +210,14 @@ func (l *Loop) wait(ctx context.Context, sub *Subscription, w *Wake, resync time
 			tick.Stop()
 			return false
 		case <-ready:
-			woken = true
 		case <-nudge:
 		case <-tick.C:
-			woken = pause > 0
 		}
 		tick.Stop()
-		keys, all := sub.Take()
+		keys, all, hinted := sub.take()
 		keys = append(keys, l.due(time.Now())...)
 		all = all || !resync.IsZero() && !time.Now().Before(resync)
-		if woken || all || len(keys) > 0 {
+		if hinted || all || len(keys) > 0 || pause > 0 {
 			w.All = w.All || all
 			w.Keys = append(w.Keys, keys...)
 			slices.Sort(w.Keys)

@@ -64,6 +64,43 @@ func TestLoopRunsOnceForManyHints(t *testing.T) {
 	})
 }
 
+// A hint that is taken together with a key that is due has been seen: no run follows for nothing.
+// Who asks a table for the keys of such a run would be given all of it, had it no keys at all.
+func TestEachRunHasSomethingToDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := NewHub()
+		release := make(chan struct{})
+		var r runs
+		l := &Loop{Name: "t", Hub: hub, Tables: []string{"a"}, Run: func(ctx context.Context, w Wake) error {
+			if slices.Contains(w.Keys, "slow") {
+				<-release
+			}
+			return r.record(ctx, w)
+		}}
+		l.Start(t.Context())
+		defer l.Stop()
+		<-l.Started()
+		r.take()
+		for range 50 { // it is by chance which of the two is heard first
+			hub.Changed("a", []string{"slow"})
+			synctest.Wait()
+			hub.Changed("a", []string{"hinted"})
+			l.At("due", time.Now())
+			release <- struct{}{}
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if w := r.take(); len(w) != 2 || !slices.Equal(w[1].Keys, []string{"due", "hinted"}) {
+				t.Fatalf("runs %v, want one for slow and one for what came meanwhile", w)
+			}
+		}
+		hub.Changed("a", nil)
+		synctest.Wait()
+		if w := r.take(); len(w) != 1 || w[0].All || w[0].Keys == nil || len(w[0].Keys) > 0 {
+			t.Errorf("for a hint without keys: runs %#v, want one without keys, which are not nil", w)
+		}
+	})
+}
+
 func TestLoopTimersAndResync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r runs

@@ -61,9 +61,6 @@ func (o *operator) forward(ctx context.Context, changed <-chan string) {
 func (o *operator) run(ctx context.Context, w events.Wake) error {
 	q := store.Query{Where: []store.Match{store.Is("open", "yes")}}
 	if !w.All {
-		if len(w.Keys) == 0 {
-			return nil
-		}
 		q.Keys = w.Keys
 	}
 	open, err := o.jobs.List(ctx, q)

@@ -77,7 +77,7 @@ type changeSizes struct {
 	bulk int
 }
 
-var changesAsUsual = changeSizes{row: 512 << 10, long: 64 << 20, bulk: 4 << 20, quiet: 500 * time.Millisecond, calm: 64 << 10}
+var changesAsUsual = changeSizes{row: 512 << 10, long: 64 << 20, bulk: 4 << 20, quiet: 2 * time.Second, calm: 64 << 10}
 
 const (
 	// keptBuffer is the largest buffer that is kept from one commit to the next, in bytes.

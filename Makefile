@@ -4,7 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X github.com/drover-hpc/drover/internal/server.Version=$(VERSION)
 
-.PHONY: build test lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka test-keycloak test-objectstore test-browser test-kubernetes traces-check figures-check helm-check replicas-check upgrade-check container container-check packages packages-check dhcp-check cross clean
+.PHONY: build test test-race lint demo demo-repeat soak kill-test bench bench-page bench-guard ansible-matrix redfish-check cloud-init-check s3-clients virtual-check image-check kiwi-check arm-check ara-check test-kafka test-keycloak test-objectstore test-browser test-kubernetes traces-check figures-check helm-check replicas-check upgrade-check container container-check packages packages-check dhcp-check cross clean
 
 build: ## bin/drover, static, and the link bin/cray
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover ./cmd/drover
@@ -15,23 +15,36 @@ cross: ## static binaries for amd64 and arm64; before a release, for make test d
 		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/drover-linux-$$arch ./cmd/drover || exit 1; \
 	done
 
-# What is no race detector's is built without cgo, as the product is: a third set of all packages would take minutes.
-lint bench-guard: export CGO_ENABLED = 0
+# What is no race detector's is built without cgo, as the product is: another set of all packages would take minutes.
+lint test bench-guard: export CGO_ENABLED = 0
+
+# Where goroutines meet in memory: make test runs these with the race detector, too. All of the
+# services' packages would need a second set of all that they import, for which there is make test-race.
+RACED = ./internal/events ./internal/batch ./internal/admission ./internal/redfish ./internal/store ./internal/journal ./internal/pcs \
+	./internal/hsm ./internal/cfs/batcher ./internal/cfs/operator ./internal/traces
 
 lint:
 	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "run gofmt on: $$files"; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-test: ## format, vet, staticcheck, bench-guard, every test with -race
+test: ## format, vet, staticcheck, bench-guard, every test, those of RACED with -race
 	scripts/need.sh git git-lfs ansible ssh postgres cc
 	-scripts/need.sh qemu image # without them the tests of virtual nodes are skipped
 	-scripts/need.sh sshd qemu-user # likewise some of image jobs
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory bench-guard
 	@# Memory is compared with what a restart would read. All is almost as nice as jobs are, whose niceness is tested: else those of e2e would wait for the other packages.
-	DROVER_CHECK_STORE=yes nice -n 9 $(GO) test -race -vet=off -timeout 40m ./... # lint vets
-	DROVER_LOCAL_JSON=1 $(GO) test -race ./internal/bos/clients # services of one process meet as over the network, as in some tests of e2e
+	DROVER_CHECK_STORE=yes nice -n 9 $(GO) test -vet=off -timeout 40m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(RACED))") # lint vets
+	CGO_ENABLED=1 DROVER_CHECK_STORE=yes nice -n 9 $(GO) test -race -vet=off -timeout 40m $(RACED)
+	DROVER_LOCAL_JSON=1 $(GO) test -vet=off ./internal/bos/clients # services of one process meet as over the network, as in some tests of e2e
+
+test-race: ## every test with -race, which takes three quarters of an hour on two processors
+	scripts/need.sh git git-lfs ansible ssh postgres cc
+	-scripts/need.sh qemu image
+	-scripts/need.sh sshd qemu-user
+	DROVER_CHECK_STORE=yes nice -n 9 $(GO) test -race -vet=off -timeout 60m ./...
+	DROVER_LOCAL_JSON=1 $(GO) test -race -vet=off ./internal/bos/clients
 
 demo: ## boot and configure eight simulated nodes, REAL=1: two virtual ones; KEEP=1 leaves the server running
 	scripts/need.sh git ansible ssh $(if $(REAL),qemu image)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -41,7 +42,21 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
+// testsAtOnce is how many tests run at a time, however few processors there are: most of the
+// time a test waits for its nodes. Empty: as many as there are processors, for with the
+// race detector they are busy.
+var testsAtOnce = "6"
+
 func run(m *testing.M) int {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given && testsAtOnce != "" {
+		if err := flag.Set("test.parallel", testsAtOnce); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	dir, err := os.MkdirTemp("", "drover-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

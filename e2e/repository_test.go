@@ -62,7 +62,15 @@ func TestRepositoryOfTheServerConfiguresNodes(t *testing.T) {
 		for _, n := range c.nodes {
 			c.drover("cfs", "components", "update", n, "--enabled", "true", "--desired-config", "site")
 		}
-		c.eventually("nodes have the second", func() bool { return c.motdOf(c.nodes[0]) == "second" && c.motdOf(c.nodes[1]) == "second" })
+		c.eventually("CFS knows that nodes have the second", func() bool { // a job that the server left then would look for the repository
+			for _, n := range c.nodes {
+				if c.object("cfs", "components", "describe", n)["configuration_status"] != "configured" {
+					return false
+				}
+			}
+			return true
+		})
+		c.motdsAre("second")
 	})
 	c.act("a killed server has it still", func() {
 		c.kill()

@@ -64,7 +64,7 @@ func TestRepositoryOfTheServerConfiguresNodes(t *testing.T) {
 		}
 		c.eventually("CFS knows that nodes have the second", func() bool { // a job that the server left then would look for the repository
 			for _, n := range c.nodes {
-				if c.object("cfs", "components", "describe", n)["configuration_status"] != "configured" {
+				if c.object("cfs", "v3", "components", "describe", n)["configuration_status"] != "configured" {
 					return false
 				}
 			}

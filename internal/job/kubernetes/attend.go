@@ -35,6 +35,7 @@ type attendant struct {
 
 	// What follows is its loop's.
 	pod     *corev1.Pod // as it was last seen: a node that is lost takes it away
+	there   bool        // the pod was, in this look
 	stuck   time.Time   // since when the pod cannot start
 	over    time.Time   // since when the Job is known to have ended
 	renewed time.Time
@@ -123,6 +124,10 @@ func (a *attendant) look(ctx context.Context) (after time.Duration, over bool) {
 		return time.Second, false
 	}
 	now := a.e.cfg.Now()
+	p := a.e.view.pod(a.id)
+	if a.there = p != nil; a.there {
+		a.pod = p
+	}
 	j, err := a.find(ctx)
 	switch {
 	case apierrors.IsNotFound(err):
@@ -130,9 +135,6 @@ func (a *attendant) look(ctx context.Context) (after time.Duration, over bool) {
 	case err != nil:
 		a.e.cfg.Log.Warn("cannot tell how a Job stands; will ask again", "job", a.id, "error", err)
 		return askAgain, false
-	}
-	if p := a.e.view.pod(a.id); p != nil {
-		a.pod = p
 	}
 	a.follow(ctx)
 	a.note(j)
@@ -292,8 +294,8 @@ func (a *attendant) drained(now time.Time) bool {
 	if a.pod == nil && now.Sub(a.over) < podLate {
 		return false
 	}
-	if p := a.e.view.pod(a.id); p != nil && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed && !overdue(p, now) {
-		return false // its end is told in a moment
+	if a.there && !overdue(a.pod, now) && a.pod.Status.Phase != corev1.PodSucceeded && a.pod.Status.Phase != corev1.PodFailed {
+		return false // its end is told in a moment: what has happened to it is known then, and which logs there are
 	}
 	for _, f := range a.logs {
 		if !f.done() {

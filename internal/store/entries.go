@@ -50,9 +50,8 @@ func (w *logWriter) begin(first int64, size int) {
 	w.buf, w.cuts, w.first, w.size, w.table = w.buf[:0], w.cuts[:0], first, size, ""
 }
 
-// add writes an entry, of which doc is the document, and returns the number of the
-// row that it is in.
-func (w *logWriter) add(e *entry, doc []byte) (number int64) {
+// add writes an entry, of which doc is the document.
+func (w *logWriter) add(e *entry, doc []byte) {
 	if len(w.cuts) == 0 || len(w.buf)-w.cuts[len(w.cuts)-1] >= w.size {
 		w.cuts = append(w.cuts, len(w.buf))
 		w.table = ""
@@ -74,7 +73,6 @@ func (w *logWriter) add(e *entry, doc []byte) (number int64) {
 		}
 		w.buf = appendText(w.buf, doc)
 	}
-	return w.first + int64(len(w.cuts)) - 1
 }
 
 // row is what was written for the i-th row.

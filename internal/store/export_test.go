@@ -113,7 +113,7 @@ func SetLog(db *DB, row, long, bulk int) {
 // SetCalm has the log settled while it grows by as many bytes.
 func SetCalm(db *DB, bytes int) { db.group.changes.sizes.calm = bytes }
 
-// Settle settles the oldest part of the log; false if there is none.
+// Settle settles the next part of the log; false if there is none.
 func Settle(db *DB) (bool, error) {
 	g := db.group
 	m := &member{turn: make(chan struct{}, 1)}
@@ -127,7 +127,8 @@ func Settle(db *DB) (bool, error) {
 	if len(g.changes.rows) == 0 {
 		return false, nil
 	}
-	return true, g.settle(context.Background())
+	_, err := g.settle(context.Background())
+	return true, err
 }
 
 // LogSize is how many rows the log has, and their bytes.

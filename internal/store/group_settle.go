@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// afterCommit settles as much of the log as the commit added if it is long, and has
+// afterCommit settles as much as the commit added to the log if that is long, and has
 // it looked at again later. The caller has the turn.
 func (g *group) afterCommit() {
 	c := g.changes
-	for before := c.bytes; c.bytes > c.sizes.long && before-c.bytes < c.latest && time.Since(c.failed) > sick; {
-		g.settle(context.Background()) //nolint:errcheck // it is told, and tried again
+	for did := 0; c.bytes > c.sizes.long && did < c.latest && time.Since(c.failed) > sick; {
+		n, _ := g.settle(context.Background()) // it is told, and tried again
+		did += n
 	}
 	g.settleLater(c.sizes.quiet)
 }
@@ -49,24 +50,29 @@ func (g *group) settleIfCalm() (again time.Duration) {
 	if g.open() { // somebody lets others join the commit
 		g.commit()
 	}
-	if len(c.rows) > 0 && g.settle(context.Background()) != nil {
-		return sick
+	if len(c.rows) > 0 {
+		if _, err := g.settle(context.Background()); err != nil {
+			return sick
+		}
 	}
 	return 0
 }
 
-// settle settles the oldest part of the log. The caller has the turn, and nothing is
-// open.
-func (g *group) settle(ctx context.Context) error {
-	n := g.changes.oldest()
-	err := g.alone(ctx, func(ctx context.Context) error { return g.changes.settle(ctx, g, n) })
+// settle settles the next part of the log, in which documents of so many bytes are
+// written. The caller has the turn, and nothing is open.
+func (g *group) settle(ctx context.Context) (bytes int, err error) {
+	var p settledPart
+	err = g.alone(ctx, func(ctx context.Context) (err error) {
+		p, err = g.changes.settle(ctx, g)
+		return err
+	})
 	if err != nil {
 		g.changes.failed = time.Now()
 		slog.Warn("changes could not be written to their tables, the log of changes grows", "error", err)
-		return err
+		return 0, err
 	}
-	g.changes.settled(n)
-	return nil
+	g.changes.settled(p)
+	return p.bytes, nil
 }
 
 // alone does do in a transaction of its own, which may be done again where nobody
@@ -127,7 +133,8 @@ func (g *group) settleLast() {
 	part := func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), maxClosing)
 		defer cancel()
-		return g.settle(ctx)
+		_, err := g.settle(ctx)
+		return err
 	}
 	for len(g.changes.rows) > 0 {
 		if part() != nil {
@@ -141,7 +148,7 @@ func (g *group) settleLast() {
 // settleRest settles the whole log. The caller has the turn, and nothing is open.
 func (g *group) settleRest(ctx context.Context) error {
 	for len(g.changes.rows) > 0 {
-		if err := g.settle(ctx); err != nil {
+		if _, err := g.settle(ctx); err != nil {
 			return err
 		}
 	}

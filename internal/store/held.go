@@ -35,7 +35,10 @@ type held[T any] struct {
 	docs    btree.Map[string, *kept[T]]
 	indexes []index // one for each column
 
-	pending overlay[T] // belongs to who has the turn
+	// What follows belongs to who has the turn.
+	pending overlay[T]
+	inLog   bool            // pending was written to the log
+	late    map[string]bool // keys whose rows are not as docs has them; whether they have a row
 }
 
 // kept is a document that nobody changes any more.
@@ -43,7 +46,6 @@ type kept[T any] struct {
 	doc     T
 	columns []string // values of the indexed columns
 	row     []byte   // as it will be written; nil once it is
-	number  int64    // of the row of the log that it was written to; 0: it was not
 }
 
 // overlay are documents that are not committed, nil for deleted ones.
@@ -64,7 +66,7 @@ type holder interface {
 }
 
 func newHeld[T any](t *Table[T]) *held[T] {
-	h := &held[T]{table: t, mu: &t.db.commits, copy: copierOf[T](), pending: overlay[T]{}, indexes: make([]index, len(t.spec.Indexes))}
+	h := &held[T]{table: t, mu: &t.db.commits, copy: copierOf[T](), pending: overlay[T]{}, late: map[string]bool{}, indexes: make([]index, len(t.spec.Indexes))}
 	for i := range h.indexes {
 		h.indexes[i] = index{}
 	}
@@ -191,7 +193,7 @@ func (h *held[T]) accept(staged any) {
 }
 
 func (h *held[T]) flush(ctx context.Context, conn connection, log *changes) error {
-	if h.table.logged && !(log.empty() && h.bytes() >= log.sizes.bulk) {
+	if h.inLog = h.table.logged && !(log.empty() && h.bytes() >= log.sizes.bulk); h.inLog {
 		h.log(&log.writer)
 		return nil
 	}
@@ -228,25 +230,17 @@ func (h *held[T]) log(log *logWriter) {
 			continue
 		}
 		e.columns = k.columns
-		k.number = log.add(&e, k.row)
+		log.add(&e, k.row)
 	}
-}
-
-// newest is what the log asks of a logged table.
-func (h *held[T]) newest(key string, number int64, deleted bool) bool {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	k, is := h.docs.Get(key)
-	if deleted {
-		return !is
-	}
-	return is && k.number == number
 }
 
 func (h *held[T]) publish() {
 	for key, k := range h.pending {
 		if k != nil {
 			k.row = nil
+		}
+		if h.inLog {
+			h.noteLate(key)
 		}
 		h.set(key, k)
 	}

@@ -134,7 +134,7 @@ func TestHeldTableAnswersAsTheDatabaseDoes(t *testing.T) {
 		n++
 		path := filepath.Join(dir, fmt.Sprint(n))
 		db := openSQLite(t, path)
-		store.SetLog(db, 1, rapid.SampledFrom([]int{0, 1000, 1 << 20}).Draw(rt, "long log"), rapid.SampledFrom([]int{1, 200, 1 << 20}).Draw(rt, "bulk"))
+		store.SetLog(db, rapid.SampledFrom([]int{1, 100}).Draw(rt, "row"), rapid.SampledFrom([]int{0, 1000, 1 << 20}).Draw(rt, "long log"), rapid.SampledFrom([]int{1, 200, 1 << 20}).Draw(rt, "bulk"))
 		tables := [3]*store.Table[rich]{richTable(t, db, "held", true), loggedTable(t, db, "logged"), richTable(t, db, "plain", false)}
 		keys := rapid.StringMatching(`[a-c]/?[a-c]`)
 		queries := rapid.Custom(func(rt *rapid.T) (q store.Query) {
@@ -204,7 +204,7 @@ func TestHeldTableAnswersAsTheDatabaseDoes(t *testing.T) {
 				rt.Fatal(err)
 			}
 			look(t.Context(), tables)
-			if rapid.Bool().Draw(rt, "settles") {
+			for range rapid.IntRange(0, 4).Draw(rt, "settles") {
 				if _, err := store.Settle(db); err != nil {
 					rt.Fatal(err)
 				}

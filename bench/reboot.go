@@ -47,7 +47,7 @@ func reboot(n int) func(context.Context, *bench) error {
 		if rounds == 0 {
 			rounds = 1
 			if n <= 1000 {
-				rounds = 3
+				rounds = 9
 			}
 		}
 		contenders := []contender{&bareSide{nodes: n}}

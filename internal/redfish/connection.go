@@ -30,6 +30,8 @@ type connection struct {
 	live bool      // found by peek
 	kept bool      // it was used before
 	idle time.Time // since when nobody uses it
+	// shelf is where it is kept.
+	shelf *shelf
 }
 
 // dial opens a connection to the BMC and, where that is wanted, shakes hands:

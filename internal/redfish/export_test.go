@@ -49,8 +49,8 @@ func Keeps(d *Driver, address string) bool {
 func Stale(d *Driver, address string) bool {
 	d.kept.mu.Lock()
 	defer d.kept.mu.Unlock()
-	its := d.kept.byBMC[address]
-	return len(its) == 0 || its[len(its)-1].Value.(*connection).stale()
+	s := d.kept.byBMC[address]
+	return s == nil || len(s.its) == 0 || s.its[len(s.its)-1].Value.(*connection).stale()
 }
 
 // OutOfFiles has the driver find no file left for its next connection.

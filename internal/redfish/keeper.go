@@ -20,13 +20,17 @@ type keeper struct {
 	mu    sync.Mutex
 	most  int
 	lasts time.Duration
-	order *list.List                 // of *connection
-	byBMC map[string][]*list.Element // by base URL, the one used last at the end
-	timer *time.Timer                // of the next sweep; nil: there is nothing to sweep
+	order *list.List        // of *connection
+	byBMC map[string]*shelf // by base URL
+	timer *time.Timer       // of the next sweep; nil: there is nothing to sweep
 }
 
+// shelf has the connections to one BMC, the one used last at the end. It stays when the last one is
+// taken, which comes back soon.
+type shelf struct{ its []*list.Element }
+
 func newKeeper(most int) *keeper {
-	return &keeper{most: most, lasts: keepFor, order: list.New(), byBMC: map[string][]*list.Element{}}
+	return &keeper{most: most, lasts: keepFor, order: list.New(), byBMC: map[string]*shelf{}}
 }
 
 // take returns a kept connection to the BMC that seems to be alive, nil if
@@ -44,22 +48,18 @@ func (k *keeper) take(bmc string) *connection {
 func (k *keeper) pop(bmc string) *connection {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	its := k.byBMC[bmc]
-	if len(its) == 0 {
+	s := k.byBMC[bmc]
+	if s == nil || len(s.its) == 0 {
 		return nil
 	}
-	return k.remove(its[len(its)-1])
+	return k.remove(s.its[len(s.its)-1])
 }
 
 // remove takes one out. The caller holds mu.
 func (k *keeper) remove(e *list.Element) *connection {
 	c := k.order.Remove(e).(*connection)
-	its := k.byBMC[c.bmc]
-	if i := slices.Index(its, e); len(its) > 1 {
-		k.byBMC[c.bmc] = slices.Delete(its, i, i+1)
-	} else {
-		delete(k.byBMC, c.bmc)
-	}
+	i := slices.Index(c.shelf.its, e)
+	c.shelf.its = slices.Delete(c.shelf.its, i, i+1)
 	return c
 }
 
@@ -67,19 +67,33 @@ func (k *keeper) remove(e *list.Element) *connection {
 func (k *keeper) put(c *connection) {
 	c.kept, c.idle = true, time.Now()
 	k.mu.Lock()
-	k.byBMC[c.bmc] = append(k.byBMC[c.bmc], k.order.PushFront(c))
+	s := k.byBMC[c.bmc]
+	if s == nil {
+		s = &shelf{}
+		k.byBMC[c.bmc] = s
+	}
+	c.shelf, s.its = s, append(s.its, k.order.PushFront(c))
 	var out []*connection
-	if its := k.byBMC[c.bmc]; len(its) > keepPerBMC {
-		out = append(out, k.remove(its[0]))
+	if len(s.its) > keepPerBMC {
+		out = append(out, k.remove(s.its[0]))
 	}
 	for k.order.Len() > k.most {
-		out = append(out, k.remove(k.order.Back()))
+		out = append(out, k.clear(k.order.Back()))
 	}
 	if k.timer == nil && k.order.Len() > 0 {
 		k.timer = time.AfterFunc(k.lasts, k.sweep)
 	}
 	k.mu.Unlock()
 	closeAll(out)
+}
+
+// clear is remove of one that nobody took, so that the next one is not expected soon.
+func (k *keeper) clear(e *list.Element) *connection {
+	c := k.remove(e)
+	if len(c.shelf.its) == 0 {
+		delete(k.byBMC, c.bmc)
+	}
+	return c
 }
 
 // sweep closes what nobody used for long.
@@ -93,7 +107,7 @@ func (k *keeper) sweep() {
 			k.timer = time.AfterFunc(left, k.sweep)
 			break
 		}
-		out = append(out, k.remove(last))
+		out = append(out, k.clear(last))
 	}
 	k.mu.Unlock()
 	closeAll(out)
@@ -111,7 +125,7 @@ func (k *keeper) close() {
 	k.mu.Lock()
 	var out []*connection
 	for e := k.order.Back(); e != nil; e = k.order.Back() {
-		out = append(out, k.remove(e))
+		out = append(out, k.clear(e))
 	}
 	if k.timer != nil {
 		k.timer.Stop()

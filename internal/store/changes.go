@@ -55,10 +55,10 @@ type changeSizes struct {
 	// row is how much a row of the log takes until another one is begun, in
 	// bytes, and how much is settled in one transaction: others wait meanwhile.
 	row int
-	// long is how long the log may be, in bytes, before each commit settles as
-	// much as it adds. It is at most twice as long then, which is what a server that was killed
-	// reads when it starts again.
-	long int
+	// many is how many documents may be behind, and long how long the log may be, in bytes, before
+	// each commit settles as much as it adds. It bounds what a server has to do first that starts after
+	// one that was killed: 100,000 documents took 6 to 9 s.
+	many, long int
 	// quiet is how often is looked whether the log, if it has grown by at most calm
 	// bytes meanwhile, can be settled.
 	quiet time.Duration
@@ -68,7 +68,7 @@ type changeSizes struct {
 	bulk int
 }
 
-var changesAsUsual = changeSizes{row: 512 << 10, long: 512 << 20, bulk: 4 << 20, quiet: 2 * time.Second, calm: 64 << 10}
+var changesAsUsual = changeSizes{row: 512 << 10, many: 100_000, long: 1 << 30, bulk: 4 << 20, quiet: 2 * time.Second, calm: 64 << 10}
 
 const (
 	// keptBuffer is the largest buffer that is kept from one commit to the next, in bytes.
@@ -124,6 +124,9 @@ func (c *changes) added() {
 	c.db.counts.unsettled.Store(int64(c.bytes))
 	c.begin()
 }
+
+// full tells whether it is time to settle, however much is written.
+func (c *changes) full() bool { return c.bytes > c.sizes.long || c.behind() > c.sizes.many }
 
 // empty tells whether no older change than the present ones could be settled later.
 func (c *changes) empty() bool { return len(c.rows) == 0 }

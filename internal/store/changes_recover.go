@@ -3,20 +3,84 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
+
+	"github.com/drover-hpc/drover/internal/fault"
 )
 
-// settleAll brings the tables up to the whole log of a database that was just opened,
-// newest first: what comes later is older.
-func (c *changes) settleAll(ctx context.Context, conn connection) error {
-	rows, err := c.there(ctx, conn)
-	if err != nil || len(rows) == 0 {
+// settleAll brings the tables up to the whole log of a database that was just opened. Its documents,
+// of each the newest, are in memory together meanwhile, as they are soon in their tables. They are
+// written in parts: one transaction of a large log takes three times as long. Who is killed in between
+// leaves the log as it was, for the next one.
+func (c *changes) settleAll(ctx context.Context) error {
+	todo, last, n, err := c.newest(ctx)
+	if err != nil || n == 0 {
 		return err
 	}
+	documents := 0
+	for name, t := range todo {
+		documents += len(t.rows) + len(t.gone)
+		t.sort()
+		for _, part := range t.parts() {
+			if err := c.alone(ctx, last, func(conn connection) error { return part.write(ctx, c.db, conn, name) }); err != nil {
+				return err
+			}
+		}
+	}
+	slog.Info("changes that the server before had in its log are written to their tables", "documents", documents)
+	return c.alone(ctx, last, func(conn connection) error { return c.drop(ctx, conn, last, n) })
+}
+
+// alone does do in a transaction of its own, if nobody has settled the log meanwhile: another server
+// may have come to lead that did not have to wait, and may have written newer documents since.
+func (c *changes) alone(ctx context.Context, last int64, do func(conn connection) error) error {
+	tx, err := c.db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // once it is committed there is nothing to roll back
+	err = tx.QueryRowContext(ctx, "SELECT number FROM held_changes WHERE number = $1"+c.db.dialect.lockRows(), last).Scan(&last)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return fault.New(fault.Unavailable, "another server writes to the database: one at a time can")
+	case err != nil:
+		return err
+	}
+	if err := do(preparing{tx, map[string]*sql.Stmt{}}); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// preparing prepares the statements of a transaction once. Rows must be closed before
+// the same statement runs again.
+type preparing struct {
+	*sql.Tx
+	statements map[string]*sql.Stmt
+}
+
+func (p preparing) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	s := p.statements[query]
+	if s == nil {
+		var err error
+		if s, err = p.PrepareContext(ctx, query); err != nil {
+			return nil, err
+		}
+		p.statements[query] = s // closed with the transaction
+	}
+	return s.ExecContext(ctx, args...)
+}
+
+// newest are the changes that the log has of each table, of a document the newest one, and its
+// last row and how many it has.
+func (c *changes) newest(ctx context.Context) (todo map[string]*tableChanges, last int64, n int, err error) {
+	todo = map[string]*tableChanges{}
 	seen := map[[2]string]bool{}
-	first := func(e *entry, _ int64) bool {
+	wanted := func(e *entry) bool { // newest first: what comes later is older
 		at := [2]string{e.table, e.key}
 		if seen[at] {
 			return false
@@ -24,42 +88,6 @@ func (c *changes) settleAll(ctx context.Context, conn connection) error {
 		seen[at] = true
 		return true
 	}
-	for to := len(rows); to > 0; {
-		from := to
-		for bytes := 0; from > 0 && bytes < c.sizes.row; bytes += rows[from].bytes {
-			from--
-		}
-		if err := c.apply(ctx, conn, rows[from].number, rows[to-1].number, first); err != nil {
-			return err
-		}
-		to = from
-	}
-	slog.Info("changes that the server before had in its log are written to their tables", "documents", len(seen))
-	return c.drop(ctx, conn, rows[len(rows)-1].number, len(rows))
-}
-
-// there are the rows that the log has in the database, oldest first, with their bytes
-// as they are packed.
-func (c *changes) there(ctx context.Context, conn connection) (out []logRow, err error) {
-	rows, err := conn.QueryContext(ctx, "SELECT number, octet_length(entries) FROM held_changes ORDER BY number")
-	if err != nil {
-		return nil, fmt.Errorf("read held_changes: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var r logRow
-		if err := rows.Scan(&r.number, &r.bytes); err != nil {
-			return nil, fmt.Errorf("read held_changes: %w", err)
-		}
-		out = append(out, r)
-	}
-	return out, rows.Err()
-}
-
-// apply writes the wanted changes of the rows of the log from and to to the
-// tables. It asks for the newest first.
-func (c *changes) apply(ctx context.Context, conn connection, from, to int64, wanted func(e *entry, number int64) bool) error {
-	todo := map[string]*tableChanges{}
 	visit := func(e *entry) {
 		t := todo[e.table]
 		if t == nil {
@@ -68,15 +96,27 @@ func (c *changes) apply(ctx context.Context, conn connection, from, to int64, wa
 		}
 		t.add(e)
 	}
-	if err := c.read(ctx, conn, from, to, wanted, visit); err != nil {
-		return err
+	rows, err := c.db.write.QueryContext(ctx, "SELECT number, entries FROM held_changes ORDER BY number DESC")
+	if err != nil {
+		return nil, 0, 0, fmt.Errorf("read held_changes: %w", err)
 	}
-	for name, t := range todo {
-		if err := t.write(ctx, c.db, conn, name); err != nil {
-			return err
+	defer rows.Close()
+	var number int64
+	var packed sql.RawBytes
+	var row []byte
+	for ; rows.Next(); n++ {
+		if err := rows.Scan(&number, &packed); err != nil {
+			return nil, 0, 0, fmt.Errorf("read held_changes: %w", err)
+		}
+		last = max(last, number)
+		if row, err = unpack(packed, row); err == nil {
+			err = readEntries(row, wanted, visit)
+		}
+		if err != nil {
+			return nil, 0, 0, fmt.Errorf("row %d of held_changes: %w", number, err)
 		}
 	}
-	return nil
+	return todo, last, n, rows.Err()
 }
 
 // tableChanges are the changes of a table that are written together.
@@ -103,33 +143,32 @@ func (t *tableChanges) add(e *entry) {
 	t.rows = append(t.rows, row)
 }
 
+// sort puts the rows in the order of their keys: neighbours share pages.
+func (t *tableChanges) sort() {
+	slices.SortFunc(t.rows, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })
+}
+
+// writtenAtOnce is how many rows a statement of PostgreSQL has, which takes all of them in arrays.
+const writtenAtOnce = 5000
+
+// parts are the changes by so many, rows in their order.
+func (t *tableChanges) parts() (out []tableChanges) {
+	for keys := range slices.Chunk(t.gone, writtenAtOnce) {
+		out = append(out, tableChanges{gone: keys})
+	}
+	for rows := range slices.Chunk(t.rows, writtenAtOnce) {
+		out = append(out, tableChanges{columns: t.columns, rows: rows})
+	}
+	return out
+}
+
+// write writes the changes in order.
 func (t *tableChanges) write(ctx context.Context, db *DB, conn connection, table string) error {
 	if err := db.deleteRows(ctx, conn, table, t.gone); err != nil {
 		return err
 	}
+	if len(t.rows) == 0 {
+		return nil
+	}
 	return db.putRows(ctx, conn, table, t.columns, t.rows, replaceExisting(table, t.columns))
-}
-
-// read shows the wanted entries of rows of the log, newest row first.
-func (c *changes) read(ctx context.Context, conn connection, from, to int64, wanted func(*entry, int64) bool, visit func(*entry)) error {
-	rows, err := conn.QueryContext(ctx, "SELECT number, entries FROM held_changes WHERE number >= $1 AND number <= $2 ORDER BY number DESC", from, to)
-	if err != nil {
-		return fmt.Errorf("read held_changes: %w", err)
-	}
-	defer rows.Close()
-	var number int64
-	var packed sql.RawBytes
-	var row []byte
-	for rows.Next() {
-		if err := rows.Scan(&number, &packed); err != nil {
-			return fmt.Errorf("read held_changes: %w", err)
-		}
-		if row, err = unpack(packed, row); err == nil {
-			err = readEntries(row, func(e *entry) bool { return wanted(e, number) }, visit)
-		}
-		if err != nil {
-			return fmt.Errorf("row %d of held_changes: %w", number, err)
-		}
-	}
-	return rows.Err()
 }

@@ -24,7 +24,9 @@ type behind struct {
 
 // logged is a logged table in memory. Who calls has the group's turn.
 type logged interface {
-	// behind are the keys of the documents whose rows are not as memory has them, in order.
+	// late is how many documents have rows that are not as memory has them; behind are their
+	// keys, in order.
+	late() int
 	behind() []string
 	// changes are what brings the rows of the first n of the keys up to memory, as many as
 	// have the bytes, but one at least.
@@ -42,7 +44,7 @@ type settledPart struct {
 	written []behind
 	left    []behind // of the sweep
 	dropped int      // rows of the log
-	bytes   int      // of the documents
+	bytes   int      // of the documents, and of what is deleted of the log a part
 }
 
 // settle writes and deletes the next part. It counts once settled is called.
@@ -69,7 +71,9 @@ func (c *changes) settle(ctx context.Context, conn connection) (p settledPart, e
 	if len(p.left) > 0 {
 		return p, nil
 	}
-	if p.dropped = c.oldest(); p.dropped > 0 {
+	var bytes int
+	if p.dropped, bytes = c.oldest(); p.dropped > 0 {
+		p.bytes += bytes / droppedAtOnce
 		err = c.drop(ctx, conn, c.rows[p.dropped-1].number, p.dropped)
 	}
 	return p, err
@@ -88,12 +92,23 @@ func (c *changes) newSweep() sweep {
 	return s
 }
 
-// oldest is how many rows of the log, from the oldest on, go at once.
-func (c *changes) oldest() (n int) {
-	for bytes := 0; n < len(c.rows) && c.rows[n].number <= c.sweep.upTo && bytes < droppedAtOnce*c.sizes.row; n++ {
-		bytes += c.rows[n].bytes
+// behind is how many documents have rows that are not as memory has them.
+func (c *changes) behind() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.tables {
+		n += t.late()
 	}
 	return n
+}
+
+// oldest is how many rows of the log, from the oldest on, go at once, and their bytes.
+func (c *changes) oldest() (n, bytes int) {
+	for n < len(c.rows) && c.rows[n].number <= c.sweep.upTo && bytes < droppedAtOnce*c.sizes.row {
+		bytes += c.rows[n].bytes
+		n++
+	}
+	return n, bytes
 }
 
 // settled takes down what was committed.

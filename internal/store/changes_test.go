@@ -90,6 +90,20 @@ func TestLogStaysShortWithLargeCommits(t *testing.T) {
 	}
 }
 
+// However short the log is, no more documents are behind than the next server is to write.
+func TestFewDocumentsAreBehind(t *testing.T) {
+	db := openSQLite(t, sqlite(t))
+	store.SetLog(db, 1000, 1<<20, 1<<20)
+	store.SetMany(db, 20)
+	table := loggedTable(t, db, "logged")
+	for i := range 300 {
+		must(t, table.Put(t.Context(), rich{Key: fmt.Sprint("k", i%100)}))
+		if n := store.Behind(db); n > 21 {
+			t.Fatalf("after %d changes %d documents are behind", i, n)
+		}
+	}
+}
+
 // What is much at once passes by the log, but only if that has nothing older.
 func TestBulkPassesByTheLog(t *testing.T) {
 	path := sqlite(t)

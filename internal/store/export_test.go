@@ -102,13 +102,18 @@ func Waiting(db *DB) int {
 	return len(db.group.waiting)
 }
 
-// SetLog has a row of the log take so many bytes, a log that is longer than long
-// settled at commits alone, and as much as bulk pass by the log.
+// SetLog has a row of the log take so many bytes, one that is longer than long
+// settled whatever is in it, and as much as bulk pass by the log.
 func SetLog(db *DB, row, long, bulk int) {
 	c := db.group.changes
-	c.sizes = changeSizes{row: row, long: long, bulk: bulk, quiet: time.Hour}
+	c.sizes = changeSizes{row: row, many: 1 << 30, long: long, bulk: bulk, quiet: time.Hour}
 	c.begin()
 }
+
+// SetMany has the log settled when more documents than that are behind, and Behind is how many are.
+func SetMany(db *DB, documents int) { db.group.changes.sizes.many = documents }
+
+func Behind(db *DB) int { return db.group.changes.behind() }
 
 // SetCalm has the log settled while it grows by as many bytes.
 func SetCalm(db *DB, bytes int) { db.group.changes.sizes.calm = bytes }

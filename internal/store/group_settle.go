@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// afterCommit settles as much as the commit added to the log if that is long, and has
+// afterCommit settles as much as the commit added to the log if that is full, and has
 // it looked at again later. The caller has the turn.
 func (g *group) afterCommit() {
 	c := g.changes
-	for did := 0; c.bytes > c.sizes.long && did < c.latest && time.Since(c.failed) > sick; {
+	for did := 0; did < c.latest && c.full() && time.Since(c.failed) > sick; {
 		n, _ := g.settle(context.Background()) // it is told, and tried again
 		did += n
 	}
@@ -58,8 +58,8 @@ func (g *group) settleIfCalm() (again time.Duration) {
 	return 0
 }
 
-// settle settles the next part of the log, in which documents of so many bytes are
-// written. The caller has the turn, and nothing is open.
+// settle settles the next part of the log, which is work as for so many bytes of
+// documents. The caller has the turn, and nothing is open.
 func (g *group) settle(ctx context.Context) (bytes int, err error) {
 	var p settledPart
 	err = g.alone(ctx, func(ctx context.Context) (err error) {

@@ -110,15 +110,7 @@ func (db *DB) settleAll(ctx context.Context) error {
 	if err != nil || !there {
 		return err
 	}
-	tx, err := db.write.BeginTx(ctx, nil)
-	if err == nil {
-		defer tx.Rollback() //nolint:errcheck // once it is committed there is nothing to roll back
-		err = db.group.changes.settleAll(ctx, tx)
-	}
-	if err == nil {
-		err = tx.Commit()
-	}
-	if err != nil {
+	if err := db.group.changes.settleAll(ctx); err != nil {
 		return db.told(fmt.Errorf("write the log of changes to its tables: %w", err))
 	}
 	return nil

@@ -175,9 +175,9 @@ func compareRows(a, b []string) int {
 	return cmp.Compare(len(a), len(b))
 }
 
-// foldPlace joins the rows that are alike but for a number at the place.
+// foldPlace joins the rows that are alike but for a number at the place. It writes to them.
 func foldPlace(rows [][]string, place int) [][]string {
-	var out [][]string
+	out := make([][]string, 0, len(rows))
 	numbers := map[int][]int{} // index in out -> the numbers found there
 	at := map[string]int{}
 	var key []byte // all of a row but the place
@@ -202,7 +202,7 @@ func foldPlace(rows [][]string, place int) [][]string {
 		if !seen {
 			i = len(out)
 			at[string(key)] = i
-			out = append(out, slices.Clone(r))
+			out = append(out, r)
 		}
 		numbers[i] = append(numbers[i], n)
 	}

@@ -82,6 +82,21 @@ func goesOn(before *bos.Component, r *machine.Result, now time.Time) bool {
 	return r.Effect == machine.Nothing && !r.Reread && r.Look.Equal(now) && r.Component != *before
 }
 
+// effects has an empty list for each effect that followed, with room for its components.
+func (p *pass) effects() map[machine.Effect][]bos.Component {
+	counts := map[machine.Effect]int{}
+	for i := range p.looks {
+		if l := &p.looks[i]; !l.over && l.result.Effect != machine.Nothing {
+			counts[l.result.Effect]++
+		}
+	}
+	effects := make(map[machine.Effect][]bos.Component, len(counts))
+	for effect, n := range counts {
+		effects[effect] = make([]bos.Component, 0, n)
+	}
+	return effects
+}
+
 // reported is for the reports of nodes that arrive: it takes the step that
 // follows from one in the same write, if nothing is to be carried out for it.
 // Else the next look does. Services elsewhere are not asked: they may take

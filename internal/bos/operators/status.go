@@ -207,7 +207,7 @@ func (s *status) askAgain(id string, p *pass) {
 
 // follow does what follows from a pass, now that it is written.
 func (s *status) follow(ctx context.Context, p *pass) {
-	effects := map[machine.Effect][]bos.Component{}
+	effects := p.effects()
 	var reread, unknown []string
 	for i := range p.looks {
 		l := &p.looks[i]

@@ -6,17 +6,25 @@ import (
 	"slices"
 )
 
-// noteLate notes that what becomes of the document stands in the log alone. It has a row
-// if it is there already and was not late before.
-func (h *held[T]) noteLate(key string) {
-	if _, is := h.late[key]; !is {
-		_, h.late[key] = h.docs.Get(key)
+// noteUnlike notes that what now becomes of the document stands in the log alone. If it was
+// like its row before, it has one if it is there. One that came and goes without a row is like it again.
+func (h *held[T]) noteUnlike(key string, deleted bool) {
+	hasRow, is := h.unlike[key]
+	if !is {
+		_, hasRow = h.docs.Get(key)
 	}
+	if deleted && !hasRow {
+		delete(h.unlike, key)
+		return
+	}
+	h.unlike[key] = hasRow
 }
 
+func (h *held[T]) late() int { return len(h.unlike) }
+
 func (h *held[T]) behind() []string {
-	keys := make([]string, 0, len(h.late))
-	for key := range h.late {
+	keys := make([]string, 0, len(h.unlike))
+	for key := range h.unlike {
 		keys = append(keys, key)
 	}
 	slices.Sort(keys)
@@ -37,7 +45,7 @@ func (h *held[T]) changes(keys []string, bytes int) (t *tableChanges, n int, err
 				return nil, 0, fmt.Errorf("encode %s: %w", h.table.spec.Kind, err)
 			}
 			t.add(&entry{key: key, columns: k.columns, doc: string(doc)})
-		case h.late[key]:
+		case h.unlike[key]:
 			t.add(&entry{key: key, deleted: true})
 		}
 	}
@@ -46,9 +54,9 @@ func (h *held[T]) changes(keys []string, bytes int) (t *tableChanges, n int, err
 
 func (h *held[T]) settled(keys []string) {
 	for _, key := range keys {
-		delete(h.late, key)
+		delete(h.unlike, key)
 	}
-	if len(h.late) == 0 {
-		h.late = map[string]bool{} // a map keeps the memory of what it had
+	if len(h.unlike) == 0 {
+		h.unlike = map[string]bool{} // a map keeps the memory of what it had
 	}
 }

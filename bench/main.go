@@ -72,7 +72,7 @@ func main() {
 	guard := flag.String("guard", "", "compare the counts of a small reboot with the ceilings of this `FILE`, and measure nothing else")
 	flag.StringVar(&b.page.base, "page", "", "bring `FILE`.md, .json and .svg up to date with what is measured")
 	flag.BoolVar(&b.json, "json", false, "print a JSON object for each row")
-	flag.IntVar(&b.rounds, "rounds", 0, "how many reboots are measured; 0: nine of 1,000 nodes and fewer, else one")
+	flag.IntVar(&b.rounds, "rounds", 0, "how many reboots are measured; 0: nine of 1,000 nodes and fewer, three of 10,000")
 	flag.BoolVar(&verbose, "v", false, "show the servers' log")
 	flag.StringVar(&profiles, "profiles", "", "write profiles of CPU and heap of each process measured to this `DIR`")
 	flag.Parse()

@@ -45,10 +45,7 @@ func reboot(n int) func(context.Context, *bench) error {
 	return func(ctx context.Context, b *bench) error {
 		rounds := b.rounds
 		if rounds == 0 {
-			rounds = 1
-			if n <= 1000 {
-				rounds = 9
-			}
+			rounds = max(1, min(9, 30_000/n))
 		}
 		contenders := []contender{&bareSide{nodes: n}}
 		for _, build := range b.builds {

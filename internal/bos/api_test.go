@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +19,7 @@ import (
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
 // site is a service with what it needs, reached as clients reach it.
@@ -46,7 +46,7 @@ func newSite(t *testing.T) *site {
 			"s3://boot-images/image1/kernel": "", "s3://boot-images/image1/initrd": ""},
 		tenants: map[string][]string{"blue": {"x1c0s0b0n0"}}, archs: map[string]string{"image1": "x86_64"}}
 	hub := events.NewHub()
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), hub.Changed)
+	db, err := store.Open(t.Context(), storetest.Migrated(t), hub.Changed)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package bss_test
 
 import (
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,13 +11,14 @@ import (
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
 // The embedded HSM over its HTTP interface: what it hints and answers is what
 // the mirrors rely on.
 func TestScriptsOfTheEmbeddedHSM(t *testing.T) {
 	hub := events.NewHub()
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), hub.Changed)
+	db, err := store.Open(t.Context(), storetest.Migrated(t), hub.Changed)
 	if err != nil {
 		t.Fatal(err)
 	}

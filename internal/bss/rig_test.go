@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +23,7 @@ import (
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/s3"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -127,7 +127,7 @@ const now = 1_772_366_400 // 2026-03-01T12:00:00Z
 func start(t testing.TB, configure ...func(*bss.Config)) rig {
 	t.Helper()
 	hub := events.NewHub()
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), hub.Changed)
+	db, err := store.Open(t.Context(), storetest.Migrated(t), hub.Changed)
 	if err != nil {
 		t.Fatal(err)
 	}

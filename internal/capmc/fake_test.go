@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/pcs"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 	"github.com/drover-hpc/drover/internal/xname"
 )
 
@@ -290,7 +290,7 @@ func newWorld(t *testing.T) *world {
 		w.hsm.components = append(w.hsm.components, c)
 	}
 	var err error
-	if w.db, err = store.Open(context.Background(), filepath.Join(t.TempDir(), "db"), events.NewHub().Changed); err != nil {
+	if w.db, err = store.Open(context.Background(), storetest.Migrated(t), events.NewHub().Changed); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.db.Close() })

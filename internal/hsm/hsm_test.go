@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/redfish"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
 // bench is a service with a clock of its own, reached over HTTP in memory.
@@ -32,7 +32,7 @@ type bench struct {
 func newBench(t *testing.T, w Walker) *bench {
 	t.Helper()
 	b := &bench{t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "hsm.db"), nil)
+	db, err := store.Open(t.Context(), storetest.Migrated(t), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +20,7 @@ import (
 	"github.com/drover-hpc/drover/internal/ims"
 	"github.com/drover-hpc/drover/internal/s3"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
 // objects is an object store in memory.
@@ -103,7 +103,7 @@ func start(t *testing.T) rig {
 
 func startOn(t *testing.T, o ims.ObjectStore) rig {
 	t.Helper()
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), nil)
+	db, err := store.Open(t.Context(), storetest.Migrated(t), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package ims_test
 import (
 	"context"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"github.com/drover-hpc/drover/internal/ims"
 	"github.com/drover-hpc/drover/internal/job"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
 // runner runs nothing: jobs stand where a test says.
@@ -102,7 +102,7 @@ func (r *runner) wasStopped(id string) bool {
 func withJobs(t *testing.T, run *runner) (r rig, n ims.NewJob) {
 	t.Helper()
 	hub := events.NewHub()
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), hub.Changed)
+	db, err := store.Open(t.Context(), storetest.Migrated(t), hub.Changed)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -323,7 +323,7 @@ func TestWrittenEntriesAreCounted(t *testing.T) {
 }
 
 func TestEntriesFromATimeOn(t *testing.T) {
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), nil)
+	db, err := store.Open(t.Context(), storetest.Migrated(t), nil)
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
 	at := time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/drover-hpc/drover/internal/kafka"
 	"github.com/drover-hpc/drover/internal/kafka/kafkatest"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
 const (
@@ -34,7 +34,7 @@ type fixture struct {
 func newFixture(t *testing.T, brokers kafkatest.Brokers) *fixture {
 	t.Helper()
 	f := &fixture{t: t, hub: events.NewHub(), at: brokers.Address()}
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "outbox.db"), f.hub.Changed)
+	db, err := store.Open(t.Context(), storetest.Migrated(t), f.hub.Changed)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -155,8 +155,12 @@ func (s *Service) pollOne(ctx context.Context, t target) error {
 		return ctx.Err()
 	}
 	if !s.reserved.held(t.component.Xname) {
+		silent := !s.recorder.answers(t.component.Xname)
 		if changed := s.recorder.saw(o); changed && !t.told {
 			s.ears.changed(t.component.BMC, s.now())
+		}
+		if silent && o.plain { // those who subscribe may have been here before
+			s.subscriber.Now("BMCs that answer")
 		}
 	}
 	if t.bmc != nil && !s.reserved.held(t.bmc.Xname) {

@@ -353,7 +353,11 @@ func TestPollsHintOnlyChanges(t *testing.T) {
 	w.start(func(c *pcs.Config) { c.PollEvery = 5 * time.Millisecond })
 	w.eventually("first poll", func() bool { return w.status(n0).PowerState == pcs.PowerOff })
 	first := w.status(n0).LastUpdated
-	w.hinted.Take()
+	hinted := func() (keys []string) { // a reader sees a commit a moment before its hint
+		w.eventually("a hint", func() bool { keys, _ = w.hinted.Take(); return len(keys) > 0 })
+		return keys
+	}
+	hinted()
 	polled := func(n int) {
 		w.hardware.mu.Lock()
 		goal := w.hardware.reads[n0] + n
@@ -370,7 +374,7 @@ func TestPollsHintOnlyChanges(t *testing.T) {
 	}
 	w.hardware.with(func() { w.hardware.power[n0] = "On" })
 	w.eventually("change is seen", func() bool { return w.status(n0).PowerState == pcs.PowerOn })
-	if keys, _ := w.hinted.Take(); !slices.Equal(keys, []string{n0}) || w.status(n0).LastUpdated == first {
+	if keys := hinted(); !slices.Equal(keys, []string{n0}) || w.status(n0).LastUpdated == first {
 		t.Errorf("hints after the change: %v", keys)
 	}
 }

@@ -3,7 +3,6 @@ package pcs_test
 import (
 	"context"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"github.com/drover-hpc/drover/internal/pcs"
 	"github.com/drover-hpc/drover/internal/redfish"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
 var nodeResets = []string{"On", "ForceOff", "GracefulShutdown", "ForceRestart"}
@@ -55,7 +55,7 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, hardware: newHardware(t), hub: events.NewHub(), now: time.Now,
 		site: &site{endpoints: map[string]hsm.ComponentEndpoint{}, password: "initial0", locks: newLocks()}}
-	db, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "db"), w.hub.Changed)
+	db, err := store.Open(context.Background(), storetest.Migrated(t), w.hub.Changed)
 	if err != nil {
 		t.Fatal(err)
 	}

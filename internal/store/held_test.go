@@ -130,9 +130,12 @@ func TestNobodyChangesAHeldDocumentButByWritingIt(t *testing.T) {
 // it was killed or not, and whatever part of the log was settled before.
 func TestHeldTableAnswersAsTheDatabaseDoes(t *testing.T) {
 	dir, n := t.TempDir(), 0
+	empty, err := os.ReadFile(storetest.Migrated(t))
+	must(t, err)
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
 		path := filepath.Join(dir, fmt.Sprint(n))
+		must(t, os.WriteFile(path, empty, 0o600))
 		db := openSQLite(t, path)
 		store.SetLog(db, rapid.SampledFrom([]int{1, 100}).Draw(rt, "row"), rapid.SampledFrom([]int{0, 1000, 1 << 20}).Draw(rt, "long log"), rapid.SampledFrom([]int{1, 200, 1 << 20}).Draw(rt, "bulk"))
 		tables := [3]*store.Table[rich]{richTable(t, db, "held", true), loggedTable(t, db, "logged"), richTable(t, db, "plain", false)}

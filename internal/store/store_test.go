@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -25,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func sqlite(t *testing.T) string { return filepath.Join(t.TempDir(), "drover.db") }
+func sqlite(t *testing.T) string { return storetest.Migrated(t) }
 
 func TestSQLite(t *testing.T) { conformance(t, sqlite, inRows) }
 

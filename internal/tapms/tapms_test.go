@@ -3,7 +3,6 @@ package tapms_test
 import (
 	"context"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,12 +11,13 @@ import (
 	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 	"github.com/drover-hpc/drover/internal/tapms"
 )
 
 func start(t *testing.T) *httpapi.Client {
 	t.Helper()
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), nil)
+	db, err := store.Open(t.Context(), storetest.Migrated(t), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package clients_test
 import (
 	"context"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"github.com/drover-hpc/drover/internal/pcs"
 	"github.com/drover-hpc/drover/internal/redfish"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 	"github.com/drover-hpc/drover/internal/tapms"
 )
 
@@ -38,7 +38,7 @@ type services struct {
 func start(t *testing.T) *services {
 	t.Helper()
 	hub := events.NewHub()
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), hub.Changed)
+	db, err := store.Open(t.Context(), storetest.Migrated(t), hub.Changed)
 	if err != nil {
 		t.Fatal(err)
 	}

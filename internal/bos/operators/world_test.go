@@ -3,7 +3,6 @@ package operators
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
 // world stands for all services that BOS calls and for the nodes themselves.
@@ -82,7 +82,7 @@ func newWorld(t testing.TB, n int) *world {
 		parameters: map[string]bos.BootArtifacts{}, token: map[string]string{}, transitions: map[string]bos.Transition{},
 		since: map[string]time.Time{}, refuse: map[string]string{}, silent: map[string]bool{}, deaf: map[string]bool{}, mute: map[string]bool{},
 		asked: map[string]int{}, cfsOutcome: map[string]string{}, fail: map[string]error{}}
-	w.path = filepath.Join(t.TempDir(), "db")
+	w.path = storetest.Migrated(t)
 	db, err := store.Open(t.Context(), w.path, func(table string, keys []string) {
 		w.committed.changed(table, keys)
 		w.hub.Changed(table, keys)

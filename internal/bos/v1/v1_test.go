@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +19,7 @@ import (
 	"github.com/drover-hpc/drover/internal/httpapi"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
 // site is a service with what it needs, reached as clients reach it.
@@ -35,7 +35,7 @@ type site struct {
 func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{t: t, mux: http.NewServeMux(), hub: events.NewHub()}
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), s.hub.Changed)
+	db, err := store.Open(t.Context(), storetest.Migrated(t), s.hub.Changed)
 	if err != nil {
 		t.Fatal(err)
 	}

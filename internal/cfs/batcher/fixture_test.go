@@ -3,7 +3,6 @@ package batcher
 import (
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
 const repo = "https://git/repo"
@@ -38,7 +38,7 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{t: t, hub: events.NewHub(), now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), maxJobs: 100}
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "cfs.db"), f.hub.Changed)
+	db, err := store.Open(t.Context(), storetest.Migrated(t), f.hub.Changed)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package operator_test
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/drover-hpc/drover/internal/events"
 	"github.com/drover-hpc/drover/internal/journal"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
 // executor is a cfs.Executor whose jobs do what the test says. It outlives
@@ -100,7 +100,7 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{t: t, hub: events.NewHub(), exec: newExecutor()}
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "cfs.db"), f.hub.Changed)
+	db, err := store.Open(t.Context(), storetest.Migrated(t), f.hub.Changed)
 	if err != nil {
 		t.Fatal(err)
 	}

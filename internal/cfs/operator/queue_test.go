@@ -58,7 +58,7 @@ func inDatabase(t *testing.T, source string) *queuetest.Subject {
 // inKafka is the whole way: outbox, relay, a topic of the test's own, group.
 func inKafka(t *testing.T, address string) *queuetest.Subject {
 	hub := events.NewHub()
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "outbox.db"), hub.Changed)
+	db, err := store.Open(t.Context(), storetest.Migrated(t), hub.Changed)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,6 +55,34 @@ func OnEach(t *testing.T, test func(t *testing.T, db *store.DB)) {
 // SQLite returns the name of a file that is not there yet.
 func SQLite(t testing.TB) string { return filepath.Join(t.TempDir(), "drover.db") }
 
+// Migrated returns the name of an SQLite database that has its tables, and nothing in
+// them. To make one each time costs a test with the race detector half a second.
+func Migrated(t testing.TB) string {
+	t.Helper()
+	text, err := migrated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := SQLite(t)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var migrated = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "drover-migrated-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "drover.db")
+	if err := store.Prepare(context.Background(), path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
 // Through is the URL of the database of Postgres by way of whatever listens at the
 // address, and the socket to which that has to lead.
 func Through(t testing.TB, url, address string) (through, socket string) {

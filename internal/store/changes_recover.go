@@ -32,7 +32,10 @@ func (c *changes) settleAll(ctx context.Context) error {
 		}
 	}
 	slog.Info("changes that the server before had in its log are written to their tables", "documents", documents)
-	return c.alone(ctx, last, func(conn connection) error { return c.drop(ctx, conn, last, n) })
+	err = c.alone(ctx, last, func(conn connection) error { return c.drop(ctx, conn, last, n) })
+	c.last = last // numbers go on, so that nobody takes a new row for this one
+	c.begin()
+	return err
 }
 
 // alone does do in a transaction of its own, if nobody has settled the log meanwhile: another server

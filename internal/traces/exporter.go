@@ -236,7 +236,7 @@ func (x *Exporter) failure(why error) {
 	x.trouble.Store(&why)
 	x.pause = min(max(2*x.pause, x.Pause), longestPause)
 	x.again = x.Now().Add(x.pause)
-	x.loop.At(retry, x.again)
+	x.loop.At(retry, time.Now().Add(x.pause)) // a loop's time is the machine's, whatever Now says
 	if !x.away {
 		x.away = true
 		x.Log.Warn("traces cannot be sent; sessions that end meanwhile are told of once the collector answers", "for", Lasts, "why", why)

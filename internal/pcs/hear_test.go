@@ -27,6 +27,15 @@ type listening struct {
 
 func newListening(t *testing.T, pollEvery time.Duration) *listening {
 	t.Helper()
+	w := startListening(t, pollEvery, bmc.On)
+	w.polled(n0)
+	w.tells(1)
+	return w
+}
+
+// startListening is newListening of a node with the power, of which nothing is known yet.
+func startListening(t *testing.T, pollEvery time.Duration, power bmc.PowerState) *listening {
+	t.Helper()
 	w := &listening{world: newWorld(t)}
 	w.now = func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 	door := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -41,6 +50,7 @@ func newListening(t *testing.T, pollEvery time.Duration) *listening {
 	t.Cleanup(door.Close)
 	face, machines := w.machines(n0)
 	w.face, w.machine = face, &machines[0]
+	w.machine.Turn(power)
 	t.Cleanup(face.Close) // before the door
 	w.start(func(c *pcs.Config) {
 		c.PollEvery, c.Teller = pollEvery, c.BMC.(*redfish.Driver)
@@ -48,8 +58,6 @@ func newListening(t *testing.T, pollEvery time.Duration) *listening {
 			return redfish.Subscription{Destination: door.URL + "/" + bmc, Below: door.URL, Context: bmc}
 		}
 	})
-	w.polled(n0)
-	w.tells(1)
 	return w
 }
 
@@ -66,6 +74,17 @@ func (w *listening) tells(bmcs float64) {
 func (w *listening) power(want pcs.PowerState) {
 	w.t.Helper()
 	w.eventually("power "+string(want), func() bool { return w.status(n0).PowerState == want })
+}
+
+// Who subscribes came before there was an answer, and comes again in an hour.
+func TestABMCThatAnswersLaterIsSubscribedToAtOnce(t *testing.T) {
+	w := startListening(t, time.Hour, bmc.PoweringOn)
+	w.eventually("a first look, which tells nothing", func() bool { return w.status(n0).ManagementState == pcs.Available })
+	w.machine.Turn(bmc.On)
+	if err := w.service.LookAt(t.Context(), n0); err != nil {
+		t.Fatal(err)
+	}
+	w.tells(1)
 }
 
 func TestAChangeIsSeenWhenTheBMCTellsOfIt(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 
 	"github.com/drover-hpc/drover/internal/fault"
 )
@@ -24,23 +23,22 @@ func (c *changes) settleAll(ctx context.Context) error {
 	documents := 0
 	for name, t := range todo {
 		documents += len(t.rows) + len(t.gone)
-		t.sort()
 		for _, part := range t.parts() {
-			if err := c.alone(ctx, last, func(conn connection) error { return part.write(ctx, c.db, conn, name) }); err != nil {
+			if err := c.fenced(ctx, last, func(conn connection) error { return part.write(ctx, c.db, conn, name) }); err != nil {
 				return err
 			}
 		}
 	}
 	slog.Info("changes that the server before had in its log are written to their tables", "documents", documents)
-	err = c.alone(ctx, last, func(conn connection) error { return c.drop(ctx, conn, last, n) })
+	err = c.fenced(ctx, last, func(conn connection) error { return c.drop(ctx, conn, last, n) })
 	c.last = last // numbers go on, so that nobody takes a new row for this one
 	c.begin()
 	return err
 }
 
-// alone does do in a transaction of its own, if nobody has settled the log meanwhile: another server
+// fenced does do in a transaction of its own, if nobody has settled the log meanwhile: another server
 // may have come to lead that did not have to wait, and may have written newer documents since.
-func (c *changes) alone(ctx context.Context, last int64, do func(conn connection) error) error {
+func (c *changes) fenced(ctx context.Context, last int64, do func(conn connection) error) error {
 	tx, err := c.db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -146,16 +144,12 @@ func (t *tableChanges) add(e *entry) {
 	t.rows = append(t.rows, row)
 }
 
-// sort puts the rows in the order of their keys: neighbours share pages.
-func (t *tableChanges) sort() {
-	slices.SortFunc(t.rows, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })
-}
-
 // writtenAtOnce is how many rows a statement of PostgreSQL has, which takes all of them in arrays.
 const writtenAtOnce = 5000
 
-// parts are the changes by so many, rows in their order.
+// parts are the changes by so many, neighbours together.
 func (t *tableChanges) parts() (out []tableChanges) {
+	slices.SortFunc(t.rows, byKey)
 	for keys := range slices.Chunk(t.gone, writtenAtOnce) {
 		out = append(out, tableChanges{gone: keys})
 	}
@@ -167,11 +161,8 @@ func (t *tableChanges) parts() (out []tableChanges) {
 
 // write writes the changes in order.
 func (t *tableChanges) write(ctx context.Context, db *DB, conn connection, table string) error {
-	if err := db.deleteRows(ctx, conn, table, t.gone); err != nil {
+	if err := db.deleteRows(ctx, conn, table, t.gone); err != nil || len(t.rows) == 0 {
 		return err
-	}
-	if len(t.rows) == 0 {
-		return nil
 	}
 	return db.putRows(ctx, conn, table, t.columns, t.rows, replaceExisting(table, t.columns))
 }

@@ -12,11 +12,11 @@ import (
 // there when it began.
 type sweep struct {
 	upTo int64 // number of the newest of those; 0: no sweep is under way
-	todo []behind
+	todo []late
 }
 
-// behind are documents of a table whose rows are not as memory has them.
-type behind struct {
+// late are documents of a table whose rows are not as memory has them.
+type late struct {
 	name  string
 	table logged
 	keys  []string // in order
@@ -24,13 +24,12 @@ type behind struct {
 
 // logged is a logged table in memory. Who calls has the group's turn.
 type logged interface {
-	// late is how many documents have rows that are not as memory has them; behind are their
-	// keys, in order.
-	late() int
-	behind() []string
-	// changes are what brings the rows of the first n of the keys up to memory, as many as
+	// countLate is how many documents are late, and lateKeys are theirs, in order.
+	countLate() int
+	lateKeys() []string
+	// lateChanges are what brings the rows of the first n of the keys up to memory, as many as
 	// have the bytes, but one at least.
-	changes(keys []string, bytes int) (t *tableChanges, n int, err error)
+	lateChanges(keys []string, bytes int) (t *tableChanges, n int, err error)
 	// settled takes down that the rows of these are as memory has them.
 	settled(keys []string)
 }
@@ -41,10 +40,10 @@ const droppedAtOnce = 8
 
 // settledPart is what one transaction settles.
 type settledPart struct {
-	written []behind
-	left    []behind // of the sweep
-	dropped int      // rows of the log
-	bytes   int      // of the documents, and of what is deleted of the log a part
+	written []late
+	left    []late // of the sweep
+	dropped int    // rows of the log
+	bytes   int    // of the documents, and of what is deleted of the log a part
 }
 
 // settle writes and deletes the next part. It counts once settled is called.
@@ -55,7 +54,7 @@ func (c *changes) settle(ctx context.Context, conn connection) (p settledPart, e
 	p.left = slices.Clone(c.sweep.todo)
 	for len(p.left) > 0 && p.bytes < c.sizes.row {
 		b := &p.left[0]
-		t, n, err := b.table.changes(b.keys, c.sizes.row-p.bytes)
+		t, n, err := b.table.lateChanges(b.keys, c.sizes.row-p.bytes)
 		if err == nil {
 			err = t.write(ctx, c.db, conn, b.name)
 		}
@@ -63,7 +62,7 @@ func (c *changes) settle(ctx context.Context, conn connection) (p settledPart, e
 			return p, err
 		}
 		p.bytes += t.bytes
-		p.written = append(p.written, behind{b.name, b.table, b.keys[:n]})
+		p.written = append(p.written, late{b.name, b.table, b.keys[:n]})
 		if b.keys = b.keys[n:]; len(b.keys) == 0 {
 			p.left = p.left[1:]
 		}
@@ -85,19 +84,19 @@ func (c *changes) newSweep() sweep {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for name, t := range c.tables {
-		if keys := t.behind(); len(keys) > 0 {
-			s.todo = append(s.todo, behind{name, t, keys})
+		if keys := t.lateKeys(); len(keys) > 0 {
+			s.todo = append(s.todo, late{name, t, keys})
 		}
 	}
 	return s
 }
 
-// behind is how many documents have rows that are not as memory has them.
-func (c *changes) behind() (n int) {
+// countLate is how many documents are late, in all tables.
+func (c *changes) countLate() (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, t := range c.tables {
-		n += t.late()
+		n += t.countLate()
 	}
 	return n
 }

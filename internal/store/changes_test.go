@@ -2,12 +2,15 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/drover-hpc/drover/internal/fault"
 	"github.com/drover-hpc/drover/internal/store"
+	"github.com/drover-hpc/drover/internal/store/storetest"
 )
 
 // rowsOf are the documents as the table's rows have them.
@@ -90,16 +93,16 @@ func TestLogStaysShortWithLargeCommits(t *testing.T) {
 	}
 }
 
-// However short the log is, no more documents are behind than the next server is to write.
-func TestFewDocumentsAreBehind(t *testing.T) {
+// However short the log is, no more documents are late than the next server is to write.
+func TestFewDocumentsAreLate(t *testing.T) {
 	db := openSQLite(t, sqlite(t))
 	store.SetLog(db, 1000, 1<<20, 1<<20)
 	store.SetMany(db, 20)
 	table := loggedTable(t, db, "logged")
 	for i := range 300 {
 		must(t, table.Put(t.Context(), rich{Key: fmt.Sprint("k", i%100)}))
-		if n := store.Behind(db); n > 21 {
-			t.Fatalf("after %d changes %d documents are behind", i, n)
+		if n := store.Late(db); n > 21 {
+			t.Fatalf("after %d changes %d documents are late", i, n)
 		}
 	}
 }
@@ -153,6 +156,56 @@ func TestLogKeepsWhatCannotBeSettled(t *testing.T) {
 	}
 	if got := rowsOf(t, db, "logged"); len(got) != 1 || got[0].Size != "x" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Who is interrupted while it settles what a killed server left loses nothing of it.
+func TestSettlingAfterAKillIsInterrupted(t *testing.T) {
+	path := sqlite(t)
+	db := openSQLite(t, path)
+	store.SetLog(db, 1<<20, 1<<20, 1<<20)
+	names := []string{"one", "two"}
+	for _, name := range names {
+		must(t, loggedTable(t, db, name).Put(t.Context(), rich{Key: "a"}, rich{Key: "b"}))
+	}
+	killed := leftBy(t, path)
+	file, err := sql.Open("sqlite", killed)
+	must(t, err)
+	defer file.Close()
+	for _, failing := range names {
+		_, err = file.Exec("CREATE TRIGGER full BEFORE INSERT ON " + failing + " BEGIN SELECT RAISE(ABORT, 'no room'); END")
+		must(t, err)
+		if _, err := store.Open(t.Context(), killed, nil); err == nil || !strings.Contains(err.Error(), "no room") {
+			t.Fatal(err)
+		}
+		_, err = file.Exec("DROP TRIGGER full")
+		must(t, err)
+	}
+	again := openSQLite(t, killed)
+	for _, name := range names {
+		if got := rowsOf(t, again, name); len(got) != 2 {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// Another server that has settled the log may have written newer documents since.
+func TestLogThatIsGoneIsNotSettled(t *testing.T) {
+	for name, source := range map[string]func(testing.TB) string{"sqlite": storetest.Migrated, "postgres": storetest.Postgres} {
+		t.Run(name, func(t *testing.T) {
+			at := source(t)
+			db := openSQLite(t, at)
+			store.SetLog(db, 1<<20, 1<<20, 1<<20)
+			must(t, loggedTable(t, db, "logged").Put(t.Context(), rich{Key: "a"}))
+			other, err := store.Look(at)
+			must(t, err)
+			defer other.Close()
+			must(t, store.Fenced(t.Context(), other, 1, func() error { return nil }))
+			err = store.Fenced(t.Context(), other, 2, func() error { t.Error("written"); return nil })
+			if !fault.Is(err, fault.Unavailable) {
+				t.Error(err)
+			}
+		})
 	}
 }
 

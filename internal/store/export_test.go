@@ -110,10 +110,15 @@ func SetLog(db *DB, row, long, bulk int) {
 	c.begin()
 }
 
-// SetMany has the log settled when more documents than that are behind, and Behind is how many are.
+// SetMany has the log settled when more documents than that are late, and Late is how many are.
 func SetMany(db *DB, documents int) { db.group.changes.sizes.many = documents }
 
-func Behind(db *DB) int { return db.group.changes.behind() }
+func Late(db *DB) int { return db.group.changes.countLate() }
+
+// Fenced does do as who settles a log does whose last row has the number.
+func Fenced(ctx context.Context, db *DB, last int64, do func() error) error {
+	return db.group.changes.fenced(ctx, last, func(connection) error { return do() })
+}
 
 // SetCalm has the log settled while it grows by as many bytes.
 func SetCalm(db *DB, bytes int) { db.group.changes.sizes.calm = bytes }

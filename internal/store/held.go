@@ -38,7 +38,7 @@ type held[T any] struct {
 	// What follows belongs to who has the turn.
 	pending overlay[T]
 	inLog   bool            // pending was written to the log
-	unlike  map[string]bool // keys whose rows are not as docs has them; whether they have a row
+	late    map[string]bool // of documents whose rows are not as docs has them, by key: whether they have a row
 }
 
 // kept is a document that nobody changes any more.
@@ -66,7 +66,7 @@ type holder interface {
 }
 
 func newHeld[T any](t *Table[T]) *held[T] {
-	h := &held[T]{table: t, mu: &t.db.commits, copy: copierOf[T](), pending: overlay[T]{}, unlike: map[string]bool{}, indexes: make([]index, len(t.spec.Indexes))}
+	h := &held[T]{table: t, mu: &t.db.commits, copy: copierOf[T](), pending: overlay[T]{}, late: map[string]bool{}, indexes: make([]index, len(t.spec.Indexes))}
 	for i := range h.indexes {
 		h.indexes[i] = index{}
 	}
@@ -240,7 +240,7 @@ func (h *held[T]) publish() {
 			k.row = nil
 		}
 		if h.inLog {
-			h.noteUnlike(key, k == nil)
+			h.noteLate(key, k == nil)
 		}
 		h.set(key, k)
 	}

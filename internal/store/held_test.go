@@ -72,7 +72,7 @@ func openSQLite(t testing.TB, path string) *store.DB {
 }
 
 // leftBy is a copy of what a process that is killed now leaves of its database.
-func leftBy(t *testing.T, path string) string {
+func leftBy(t testing.TB, path string) string {
 	t.Helper()
 	for _, part := range []string{"", "-wal"} {
 		text, err := os.ReadFile(path + part)

@@ -138,7 +138,7 @@ func conformance(t *testing.T, source func(*testing.T) string, where place) {
 	})
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -270,9 +270,12 @@ func (t *Table[T]) writeRows(ctx context.Context, conn connection, rows [][]any,
 	return t.db.putRows(ctx, conn, t.spec.Name, t.columns, rows, onConflict)
 }
 
+// byKey compares rows by their first column.
+func byKey(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) }
+
 // putRows is insertRows in the order of the keys, the first column: neighbours share pages.
 func (db *DB) putRows(ctx context.Context, conn connection, table string, columns []string, rows [][]any, onConflict string) error {
-	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })
+	slices.SortFunc(rows, byKey)
 	return db.insertRows(ctx, conn, table, columns, rows, onConflict)
 }
 

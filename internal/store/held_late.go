@@ -6,32 +6,32 @@ import (
 	"slices"
 )
 
-// noteUnlike notes that what now becomes of the document stands in the log alone. If it was
-// like its row before, it has one if it is there. One that came and goes without a row is like it again.
-func (h *held[T]) noteUnlike(key string, deleted bool) {
-	hasRow, is := h.unlike[key]
+// noteLate notes that what now becomes of the document stands in the log alone. If it was not
+// late before, it has a row if it is there. One that came and goes without a row is late no more.
+func (h *held[T]) noteLate(key string, deleted bool) {
+	hasRow, is := h.late[key]
 	if !is {
 		_, hasRow = h.docs.Get(key)
 	}
 	if deleted && !hasRow {
-		delete(h.unlike, key)
+		delete(h.late, key)
 		return
 	}
-	h.unlike[key] = hasRow
+	h.late[key] = hasRow
 }
 
-func (h *held[T]) late() int { return len(h.unlike) }
+func (h *held[T]) countLate() int { return len(h.late) }
 
-func (h *held[T]) behind() []string {
-	keys := make([]string, 0, len(h.unlike))
-	for key := range h.unlike {
+func (h *held[T]) lateKeys() []string {
+	keys := make([]string, 0, len(h.late))
+	for key := range h.late {
 		keys = append(keys, key)
 	}
 	slices.Sort(keys)
 	return keys
 }
 
-func (h *held[T]) changes(keys []string, bytes int) (t *tableChanges, n int, err error) {
+func (h *held[T]) lateChanges(keys []string, bytes int) (t *tableChanges, n int, err error) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	t = &tableChanges{columns: h.table.columns}
@@ -45,7 +45,7 @@ func (h *held[T]) changes(keys []string, bytes int) (t *tableChanges, n int, err
 				return nil, 0, fmt.Errorf("encode %s: %w", h.table.spec.Kind, err)
 			}
 			t.add(&entry{key: key, columns: k.columns, doc: string(doc)})
-		case h.unlike[key]:
+		case h.late[key]:
 			t.add(&entry{key: key, deleted: true})
 		}
 	}
@@ -54,9 +54,9 @@ func (h *held[T]) changes(keys []string, bytes int) (t *tableChanges, n int, err
 
 func (h *held[T]) settled(keys []string) {
 	for _, key := range keys {
-		delete(h.unlike, key)
+		delete(h.late, key)
 	}
-	if len(h.unlike) == 0 {
-		h.unlike = map[string]bool{} // a map keeps the memory of what it had
+	if len(h.late) == 0 {
+		h.late = map[string]bool{} // a map keeps the memory of what it had
 	}
 }

@@ -36,12 +36,16 @@ const (
 	busyPercent    = 300
 )
 
-const (
-	// busyRate is what a server at rest does not allocate in a second.
-	busyRate = 8 << 20
-	// restAfter is how long it must not, to be at rest.
-	restAfter = 15 * time.Second
-)
+// restAfter is how long a server has not been busy when it is at rest.
+const restAfter = 15 * time.Second
+
+// restRate is what a server at rest allocates in a second at most, on average: the
+// collector hardly ever runs for it.
+func restRate(live uint64) uint64 { return max(8<<20, live/64) }
+
+// restBurst is how much more it may have allocated at once. All nodes are looked at
+// every half a minute, which takes a moment and some kilobytes each.
+func restBurst(live uint64) uint64 { return max(32<<20, live/2) }
 
 // KeepMemory has the garbage collector run less often while the process is
 // busy, as far as memory is there, until the function that it returns is
@@ -59,7 +63,7 @@ func KeepMemory(limit int64) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		(&pacer{limit: uint64(limit)}).run(ctx)
+		(&pacer{limit: uint64(limit), looked: time.Now()}).run(ctx)
 	}()
 	return func() { cancel(); <-done }
 }
@@ -68,7 +72,9 @@ func KeepMemory(limit int64) (stop func()) {
 type pacer struct {
 	limit uint64
 
-	allocated uint64 // until the last look
+	looked    time.Time
+	allocated uint64 // until then
+	above     uint64 // what was allocated that is above the rate of rest
 	busy      time.Time
 	percent   int
 }
@@ -99,10 +105,11 @@ func (p *pacer) run(ctx context.Context) {
 // be given back. allocated is what the process ever allocated, live what the
 // last collection found in use.
 func (p *pacer) look(now time.Time, allocated, live uint64) (percent int, release bool) {
-	grown := allocated - p.allocated
-	p.allocated = allocated
-	if grown > busyRate {
-		p.busy = now
+	p.above += allocated - p.allocated
+	p.above -= min(p.above, uint64(now.Sub(p.looked).Seconds()*float64(restRate(live))))
+	p.looked, p.allocated = now, allocated
+	if most := restBurst(live); p.above > most {
+		p.above, p.busy = most, now
 	}
 	was := p.percent
 	switch {

@@ -11,23 +11,26 @@ import (
 // that took is given back once.
 func TestCollectorRunsLessOftenWhileBusy(t *testing.T) {
 	const mb = 1 << 20
-	p := pacer{limit: 2000 * mb}
 	at, allocated := time.Unix(1_000_000, 0), uint64(0)
+	p := pacer{limit: 2000 * mb, looked: at}
 	for i, step := range []struct {
 		wait, grown, live uint64 // seconds and MiB
 		percent           int
 		release           bool
 	}{
 		{wait: 1, grown: 50, live: 40, percent: 300},
-		{wait: 1, grown: 50, live: 400, percent: 150},
-		{wait: 1, grown: 50, live: 900, percent: 100},
-		{wait: 1, grown: 50, live: 1900, percent: 100},
+		{wait: 1, grown: 50, live: 400, percent: 150}, // half of the limit is for garbage
+		{wait: 1, grown: 250, live: 400, percent: 150},
+		{wait: 1, grown: 500, live: 900, percent: 100},
 		{wait: 1, grown: 50, live: 100, percent: 300},
 		{wait: 14, grown: 1, live: 100, percent: 300},
 		{wait: 1, grown: 1, live: 100, percent: 100, release: true},
 		{wait: 1, grown: 1, live: 100, percent: 100},
 		{wait: 60, grown: 8, live: 100, percent: 100},
-		{wait: 1, grown: 9, live: 100, percent: 300},
+		{wait: 1, grown: 50, live: 100, percent: 100}, // a look at all nodes
+		{wait: 1, grown: 50, live: 100, percent: 300},
+		{wait: 15, grown: 50, live: 100, percent: 100, release: true},
+		{wait: 15, grown: 50, live: 100, percent: 100},
 	} {
 		at = at.Add(time.Duration(step.wait) * time.Second)
 		allocated += step.grown * mb

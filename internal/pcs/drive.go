@@ -10,9 +10,12 @@ import (
 const visitsAtOnce = 256
 
 // drive visits each component until its step is over. Between visits a
-// component costs an entry in the agenda, no goroutine.
+// component costs an entry in the agenda, no goroutine. Those who visit stay
+// until the end, for the stack of a new one has to grow first.
 func (r *run) drive(ctx context.Context, members []*task) {
-	results := make(chan visited, visitsAtOnce)
+	todo, results := make(chan *task, visitsAtOnce), make(chan visited, visitsAtOnce)
+	defer close(todo)
+	visitors := 0
 	next := make(agenda, 0, len(members))
 	for _, t := range members {
 		next = append(next, visit{time.Now(), t}) // in order of time: a heap already
@@ -25,11 +28,11 @@ func (r *run) drive(ctx context.Context, members []*task) {
 			wait := time.Until(next[0].due)
 			if wait <= 0 {
 				t := heap.Pop(&next).(visit).task
-				running++
-				go func() {
-					again, over := r.visit(ctx, t)
-					results <- visited{t, again, over}
-				}()
+				if running++; running > visitors {
+					visitors++
+					go r.visitAll(ctx, todo, results)
+				}
+				todo <- t
 				continue
 			}
 			timer.Reset(wait)
@@ -51,6 +54,13 @@ func (r *run) drive(ctx context.Context, members []*task) {
 			}
 		case <-stopped:
 		}
+	}
+}
+
+func (r *run) visitAll(ctx context.Context, todo <-chan *task, results chan<- visited) {
+	for t := range todo {
+		again, over := r.visit(ctx, t)
+		results <- visited{t, again, over}
 	}
 }
 

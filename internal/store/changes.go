@@ -68,7 +68,7 @@ type changeSizes struct {
 	bulk int
 }
 
-var changesAsUsual = changeSizes{row: 512 << 10, many: 100_000, long: 1 << 30, bulk: 4 << 20, quiet: 2 * time.Second, calm: 64 << 10}
+var changesAsUsual = changeSizes{row: 512 << 10, many: 400_000, long: 2 << 30, bulk: 4 << 20, quiet: 2 * time.Second, calm: 64 << 10}
 
 const (
 	// keptBuffer is the largest buffer that is kept from one commit to the next, in bytes.

@@ -55,8 +55,8 @@ type changeSizes struct {
 	// row is how much a row of the log takes until another one is begun, in
 	// bytes, and how much is settled in one transaction: others wait meanwhile.
 	row int
-	// many is how many documents may be late, and long how long the log may be, in bytes, before
-	// each commit settles as much as it adds. It bounds what a server has to do first that starts after
+	// many is how many documents may be late, and how many rows the log may have, and long how
+	// long it may be, in bytes, before each commit settles as much as it adds. It bounds what a server has to do first that starts after
 	// one that was killed (BenchmarkOpenAfterAKill).
 	many, long int
 	// quiet is how often is looked whether the log, if it has grown by at most calm
@@ -126,7 +126,9 @@ func (c *changes) added() {
 }
 
 // full tells whether it is time to settle, however much is written.
-func (c *changes) full() bool { return c.bytes > c.sizes.long || c.countLate() > c.sizes.many }
+func (c *changes) full() bool {
+	return c.bytes > c.sizes.long || len(c.rows) > c.sizes.many || c.countLate() > c.sizes.many
+}
 
 // empty tells whether no older change than the present ones could be settled later.
 func (c *changes) empty() bool { return len(c.rows) == 0 }

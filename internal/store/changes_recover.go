@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/drover-hpc/drover/internal/fault"
@@ -17,8 +18,14 @@ import (
 // leaves the log as it was, for the next one.
 func (c *changes) settleAll(ctx context.Context) error {
 	todo, last, n, err := c.newest(ctx)
-	if err != nil || n == 0 {
+	switch {
+	case err != nil:
 		return err
+	case n == 0:
+		// No number comes again that a former log had: who stood still while settling that is stopped by fenced.
+		c.last = rand.Int64N(1 << 62)
+		c.begin()
+		return nil
 	}
 	documents := 0
 	for name, t := range todo {

@@ -200,12 +200,41 @@ func TestLogThatIsGoneIsNotSettled(t *testing.T) {
 			other, err := store.Look(at)
 			must(t, err)
 			defer other.Close()
-			must(t, store.Fenced(t.Context(), other, 1, func() error { return nil }))
-			err = store.Fenced(t.Context(), other, 2, func() error { t.Error("written"); return nil })
-			if !fault.Is(err, fault.Unavailable) {
-				t.Error(err)
+			last := store.LastOfLog(db)
+			must(t, store.Fenced(t.Context(), other, last, func() error { return nil }))
+			gone := func(number int64) {
+				t.Helper()
+				err := store.Fenced(t.Context(), other, number, func() error { t.Error("written"); return nil })
+				if !fault.Is(err, fault.Unavailable) {
+					t.Error(err)
+				}
 			}
+			gone(last + 1)
+			must(t, db.Close()) // which settles the log; the next one's is another
+			again := openSQLite(t, at)
+			store.SetLog(again, 1<<20, 1<<20, 1<<20)
+			must(t, reopened(again, "logged").Put(t.Context(), rich{Key: "a"}))
+			gone(last)
 		})
+	}
+}
+
+// A row that was written by a commit of which nobody learned goes with its document.
+func TestRowOfAnUnnoticedSettlingIsDeleted(t *testing.T) {
+	path := sqlite(t)
+	db := openSQLite(t, path)
+	store.SetLog(db, 1<<20, 1<<20, 1<<20)
+	table := loggedTable(t, db, "logged")
+	must(t, table.Put(t.Context(), rich{Key: "a"}, rich{Key: "b"}))
+	some, err := store.SettleUnnoticed(db)
+	if must(t, err); !some {
+		t.Fatal("nothing was settled")
+	}
+	_, err = table.Delete(t.Context(), "a")
+	must(t, err)
+	must(t, db.Close())
+	if got, err := reopened(openSQLite(t, path), "logged").List(t.Context(), store.Query{}); err != nil || len(got) != 1 || got[0].Key != "b" {
+		t.Errorf("%+v, %v; expected b alone", got, err)
 	}
 }
 
@@ -218,7 +247,7 @@ func TestDamagedLogIsRefused(t *testing.T) {
 	must(t, db.Exec(t.Context(), "UPDATE held_changes SET entries = substr(entries, 1, octet_length(entries) - 3)"))
 	killed := leftBy(t, path)
 	_, err := store.Open(t.Context(), killed, nil)
-	if want := "row 1 of held_changes: s2: corrupt input"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := fmt.Sprintf("row %d of held_changes: s2: corrupt input", store.LastOfLog(db)); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, expected %q", err, want)
 	}
 }

@@ -125,6 +125,27 @@ func SetCalm(db *DB, bytes int) { db.group.changes.sizes.calm = bytes }
 
 // Settle settles the next part of the log; false if there is none.
 func Settle(db *DB) (bool, error) {
+	return settleBy(db, func(g *group) error {
+		_, err := g.settle(context.Background())
+		return err
+	})
+}
+
+// SettleUnnoticed is Settle where the commit happens and nobody learns of it, as when the connection breaks
+// before PostgreSQL's answer.
+func SettleUnnoticed(db *DB) (bool, error) {
+	return settleBy(db, func(g *group) error {
+		return g.alone(context.Background(), func(ctx context.Context) error {
+			_, err := g.changes.settle(ctx, g)
+			return err
+		})
+	})
+}
+
+// LastOfLog is the number of the newest row that the log had.
+func LastOfLog(db *DB) int64 { return db.group.changes.last }
+
+func settleBy(db *DB, settle func(g *group) error) (bool, error) {
 	g := db.group
 	m := &member{turn: make(chan struct{}, 1)}
 	if err := g.wait(context.Background(), m); err != nil {
@@ -137,8 +158,7 @@ func Settle(db *DB) (bool, error) {
 	if len(g.changes.rows) == 0 {
 		return false, nil
 	}
-	_, err := g.settle(context.Background())
-	return true, err
+	return true, settle(g)
 }
 
 // LogSize is how many rows the log has, and their bytes.

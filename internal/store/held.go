@@ -38,7 +38,7 @@ type held[T any] struct {
 	// What follows belongs to who has the turn.
 	pending overlay[T]
 	inLog   bool            // pending was written to the log
-	late    map[string]bool // of documents whose rows are not as docs has them, by key: whether they have a row
+	late    map[string]bool // of documents whose rows are not as docs has them, by key: whether they have a row, or may
 }
 
 // kept is a document that nobody changes any more.

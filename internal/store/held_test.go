@@ -49,6 +49,11 @@ func richTable(t testing.TB, db *store.DB, name string, held bool) *store.Table[
 func loggedTable(t testing.TB, db *store.DB, name string) *store.Table[rich] {
 	t.Helper()
 	richTable(t, db, name, false)
+	return reopened(db, name)
+}
+
+// reopened is the logged table that an earlier loggedTable has made.
+func reopened(db *store.DB, name string) *store.Table[rich] {
 	spec := richSpec(name, true)
 	spec.Logged = true
 	return store.NewTable(db, spec)
@@ -208,7 +213,11 @@ func TestHeldTableAnswersAsTheDatabaseDoes(t *testing.T) {
 			}
 			look(t.Context(), tables)
 			for range rapid.IntRange(0, 4).Draw(rt, "settles") {
-				if _, err := store.Settle(db); err != nil {
+				settle := store.Settle
+				if rapid.Bool().Draw(rt, "unnoticed") {
+					settle = store.SettleUnnoticed
+				}
+				if _, err := settle(db); err != nil {
 					rt.Fatal(err)
 				}
 			}

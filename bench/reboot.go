@@ -358,7 +358,7 @@ func (b *bareSide) reboot(context.Context) (c cost, err error) {
 	return c, err
 }
 
-func (b *bareSide) heap() (uint64, error) { return 0, nil } // nobody asks
+func (b *bareSide) heap() (uint64, error) { return 0, nil } // no row tells of it
 
 func (b *bareSide) stop() {
 	if b.fleet != nil {

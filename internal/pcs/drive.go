@@ -57,6 +57,7 @@ func (r *run) drive(ctx context.Context, members []*task) {
 	}
 }
 
+// visitAll visits those to do until there will be none.
 func (r *run) visitAll(ctx context.Context, todo <-chan *task, results chan<- visited) {
 	for t := range todo {
 		again, over := r.visit(ctx, t)

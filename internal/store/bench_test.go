@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -15,10 +14,15 @@ import (
 // about is text that makes a document about as long as a component of BOS, 1.2 kB.
 var about = strings.Repeat("abcdefghij", 115)
 
-// What a server has to do first that starts after one that was killed: 100,000 documents, each of
+// What a server has to do first that starts after one that was killed: so many documents, each of
 // which was written four times.
 func BenchmarkOpenAfterAKill(b *testing.B) {
-	const documents = 100_000
+	for _, documents := range []int{100_000, 400_000} {
+		b.Run(fmt.Sprint(documents), func(b *testing.B) { openAfterAKill(b, documents) })
+	}
+}
+
+func openAfterAKill(b *testing.B, documents int) {
 	path := storetest.Migrated(b)
 	db := openSQLite(b, path)
 	store.SetLog(db, 512<<10, 8<<30, 8<<30)
@@ -61,7 +65,7 @@ func BenchmarkRows(b *testing.B) {
 					for i, key := range part {
 						some[i] = rich{Key: key, Any: about}
 					}
-					must(b, table.Put(context.Background(), some...))
+					must(b, table.Put(b.Context(), some...))
 				}
 			}
 			write(keys) // rows lie as they were made

@@ -12,21 +12,25 @@ import (
 	"github.com/drover-hpc/drover/internal/fault"
 )
 
-// settleAll brings the tables up to the whole log of a database that was just opened. Its documents,
-// of each the newest, are in memory together meanwhile, as they are soon in their tables. They are
-// written in parts: one transaction of a large log takes three times as long. Who is killed in between
-// leaves the log as it was, for the next one.
+// settleAll brings the tables up to the whole log of a database that was just opened, and begins a
+// new one, at a number that no former one had: whoever still settles a former one is stopped by fenced.
 func (c *changes) settleAll(ctx context.Context) error {
 	todo, last, n, err := c.newest(ctx)
-	switch {
-	case err != nil:
-		return err
-	case n == 0:
-		// No number comes again that a former log had: who stood still while settling that is stopped by fenced.
-		c.last = rand.Int64N(1 << 62)
-		c.begin()
-		return nil
+	if err == nil && n > 0 {
+		err = c.settleFound(ctx, todo, last, n)
 	}
+	if err != nil {
+		return err
+	}
+	c.last = rand.Int64N(1 << 62)
+	c.begin()
+	return nil
+}
+
+// settleFound settles what newest has found. The documents, of each the newest, are in memory together
+// meanwhile, as they are soon in their tables. They are written in parts: one transaction of a large log
+// takes three times as long. Who is killed in between leaves the log as it was, for the next one.
+func (c *changes) settleFound(ctx context.Context, todo map[string]*tableChanges, last int64, n int) error {
 	documents := 0
 	for name, t := range todo {
 		documents += len(t.rows) + len(t.gone)
@@ -37,10 +41,7 @@ func (c *changes) settleAll(ctx context.Context) error {
 		}
 	}
 	slog.Info("changes that the server before had in its log are written to their tables", "documents", documents)
-	err = c.fenced(ctx, last, func(conn connection) error { return c.drop(ctx, conn, last, n) })
-	c.last = last // numbers go on, so that nobody takes a new row for this one
-	c.begin()
-	return err
+	return c.fenced(ctx, last, func(conn connection) error { return c.drop(ctx, conn, last, n) })
 }
 
 // fenced does do in a transaction of its own, if nobody has settled the log meanwhile: another server

@@ -28,7 +28,8 @@ type logged interface {
 	countLate() int
 	lateKeys() []string
 	// lateChanges are what brings the rows of the first n of the keys up to memory, as many as
-	// have the bytes, but one at least.
+	// have the bytes, but one at least. From then on these have a row, or may: the commit that
+	// writes it may happen though it fails.
 	lateChanges(keys []string, bytes int) (t *tableChanges, n int, err error)
 	// settled takes down that the rows of these are as memory has them.
 	settled(keys []string)

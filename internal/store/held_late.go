@@ -45,9 +45,7 @@ func (h *held[T]) lateChanges(keys []string, bytes int) (t *tableChanges, n int,
 				return nil, 0, fmt.Errorf("encode %s: %w", h.table.spec.Kind, err)
 			}
 			t.add(&entry{key: key, columns: k.columns, doc: string(doc)})
-			if _, is := h.late[key]; is {
-				h.late[key] = true // from here on: a commit that fails may have happened
-			}
+			h.late[key] = true
 		case h.late[key]:
 			t.add(&entry{key: key, deleted: true})
 		}
